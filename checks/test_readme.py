@@ -21,9 +21,9 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 
 # The format that shared/core/src/settings.rs accepts, and a part of its error message for other values.
 FORMS = {
-    "BUCKET_NAME": (r"[a-z0-9.-]{3,63}", "3 to 63 lower case letters, digits, `-` and `.`"),
-    "TABLE_NAME": (r"[A-Za-z0-9._-]{3,255}", "3 to 255 letters, digits, `-`, `_` and `.`"),
-    "SECRET_PREFIX": (r"[A-Za-z0-9/_+=.@-]{0,448}", "use letters, digits and `/_+=.@-`"),
+    "BUCKET_NAME": (r"[a-z0-9.-]{3,63}", "use 3 to 63 lowercase letters, digits, `-` and `.`"),
+    "TABLE_NAME": (r"[A-Za-z0-9._-]{3,255}", "use 3 to 255 letters, digits, `-`, `_` and `.`"),
+    "SECRET_PREFIX": (r"[A-Za-z0-9/_+=.@-]{0,448}", "use at most 448 letters, digits and `/_+=.@-`"),
 }
 
 

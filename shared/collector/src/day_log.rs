@@ -1,8 +1,8 @@
-//! The day logs of one stream: the only way to write, and what is known of what they hold.
+//! Appends records to the day logs of one stream, and caches the IDs of the records that they contain.
 //!
-//! A day log is objects 1, 2, 3 ...; the only way to write is to create the next number. Whoever finds that number taken
-//! reads it, drops what it already holds, and tries the one after. So all writers of a day log stand in one order, and one
-//! that is behind learns what it missed before it can write. No lock and no clock decides anything here.
+//! A day log is a sequence of objects numbered from 1. The only way to write is to create the next number. If that number exists, the writer
+//! reads the existing object, drops the records that it contains, and tries the next number with the rest. S3 thereby orders all writers, and a
+//! stale writer learns what it missed before it can write. The protocol needs no lock and no clock.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::RangeInclusive;
@@ -18,39 +18,39 @@ use slacktrail_core::source::StreamId;
 use slacktrail_core::time::{CLOCK_SKEW_SECONDS, Day, Second};
 use slacktrail_ports::{CreateOutcome, DayLogStore};
 
-/// Objects that are read at the same time.
+/// Maximum objects that are read concurrently.
 const READS_AT_ONCE: u32 = 8;
-/// Attempts at one append before it is left to the next tick: each means that another writer got in between.
+/// Attempts to append one batch before the tick gives up. Each failed attempt means that another writer came first.
 const ATTEMPTS_MAX: u32 = 64;
 
-/// A day log and what is known of it.
+/// The cached part of one day log.
 #[derive(Clone, Debug, Default)]
 struct DayLogCache {
-    /// The number of its last object, as far as known.
+    /// The number of the last known object.
     last_object: u32,
-    /// What it holds, in all or from a second on.
+    /// IDs of all records, or of those from a certain second on.
     recent: IdWindow,
-    /// What it holds up to a second before that, once there is too little room for all: a backlog reads on here from tick to
-    /// tick, while live records of the same day come and go in the other.
+    /// IDs of earlier records, if the cache cannot hold all. A backlog continues here from tick to tick, while live records of the same day use
+    /// `recent`.
     older: Option<IdWindow>,
 }
 
-/// What a day log is known to hold of a time.
+/// The IDs of the records of a time range. A range without a limit covers the whole day.
 #[derive(Clone, Debug, Default)]
 struct IdWindow {
-    /// Objects from 1 up to this are not read.
+    /// Objects from 1 up to this number were not read.
     unread: u32,
-    /// No unread object holds a record from this second on.
+    /// No unread object contains a record from this second or later.
     read_back_to: Option<Second>,
-    /// Records before this were read and dropped again for want of room.
+    /// IDs of records before this second were evicted.
     kept_from: Option<Second>,
-    /// Records after this likewise.
+    /// IDs of records after this second were evicted.
     kept_until: Option<Second>,
-    /// The identities of stored records, with their times.
+    /// The IDs of stored records, with the records' times.
     stored_ids: HashMap<RowId, Second>,
 }
 
-/// The open day logs of one stream. Kept in memory between ticks as long as the cursor's version is the one we wrote.
+/// The cached day logs of one stream. The cache is valid as long as the cursor's version is the one that this process wrote.
 #[derive(Clone, Debug)]
 pub struct DayLogs {
     stream: StreamId,
@@ -58,12 +58,12 @@ pub struct DayLogs {
 }
 
 impl DayLogs {
-    /// Nothing known yet.
+    /// Creates an empty cache.
     pub fn new(stream: StreamId) -> DayLogs {
         DayLogs { stream, days: BTreeMap::new() }
     }
 
-    /// A day log of one object, with so many records.
+    /// Creates the cache of a day log with one object of `count` records.
     #[cfg(test)]
     pub(crate) fn with_ids(stream: StreamId, count: u8) -> DayLogs {
         let mut open = DayLogCache::unread(0);
@@ -75,13 +75,15 @@ impl DayLogs {
         DayLogId { stream: self.stream.clone(), day }
     }
 
-    /// Learns which records of `range` the day log holds, and returns from which second on that is now known: the range's
-    /// own start, or later when more than `stored_ids_max` identities would have to be kept.
+    /// Caches the IDs of the records stored in `range`, and returns the second from which the cache is complete.
     ///
-    /// Reads back from the head until an object was stored before the range: a record cannot have been stored before it happened.
+    /// Reads objects from newest to oldest, and stops at the first object that was stored before `range` starts, because a record cannot be
+    /// stored before it happens. The result is later than the start of `range` if `range` holds more than `stored_ids_max` IDs.
     ///
     /// # Errors
-    /// By remedy. What was read is kept, so that a day log too long for one tick is read on in the next.
+    ///
+    /// Returns an error if an object is missing or corrupt, if the store fails, or if the deadline is reached. The cache keeps the objects read
+    /// so far, so the next tick continues from there.
     pub(crate) async fn load_ids<D: DayLogStore>(
         &mut self,
         store: &D,
@@ -90,7 +92,7 @@ impl DayLogs {
         range: RangeInclusive<Second>,
         limits: &Limits<'_>,
     ) -> Result<Second, Error> {
-        let from = if day == Second::EPOCH.day() { Second::EPOCH.plus(i64::MIN) } else { *range.start() }; // undated records came at any time
+        let from = if day == Second::EPOCH.day() { Second::EPOCH.plus(i64::MIN) } else { *range.start() }; // records without a time may have been stored at any time
         let last_object = match (self.days.get(&day), last_objects.get(&day)) {
             (Some(open), _) => open.last_object,
             (None, Some(last_object)) => *last_object,
@@ -99,26 +101,29 @@ impl DayLogs {
         self.days.entry(day).or_insert_with(|| DayLogCache::unread(last_object)).look_back(from, *range.end());
         let log = self.log(day);
         loop {
-            let known = self.days.entry(day).or_default().window(*range.end());
-            let known_from = known.kept_from.map_or(from, |kept| kept.max(from));
-            if known.unread == 0 || known.read_back_to.is_some_and(|back_to| back_to <= known_from) {
+            let window = self.days.entry(day).or_default().window(*range.end());
+            let known_from = window.kept_from.map_or(from, |kept| kept.max(from));
+            if window.unread == 0 || window.read_back_to.is_some_and(|back_to| back_to <= known_from) {
                 return Ok(known_from);
             }
             if (limits.deadline_reached)() {
-                return Err(day_log_read_timeout(&log, known.unread, last_object));
+                return Err(day_log_read_timeout(&log, window.unread, last_object));
             }
-            for object in read_objects(store, &log, known.unread).await {
-                known.read_back(object?);
+            for object in read_objects(store, &log, window.unread).await {
+                window.read_back(object?);
             }
             self.evict(day, *range.end(), limits.stored_ids_max);
         }
     }
 
-    /// Which of `ids` the opened day log holds, by reading all of it past them: for a page that reaches over more of a day
-    /// than the identities that fit into memory.
+    /// Returns those of `ids` that the day log contains, by reading every object.
+    ///
+    /// This is the slow path for a page that spans more records of one day than the cache can hold. `load_ids` must have been called for the day
+    /// before.
     ///
     /// # Errors
-    /// By remedy.
+    ///
+    /// Returns an error if an object is missing or corrupt, if the store fails, or if the deadline is reached.
     pub(crate) async fn find_stored<D: DayLogStore>(
         &self,
         store: &D,
@@ -150,16 +155,17 @@ impl DayLogs {
         }
     }
 
-    /// Whether the record is known to be stored.
+    /// Returns `true` if the cache contains the record.
     pub fn holds(&self, day: Day, id: &RowId) -> bool {
         self.days.get(&day).is_some_and(|open| open.holds(id))
     }
 
-    /// Stores the lines of a batch that are not stored yet, and takes them out of it. Returns how many records and objects that made.
+    /// Appends the records of `batch` that are not stored yet, and adds their counts to `appended`.
     ///
     /// # Errors
-    /// When an object can be neither created nor read, or 64 attempts in a row met another writer. The lines that may not be stored are left in the batch: no others, because what was
-    /// learnt of those on the way need not be kept in memory.
+    ///
+    /// Returns an error if the store fails, or with code `day_log_contention` if other writers take the next number 64 times in a row. The batch
+    /// then contains only lines that may not be stored, because the cache need not hold the IDs that were read on the way.
     pub async fn append<D: DayLogStore>(
         &mut self,
         store: &D,
@@ -207,7 +213,7 @@ impl DayLogs {
                     return Ok(());
                 }
                 CreateOutcome::Conflict => {}
-                // Another invocation wrote it, or we did and the reply was lost: learn what it holds.
+                // Another invocation created it, or this one did and the response was lost. Drop the records that it contains.
                 CreateOutcome::AlreadyExists => {
                     let object = read_object(store, key).await?;
                     let held: HashSet<RowId> = object.records.iter().map(|(id, _)| *id).collect();
@@ -216,23 +222,26 @@ impl DayLogs {
                 }
             }
         }
-        let message =
-            format!("appending to day log `{}`: {ATTEMPTS_MAX} attempts in a row met another writer", log.prefix());
+        let message = format!(
+            "appending to day log `{}`: other writers came first in {ATTEMPTS_MAX} attempts in a row",
+            log.prefix()
+        );
         Err(Error::deployment(
             ErrorKind::Retry,
             "day_log_contention",
             message,
-            "the next tick tries again; see that only one deployment writes to this bucket",
+            "wait for the next tick; if this persists, make sure that only one deployment writes to this bucket",
         ))
     }
 
-    /// The numbers of the last objects of open day logs.
+    /// Returns the number of the last object of each cached day log.
     pub fn last_objects(&self) -> impl Iterator<Item = (Day, u32)> + '_ {
         self.days.iter().map(|(day, open)| (*day, open.last_object))
     }
 
-    /// Keeps at most `stored_ids_max` identities: other days' go first, then those that a reader of what is not after `until` has
-    /// passed, then the oldest.
+    /// Evicts IDs until at most `stored_ids_max` are cached.
+    ///
+    /// Evicts the IDs of other days first, then those of records after `until` (a walk backwards has already passed them), and then the oldest.
     pub(crate) fn evict(&mut self, day: Day, until: Second, stored_ids_max: usize) {
         if self.id_count() <= stored_ids_max {
             return;
@@ -245,55 +254,55 @@ impl DayLogs {
         }
     }
 
-    /// The identities kept in memory.
+    /// Returns the number of cached IDs.
     pub(crate) fn id_count(&self) -> usize {
         self.days.values().map(DayLogCache::id_count).sum()
     }
 
-    /// Forgets what day logs hold, but not how many objects they have.
+    /// Drops all cached IDs, but keeps the numbers of the last objects.
     pub(crate) fn clear_ids(&mut self) {
         self.days.values_mut().for_each(|open| *open = DayLogCache::unread(open.last_object));
     }
 
-    /// Forgets a day log.
+    /// Removes a day log from the cache, including the number of its last object.
     pub fn remove(&mut self, day: Day) {
         self.days.remove(&day);
     }
 
-    /// Forgets the day logs of days before `second`.
+    /// Removes the day logs of days that ended before `second` from the cache.
     pub(crate) fn clear_before(&mut self, second: Second) {
         self.days.retain(|day, _| day.end() >= second);
     }
 }
 
-/// What a tick may use of memory and time.
+/// The limits of one stream's tick.
 pub struct Limits<'a> {
     /// Bytes of lines after which a batch is stored.
     pub batch_bytes: usize,
-    /// How hard an object is compressed, 0 to 9.
+    /// The gzip level of objects, 0 to 9.
     pub gzip_level: u32,
-    /// Identities of stored records kept in memory for one stream.
+    /// Maximum number of cached IDs during the tick.
     pub stored_ids_max: usize,
-    /// Identities of stored records kept in memory between ticks, of all streams together.
+    /// Maximum number of IDs that all streams together cache between ticks.
     pub cached_ids_max: usize,
-    /// Calls to Slack for one stream; `None`: what its log type allows.
+    /// Maximum calls to Slack. `None` means half of what Slack allows per minute for the log type.
     pub calls_max: Option<u32>,
-    /// Whether it is time to stop.
+    /// Returns `true` if the tick must stop.
     pub deadline_reached: &'a dyn Fn() -> bool,
     /// Held by the stream that is reading a long row.
     pub long_rows: &'a Mutex<()>,
 }
 
-/// What an append came to.
+/// Counts of what a stream stored in one tick.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct AppendStats {
-    /// Records stored.
+    /// Number of records stored.
     pub records: u64,
-    /// Objects created.
+    /// Number of objects created.
     pub objects: u64,
-    /// Their bytes, compressed.
+    /// Compressed size of these objects.
     pub bytes: u64,
-    /// The newest record's time.
+    /// The time of the newest stored record.
     pub newest: Option<Second>,
 }
 
@@ -303,7 +312,7 @@ struct ReadObject {
     records: Vec<(RowId, Second)>,
 }
 
-/// The objects from `unread` downwards, as many as are read at once.
+/// Reads the objects from `unread` downwards, at most [`READS_AT_ONCE`], newest first.
 async fn read_objects<D: DayLogStore>(store: &D, log: &DayLogId, unread: u32) -> Vec<Result<ReadObject, Error>> {
     let lowest = unread.saturating_sub(READS_AT_ONCE - 1).max(1);
     join_all((lowest..=unread).rev().map(|number| read_object(store, log.key(number)))).await
@@ -328,12 +337,12 @@ impl DayLogCache {
         }
     }
 
-    /// Forgets what is known of a time of which something was dropped that is needed now.
+    /// Resets the window of this time if it must be read again because needed IDs were evicted.
     fn look_back(&mut self, from: Second, until: Second) {
         let last_object = self.last_object;
-        let known = self.window(until);
-        if known.kept_from.is_some_and(|kept| kept > from) {
-            *known = IdWindow { kept_until: known.kept_until, ..IdWindow::unread(last_object) };
+        let window = self.window(until);
+        if window.kept_from.is_some_and(|kept| kept > from) {
+            *window = IdWindow { kept_until: window.kept_until, ..IdWindow::unread(last_object) };
         }
     }
 
@@ -346,7 +355,7 @@ impl DayLogCache {
         self.recent.stored_ids.len() + self.older.as_ref().map_or(0, |older| older.stored_ids.len())
     }
 
-    /// Learns what the next object holds, which another writer or we have created.
+    /// Adds the records of the next object, which this or another writer created.
     fn add_object(&mut self, records: impl Iterator<Item = (RowId, Second)> + Clone) {
         self.last_object += 1;
         self.recent.insert(records.clone());
@@ -395,7 +404,7 @@ impl IdWindow {
         self.stored_ids.shrink_to_fit();
     }
 
-    /// Where there are more than `max`, drops whole seconds from the oldest on, until half of the room is free.
+    /// If more than `max` IDs are cached, evicts the IDs of whole seconds, oldest first, until at most half of `max` is left.
     fn drop_oldest(&mut self, max: usize) {
         if self.stored_ids.len() <= max {
             return;
@@ -414,8 +423,8 @@ fn missing_object(key: &ObjectKey) -> Error {
     Error::deployment(
         ErrorKind::Investigate,
         "missing_object",
-        format!("reading back the day log: object `{key}` is missing, though later ones are there"),
-        "restore it from its versions or a copy; if the bucket is another one on purpose, delete the stream's cursor, and all is collected again",
+        format!("object `{key}` is missing, although its day log has later objects"),
+        "restore it from its versions or a copy; if you changed the bucket on purpose, delete the stream's cursor to collect everything again",
     )
 }
 
@@ -424,10 +433,10 @@ fn day_log_read_timeout(log: &DayLogId, unread: u32, last_object: u32) -> Error 
         ErrorKind::Retry,
         "day_log_read_timeout",
         format!(
-            "reading back day log `{}`: time ran out with {unread} of {last_object} objects still unread",
+            "reading day log `{}`: the tick ran out of time with {unread} of {last_object} objects still unread",
             log.prefix()
         ),
-        "the next tick reads on; if it stays, give the poller more memory, which brings more CPU",
+        "wait for the next tick; if this persists, increase `PollerMemory` to get more CPU",
     )
 }
 
@@ -444,7 +453,7 @@ mod tests {
     use slacktrail_core::source::{LogType, Plan, Source};
     use slacktrail_ports::StoredObject;
 
-    /// A bucket whose reads fail while it says so.
+    /// A bucket whose reads fail after a number of them, if that is set.
     #[derive(Default)]
     struct Bucket {
         objects: RefCell<Vec<Vec<u8>>>,
@@ -480,12 +489,12 @@ mod tests {
         StreamId { source: "acme".parse().unwrap(), log: LogType::Audit }
     }
 
-    /// A second of a day without records that have no time.
+    /// A second of a day on which records without a time are not stored.
     fn at(second: i64) -> Second {
         Second::MARCH_2018.plus(second)
     }
 
-    /// A record each of these ids and seconds of that day.
+    /// A batch of records with these IDs and seconds of that day.
     fn batch(rows: &[(&str, i64)]) -> Batch {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH);
         let writer = LineWriter::new(&source, LogType::Audit, jiff::Timestamp::UNIX_EPOCH);
@@ -500,7 +509,7 @@ mod tests {
         batch
     }
 
-    /// How many records an append stores; `None`: it fails.
+    /// Returns how many records an append stores, or `None` if it fails.
     fn append(logs: &mut DayLogs, bucket: &Bucket, batch: &mut Batch) -> Option<u64> {
         let mut appended = AppendStats::default();
         let outcome = logs.append(bucket, batch, 0, &mut appended).now_or_never().unwrap();
@@ -514,19 +523,19 @@ mod tests {
         assert_eq!(append(&mut others, &bucket, &mut batch(&[("old", 10)])), Some(1));
         assert_eq!(append(&mut others, &bucket, &mut batch(&[("late", 500)])), Some(1));
 
-        // Of records from before second 400 it keeps none in memory.
-        let mut ours = DayLogs::new(stream());
+        // The cache keeps no IDs from before second 400.
+        let mut stale = DayLogs::new(stream());
         let recent = IdWindow { kept_from: Some(at(400)), ..IdWindow::default() };
-        ours.days.insert(at(0).day(), DayLogCache { recent, ..DayLogCache::default() });
+        stale.days.insert(at(0).day(), DayLogCache { recent, ..DayLogCache::default() });
         let mut wanted = batch(&[("old", 10), ("new", 20)]);
         bucket.reads_until_failure.set(Some(1));
-        assert_eq!(append(&mut ours, &bucket, &mut wanted), None, "it has met the first object only");
+        assert_eq!(append(&mut stale, &bucket, &mut wanted), None, "it has read only the first object");
         bucket.reads_until_failure.set(None);
-        assert_eq!(append(&mut ours, &bucket, &mut wanted), Some(1), "the new one");
-        assert_eq!(append(&mut ours, &bucket, &mut wanted), Some(0));
+        assert_eq!(append(&mut stale, &bucket, &mut wanted), Some(1), "the new one");
+        assert_eq!(append(&mut stale, &bucket, &mut wanted), Some(0));
     }
 
-    /// Day logs without a record in memory, over 20 objects: the nth holds one record of second n * 1,000 and was created then.
+    /// Returns 20 objects and day logs without cached IDs. The nth object contains one record of second n * 1,000 and was created then.
     fn twenty_objects() -> (DayLogs, Bucket) {
         let (mut logs, bucket) = (DayLogs::new(stream()), Bucket::default());
         for n in 1..=20 {
@@ -566,7 +575,7 @@ mod tests {
         assert_eq!(reads(&mut logs, 15_000), 8);
         let held = |logs: &DayLogs| (1..=20).filter(|n| logs.holds(day, &row_id(*n))).collect::<Vec<_>>();
         assert_eq!(held(&logs), (13..=20).collect::<Vec<_>>());
-        assert_eq!(reads(&mut logs, 15_000), 0, "it is known");
+        assert_eq!(reads(&mut logs, 15_000), 0, "cached");
         assert_eq!(reads(&mut logs, 1), 12, "the rest");
         assert_eq!(reads(&mut logs, 1), 0);
         assert_eq!(held(&logs).len(), 20);
@@ -594,19 +603,19 @@ mod tests {
         assert_eq!((removed.last_objects().count(), logs.last_objects().count()), (0, 0));
     }
 
-    /// What is known: unread objects, from when and until when it is kept, and the seconds of the records.
-    fn shown(known: &IdWindow) -> (u32, Option<i64>, Option<i64>, Vec<i64>) {
-        let mut seconds: Vec<i64> = known.stored_ids.values().map(|time| time.since(at(0))).collect();
+    /// Returns the number of unread objects, the kept range, and the seconds of the cached records.
+    fn shown(window: &IdWindow) -> (u32, Option<i64>, Option<i64>, Vec<i64>) {
+        let mut seconds: Vec<i64> = window.stored_ids.values().map(|time| time.since(at(0))).collect();
         seconds.sort_unstable();
         let second = |time: Option<Second>| time.map(|time| time.since(at(0)));
-        (known.unread, second(known.kept_from), second(known.kept_until), seconds)
+        (window.unread, second(window.kept_from), second(window.kept_until), seconds)
     }
 
     fn records(seconds: impl Iterator<Item = u8> + Clone) -> impl Iterator<Item = (RowId, Second)> + Clone {
         seconds.map(|second| (RowId([second; 16]), at(second.into())))
     }
 
-    /// A day log of one object that holds records of seconds 1 to 10.
+    /// Returns a day log of one object with records of seconds 1 to 10.
     fn ten_records() -> DayLogCache {
         let mut open = DayLogCache::unread(0);
         open.add_object(records(1..=10));
@@ -617,13 +626,13 @@ mod tests {
     fn cache_keeps_ids_for_backlog_and_live_records() {
         let mut open = ten_records();
         open.evict(at(6), 10);
-        assert_eq!(shown(&open.recent), (0, None, None, (1..=10).collect()), "there is room");
+        assert_eq!(shown(&open.recent), (0, None, None, (1..=10).collect()), "the cache is large enough");
         open.evict(at(6), 4);
         assert_eq!(shown(open.older.as_ref().unwrap()), (0, Some(6), Some(6), vec![6]));
         assert_eq!(shown(&open.recent), (1, Some(7), None, vec![]));
 
         open.add_object(records([5, 6, 7, 8, 9, 10].into_iter()));
-        assert_eq!((open.last_object, open.id_count()), (2, 5), "second 5 is kept by neither");
+        assert_eq!((open.last_object, open.id_count()), (2, 5), "neither window keeps second 5");
         assert!(open.holds(&RowId([6; 16])) && open.holds(&RowId([7; 16])) && !open.holds(&RowId([5; 16])));
         let mut later = open.clone();
         open.evict(at(6), 4);
@@ -631,12 +640,16 @@ mod tests {
         assert_eq!(shown(&open.recent), (1, Some(9), None, vec![9, 10]));
 
         later.evict(at(8), 4);
-        assert_eq!(shown(later.older.as_ref().unwrap()), (1, Some(7), Some(8), vec![7, 8]), "the backlog is there now");
+        assert_eq!(
+            shown(later.older.as_ref().unwrap()),
+            (1, Some(7), Some(8), vec![7, 8]),
+            "the backlog has reached it"
+        );
         assert_eq!(shown(&later.recent), (2, Some(9), None, vec![]));
 
         let mut live = ten_records();
         live.evict(at(10), 4);
-        assert!(live.older.is_none(), "no record is later than what is read");
+        assert!(live.older.is_none(), "no record is later than the range");
         assert_eq!(shown(&live.recent), (0, Some(9), None, vec![9, 10]));
     }
 

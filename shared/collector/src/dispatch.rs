@@ -1,22 +1,23 @@
-//! Dispatches the shards of a large deployment to invocations of their own.
+//! Dispatches the shards of a large deployment, each to its own invocation of the poller.
 
 use slacktrail_core::error::Error;
 use slacktrail_core::shard::{SOURCES_MAX, Shard};
 use slacktrail_ports::{DeploymentStore, Invoker};
 
-/// What came of handing out shares.
+/// The result of dispatching the shards of a deployment.
 #[derive(Debug, Default)]
 pub struct DispatchOutcome {
-    /// Shares that an invocation polls.
+    /// The number of shards that were dispatched.
     pub invoked: usize,
-    /// Why others have none. Their sources are polled at the next tick.
+    /// The errors of shards that could not be dispatched. The next tick polls their sources.
     pub errors: Vec<Error>,
 }
 
-/// Cuts a deployment into shares and has each polled. One that cannot be handed out touches no other.
+/// Splits a deployment into shards and invokes the poller for each. A shard that fails does not affect the others.
 ///
 /// # Errors
-/// When the deployment cannot be read, or no share could be handed out: the first such error.
+///
+/// Returns an error if the source IDs cannot be read, or the first error if no shard could be dispatched.
 pub async fn dispatch_shards<T: DeploymentStore, I: Invoker>(
     deployment: &T,
     invoker: &I,

@@ -1,7 +1,13 @@
-//! The collector: one tick of all streams, driven over the ports.
+//! The collector: one tick of the poller, from its streams to stored records.
 //!
-//! [`tick`] polls every stream that is due, [`collect`] one stream, and [`day_log`] is the only way to write. [`token_refresh`] keeps tokens
-//! valid, and [`dispatch`] gives the shards of a large deployment to invocations of their own.
+//! Read in this order:
+//! - [`tick`]: selects the streams that are due and collects them concurrently.
+//! - [`collect`]: one tick of one stream. It reads pages of Slack's log, stores their records, and then saves the cursor.
+//! - [`day_log`]: appends records to day logs. Nothing else writes objects.
+//! - [`token_refresh`]: refreshes tokens before they expire.
+//! - [`dispatch`]: splits a large deployment into shards, each for its own invocation.
+//!
+//! The collector performs I/O only through the traits of `slacktrail_ports`, and takes the time as an argument.
 #![deny(clippy::disallowed_methods)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 

@@ -21,7 +21,7 @@ pub const REFRESH_BEFORE_EXPIRY_SECONDS: i64 = 2 * 3600;
 /// The duration of a lease. It is longer than a call to Slack and one to the secret store (20 s and 25 s), and shorter than the minute until
 /// the next tick, which may have to retry while Slack still accepts the refresh token.
 pub const LEASE_SECONDS: i64 = 50;
-/// How long to wait before retrying a refresh that Slack rejected.
+/// The wait before slacktrail retries a refresh that Slack rejected.
 const REJECTED_RETRY_SECONDS: i64 = 900;
 /// Conflicts with other writers per tick before giving up.
 const ROUNDS_MAX: usize = 3;
@@ -60,7 +60,7 @@ pub struct RefreshFailure {
     pub token_expired: bool,
 }
 
-/// Whether a source's token is due.
+/// The decision whether to refresh a source's token.
 enum Due<'a> {
     /// The token is not due.
     No,
@@ -260,7 +260,7 @@ fn no_app(source: &Source) -> Error {
         ErrorKind::Reauthorize,
         "no_client_secret",
         format!(
-            "the token of source `{}` must be refreshed, and its secret holds no client id and client secret",
+            "the token of source `{}` must be refreshed, and its secret contains no client ID and client secret",
             source.id
         ),
         format!("connect the source again (`slacktrail connect {}`)", source.id),

@@ -1,4 +1,4 @@
-//! A batch: the lines of new records on their way to their day logs.
+//! A batch of lines that are to be appended to day logs.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -6,43 +6,44 @@ use std::ops::Range;
 use crate::record::RowId;
 use crate::time::{Day, Second};
 
-/// Lines that are to be appended: new records of one or more days.
+/// The lines of new records of one or more days. Each record occurs once.
 #[derive(Debug, Default)]
 pub struct Batch {
     bytes: Vec<u8>,
     days: BTreeMap<Day, Vec<BatchLine>>,
     ids: HashSet<RowId>,
-    /// What is counted of them once they are stored.
+    /// The counts to add once the lines are stored.
     pub counts: Counts,
 }
 
-/// What is counted of new records.
+/// Counts of new records.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counts {
-    /// Records without an identity or a time that could be read.
+    /// Records whose ID or time is missing or invalid.
     pub malformed: u64,
-    /// Records of whose row bytes were replaced that are not UTF-8.
+    /// Records whose rows contained invalid UTF-8, which was replaced.
     pub repaired: u64,
-    /// Records that came late.
+    /// Late records.
     pub late: u64,
-    /// The oldest of them.
+    /// The time of the oldest late record.
     pub late_oldest: Option<Second>,
 }
 
 /// One line of a batch.
 #[derive(Debug)]
 pub struct BatchLine {
-    /// The time that decides its day log.
+    /// The time that decides the line's day log.
     pub time: Second,
     /// The record ID.
     pub id: RowId,
-    /// Where the batch holds its bytes.
+    /// The range of the line in [`Batch::lines_bytes`].
     pub range: Range<usize>,
 }
 
 impl Batch {
-    /// Adds a line and what it counts for, unless the batch holds that record. `id_at`: where in `line` the digits of the identity are.
-    /// Returns whether it was added.
+    /// Adds a line and its counts, unless the batch contains the record. Returns `true` if the line was added.
+    ///
+    /// Writes the digits of `id` at offset `id_at` of the line.
     pub fn add(&mut self, id: RowId, time: Second, line: &[u8], id_at: usize, counts: Counts) -> bool {
         if !self.ids.insert(id) {
             return false;
@@ -55,36 +56,36 @@ impl Batch {
         true
     }
 
-    /// Empties it. Its memory is kept for the next lines, unless a few long ones made it large.
+    /// Removes all lines. Keeps the buffer, but at most `bytes_kept` of it if long lines made it larger.
     pub fn clear(&mut self, bytes_kept: usize) {
         self.bytes.clear();
         self.bytes.shrink_to(bytes_kept);
         *self = Batch { bytes: std::mem::take(&mut self.bytes), ..Batch::default() };
     }
 
-    /// The bytes of all its lines.
+    /// Returns the size of all lines.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Takes out the lines of its first day.
+    /// Removes and returns the lines of the first day.
     pub fn take_day(&mut self) -> Option<(Day, Vec<BatchLine>)> {
         self.days.pop_first()
     }
 
-    /// Puts back those that could not be appended.
+    /// Returns lines to the batch that could not be appended.
     pub fn put_back(&mut self, day: Day, lines: Vec<BatchLine>) {
         self.days.insert(day, lines);
     }
 
-    /// The bytes that the lines' ranges are of.
+    /// Returns the buffer that the lines' ranges refer to.
     pub fn lines_bytes(&self) -> &[u8] {
         &self.bytes
     }
 }
 
 impl Counts {
-    /// Adds what another record or batch counts for.
+    /// Adds the counts of another record or batch.
     pub fn add(&mut self, other: Counts) {
         self.malformed += other.malformed;
         self.repaired += other.repaired;

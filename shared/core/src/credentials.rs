@@ -24,12 +24,12 @@ use crate::time::{CLOCK_SKEW_SECONDS, Second};
 /// Unknown fields are preserved.
 #[derive(Clone, Default)]
 pub struct Credentials {
-    /// The app that the grant is of, where the source was connected through OAuth; or is to be of, while there is none.
+    /// The app that created the grant or, without a grant, the app to install. `None` if the source was not connected through OAuth.
     pub app: Option<App>,
-    /// The app that is to take over with its first grant. Until then the grant is refreshed as the app that gave it: Slack refuses
-    /// a refresh by another one, and somebody may never finish connecting that.
+    /// The app that replaces `app` with its first grant. Until then, `app` refreshes the grant, because Slack rejects a refresh by another app.
+    /// The user may also never finish connecting the new app.
     pub pending_app: Option<App>,
-    /// What its installation granted, once it is connected.
+    /// The grant of the installation, once the source is connected.
     pub grant: Option<Grant>,
     /// The lease of a refresh that is in progress or was rejected.
     pub refresh_lease: Option<RefreshLease>,
@@ -39,20 +39,20 @@ pub struct Credentials {
 /// A Slack app.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct App {
-    /// Its public name for Slack.
+    /// The client ID.
     pub client_id: String,
     /// The client secret.
     pub client_secret: ClientSecret,
 }
 
-/// What an installation granted.
+/// The grant of an installation.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Grant {
     /// The user token that logs are read with.
     pub token: Token,
     /// The refresh token and the expiry, if the app uses token rotation.
     pub token_refresh: Option<TokenRefresh>,
-    /// The ID of the workspace or organization that granted it; `None` if a person wrote the secret by hand.
+    /// The ID of the workspace or organization that granted the token, or `None` if a user wrote the secret.
     pub tenant: Option<String>,
 }
 
@@ -61,7 +61,7 @@ pub struct Grant {
 pub struct TokenRefresh {
     /// The refresh token. It is single-use, but Slack accepts it for a short time after its use, in case a response is lost.
     pub refresh_token: Token,
-    /// When the access token expires; [`Second::EPOCH`] if the secret has no valid `expires_at`.
+    /// When the access token expires, or [`Second::EPOCH`] if the secret has no valid `expires_at`.
     pub expires_at: Second,
 }
 
@@ -69,7 +69,7 @@ pub struct TokenRefresh {
 pub(crate) const TOKEN_TTL_SECONDS_MAX: i64 = 43_200;
 
 impl TokenRefresh {
-    /// Returns when the access token expires; `None` if the stored time is implausible: later than Slack could have set by `now`, or before
+    /// Returns when the access token expires, or `None` if the stored time is implausible: later than Slack could have set by `now`, or before
     /// Slack had token rotation.
     pub fn plausible_expiry(&self, now: Second) -> Option<Second> {
         let latest = now.plus(TOKEN_TTL_SECONDS_MAX + CLOCK_SKEW_SECONDS);
@@ -92,7 +92,7 @@ const APP_FIELDS: [&str; 2] = ["client_id", "client_secret"];
 const PENDING_APP_FIELDS: [&str; 2] = ["pending_client_id", "pending_client_secret"];
 
 impl Credentials {
-    /// The text of a secret that holds them: JSON.
+    /// Encodes the credentials as the JSON of a secret.
     pub fn encode(&self) -> String {
         self.encode_as(None)
     }
@@ -123,11 +123,12 @@ impl Credentials {
         if let Some(writer) = writer {
             put(WRITER_ID, raw(writer));
         }
-        serde_json::to_string(&fields).expect("an object of JSON values is JSON")
+        serde_json::to_string(&fields).expect("JSON values always serialize")
     }
 
-    /// Reads a secret's text; `None` for what is not a JSON object. The parser's error would repeat parts of the text, so nobody sees
-    /// it. A known field that is not of its form is as good as missing.
+    /// Decodes the JSON of a secret. Returns `None` if it is not a JSON object, without the parser's error, which might repeat secrets.
+    ///
+    /// A known field of an unexpected type counts as missing.
     pub fn decode(text: &str) -> Option<Credentials> {
         let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).ok()?;
         fields.remove(WRITER_ID);
@@ -174,12 +175,12 @@ impl Credentials {
         self.with_grant(Grant { tenant, ..grant })
     }
 
-    /// The app of this client id: the one that is to take over before the one that is there, whose secret may be an old one.
+    /// Returns the app with this client ID. Prefers the pending app, because the current app's secret may be outdated.
     pub fn app_of(&self, client_id: &str) -> Option<&App> {
         [&self.pending_app, &self.app].into_iter().flatten().find(|app| app.client_id == client_id)
     }
 
-    /// The same with the app that the next grant is to be of. It takes over at once only where there is no grant of another.
+    /// Returns the same credentials with the app of the next grant. The app is pending if a grant of another app exists.
     #[must_use]
     pub fn with_app(&self, app: App) -> Credentials {
         match self.grant {
@@ -189,7 +190,8 @@ impl Credentials {
         }
     }
 
-    /// The same with another grant by the app of this client id, which takes over with it; `None` when there is no such app.
+    /// Returns the same credentials with a grant of the app with this client ID, which becomes the current app. Returns `None` if no app has
+    /// this ID.
     #[must_use]
     pub fn with_grant_of(&self, client_id: &str, grant: Grant) -> Option<Credentials> {
         let app = self.app_of(client_id)?.clone();
@@ -197,7 +199,7 @@ impl Credentials {
     }
 }
 
-/// Neither a value nor the names of fields that we do not know: either may be a secret.
+/// Hides values and the names of unknown fields, because either may be a secret.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Credentials { app, pending_app, grant, refresh_lease, others } = self;
@@ -218,7 +220,7 @@ impl PartialEq for Credentials {
 }
 
 fn raw<T: serde::Serialize + ?Sized>(value: &T) -> Box<RawValue> {
-    to_raw_value(value).expect("texts and numbers are JSON")
+    to_raw_value(value).expect("text and numbers always serialize")
 }
 
 fn take_app(fields: &mut BTreeMap<String, Box<RawValue>>, [id, secret]: [&str; 2]) -> Option<App> {
@@ -227,7 +229,7 @@ fn take_app(fields: &mut BTreeMap<String, Box<RawValue>>, [id, secret]: [&str; 2
     client_id.zip(client_secret).map(|(client_id, client_secret)| App { client_id, client_secret })
 }
 
-/// Takes a known field out, if it is of its form.
+/// Removes a known field and returns its value, if it has the expected type.
 fn take<T: DeserializeOwned>(fields: &mut BTreeMap<String, Box<RawValue>>, name: &str) -> Option<T> {
     serde_json::from_str(fields.remove(name)?.get()).ok()
 }
@@ -311,7 +313,7 @@ mod tests {
         assert_eq!(
             (fresh.app.as_ref(), &fresh.pending_app),
             (Some(&second), &None),
-            "there is no grant to refresh yet"
+            "without a grant, nothing is refreshed"
         );
 
         let granted = Credentials::default().with_app(first.clone()).with_grant_of("1.2", grant("xoxp-1")).unwrap();
@@ -319,7 +321,11 @@ mod tests {
             let both = granted.with_app(next.clone());
             assert_eq!((both.app.as_ref(), both.pending_app.as_ref()), (Some(kept), Some(next)));
             assert_eq!(both.app_of(&next.client_id), Some(next));
-            assert_eq!(both.with_app(first.clone()), granted, "who goes back to the first app is where they were");
+            assert_eq!(
+                both.with_app(first.clone()),
+                granted,
+                "going back to the first app restores the previous state"
+            );
             let taken = both.with_grant_of(&next.client_id, grant("xoxp-2")).unwrap();
             assert_eq!((taken.app.as_ref(), &taken.pending_app), (Some(next), &None));
             assert_eq!(taken.grant, Some(grant("xoxp-2")));

@@ -1,4 +1,7 @@
-//! A stream's cursor: what it still has to do. Positions only; safety rests on the day logs alone.
+//! The cursor of a stream: its stored position, that is, what it still has to collect.
+//!
+//! Everything to collect is a [`Gap`], a range of time. A tick opens gaps, and walking them shrinks and closes them. A lost or outdated cursor
+//! costs repeated reads, but no records and no duplicates, because the day logs show what is stored.
 
 use std::collections::BTreeMap;
 
@@ -10,119 +13,119 @@ use crate::source::{LogType, Source};
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
 use crate::walk::{Depth, Walk, WorkspaceState};
 
-/// The form in which cursors are written. A greater number is of a newer slacktrail, and refused.
+/// The version of the stored format. A greater number was written by a newer slacktrail, and is rejected.
 const FORMAT: u32 = 1;
 
-/// Gaps that a cursor keeps at most; beyond, the two oldest neighbours become one, which costs reading between them again.
+/// Maximum number of gaps. Above that, the two oldest gaps become one, and the time between them is read again.
 pub const GAPS_MAX: usize = 16;
 
-/// Backfills among them at most: the others' room is for what must not wait.
+/// Maximum number of backfills among the gaps, so that there is room for more urgent gaps.
 pub const BACKFILLS_MAX: usize = 8;
 
-/// A re-read of the recent past, on a schedule of its own: `(every, back)` in seconds.
+/// The re-reads of the recent past, as `(every, back)` in seconds.
 ///
-/// A record that is up to L late is found for certain when `back - every >= L`: some re-read then comes after it has
-/// become visible and still reaches back to its time. So the daily one must reach 50 hours back to keep the 26 hours
-/// that we promise, and the hourly one finds most late records, those up to an hour late, soon.
+/// A re-read finds a late record if it runs after Slack published the record and still covers the record's time. Re-reads find every record that
+/// is up to `back - every` seconds late. The daily re-read covers 50 hours and thus keeps the promise of 26 hours. The hourly re-read finds
+/// records up to an hour late sooner.
 pub const REREADS: [(i64, i64); 2] = [(3600, 2 * 3600), (24 * 3600, 50 * 3600)];
 
-/// A range of time that is not yet collected, both ends inclusive.
+/// A time range that is not collected yet. Both ends are inclusive.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Gap {
-    /// Why it is to be collected, which decides its turn.
+    /// The reason for collecting the gap, which decides its priority.
     pub kind: GapKind,
-    /// Its first second.
+    /// The first second.
     pub oldest: Second,
-    /// Its last second. Of a half-walked audit gap: the oldest second stored so far.
+    /// The last second. While an audit gap is walked, this is the oldest stored second.
     pub latest: Second,
-    /// How far its walk has come.
+    /// The position of the walk.
     pub walk: Walk,
-    /// How far back its walk has come.
+    /// How far back the walk has come.
     #[serde(default, skip_serializing_if = "Depth::is_new")]
     pub depth: Depth,
-    /// Of a gap that live collection opened: the first second of it that no walk has come through yet. What is before was read before.
+    /// The first second of the gap that no completed walk has read. Only gaps that live collection opened have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncollected_since: Option<Second>,
 }
 
 impl Gap {
-    /// A gap of which nothing is walked.
+    /// Creates a gap with a walk that has not started.
     pub fn unwalked(log: LogType, kind: GapKind, oldest: Second, latest: Second) -> Gap {
         Gap { kind, oldest, latest, walk: Walk::begin(log, oldest), depth: Depth::default(), uncollected_since: None }
     }
 
-    /// The last second that was to be collected when its walk began.
+    /// Returns the last second of the gap when its walk started.
     pub fn end(&self) -> Second {
         match &self.walk {
-            // Whatever a damaged cursor says: never before its beginning.
+            // Even in a corrupt cursor, the end is not before the oldest stored second.
             Walk::Audit(walk) => walk.asked_latest.map_or(self.latest, |asked| asked.max(self.latest)),
             Walk::Access(_) | Walk::Integration(_) => self.latest,
         }
     }
 }
 
-/// Why a gap is to be collected; in the order in which gaps have their turn.
+/// The reason for collecting a gap, in order of priority.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GapKind {
-    /// What happened since the last tick.
+    /// The time since the previous tick.
     Live,
-    /// What is left of an earlier tick, an outage, or the time before the first tick.
+    /// The rest of an earlier tick, an outage, or history from before the first tick.
     Backlog,
-    /// A look for records that Slack showed late.
+    /// Recent time that is read again to find late records.
     Reread,
-    /// A time that somebody asked to have collected, whatever was collected of it before.
+    /// A range that a user requested, whether or not it was collected before.
     Backfill,
 }
 
-/// What came of asking for a backfill.
+/// The result of requesting a backfill.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Backfill {
-    /// There is a gap for it now, or for what of it was not under way.
+    /// A gap was opened for the range, or for the part of it that was not in progress.
     Started,
-    /// It is under way: there was a gap for all of it.
+    /// A gap for the whole range is already in progress.
     InProgress,
-    /// There are [`BACKFILLS_MAX`] under way; another must wait until one is through.
+    /// [`BACKFILLS_MAX`] backfills are in progress. One of them must finish first.
     TooMany,
-    /// The range has no second up to now.
+    /// The range contains no second up to now.
     Empty,
 }
 
-/// A stream's cursor.
+/// The cursor of a stream.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Cursor {
     format: u32,
-    /// From when on the stream is collected, whatever its source says later; none in a cursor of before this was kept.
+    /// The start of collection, even if the source's `since` changes later. Old cursors do not have this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Second>,
-    /// All time up to here is collected or in a gap.
+    /// All time up to here was read or is in a gap.
     pub watermark: Second,
-    /// What is not yet collected.
+    /// The time ranges that are not collected yet.
     pub gaps: Vec<Gap>,
-    /// The number of the last object of recent day logs, as far as this cursor's writer knew.
+    /// The number of the last object of each recent day log, as far as the writer of this cursor knew.
     pub last_objects: BTreeMap<Day, u32>,
-    /// When each of [`REREADS`] last began.
+    /// When each of [`REREADS`] last started.
     pub rereads: [Second; REREADS.len()],
-    /// Access: the column that Slack sorts by, once seen.
+    /// The column that Slack sorts access logs by, once detected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sorted_by: Option<crate::walk::Column>,
-    /// Access, with an organization's token: whether Slack gives the log of one workspace at a time only.
+    /// Whether Slack requires `team_id` for access logs, so that an organization is read workspace by workspace.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_workspace: bool,
-    /// Where an organization is read workspace by workspace: the workspaces, and what of each is missing.
+    /// The workspaces of an organization that is read workspace by workspace, and the rows that are missing from each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub workspaces: BTreeMap<String, WorkspaceState>,
-    /// Slack asked us not to call before this.
+    /// The time until which Slack must not be called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Second>,
-    /// How the stream is doing.
+    /// The health of the stream.
     pub health: Health,
-    /// When this was written.
+    /// When this cursor was written.
     pub saved_at: Second,
 }
 
 impl Cursor {
-    /// The cursor of a stream that was never collected: everything from the source's `since` is a gap.
+    /// Returns the cursor of a stream that was never collected, with a gap since the source's `since`.
     pub fn first(source: &Source, log: LogType, now: Second) -> Cursor {
         let since = source.since.min(now);
         let gap = Gap::unwalked(log, GapKind::Backlog, since, now);
@@ -142,13 +145,14 @@ impl Cursor {
         }
     }
 
-    /// Opens the gaps that this tick adds: the time since the last one with an overlap, and re-reads that are due. Returns
-    /// whether that must not be forgotten.
+    /// Opens the gaps of this tick: the time since the previous tick with an overlap (if `live`), and re-reads that are due.
+    ///
+    /// Returns `true` if the cursor must be saved because of these gaps.
     pub fn open_gaps(&mut self, source: &Source, log: LogType, now: Second, overlap_seconds: i64, live: bool) -> bool {
         let mut lasting = false;
         let since = self.since.unwrap_or(source.since).min(now);
         if live {
-            // What an earlier tick left half walked is backlog now; what it left untouched is the same gap, grown.
+            // A live gap that an earlier tick left partly walked becomes backlog. If no page of it was read, it is extended.
             let (untouched, mut kept): (Vec<Gap>, Vec<Gap>) =
                 self.gaps.drain(..).partition(|gap| gap.kind == GapKind::Live && !gap.is_under_way());
             kept.iter_mut().filter(|gap| gap.kind == GapKind::Live).for_each(|gap| gap.kind = GapKind::Backlog);
@@ -156,7 +160,7 @@ impl Cursor {
             lasting |= !untouched.is_empty();
             let reach = self.watermark.min(now).plus(-overlap_seconds).max(since);
             let reach = untouched.iter().map(|gap| gap.oldest).min().map_or(reach, |earlier| reach.min(earlier));
-            // Our clock may have stepped back since, or this tick may have been held up before it loaded the cursor.
+            // The local clock may have stepped back, or this tick may have been suspended before it loaded the cursor.
             let latest = untouched.iter().map(|gap| gap.latest).max().map_or(now, |later| now.max(later));
             let uncollected = untouched.iter().filter_map(|gap| gap.uncollected_since).min();
             let uncollected_since = Some(uncollected.map_or(self.watermark, |since| since.min(self.watermark)));
@@ -165,7 +169,7 @@ impl Cursor {
         }
         for (index, (every, back)) in REREADS.into_iter().enumerate() {
             if now.since(self.rereads[index]) >= every {
-                // From where the last one could not yet be sure; after a day without ticks that is further back.
+                // Start where the previous re-read could not yet find all late records. After a day without ticks, that is further back.
                 let reach = self.rereads[index].plus(every - back).max(since);
                 self.gaps.push(Gap::unwalked(log, GapKind::Reread, reach, now));
                 self.rereads[index] = now;
@@ -176,8 +180,9 @@ impl Cursor {
         lasting
     }
 
-    /// Opens a gap for a time that somebody wants collected, which yields to everything else. Asking again while it is under way
-    /// changes nothing; where only its beginning is, a gap for the rest is opened.
+    /// Opens a gap for a range that a user requested. It has the lowest priority.
+    ///
+    /// Repeating a request that is in progress changes nothing. If only the beginning of the range is in progress, opens a gap for the rest.
     pub fn backfill(&mut self, log: LogType, oldest: Second, latest: Second, now: Second) -> Backfill {
         let latest = latest.min(now);
         let same_start = |gap: &&Gap| gap.kind == GapKind::Backfill && (gap.oldest..=gap.end()).contains(&oldest);
@@ -197,7 +202,7 @@ impl Cursor {
     fn limit_gaps(&mut self, log: LogType) {
         self.gaps.sort_by_key(|gap| (gap.latest, gap.oldest));
         while self.gaps.len() > GAPS_MAX {
-            // A backfill is never one of the two: the years between it and its neighbour nobody has asked for.
+            // Never merge a backfill, because nobody requested the time between it and its neighbor.
             let mut others = (0..self.gaps.len()).filter(|&index| self.gaps[index].kind != GapKind::Backfill);
             let Some((first, second)) = others.next().zip(others.next()) else { return };
             let (newer, older) = (self.gaps.remove(second), self.gaps.remove(first));
@@ -208,25 +213,27 @@ impl Cursor {
         }
     }
 
-    /// The index of the gap whose turn it is: live work first, then the backlog, re-reads, and backfills, each newest first.
+    /// Returns the index of the gap to walk next: by kind (live, backlog, re-read, backfill), and newest first within a kind.
     pub fn next_gap(&self) -> Option<usize> {
         (0..self.gaps.len()).min_by_key(|&index| (self.gaps[index].kind, std::cmp::Reverse(self.gaps[index].latest)))
     }
 
-    /// Whether there is time that is neither collected nor merely to be read again.
+    /// Returns `true` if any time is not collected yet. Re-reads do not count.
     pub fn is_behind(&self) -> bool {
         self.gaps.iter().any(|gap| gap.kind != GapKind::Reread)
     }
 
-    /// The age of the newest instant up to which everything since the stream's first tick is stored, in seconds. What happened before that
-    /// is a backlog from the beginning, which nobody has waited for.
+    /// Returns the lag: the age in seconds of the newest time up to which everything since the stream's first tick is stored.
+    ///
+    /// History from before the first tick does not count.
     pub fn lag_seconds(&self, now: Second) -> i64 {
         let uncollected = self.gaps.iter().filter_map(|gap| gap.uncollected_since).min();
         now.since(uncollected.map_or(self.watermark, |since| since.min(self.watermark))).max(0)
     }
 
-    /// The field whose time lies in the future, if there is one: then this is no cursor that slacktrail wrote, or its clock was wrong. Times up
-    /// to ten minutes ahead are believed, by which clocks may differ.
+    /// Returns the field whose time is in the future, if any. slacktrail did not write such a cursor, or its clock was wrong.
+    ///
+    /// Allows for clock skew of ten minutes.
     pub fn time_in_future(&self, now: Second) -> Option<&'static str> {
         let believed = now.plus(CLOCK_SKEW_SECONDS);
         let gaps = self.gaps.iter().flat_map(|gap| {
@@ -239,21 +246,22 @@ impl Cursor {
         times.find(|(_, time)| time.is_some_and(|time| time > believed)).map(|(field, _)| field)
     }
 
-    /// Whether Slack asked not to be called yet. It is asked again after an hour, whatever it says and whatever is stored.
+    /// Returns `true` if Slack must not be called yet. A stored wait of more than an hour plus clock skew is ignored.
     pub fn must_wait(&self, now: Second) -> bool {
         let latest = now.plus(3_600 + CLOCK_SKEW_SECONDS);
         self.not_before.is_some_and(|not_before| now < not_before && not_before <= latest)
     }
 
-    /// The cursor as it is stored: JSON.
+    /// Encodes the cursor as JSON.
     pub fn encode(&self) -> String {
-        serde_json::to_string(self).expect("a cursor holds only text and numbers")
+        serde_json::to_string(self).expect("a cursor contains only text and numbers")
     }
 
-    /// Reads a stored cursor.
+    /// Decodes a stored cursor.
     ///
     /// # Errors
-    /// [`ErrorKind::Investigate`] for a cursor of a newer slacktrail and for one that no slacktrail wrote.
+    ///
+    /// Returns an error of kind [`ErrorKind::Investigate`] if a newer slacktrail wrote the cursor, or if it is malformed.
     pub fn decode(text: &str) -> Result<Cursor, Error> {
         #[derive(Deserialize)]
         struct Format {
@@ -262,7 +270,7 @@ impl Cursor {
         let format = serde_json::from_str::<Format>(text).map_err(|error| malformed(json_location(&error)))?.format;
         if format > FORMAT {
             let message =
-                format!("the stored cursor has format {format}, and this slacktrail reads formats up to {FORMAT}");
+                format!("the stored cursor has format {format}, but this slacktrail reads formats up to {FORMAT}");
             return Err(Error::deployment(
                 ErrorKind::Investigate,
                 "newer_cursor",
@@ -273,7 +281,7 @@ impl Cursor {
         let cursor: Cursor = serde_json::from_str(text).map_err(|error| malformed(json_location(&error)))?;
         match cursor.gaps.iter().find(|gap| gap.oldest > gap.latest) {
             None => Ok(cursor),
-            Some(gap) => Err(malformed(format!("a gap ends at {} before it begins at {}", gap.latest, gap.oldest))),
+            Some(gap) => Err(malformed(format!("a gap ends at {}, before it starts at {}", gap.latest, gap.oldest))),
         }
     }
 }
@@ -282,8 +290,8 @@ fn malformed(cause: String) -> Error {
     Error::deployment(
         ErrorKind::Investigate,
         "malformed_cursor",
-        "the stored cursor is not one that slacktrail wrote",
-        "restore it from the table's backup, or delete it: the stream is then collected again from its start, and nothing is stored twice",
+        "the stored cursor is malformed",
+        "restore it from the table's backup, or delete it: slacktrail then collects the stream again from its start and stores no duplicates",
     )
     .with_source(cause)
 }
@@ -298,7 +306,7 @@ mod tests {
         Second::new(1_800_000_000 + seconds).unwrap()
     }
 
-    /// A cursor at second 0 whose first gap is collected.
+    /// Returns a cursor at second 0 without gaps.
     fn settled() -> Cursor {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(-1_000));
         Cursor { gaps: Vec::new(), ..Cursor::first(&source, LogType::Audit, second(0)) }
@@ -334,7 +342,7 @@ mod tests {
         assert_eq!(Cursor::decode(&stored.to_string()).unwrap_err().code, "newer_cursor");
     }
 
-    /// Lets the walk of a gap come back to a second.
+    /// Moves the walk of a gap back to a second.
     fn walk_to(gap: &mut Gap, latest: i64) {
         let asked_latest = Some(gap.end());
         gap.walk = Walk::Audit(AuditWalk { page_cursor: Some("next".to_owned()), asked_latest });
@@ -437,12 +445,12 @@ mod tests {
     fn lag_counts_uncollected_live_time_and_not_history() {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(-1_000));
         let mut cursor = Cursor::first(&source, LogType::Audit, second(0));
-        assert_eq!(cursor.lag_seconds(second(0)), 0, "history is a backlog");
+        assert_eq!(cursor.lag_seconds(second(0)), 0, "history does not count");
         for (tick, now) in [60, 120, 180].into_iter().enumerate() {
             cursor.open_gaps(&source, LogType::Audit, second(now), 300, true);
             assert_eq!(cursor.lag_seconds(second(now)), now, "nothing is stored");
             if let Some(live) = cursor.gaps.iter_mut().find(|gap| gap.kind == GapKind::Live && tick == 1) {
-                walk_to(live, 60); // a part of it is, which the next tick leaves as a backlog
+                walk_to(live, 60); // a part is stored, and the next tick makes the rest backlog
             }
         }
         cursor.gaps.retain(|gap| gap.kind != GapKind::Live);
@@ -484,7 +492,7 @@ mod tests {
         assert_eq!(Cursor { watermark: now.plus(CLOCK_SKEW_SECONDS), ..settled() }.time_in_future(now), None);
         assert!(Cursor { not_before: Some(now.plus(3_600)), ..settled() }.must_wait(now));
         assert!(!Cursor { not_before: Some(far), ..settled() }.must_wait(now));
-        assert!(!Cursor { not_before: Some(now), ..settled() }.must_wait(now), "the time has come");
+        assert!(!Cursor { not_before: Some(now), ..settled() }.must_wait(now), "the wait is over");
     }
 
     #[test]

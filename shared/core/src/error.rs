@@ -1,24 +1,24 @@
-//! The one error of the core, named by who must do what.
+//! The error type of all crates. Its kind says who must act.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-/// Who must do what about an error.
+/// Who must act on an error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ErrorKind {
-    /// Nobody: the next tick tries again, not before `Retry-After` if Slack gave one.
+    /// Nobody. The next tick tries again, but not before the end of `Retry-After`.
     Retry,
-    /// The source's owner connects it again: the token is refused.
+    /// The user must reconnect the source, because Slack rejected its token.
     Reauthorize,
-    /// Somebody changes a setting: of Slack (plan, scope, kind of installation) or of AWS (a name, a permission).
+    /// An administrator must change a setting, in Slack (plan, scope, installation type) or in AWS (name, permission).
     Reconfigure,
-    /// Somebody looks: an archive that is not what we wrote, a request that Slack calls wrong, a cursor from a newer version.
+    /// The operator must find the cause, for example of a corrupt object, an invalid request, or a cursor of a newer version.
     Investigate,
 }
 
 impl ErrorKind {
-    /// The word under which logs and alarms know the remedy.
+    /// Returns the name of the kind in logs and alarms.
     pub fn name(self) -> &'static str {
         match self {
             ErrorKind::Retry => "retry",
@@ -29,37 +29,37 @@ impl ErrorKind {
     }
 }
 
-/// Whose side an error is on: an invocation fails only for ours.
+/// Whether Slack or the deployment caused an error. An invocation fails only because of the deployment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Origin {
-    /// Slack answered so, or could not be reached.
+    /// Slack returned the error or could not be reached.
     Slack,
     /// The bucket, the table, the secrets or the settings.
     Deployment,
 }
 
-/// What went wrong, in one sentence that stands alone, with what to do.
+/// An error with a code, a message and a hint.
 #[derive(Clone, Debug)]
 pub struct Error {
-    /// Who must do what.
+    /// Who must act.
     pub kind: ErrorKind,
-    /// Whose side it is on.
+    /// Whether Slack or the deployment caused the error.
     pub origin: Origin,
-    /// Slack's error code, or one of ours; for alarms and for looking up in docs/operations.md.
+    /// Slack's or slacktrail's error code. docs/operations.md lists the codes.
     pub code: String,
-    /// What was attempted, on which named thing, what was answered.
+    /// One sentence that names the operation, the resource and the cause.
     pub message: String,
-    /// The next action, in words.
+    /// The next action.
     pub hint: String,
-    /// How many seconds Slack asks us to wait.
+    /// The number of seconds that Slack asked to wait.
     pub retry_after_seconds: Option<i64>,
-    /// Whether it is certain that Slack did not receive the call.
+    /// Whether Slack certainly did not receive the call.
     pub is_unsent: bool,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
-    /// An error on Slack's side.
+    /// Creates an error that Slack caused.
     pub fn slack(
         kind: ErrorKind,
         code: impl Into<String>,
@@ -78,7 +78,7 @@ impl Error {
         }
     }
 
-    /// An error on our side.
+    /// Creates an error that the deployment caused.
     pub fn deployment(
         kind: ErrorKind,
         code: impl Into<String>,
@@ -88,41 +88,41 @@ impl Error {
         Error { origin: Origin::Deployment, ..Error::slack(kind, code, message, hint) }
     }
 
-    /// The same with the error that caused it, which `source()` returns.
+    /// Sets the underlying error, which `source()` returns.
     #[must_use]
     pub fn with_source(self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         Error { cause: Some(Arc::from(cause.into())), ..self }
     }
 
-    /// The same as an error that may pass by itself.
+    /// Changes the kind to [`ErrorKind::Retry`].
     #[must_use]
     pub fn transient(self) -> Error {
         Error { kind: ErrorKind::Retry, ..self }
     }
 
-    /// The same of a call that Slack certainly did not receive.
+    /// Marks the error as one of a call that Slack did not receive.
     #[must_use]
     pub fn unsent(self) -> Error {
         Error { is_unsent: true, ..self }
     }
 
-    /// The same with another hint.
+    /// Replaces the hint.
     #[must_use]
     pub fn with_hint(self, hint: &str) -> Error {
         Error { hint: hint.to_owned(), ..self }
     }
 
-    /// The same with the seconds that Slack asks us to wait.
+    /// Sets the number of seconds that Slack asked to wait.
     #[must_use]
     pub fn with_retry_after(self, seconds: Option<i64>) -> Error {
         Error { retry_after_seconds: seconds, ..self }
     }
 }
 
-/// Where a text is not the JSON that it should be. The parser's own words would repeat what they stumble over, of any length and
-/// whatever it holds: a secret, or characters that steer a terminal.
+/// Describes where JSON is invalid, without the parser's own message. That would quote the input, which may be of any length and contain secrets
+/// or control characters.
 pub fn json_location(error: &serde_json::Error) -> String {
-    format!("its JSON is of another form at line {}, column {}", error.line(), error.column())
+    format!("unexpected JSON at line {}, column {}", error.line(), error.column())
 }
 
 impl fmt::Display for Error {
@@ -155,6 +155,6 @@ mod tests {
         );
         assert_eq!(error.to_string(), "a sentence");
         let error = serde_json::from_str::<u8>("\n \"secret\"").unwrap_err();
-        assert_eq!(json_location(&error), "its JSON is of another form at line 2, column 9");
+        assert_eq!(json_location(&error), "unexpected JSON at line 2, column 9");
     }
 }

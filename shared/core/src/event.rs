@@ -1,4 +1,4 @@
-//! Events: what the poller may be invoked with.
+//! The events that invoke the poller.
 
 use serde_json::Value;
 
@@ -6,27 +6,29 @@ use crate::error::{Error, ErrorKind};
 use crate::shard::Shard;
 use crate::source::shown_name;
 
-/// The field of an event that holds a share.
+/// The field of an event that contains a shard.
 pub const SHARD: &str = "shard";
 
-/// Keys of an event that is not accepted, as far as the error repeats them.
+/// Maximum keys that the error of an unsupported event repeats.
 const KEYS_SHOWN_MAX: usize = 8;
 
-/// What an event asks for.
+/// The sources that an invocation must poll.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum PollRequest {
-    /// All sources; or, where they are many, that they be shared out.
+    /// All sources. If there are too many for one invocation, it dispatches them in shards.
     All,
-    /// A share of them.
+    /// The sources of one shard.
     Shard(Shard),
 }
 
 impl PollRequest {
-    /// The EventBridge rule's event, the Scheduler's, and `{}` all mean: collect now. One of our own names a share. Anything else was
-    /// meant for somebody else.
+    /// Parses an event.
+    ///
+    /// The events of an EventBridge rule and of EventBridge Scheduler, and `{}`, request all sources. slacktrail's own event names a shard.
     ///
     /// # Errors
-    /// [`ErrorKind::Reconfigure`], naming the keys of what came.
+    ///
+    /// Returns an error of kind [`ErrorKind::Reconfigure`] that names the keys of any other event.
     pub fn of(event: &Value) -> Result<PollRequest, Error> {
         let scheduled = event.get("detail-type").and_then(Value::as_str) == Some("Scheduled Event");
         let source = event.get("source").and_then(Value::as_str);
@@ -39,7 +41,7 @@ impl PollRequest {
             return Ok(PollRequest::Shard(shard));
         }
         let what = match event.as_object() {
-            None => "no JSON object".to_owned(),
+            None => "not a JSON object".to_owned(),
             Some(fields) => {
                 let keys: Vec<String> = fields.keys().take(KEYS_SHOWN_MAX).map(|key| shown_name(key)).collect();
                 format!("an object with the keys `{}`", keys.join("`, `"))
@@ -48,7 +50,7 @@ impl PollRequest {
         Err(Error::deployment(
             ErrorKind::Reconfigure,
             "unsupported_event",
-            format!("the poller was invoked with an event that it does not accept: {what}"),
+            format!("the poller was invoked with an unsupported event: {what}"),
             "invoke it from an EventBridge rule or Scheduler, or with `{}`",
         ))
     }

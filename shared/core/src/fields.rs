@@ -1,9 +1,8 @@
-//! One look through a record's JSON: the few scalars that name and date it, and the addresses, e-mails and user names anywhere
-//! in it. Nothing here decides what a record is, and no shape is required: every value may be missing or of another type.
+//! Extracts fields from a record's JSON: the scalars of its ID and time, and the IP addresses, emails and user names anywhere in it.
 //!
-//! What JSON is, [`serde_json`] has decided before: it checks the whole reply and cuts out each row as a [`RawValue`]. So this
-//! need not check again, only find its way from string to string, and decodes no more of them than are asked for. A test holds
-//! it to what a full parse finds.
+//! No structure is required, so each value may be missing or of another type. [`serde_json`] has already checked the response and found each row
+//! as a [`RawValue`]. This parser therefore does not check the JSON again. It moves from string to string and decodes only those that it needs.
+//! A test compares it with a full parse.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -11,12 +10,12 @@ use std::net::IpAddr;
 #[cfg(test)]
 use serde_json::value::RawValue;
 
-/// Containers deeper in one another than this are passed over: what stands in them is no indicator.
+/// Maximum nesting depth. Deeper values are skipped.
 const DEPTH_MAX: usize = 128;
-/// Bytes of the longest e-mail address that SMTP delivers (RFC 5321, section 4.5.3.1.3, without the angle brackets).
+/// Maximum length of an email address in bytes (RFC 5321, section 4.5.3.1.3, without the angle brackets).
 const ADDRESS_LEN_MAX: usize = 254;
 
-/// The keys that mean something to us at the top of a record.
+/// The relevant keys at the top level of a record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Top {
     Id,
@@ -29,7 +28,7 @@ pub(crate) enum Top {
     Date,
 }
 
-/// What an indicator is; in the order in which lines list them.
+/// The kind of an indicator, in the order of a line's fields.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Kind {
     IpAddress,
@@ -37,31 +36,31 @@ pub(crate) enum Kind {
     Username,
 }
 
-/// Something that a person may search all logs for.
+/// A value that users search all logs for.
 #[derive(Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Indicator<'a> {
     pub kind: Kind,
-    /// Borrowed where the record holds it without an escape.
+    /// The text, borrowed from the record if it contains no escapes.
     pub text: Cow<'a, str>,
 }
 
-/// What a record's JSON holds that we use.
+/// The extracted fields of a record.
 #[derive(Debug, Default)]
 pub(crate) struct Fields<'a> {
-    /// The scalars under [`Top`] keys. Of a key that comes twice the last counts, as in every common parser.
+    /// The scalars of the [`Top`] keys. As in common parsers, the last one of duplicate keys counts.
     top: [Option<Cow<'a, str>>; 8],
-    /// The indicators anywhere in it: sorted, each once.
+    /// The indicators anywhere in the record, sorted and without duplicates.
     pub(crate) indicators: Vec<Indicator<'a>>,
 }
 
 impl<'a> Fields<'a> {
-    /// Reads a record. `None` when it is not a JSON object.
+    /// Extracts the fields of a record. Returns `None` if it is not a JSON object.
     #[cfg(test)]
     pub(crate) fn read(row: &'a RawValue) -> Option<Fields<'a>> {
         Fields::of_json(row.get())
     }
 
-    /// Reads a record that is valid JSON. `None` when it is not an object.
+    /// Extracts the fields of a record that is valid JSON. Returns `None` if it is not an object.
     pub(crate) fn of_json(json: &'a str) -> Option<Fields<'a>> {
         if !json.starts_with('{') {
             return None;
@@ -73,7 +72,7 @@ impl<'a> Fields<'a> {
         Some(fields)
     }
 
-    /// Goes through a record byte by byte, but for its strings. `None` where it ends too early, which no [`RawValue`] does.
+    /// Scans a record byte by byte, except for strings. Returns `None` if the record is incomplete, which a [`RawValue`] never is.
     fn read_all(&mut self, json: &'a str) -> Option<()> {
         let bytes = json.as_bytes();
         let mut outer = [Place::default(); DEPTH_MAX];
@@ -95,7 +94,7 @@ impl<'a> Fields<'a> {
                     if let Some(outer) = outer.get_mut(depth) {
                         *outer = place;
                         if byte == b'{' {
-                            place = place.inside(); // an array's elements stand under its own key
+                            place = place.inside(); // the elements of an array have the array's key
                         }
                     }
                     depth += 1;
@@ -111,13 +110,13 @@ impl<'a> Fields<'a> {
                         self.top[top as usize] = number.map(|(digits, _)| digits);
                     }
                 }
-                _ => {} // white space, a comma, a colon; the rest of a number that we do not want, or of one of JSON's three words
+                _ => {} // white space, a comma, a colon, the rest of an irrelevant number, or of `true`, `false` or `null`
             }
         }
         (depth == 0).then_some(())
     }
 
-    /// The text of the scalar under `key`: a string's content or a number's digits.
+    /// Returns the scalar of `key` as text: the content of a string or the digits of a number.
     pub(crate) fn scalar(&self, key: Top) -> Option<&str> {
         self.top[key as usize].as_deref()
     }
@@ -126,16 +125,16 @@ impl<'a> Fields<'a> {
         let Place { parent, key, .. } = place;
         let Some(text) = string.decoded() else {
             if let Key::Top(top) = key {
-                self.top[top as usize] = Some(Cow::Borrowed(string.raw)); // no text, but the same at every read
+                self.top[top as usize] = Some(Cow::Borrowed(string.raw)); // not valid text, but the same at every read
             }
             return;
         };
         let kind = match key {
-            // Slack writes `redacted`, nothing, and impossible addresses here: they stay in the record, and are no address.
+            // Slack writes `redacted`, empty text and invalid addresses here. They stay in the record but are not indicators.
             Key::Address | Key::Top(Top::Ip) if text.parse::<IpAddr>().is_ok() => Some(Kind::IpAddress),
             Key::Email if text.contains('@') => Some(Kind::Email),
             Key::Username if !text.is_empty() => Some(Kind::Username),
-            // Everything has a `name`; a person's is the one under `user`, or who invited or removed somebody.
+            // Many objects have a `name`. A user's name is the one under `user`, or under the user who invited or removed another.
             Key::Name if parent == Key::Person && !text.is_empty() => Some(Kind::Username),
             _ => None,
         };
@@ -151,7 +150,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Adds each e-mail address in a text that may hold other words too.
+    /// Adds each email address of a text that may contain other words.
     fn add_addresses(&mut self, text: Cow<'a, str>) {
         let indicator = |text| Indicator { kind: Kind::Email, text };
         match text {
@@ -171,7 +170,7 @@ enum Key {
     Username,
     Name,
     Person,
-    /// What a setting is now or was before: a text, a list or an object, which differs for each action.
+    /// The current or previous value of a setting: text, a list or an object, depending on the action.
     Setting,
     #[default]
     Other,
@@ -192,50 +191,50 @@ impl Key {
             b"email" | b"emails" => Key::Email,
             b"username" | b"user_name" => Key::Username,
             b"name" => Key::Name,
-            // In `details` each of them may be an id, a user itself, or an object with a user in it.
+            // In `details`, each of these may be an ID, a user, or an object that contains a user.
             b"user" | b"inviter" | b"kicker" | b"target_user" => Key::Person,
             b"new_value" | b"previous_value" => Key::Setting,
-            other if other.ends_with(b"_email") || other.ends_with(b"_emails") => Key::Email, // as `external_user_email`
+            other if other.ends_with(b"_email") || other.ends_with(b"_emails") => Key::Email, // for example `external_user_email`
             _ => Key::Other,
         }
     }
 }
 
-/// Where a value stands.
+/// The position of a value.
 #[derive(Clone, Copy, Default)]
 struct Place {
-    /// The key of the object that it is in.
+    /// The key of the enclosing object.
     parent: Key,
-    /// Its own key.
+    /// The key of the value.
     key: Key,
-    /// Whether it is somewhere inside a [`Key::Setting`].
+    /// Whether the value is inside a [`Key::Setting`].
     in_setting: bool,
 }
 
 impl Place {
-    /// Returns the place of the values in the object that begins here.
+    /// Returns the position of values in the object that starts here.
     fn inside(self) -> Place {
         Place { parent: self.key, key: Key::Other, in_setting: self.in_setting || self.key == Key::Setting }
     }
 
-    /// Returns `true` if a string here can hold a scalar or an indicator.
+    /// Returns `true` if a string here may be a scalar or an indicator.
     fn wants_text(self) -> bool {
         self.key != Key::Other || self.in_setting
     }
 
-    /// Returns `true` if a string here may hold e-mail addresses among other words.
+    /// Returns `true` if a string here may contain email addresses among other words.
     fn may_hold_addresses(self) -> bool {
         self.in_setting || matches!(self.key, Key::Setting | Key::Person)
     }
 }
 
-/// Whether the string before `rest` is a key: then a colon comes next.
+/// Returns `true` if the string before `rest` is a key, which a colon follows.
 fn is_key(rest: &[u8]) -> bool {
     rest.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) == Some(&b':')
 }
 
-/// How many bytes come before the next quote or backslash. By hand, for nine of ten strings are shorter than 16 bytes, and what
-/// `memchr2` gains on the others it loses on each call.
+/// Returns the number of bytes before the next quote or backslash. Nine of ten strings are shorter than 16 bytes, for which this is faster than
+/// `memchr2`.
 #[inline]
 fn plain_bytes(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
@@ -245,23 +244,23 @@ fn plain_bytes(bytes: &[u8]) -> usize {
         let word = u64::from_le_bytes(*eight);
         let found = zero_bytes(word ^ (ONES * u64::from(b'"'))) | zero_bytes(word ^ (ONES * u64::from(b'\\')));
         if found != 0 {
-            return count + found.trailing_zeros() as usize / 8; // the lowest found is right, whatever carries above it
+            return count + found.trailing_zeros() as usize / 8; // the lowest match is correct, even if carries affect higher bits
         }
         count += 8;
     }
     count + bytes[count..].iter().take_while(|byte| !matches!(byte, b'"' | b'\\')).count()
 }
 
-/// A string as it stands between its quotes.
+/// A string without its quotes.
 #[derive(Clone, Copy)]
 struct Quoted<'a> {
     raw: &'a str,
-    /// Whether it holds an escape, so that its text is another.
+    /// Whether the string contains an escape and must be decoded.
     escapes: bool,
 }
 
 impl<'a> Quoted<'a> {
-    /// The string that begins at `start`, after its opening quote.
+    /// Reads the string that starts at `start`, after its opening quote.
     #[inline]
     fn read(json: &'a str, start: usize) -> Option<Quoted<'a>> {
         let bytes = json.as_bytes();
@@ -271,7 +270,7 @@ impl<'a> Quoted<'a> {
             if *bytes.get(end)? == b'"' {
                 return Some(Quoted { raw: json.get(start..end)?, escapes });
             }
-            (end, escapes) = (end + 2, true); // whatever is escaped, it is no end
+            (end, escapes) = (end + 2, true); // an escaped character does not end the string
         }
     }
 
@@ -282,7 +281,7 @@ impl<'a> Quoted<'a> {
         self.decoded().map_or(Key::Other, |name| Key::of(name.as_bytes(), depth))
     }
 
-    /// Its text; `None` when it stands for none (a lone surrogate).
+    /// Returns the text, or `None` if it is invalid (a lone surrogate).
     fn decoded(self) -> Option<Cow<'a, str>> {
         if !self.escapes {
             return Some(Cow::Borrowed(self.raw));
@@ -291,7 +290,7 @@ impl<'a> Quoted<'a> {
     }
 }
 
-/// The number that `json` begins with, and its length there: a whole one prints without a point, however it was written.
+/// Returns the number at the start of `json`, and its length there. Whole numbers have no decimal point, however they are written.
 fn number(json: &str) -> Option<(Cow<'_, str>, usize)> {
     let is_part = |c: char| matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E');
     let text = &json[..json.find(|c| !is_part(c))?];
@@ -302,19 +301,18 @@ fn number(json: &str) -> Option<(Cow<'_, str>, usize)> {
     Some((number.map_or(Cow::Borrowed(text), |number| Cow::Owned(number.to_string())), text.len()))
 }
 
-/// Returns the e-mail addresses in a text, each without what surrounds it: `<mailto:ann@example.com|Ann>` holds one. Goes
-/// through the text once.
+/// Returns the email addresses in a text, for example the one in `<mailto:ann@example.com|Ann>`. Scans the text once.
 fn addresses_in(text: &str) -> impl Iterator<Item = &str> {
     let words = if text.contains('@') { text } else { "" }.split(ends_address);
     words.map(|word| word.trim_matches(['.', '\''])).filter(|word| is_address(word))
 }
 
-/// Returns `true` for a character that no address holds, or so rarely that it more likely separates two.
+/// Returns `true` for a character that is not part of addresses, or so rarely that it more likely separates two.
 fn ends_address(c: char) -> bool {
     c.is_whitespace() || c.is_control() || ",;:<>()[]{}\"`|/\\?=&".contains(c)
 }
 
-/// Returns `true` if a word has the form of an address: a local part, and a domain of labels that ends in no number.
+/// Returns `true` if a word is an address: a local part, and a domain whose last label is not a number.
 fn is_address(word: &str) -> bool {
     let Some((local, domain)) = word.split_once('@') else { return false };
     let is_label = |label: &str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-');

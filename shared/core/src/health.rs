@@ -1,4 +1,4 @@
-//! How a stream is doing: its state, why, and what to do. Recorded when it changes, not at every tick.
+//! The health of a stream: its state, the cause, and how to fix it. The cursor stores it when it changes.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,31 +6,31 @@ use crate::error::{Error, ErrorKind};
 use crate::source::{LogType, Source};
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
 
-/// What a stream is doing.
+/// The state of a stream.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// All that Slack shows is stored.
+    /// Everything that Slack returns is stored.
     #[default]
     Ok,
-    /// A backlog drains; live records arrive all the same.
+    /// A backlog remains. New records arrive as usual.
     CatchingUp,
-    /// Slack or AWS could not answer; the next tick tries again.
+    /// A transient error occurred. The next tick tries again.
     Waiting,
-    /// The token is refused: connect the source again.
+    /// Slack rejected the token. The source must be reconnected.
     Reauthorize,
-    /// A setting is wrong, in Slack or in AWS.
+    /// A setting in Slack or in AWS is wrong.
     Reconfigure,
-    /// Somebody must look.
+    /// An error persists, or its cause must be investigated.
     Failing,
-    /// Somebody has paused the source.
+    /// The source is paused.
     Paused,
-    /// All is well, but for too long Slack has shown no record.
+    /// No error occurred, but Slack has returned no record for too long.
     Silent,
 }
 
 impl State {
-    /// Every state, in the order in which a summary counts them.
+    /// All states, in the order of a summary.
     pub const ALL: [State; 8] = [
         State::Ok,
         State::CatchingUp,
@@ -42,7 +42,7 @@ impl State {
         State::Silent,
     ];
 
-    /// The word for it in commands and logs.
+    /// Returns the name of the state in commands and logs.
     pub fn name(self) -> &'static str {
         match self {
             State::Ok => "ok",
@@ -57,48 +57,48 @@ impl State {
     }
 }
 
-/// A stream's recorded health.
+/// The stored health of a stream.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Health {
-    /// What it is doing.
+    /// The state.
     pub state: State,
-    /// Slack's error code or ours, while there is an error.
+    /// Slack's or slacktrail's error code, while the state has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// What happened and what to do, in words.
+    /// The error message and the hint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// Since when it has been so.
+    /// When the state started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Second>,
-    /// When a tick last went without error. Saved with the heartbeat, so up to 15 minutes behind on a quiet stream.
+    /// When a tick last succeeded. It is saved with the heartbeat, so on a quiet stream it is up to 15 minutes old.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_success: Option<Second>,
-    /// The time of the newest record that Slack has shown, all of which are stored.
+    /// The time of the newest record that Slack has returned. All such records are stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_record: Option<Second>,
 }
 
-/// Slack's and the network's errors pass; one that stays this long needs somebody's eyes.
+/// The time for which a transient error may last before the stream becomes `failing`.
 const WAITING_MAX_SECONDS: i64 = 900;
-/// A refused token or a wrong setting is tried again this often, not each minute.
+/// The wait before slacktrail calls Slack again after a rejected token or a wrong setting.
 const SLOW_RETRY_SECONDS: i64 = 900;
 
-/// How a tick of a stream went.
+/// The outcome of one tick of a stream.
 #[derive(Clone, Copy, Debug)]
 pub struct TickOutcome<'a> {
-    /// What went wrong.
+    /// The error, if any.
     pub error: Option<&'a Error>,
-    /// Whether there is time that is neither collected nor merely to be read again.
+    /// Whether any time is not collected yet. Re-reads do not count.
     pub behind: bool,
-    /// Whether pages of the log were read, and a walk advanced by them.
+    /// Whether the tick read pages of the log that advanced a walk.
     pub was_read: bool,
-    /// The time of the newest record that Slack has shown.
+    /// The time of the newest record that Slack returned.
     pub newest_shown: Option<Second>,
 }
 
 impl Health {
-    /// Takes in how a tick went. Returns whether anything changed that must be recorded.
+    /// Updates the health from the outcome of a tick. Returns `true` if the cursor must be saved.
     pub fn update(&mut self, tick: &TickOutcome<'_>, source: &Source, log: LogType, now: Second) -> bool {
         let &TickOutcome { error, behind, was_read, newest_shown } = tick;
         let believed = now.plus(CLOCK_SKEW_SECONDS);
@@ -106,7 +106,7 @@ impl Health {
         self.last_record = self.last_record.filter(|record| *record <= believed).max(newest_shown);
         let is_well = matches!(self.state, State::Ok | State::CatchingUp | State::Silent | State::Paused);
         if error.is_none() && !was_read && !is_well {
-            return false; // a tick that read nothing proves nothing
+            return false; // a tick that read nothing is not a success
         }
         let silent_since = self.silent_since(source, log, now);
         let state = match error.map(|error| error.kind) {
@@ -126,13 +126,13 @@ impl Health {
             State::Silent => Some("silent_stream".to_owned()),
             _ => error.map(|error| error.code.clone()),
         };
-        // What is still refused after the source was connected again is refused anew: else it would be tried at once for ever.
-        let anew = error.is_some() && (self.predates_reconnect(source) || self.is_before_connection(source));
-        let changed = anew || (state, &code) != (self.state, &self.code);
+        // An error that repeats after a reconnect starts again. Otherwise each tick would try it immediately, forever.
+        let is_new_attempt = error.is_some() && (self.predates_reconnect(source) || self.is_before_connection(source));
+        let changed = is_new_attempt || (state, &code) != (self.state, &self.code);
         if changed {
-            // What is waited for may have one cause after the other: it lasts since the first.
+            // Consecutive transient errors may have different causes. Their state started with the first one.
             let waits = error.is_some_and(|error| error.kind == ErrorKind::Retry);
-            let goes_on = self.state == State::Waiting && waits && !anew;
+            let goes_on = self.state == State::Waiting && waits && !is_new_attempt;
             if !goes_on {
                 self.since = Some(now);
             }
@@ -143,16 +143,16 @@ impl Health {
                 _ => error.map(|error| format!("{}; {}", error.message, error.hint)),
             };
         } else if self.since.is_none() {
-            self.since = Some(now); // well from the beginning
+            self.since = Some(now); // healthy since the first tick
             return true;
         }
         changed
     }
 
-    /// Since when there has been no record, if that is longer than it may be.
+    /// Returns since when Slack has returned no record, if that is longer than the source allows.
     fn silent_since(&self, source: &Source, log: LogType, now: Second) -> Option<Second> {
         let may_last = source.silent_after_seconds.filter(|_| log.expects_regular_traffic())?;
-        // Since when nobody knows, where no record was shown yet and the source does not say when it was connected.
+        // If the stream has no record and the time of the connection is unknown, the start is unknown.
         let connected_at = Some(source.connected_at).filter(|connected_at| *connected_at != Second::EPOCH);
         let since = self.last_record.into_iter().chain(connected_at).max()?;
         (now.since(since) > may_last).then_some(since)
@@ -165,27 +165,27 @@ impl Health {
         }
     }
 
-    /// Whether it has failed with this code for so long that waiting is over.
+    /// Returns `true` if the stream has been failing with this code for longer than a transient error may last.
     pub fn fails_with(&self, code: &str, now: Second) -> bool {
         self.state == State::Failing
             && self.code.as_deref() == Some(code)
             && self.since.is_some_and(|since| now.since(since) > WAITING_MAX_SECONDS)
     }
 
-    /// How long to leave Slack alone after this error, beyond what Slack asks for.
+    /// Returns how many seconds to wait before calling Slack again after this error.
     pub fn pause_seconds(error: &Error) -> Option<i64> {
         let slow = error.origin == crate::error::Origin::Slack
             && matches!(error.kind, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
         error.retry_after_seconds.or(slow.then_some(SLOW_RETRY_SECONDS))
     }
 
-    /// Whether the source was connected again after this error began.
+    /// Returns `true` if the source was reconnected after an error that requires action.
     pub fn predates_reconnect(&self, source: &Source) -> bool {
         matches!(self.state, State::Reauthorize | State::Reconfigure)
             && self.since.is_some_and(|since| source.connected_at >= since)
     }
 
-    /// Whether this began before the source was last connected.
+    /// Returns `true` if the state started before the source was last connected.
     pub fn is_before_connection(&self, source: &Source) -> bool {
         self.since.is_some_and(|since| since < source.connected_at)
     }
@@ -194,8 +194,8 @@ impl Health {
 fn silent_stream_hint(source: &Source, since: Second) -> String {
     let id = &source.id;
     format!(
-        "Slack answers, and has shown no record since {since}; see in Slack whether people are at work, \
-         and if they are not, let the silence last longer: `slacktrail connect {id} --silent-after 72h`"
+        "Slack responds, but has returned no record since {since}; check in Slack whether users are active. \
+         If nobody is, raise the threshold: `slacktrail connect {id} --silent-after 72h`"
     )
 }
 
@@ -224,7 +224,7 @@ mod tests {
     fn day_without_records_is_silent_even_with_backlog() {
         let mut health = Health { last_record: Some(second(500)), ..Health::default() };
         let update = |health: &mut Health, log, behind, now| health.update(&read(behind), &source(), log, second(now));
-        assert!(update(&mut health, LogType::Audit, false, 500 + 86_400), "well for the first time");
+        assert!(update(&mut health, LogType::Audit, false, 500 + 86_400), "healthy for the first time");
         assert!(!update(&mut health, LogType::Integration, false, 501 + 86_400));
         assert!(update(&mut health, LogType::Audit, false, 501 + 86_400));
         assert_eq!((health.state, health.code.as_deref()), (State::Silent, Some("silent_stream")));

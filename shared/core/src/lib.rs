@@ -4,12 +4,12 @@
 //! are, and what the next cursor is. `now` is an argument too. A lint forbids clocks, randomness and the environment.
 //!
 //! Read in this order:
-//! - [`source`] and [`time`]: the terms. [`sanitize`]: text from outside.
-//! - [`record`], [`mod@line`], [`object`]: from a row of a page to the bytes of an object.
+//! - [`source`], [`time`] and [`error`]: the terms. [`sanitize`]: external text that is made safe to show.
+//! - [`record`], [`mod@line`], [`batch`], [`object`]: from a row of a page to the bytes of an object.
 //! - [`slack`]: requests, responses, and the meaning of each error.
-//! - [`walk`] and [`cursor`]: how each log is read, and what is still to collect. [`health`]: what a tick reports.
-//! - [`event`] and [`shard`]: what an invocation is asked to do.
-//! - [`credentials`] and [`authorization`]: the stored state of a grant and of an attempt to connect a source.
+//! - [`cursor`] and [`walk`]: what is still to collect, and how each log is read. [`health`]: the state of a stream.
+//! - [`event`] and [`shard`]: the sources that an invocation polls.
+//! - [`credentials`] and [`authorization`]: the stored state of a grant, and of an attempt to connect a source.
 #![deny(clippy::disallowed_methods)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 

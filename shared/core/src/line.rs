@@ -1,4 +1,4 @@
-//! A line: Slack's object with our fields appended before its last brace, and the way back from a stored line.
+//! A stored line: Slack's JSON object with slacktrail's fields appended. Also parses stored lines.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ pub struct LineWriter {
 }
 
 impl LineWriter {
-    /// A writer of `source`'s lines that are collected at `now`.
+    /// Creates a writer for lines of `source` that are collected at `now`.
     pub fn new(source: &Source, log: LogType, now: Timestamp) -> LineWriter {
         let mut after_time = br#"","p_parse_time":""#.to_vec();
         after_time.extend_from_slice(&athena_time(now));
@@ -26,8 +26,10 @@ impl LineWriter {
         LineWriter { before_id: before_id(log), after_time }
     }
 
-    /// Appends a record's line to `out`, its line break included. `id` is the record's identity, occurrence number and all. Returns where
-    /// in `out` the identity's digits are, for a walk may number equal rows only once it has seen the whole page.
+    /// Appends the line of a record and its line break to `out`. Returns the offset in `out` of the record ID's digits.
+    ///
+    /// `id` is the record ID. A walk may add the ordinal among equal rows only after it has seen the whole page, and the caller then replaces
+    /// the digits.
     pub fn write(&self, record: &Record<'_>, id: RowId, out: &mut Vec<u8>) -> usize {
         slacks_part(&record.json).into_iter().for_each(|part| out.extend_from_slice(part));
         out.extend_from_slice(self.before_id.as_bytes());
@@ -46,7 +48,7 @@ impl LineWriter {
     }
 }
 
-/// How a line begins: with Slack's bytes, up to where our fields follow.
+/// Returns the first part of a line: Slack's JSON up to where slacktrail's fields follow.
 pub fn slacks_part(json: &str) -> [&[u8]; 3] {
     let json = json.as_bytes();
     match json.strip_suffix(b"}").filter(|_| json.starts_with(b"{")) {
@@ -54,7 +56,7 @@ pub fn slacks_part(json: &str) -> [&[u8]; 3] {
             let is_empty = open[1..].iter().all(u8::is_ascii_whitespace);
             [b"", open, if is_empty { b"" } else { b"," }]
         }
-        // A row that is no object cannot take our fields, so it becomes the value of one.
+        // slacktrail's fields cannot be appended to a row that is not an object, so the row becomes the value of `p_row`.
         None => [ROW, json, b","],
     }
 }
@@ -67,7 +69,7 @@ fn before_id(log: LogType) -> String {
     format!(r#""p_log_type":"{}","p_row_id":""#, log.panther_log_type())
 }
 
-/// Writes one member for each kind of indicator that there is. They come sorted, so those of a kind stand together.
+/// Writes one field for each kind of indicator. The indicators are sorted, so those of one kind are adjacent.
 fn write_indicators(indicators: &[Indicator<'_>], out: &mut Vec<u8>) {
     for of_a_kind in indicators.chunk_by(|a, b| a.kind == b.kind) {
         out.extend_from_slice(match of_a_kind[0].kind {
@@ -85,7 +87,7 @@ fn write_indicators(indicators: &[Indicator<'_>], out: &mut Vec<u8>) {
     }
 }
 
-/// Writes an indicator's text as JSON. One that was borrowed from JSON stood there without an escape, so it needs none.
+/// Writes an indicator as a JSON string. Text that is borrowed from the row's JSON contains no escapes and needs none.
 fn write_text(indicator: &Indicator<'_>, out: &mut Vec<u8>) {
     match &indicator.text {
         Cow::Borrowed(text) => {
@@ -98,34 +100,34 @@ fn write_text(indicator: &Indicator<'_>, out: &mut Vec<u8>) {
 }
 
 fn write_json(text: &str, out: &mut Vec<u8>) {
-    serde_json::to_writer(out, text).expect("strings always serialize into memory");
+    serde_json::to_writer(out, text).expect("strings always serialize");
 }
 
-/// The identity and the time of a stored line, or `None` when it is no line that a [`LineWriter`] of this log wrote.
+/// Returns the record ID and the time of a stored line, or `None` if no [`LineWriter`] of this log wrote the line.
 pub fn read_line(log: LogType, line: &[u8]) -> Option<(RowId, Second)> {
     StoredLine::read(log, line).map(|line| (line.id, line.time))
 }
 
-/// A stored line, taken apart.
+/// A parsed line.
 #[derive(Clone, Copy, Debug)]
 pub struct StoredLine<'a> {
-    /// Its identity, as our fields say.
+    /// The record ID, from slacktrail's fields.
     pub id: RowId,
-    /// Its time, as our fields say.
+    /// The time, from slacktrail's fields.
     pub time: Second,
-    /// What comes before our fields.
+    /// The part before slacktrail's fields.
     pub slacks_part: &'a [u8],
-    ours: &'a [u8],
+    own_part: &'a [u8],
 }
 
 impl<'a> StoredLine<'a> {
-    /// Takes a line apart that stands without its line break; `None` when it is no line that a [`LineWriter`] of this log wrote.
+    /// Parses a line without its line break. Returns `None` if no [`LineWriter`] of this log wrote it.
     ///
-    /// Our fields come last and a quote inside a JSON string is always escaped, so the last `"p_log_type":"` is ours whatever
-    /// Slack's part or a source's label holds.
+    /// slacktrail's fields come last, and quotes inside JSON strings are escaped. The last `"p_log_type":"` therefore starts slacktrail's
+    /// fields, whatever Slack's JSON or the source's label contains.
     pub fn read(log: LogType, line: &'a [u8]) -> Option<StoredLine<'a>> {
-        let (slacks_part, ours) = line.split_at(memchr::memmem::rfind(line, br#""p_log_type":""#)?);
-        let tail = ours.strip_prefix(before_id(log).as_bytes())?;
+        let (slacks_part, own_part) = line.split_at(memchr::memmem::rfind(line, br#""p_log_type":""#)?);
+        let tail = own_part.strip_prefix(before_id(log).as_bytes())?;
         let (id, tail) = tail.split_at_checked(32)?;
         let (time, tail) = tail.strip_prefix(BETWEEN)?.split_at_checked(23)?;
         if !(tail.starts_with(br#"","p_parse_time":""#) && tail.ends_with(b"}")) {
@@ -133,11 +135,12 @@ impl<'a> StoredLine<'a> {
         }
         let id = std::str::from_utf8(id).ok()?.parse().ok()?;
         let time = parse_athena_time(std::str::from_utf8(time).ok()?)?;
-        Some(StoredLine { id, time, slacks_part, ours: tail })
+        Some(StoredLine { id, time, slacks_part, own_part: tail })
     }
 
-    /// Slack's JSON, as it was when the line was written. Where it could be a row that was no object as well as one with a field
-    /// of the name that such a row is given, it is both, one after the other.
+    /// Returns Slack's JSON as it was when the line was written.
+    ///
+    /// A line that starts with `{"p_row":` may come from a row that is not an object, or from an object with that field. It returns both.
     pub fn slacks_json(&self) -> impl Iterator<Item = String> {
         let text = String::from_utf8_lossy(self.slacks_part);
         let open = text.strip_suffix(',').unwrap_or(&text);
@@ -145,11 +148,11 @@ impl<'a> StoredLine<'a> {
         [Some(format!("{open}}}")), row].into_iter().flatten()
     }
 
-    /// The workspace that it was read from, where an organization is read workspace by workspace.
+    /// Returns the workspace that the row was read from, if an organization is read workspace by workspace.
     pub fn workspace(&self) -> Option<String> {
         let key = [br#",""#, WORKSPACE, br#"":"#].concat();
-        let start = memchr::memmem::find(self.ours, &key)? + key.len();
-        serde_json::Deserializer::from_slice(&self.ours[start..]).into_iter().next()?.ok()
+        let start = memchr::memmem::find(self.own_part, &key)? + key.len();
+        serde_json::Deserializer::from_slice(&self.own_part[start..]).into_iter().next()?.ok()
     }
 }
 
@@ -181,14 +184,14 @@ mod tests {
     fn line_is_slack_bytes_followed_by_slacktrail_fields() {
         let json = r#"{"id":"a", "id":"a","date_create":1795332821,"big":123456789012345678901234567890,"n":1.50,"u":{"user":{"name":"b"},"users":[{"email":"z@x"},{"email":"a@x"},{"email":"a@x"}]}}"#;
         let line = line_of(LogType::Audit, None, json);
-        let ours = line.strip_prefix(json.strip_suffix('}').unwrap()).unwrap();
-        assert!(ours.starts_with(r#","p_log_type":"Slack.AuditLogs","p_row_id":""#), "{ours}");
+        let own_part = line.strip_prefix(json.strip_suffix('}').unwrap()).unwrap();
+        assert!(own_part.starts_with(r#","p_log_type":"Slack.AuditLogs","p_row_id":""#), "{own_part}");
         assert!(
-            ours.ends_with(
+            own_part.ends_with(
                 r#"","p_event_time":"2026-11-22 07:33:41.000","p_parse_time":"2026-11-22 07:34:00.250","p_source_id":"acme","p_source_label":"Acme \"p_log_type\":\"x\" GmbH","p_any_emails":["a@x","z@x"],"p_any_usernames":["b"]}
 "#
             ),
-            "{ours}"
+            "{own_part}"
         );
     }
 

@@ -1,4 +1,4 @@
-//! An object: one gzip file of a day log, by its key and its bytes.
+//! An object: one gzip file of a day log, with its key and its bytes.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -13,40 +13,40 @@ use crate::record::RowId;
 use crate::source::{LogType, SourceId, StreamId};
 use crate::time::{Day, Second};
 
-/// The level of gzip, from 1 to 9: chosen by `make bench`, see docs/design.md.
+/// The gzip level, from 1 to 9. docs/design.md explains the choice, which is based on `make bench`.
 pub const GZIP_LEVEL: u32 = 5;
 
-/// Lines go into gzip by so many bytes at a time: line by line they would cost it a tenth more CPU.
+/// Bytes of lines that are compressed at once. Compressing line by line would take a tenth more CPU.
 const GZIP_BYTES_AT_ONCE: usize = 64 << 10;
 
-/// A line that is read back may be this long at most, 16 MiB: a row, what its indicators repeat of it, and slacktrail's fields are shorter.
+/// Maximum length of a line that is read back, 16 MiB. A row, its indicators and slacktrail's fields are shorter.
 const LINE_BYTES_MAX: u64 = 16 << 20;
-/// An object that is read back may unpack to so many bytes, 64 MiB: slacktrail's hold a batch, and a few KiB may unpack to anything.
+/// Maximum uncompressed size of an object that is read back, 64 MiB. slacktrail's objects hold one batch. A few KiB may unpack to any size.
 const UNPACKED_BYTES_MAX: u64 = 64 << 20;
-/// Lines of an object: those of a batch of 16 MiB, none of which is shorter than 170 bytes, are fewer.
+/// Maximum lines of an object. A batch of 16 MiB has fewer, because a line has at least 170 bytes.
 const LINES_MAX: u64 = 100_000;
 
-/// One stream's records of one UTC day: the objects 1, 2, 3 ... under one prefix.
+/// A day log: one stream's records of one UTC day, as objects 1, 2, 3 ... under one prefix.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct DayLogId {
-    /// Whose log, and which.
+    /// The stream.
     pub stream: StreamId,
     /// The day.
     pub day: Day,
 }
 
 impl DayLogId {
-    /// What the keys of the day log's objects begin with. Other sources' keys may begin with it too: `acme` and `acme-2`.
+    /// Returns the prefix of the day log's keys. Keys of other sources may have it too, for example those of `acme-2` for `acme`.
     pub fn prefix(&self) -> String {
         format!("{}/{}/{}-", self.stream.log, self.day, self.stream.source)
     }
 
-    /// The key of object `number`.
+    /// Returns the key of object `number`.
     pub fn key(&self, number: u32) -> ObjectKey {
         ObjectKey { log: self.clone(), number }
     }
 
-    /// Whose a listed key is that begins with our [`prefix`](Self::prefix).
+    /// Returns the owner of a listed key that starts with [`prefix`](Self::prefix).
     pub fn read_key(&self, key: &str) -> KeyOwner {
         let name = key.strip_prefix(&self.prefix()).and_then(|rest| rest.strip_suffix(".json.gz"));
         let Some((before, digits)) = name.map(|name| name.rsplit_once('-').unwrap_or(("", name))) else {
@@ -62,23 +62,23 @@ impl DayLogId {
     }
 }
 
-/// Whose a listed key is.
+/// The owner of a listed key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum KeyOwner {
-    /// The day log's object of this number.
+    /// This day log, with the number of the object.
     This(u32),
-    /// An object of a source whose id begins as ours does.
+    /// Another source, whose ID starts with this source's ID.
     OtherSource,
-    /// Nothing that slacktrail writes.
+    /// Unknown: slacktrail did not write this key.
     Unknown,
 }
 
-/// An object's key, as in `audit/2026/11/22/acme-000042.json.gz`.
+/// The key of an object, for example `audit/2026/11/22/acme-000042.json.gz`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ObjectKey {
-    /// The day log that it belongs to.
+    /// The day log of the object.
     pub log: DayLogId,
-    /// Its number, from 1.
+    /// The number of the object, from 1.
     pub number: u32,
 }
 
@@ -88,8 +88,9 @@ impl fmt::Display for ObjectKey {
     }
 }
 
-/// The bytes of an object that holds these lines, each with its line break. The same lines always make the same bytes. `gzip_level`:
-/// 0 (as they are) to 9, in production [`GZIP_LEVEL`].
+/// Encodes lines, each with its line break, as a gzip file. The same lines always result in the same bytes.
+///
+/// `gzip_level` ranges from 0 (uncompressed) to 9. Production uses [`GZIP_LEVEL`].
 pub fn encode<'a>(lines: impl IntoIterator<Item = &'a [u8]>, gzip_level: u32) -> Vec<u8> {
     if gzip_level == 0 {
         return stored(&lines.into_iter().collect::<Vec<_>>().concat());
@@ -97,17 +98,17 @@ pub fn encode<'a>(lines: impl IntoIterator<Item = &'a [u8]>, gzip_level: u32) ->
     let gzip = GzBuilder::new().write(Vec::new(), Compression::new(gzip_level));
     let mut gzip = BufWriter::with_capacity(GZIP_BYTES_AT_ONCE, gzip);
     for line in lines {
-        gzip.write_all(line).expect("memory takes every write");
+        gzip.write_all(line).expect("writing to memory succeeds");
     }
-    gzip.into_inner().map(GzEncoder::finish).expect("memory takes every write").expect("memory takes every write")
+    gzip.into_inner().map(GzEncoder::finish).expect("writing to memory succeeds").expect("writing to memory succeeds")
 }
 
-/// A gzip file of stored blocks (RFC 1951, 3.2.4; RFC 1952, 2.3). Setting up a compressor takes a third of a megabyte, and the simulation
-/// makes millions of objects of a few lines.
+/// Encodes bytes as a gzip file of stored blocks (RFC 1951, 3.2.4; RFC 1952, 2.3). Creating a compressor takes a third of a megabyte, and the
+/// simulation creates millions of objects with a few lines.
 fn stored(bytes: &[u8]) -> Vec<u8> {
     let mut file = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
     for block in bytes.chunks(0xffff) {
-        let length = u16::try_from(block.len()).expect("a block is no longer than that");
+        let length = u16::try_from(block.len()).expect("blocks have at most 65,535 bytes");
         file.push(0);
         file.extend_from_slice(&length.to_le_bytes());
         file.extend_from_slice(&(!length).to_le_bytes());
@@ -121,32 +122,33 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
     file
 }
 
-/// Gives the identity and time of each line of a stored object to `take`, one line in memory at a time.
+/// Passes the record ID and the time of each line of an object to `take`. Holds one line in memory at a time.
 ///
 /// # Errors
-/// [`ErrorKind::Investigate`], naming the key, when the bytes are not an object that we wrote.
+///
+/// Returns an error of kind [`ErrorKind::Investigate`] that names the key if slacktrail did not write these bytes.
 pub fn decode(key: &ObjectKey, bytes: &[u8], mut take: impl FnMut(RowId, Second)) -> Result<(), Error> {
     let log: LogType = key.log.stream.log;
     let mut lines = Lines::of(bytes);
     while let Some((number, line)) =
-        lines.next_line().map_err(|error| not_ours(key, "its gzip is damaged").with_source(error))?
+        lines.next_line().map_err(|error| corrupt_object(key, "its gzip data is corrupt").with_source(error))?
     {
         if number > LINES_MAX {
-            return Err(not_ours(key, "it has more lines than slacktrail writes into an object"));
+            return Err(corrupt_object(key, "it has more lines than slacktrail writes to an object"));
         }
         let read = line.and_then(|line| read_line(log, line)).filter(|(_, time)| time.day() == key.log.day);
         let Some((id, time)) = read else {
-            return Err(not_ours(key, &format!("line {number} is not one that slacktrail wrote there")));
+            return Err(corrupt_object(key, &format!("slacktrail did not write line {number}")));
         };
         take(id, time);
     }
     Ok(())
 }
 
-/// A line's number, from 1, and the line without its line break; `None` when it has no line break.
+/// A line's number, from 1, and the line without its line break, or `None` if it has no line break.
 pub(crate) type NumberedLine<'a> = (u64, Option<&'a [u8]>);
 
-/// The lines of a stored object, one of them in memory at a time.
+/// Iterates over the lines of an object, with one line in memory at a time.
 pub struct Lines<'a> {
     reader: BufReader<MultiGzDecoder<&'a [u8]>>,
     line: Vec<u8>,
@@ -155,7 +157,7 @@ pub struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// Returns a reader of the lines of a gzip object.
+    /// Creates an iterator over the lines of a gzip file.
     pub fn of(bytes: &'a [u8]) -> Lines<'a> {
         Lines {
             reader: BufReader::with_capacity(64 << 10, MultiGzDecoder::new(bytes)),
@@ -165,10 +167,11 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The next line. An object without lines has a first one that has no line break.
+    /// Returns the next line. An empty object has one line without a line break.
     ///
     /// # Errors
-    /// When the gzip is damaged, or unpacks to more than 64 MiB.
+    ///
+    /// Returns an error if the gzip data is corrupt or unpacks to more than 64 MiB.
     pub fn next_line(&mut self) -> io::Result<Option<NumberedLine<'_>>> {
         self.line.clear();
         let read = io::Read::take(&mut self.reader, LINE_BYTES_MAX).read_until(b'\n', &mut self.line)?;
@@ -184,12 +187,12 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn not_ours(key: &ObjectKey, what: &str) -> Error {
+fn corrupt_object(key: &ObjectKey, what: &str) -> Error {
     Error::deployment(
         ErrorKind::Investigate,
         "corrupt_object",
-        format!("reading back object `{key}`: {what}"),
-        "an archive that cannot be read back cannot be added to; restore the object's first version, or move it away if it is not slacktrail's",
+        format!("reading object `{key}`: {what}"),
+        "restore the object's first version, or move it away if slacktrail did not create it; until then, slacktrail cannot add records to this day log",
     )
 }
 
@@ -281,7 +284,7 @@ mod tests {
 
     #[test]
     fn equal_lines_make_equal_bytes_and_corrupt_object_is_named() {
-        let lines: [&[u8]; 1] = [b"not a line of ours\n"];
+        let lines: [&[u8]; 1] = [b"not a line of slacktrail\n"];
         assert_eq!(encode(lines, 5), encode(lines, 5));
         let key = log("acme").key(7);
         for bytes in [encode(lines, 5), encode(lines, 0), encode([], 5), b"no gzip".to_vec(), Vec::new()] {

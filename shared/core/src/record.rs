@@ -1,4 +1,4 @@
-//! A record: one row of one of Slack's pages, as raw bytes, with its time and its identity.
+//! A record: one row of Slack's logs with its JSON, time and record ID.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::fields::{Fields, Indicator, Top};
 use crate::source::LogType;
 use crate::time::Second;
 
-/// A record's identity, the same at every read: 128 bits of a SHA-256, written as 32 hex digits.
+/// A record ID, which is the same at every read: 128 bits of a SHA-256 hash, written as 32 hex digits.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct RowId(pub [u8; 16]);
 
@@ -23,7 +23,7 @@ impl RowId {
     fn of(parts: &[&[u8]]) -> RowId {
         let mut hash = Sha256::new();
         for part in parts {
-            hash.update((part.len() as u64).to_be_bytes()); // so that no two lists of parts run together alike
+            hash.update((part.len() as u64).to_be_bytes()); // hash the lengths, too, so that different lists of parts have different IDs
             hash.update(part);
         }
         let mut id = [0; 16];
@@ -31,7 +31,7 @@ impl RowId {
         RowId(id)
     }
 
-    /// The identity as text: 32 hex digits.
+    /// Returns the ID as 32 hex digits.
     pub fn digits(self) -> [u8; 32] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut digits = [0; 32];
@@ -42,7 +42,7 @@ impl RowId {
         digits
     }
 
-    /// The identity of the `occurrence`th (from 1) among rows that are equal in all that identifies them.
+    /// Returns the ID of the `occurrence`th row, counted from 1, among rows that are otherwise equal.
     #[must_use]
     pub fn occurrence(self, occurrence: u32) -> RowId {
         RowId::of(&[&self.0, &occurrence.to_be_bytes()])
@@ -64,7 +64,7 @@ impl Serialize for RowId {
 impl<'de> Deserialize<'de> for RowId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RowId, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|_| D::Error::custom("an identity is 32 hex digits"))
+        text.parse().map_err(|_| D::Error::custom("a record ID is 32 hex digits"))
     }
 }
 
@@ -87,29 +87,29 @@ impl FromStr for RowId {
 /// One row of a page.
 #[derive(Debug)]
 pub struct Record<'a> {
-    /// Which log it is of.
+    /// The log type.
     pub log: LogType,
-    /// The workspace that it was read from, where an organization is read workspace by workspace.
+    /// The workspace that the row was read from, if an organization is read workspace by workspace.
     pub workspace: Option<&'a str>,
-    /// Slack's JSON, with at most the insignificant line breaks taken out.
+    /// Slack's JSON. Only line breaks between tokens are removed.
     pub json: Cow<'a, str>,
-    /// Its identity. Of an integration row: without its occurrence number, which only a walk knows.
+    /// The record ID. The ID of an integration row lacks the ordinal among equal rows, which the walk adds.
     pub id: RowId,
-    /// Its own time, which decides its day and never changes (audit `date_create`, access `date_first`, integration `date`).
+    /// The time of the record, which decides its day and never changes: `date_create` (audit), `date_first` (access) or `date` (integration).
     pub time: Option<Second>,
-    /// Access rows: when the combination was last active (`date_last`), which moves.
+    /// When the user was last active (`date_last`). Only access rows have it, and it changes.
     pub last_active: Option<Second>,
-    /// Access rows that were read from a workspace: the identity that the row has where it is read from the whole organization. A source
-    /// that changes from one way to the other must not store it again.
+    /// For an access row of a workspace, its ID when it is read from the whole organization. A source that changes between the two must not
+    /// store the row again.
     pub alias: Option<RowId>,
-    /// Whether it lacks the identity or the time that a row of its log has. It is stored all the same.
+    /// Whether the ID or the time is missing or invalid. The record is stored in any case.
     pub malformed: bool,
-    /// The addresses, e-mails and user names in it: sorted, each once.
+    /// The IP addresses, emails and user names in the row, sorted and without duplicates.
     pub(crate) indicators: Vec<Indicator<'a>>,
 }
 
 impl<'a> Record<'a> {
-    /// Reads a row, which is valid JSON. Never fails: a row without an identity is identified by its bytes, one without a time has none.
+    /// Parses a row, which is valid JSON. A row without a valid ID is identified by its bytes, and a row without a valid time has none.
     pub fn read(log: LogType, workspace: Option<&'a str>, row: &'a str) -> Record<'a> {
         let json = without_line_breaks(row);
         let fields = Fields::of_json(row).unwrap_or_default();
@@ -131,8 +131,10 @@ impl<'a> Record<'a> {
         Record { log, workspace, json, id, time, last_active, alias, malformed, indicators: fields.indicators }
     }
 
-    /// A digest of what the row says. Two rows of one reply with one identity say the same if their digests are equal. What Slack counts on
-    /// in access rows is left out, and so is the white space between integration rows' tokens: their identity is their content.
+    /// Returns a digest of the content. Rows of one response with the same record ID have the same content if their digests are equal.
+    ///
+    /// The digest omits the fields of access rows that Slack updates on every use. It is constant for integration rows, whose ID is their
+    /// content.
     pub fn content(&self) -> u64 {
         match self.log {
             LogType::Audit => digest(0, self.json.as_bytes()),
@@ -144,18 +146,18 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The time under which it is kept: its own, or [`Second::EPOCH`] when it has none that can be read.
+    /// Returns the time that decides the record's day log: its own, or [`Second::EPOCH`] if it has no valid time.
     pub fn partition_time(&self) -> Second {
         self.time.unwrap_or(Second::EPOCH)
     }
 }
 
-/// The members of an access row but those that Slack counts on with every use.
+/// Returns the fields of an access row, except those that Slack updates on every use.
 fn lasting<'m, 'a>(members: &'m [(String, &'a RawValue)]) -> impl Iterator<Item = &'m (String, &'a RawValue)> {
     members.iter().filter(|(key, _)| key != "date_last" && key != "count")
 }
 
-/// The identity of a row that lacks what tells rows of its log apart: of its bytes; of an access row, of the members that last.
+/// Returns the ID of a row that lacks the fields of its log type's ID. It is a hash of the bytes, or of an access row's unchanging fields.
 fn without_identity(log: LogType, workspace: Option<&str>, json: &str) -> RowId {
     let mut content = Vec::new();
     match members(json).filter(|_| log == LogType::Access) {
@@ -168,7 +170,7 @@ fn without_identity(log: LogType, workspace: Option<&str>, json: &str) -> RowId 
     RowId::of(&[b"unreadable", log.name().as_bytes(), workspace.unwrap_or("").as_bytes(), &content])
 }
 
-/// A quick digest, which nobody's safety rests on: whoever forges one hides a row of his own that nobody could store.
+/// Computes a fast, non-cryptographic digest. A forged collision only hides a row that could not be stored anyway.
 fn digest(sum: u64, bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut last = [0; 8];
@@ -176,7 +178,7 @@ fn digest(sum: u64, bytes: &[u8]) -> u64 {
     let words = words.iter().chain([&last]).map(|word| u64::from_le_bytes(*word));
     words.fold(sum ^ bytes.len() as u64, |sum, word| {
         let product = (sum.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-        product ^ (product >> 32) // a product's low bits depend on the low bits of its factors alone
+        product ^ (product >> 32) // the low bits of a product depend only on the low bits of its factors
     })
 }
 
@@ -189,12 +191,12 @@ fn identity(
 ) -> Option<RowId> {
     let seconds = time?.get().to_be_bytes();
     match log {
-        // Slack calls `id` opaque and does not state that it is unique; with the time, an id stays in its day log.
+        // Slack calls `id` opaque and does not guarantee that it is unique. Including the time ties an ID to its day log.
         LogType::Audit => Some(RowId::of(&[b"audit", fields.scalar(Top::Id)?.as_bytes(), &seconds])),
         LogType::Access => {
             let part = |key| fields.scalar(key).unwrap_or("").as_bytes();
             let row = [b"access", part(Top::UserId), part(Top::Ip), part(Top::UserAgent), seconds.as_slice()];
-            // Somebody may come into two workspaces of an organization in one second.
+            // A user may log in to two workspaces of an organization in the same second.
             match workspace {
                 Some(workspace) => Some(RowId::of(&[row.as_slice(), &[workspace.as_bytes()]].concat())),
                 None => Some(RowId::of(&row)),
@@ -208,18 +210,18 @@ fn identity(
     }
 }
 
-/// Names for people that follow from an id in the same row. They change when somebody renames a user or an app, and the row
-/// is still the same row.
+/// Names that belong to an ID in the same row. They change when a user or an app is renamed, but the row stays the same.
 const DISPLAY_NAMES: [(&str, &str); 3] =
     [("user_name", "user_id"), ("app_type", "app_id"), ("service_type", "service_id")];
 
-/// Values deeper than this in a row count by their bytes: whoever nests without end must neither exhaust our stack nor our time, and
-/// no row of Slack's comes near.
+/// Maximum depth up to which values are canonicalized. Deeper values are compared by their bytes, so that nesting cannot exhaust the stack or
+/// the CPU. Slack's rows are far less deep.
 const DEPTH_MAX: usize = 64;
-/// Values of more members or elements than this count by their bytes too: each takes ten times its bytes in memory.
+/// Maximum members or elements of a canonicalized value. Larger values are compared by their bytes, because a part takes ten times its size in
+/// memory.
 const PARTS_MAX: usize = 10_000;
 
-/// Writes a row so that neither the order of its keys, nor white space, nor number-or-string makes a difference.
+/// Writes a row in a form that does not depend on the order of keys, white space, or whether a number is written as text.
 fn canonical_row(json: &str, out: &mut Vec<u8>) -> Option<()> {
     let members = members(json)?;
     let has = |key: &str| members.iter().any(|(name, _)| name == key);
@@ -233,7 +235,7 @@ fn canonical_row(json: &str, out: &mut Vec<u8>) -> Option<()> {
 }
 
 fn canonical_value(json: &str, depth: usize, out: &mut Vec<u8>) {
-    // Its first byte says what it is: to try and fail costs more than to parse.
+    // The first byte tells the type. This is faster than parsing each type in turn.
     let is = |first| json.starts_with(first) && depth <= DEPTH_MAX;
     if is('{')
         && let Some(members) = members(json)
@@ -266,7 +268,7 @@ fn write_part(part: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(part);
 }
 
-/// An object's members sorted by key; of equal keys each one, in the order they came. `None` for more than [`PARTS_MAX`].
+/// Returns the members of an object, sorted by key. Equal keys keep their order. Returns `None` if the object has more than [`PARTS_MAX`].
 fn members(json: &str) -> Option<Vec<(String, &RawValue)>> {
     struct Members;
     impl<'de> Visitor<'de> for Members {
@@ -283,7 +285,7 @@ fn members(json: &str) -> Option<Vec<(String, &RawValue)>> {
     Some(members)
 }
 
-/// An array's elements. `None` for more than [`PARTS_MAX`].
+/// Returns the elements of an array, or `None` if it has more than [`PARTS_MAX`].
 fn elements(json: &str) -> Option<Vec<&RawValue>> {
     struct Elements;
     impl<'de> Visitor<'de> for Elements {
@@ -312,7 +314,7 @@ fn take_parts<P, E: serde::de::Error>(
     Ok(parts)
 }
 
-/// JSON allows raw line breaks only between tokens, so taking them out changes no value and makes a record one line.
+/// Removes line breaks, so that a record is one line. JSON allows them only between tokens, so no value changes.
 fn without_line_breaks(json: &str) -> Cow<'_, str> {
     if memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_none() {
         return Cow::Borrowed(json);
@@ -320,11 +322,11 @@ fn without_line_breaks(json: &str) -> Cow<'_, str> {
     Cow::Owned(json.chars().filter(|c| !matches!(c, '\n' | '\r')).collect())
 }
 
-/// Times that a row of Slack's can have: from 2009, when the company that makes Slack was founded, until 2100. A row of any other time would
-/// lie outside every range that is collected, and be dropped. Fixed, for the time is a part of a record's identity.
+/// The range of valid times: from 2009, when Slack's company was founded, to 2100. A row with another time would be outside every collected
+/// range and thus be lost. The range must not change, because the time is part of the record ID.
 const TIMES: Range<i64> = 1_230_768_000..4_102_444_800;
 
-/// Seconds as Slack writes them: a number or a string of digits. A fraction is no time of Slack's.
+/// Parses seconds as Slack writes them: a number or a string of digits. Slack writes no fractions.
 fn whole_seconds(text: &str) -> Option<Second> {
     let seconds = text.parse().ok().filter(|seconds| TIMES.contains(seconds))?;
     Second::new(seconds)

@@ -1,14 +1,14 @@
-//! Text from outside, made harmless where it leaves for a terminal or a log.
+//! Makes external text safe for terminals and logs.
 //!
-//! Names, messages and stored hints may hold characters that move a terminal's cursor, ring its bell, reorder what stands around
-//! them, or are invisible. Prose shows U+FFFD in the place of each, so that the reader sees that something was there. JSON shows its
-//! `\u` escape, so that programs read the same value.
+//! Names, messages and stored hints may contain characters that move a terminal's cursor, ring its bell, reorder surrounding text, or are
+//! invisible. Text shows U+FFFD instead, so that the reader sees that something was replaced. JSON uses `\u` escapes, so that programs read the
+//! same value.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// Returns `true` if a terminal or a browser acts on a character, or shows it as nothing: C0 and C1 controls, DEL, bidirectional
-/// controls, line separators and invisible formatting. Joiners of emoji and of scripts are not among them.
+/// Returns `true` if a terminal or a browser acts on the character or does not show it: control characters (C0, C1, DEL), bidirectional
+/// controls, line separators and invisible formatting. Joiners of emoji and scripts are allowed.
 pub fn steers(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -16,12 +16,12 @@ pub fn steers(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Returns prose as it may be shown in lines of its own: line breaks and tabs stay.
+/// Returns text for separate lines. Line breaks and tabs remain.
 pub fn shown_text(text: &str) -> Cow<'_, str> {
     replaced(text, |c| if steers(c) && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c })
 }
 
-/// Returns prose as it may be shown within a line: line breaks and tabs become spaces.
+/// Returns text for the inside of a line. Line breaks and tabs become spaces.
 pub fn shown_line(text: &str) -> Cow<'_, str> {
     replaced(text, |c| match c {
         '\n' | '\t' => ' ',
@@ -30,8 +30,7 @@ pub fn shown_line(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// Returns JSON of the same value in which `\u` escapes stand for the characters that steer. Outside of its strings JSON has none but
-/// line breaks, which stay.
+/// Returns JSON of the same value with unsafe characters as `\u` escapes. Outside of strings, JSON only contains line breaks, which remain.
 pub fn escaped_json(json: &str) -> Cow<'_, str> {
     let is_escaped = |c: char| steers(c) && !matches!(c, '\n' | '\r' | '\t');
     if !json.contains(is_escaped) {
@@ -55,7 +54,7 @@ fn replaced(text: &str, replace: impl Fn(char) -> char) -> Cow<'_, str> {
     }
 }
 
-/// A writer of JSON log lines that passes each on with [`escaped_json`]. It is given whole lines, as loggers write them.
+/// A writer of JSON log lines that applies [`escaped_json`] to each line. Each write must be a whole line, as loggers do.
 #[derive(Debug)]
 pub struct EscapedJson<W>(pub W);
 

@@ -1,8 +1,8 @@
-//! Text that must never be seen: it cannot be printed, serialized or compared by accident.
+//! Secret text that cannot be printed, serialized or compared by accident.
 
 use std::fmt;
 
-/// A type of text whose `Debug` shows only that there is one; without `Display` and without `Serialize`.
+/// Defines a type of secret text. Its `Debug` hides the text, and it implements neither `Display` nor `Serialize`.
 macro_rules! hidden {
     ($(#[$doc:meta])* $name:ident, $error:ident: $message:literal) => {
         $(#[$doc])*
@@ -10,10 +10,11 @@ macro_rules! hidden {
         pub struct $name(String);
 
         impl $name {
-            /// Takes it as it was typed or stored, without the white space around it.
+            /// Creates the secret from typed or stored text, without surrounding white space.
             ///
             /// # Errors
-            /// Says what it looks like, and not what came, when it is empty or has white space, control or foreign characters inside.
+            ///
+            /// Returns an error that does not contain the text if it is empty or contains white space, control or non-ASCII characters.
             pub fn new(text: &str) -> Result<$name, $error> {
                 let text = text.trim();
                 if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control() || !c.is_ascii()) {
@@ -22,7 +23,7 @@ macro_rules! hidden {
                 Ok($name(text.to_owned()))
             }
 
-            /// The text itself, for the call to Slack and the secret store only.
+            /// Returns the text. Use it only for calls to Slack and for the secret store.
             pub fn reveal(&self) -> &str {
                 &self.0
             }
@@ -34,7 +35,7 @@ macro_rules! hidden {
             }
         }
 
-        /// What came is not such a text. It is not repeated, for it may be a secret all the same.
+        /// The text is not a valid secret of this type. The error does not repeat it, because it may still be a secret.
         #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
         #[error($message)]
         pub struct $error;
@@ -42,13 +43,13 @@ macro_rules! hidden {
 }
 
 hidden! {
-    /// A Slack token: one to call with, or one to refresh that with.
-    Token, NotAToken: "the token is empty or holds characters that no Slack token has; a user token begins with `xoxp-`"
+    /// An access token or a refresh token of Slack.
+    Token, NotAToken: "the token is empty or contains invalid characters; a user token starts with `xoxp-`"
 }
 
 hidden! {
-    /// The secret of a Slack app, which with its client id proves to Slack that we are the app.
-    ClientSecret, NotAClientSecret: "the client secret is empty or holds characters that none has; it is 32 hex digits on the app's page `Basic Information`"
+    /// The client secret of a Slack app, which together with the client ID authenticates the app to Slack.
+    ClientSecret, NotAClientSecret: "the client secret is empty or contains invalid characters; it has 32 hex digits and is on the app's page `Basic Information`"
 }
 
 #[cfg(test)]

@@ -1,57 +1,58 @@
-//! The functions' settings, from environment variables that are handed in. All that is wrong is named at once.
+//! The settings of the functions, from environment variables that the caller passes. An error names all invalid settings at once.
 
-/// Where Slack's Web API is, unless set otherwise.
+/// The default URL of Slack's Web API.
 pub const SLACK_API_URL: &str = "https://slack.com/api/";
-/// Where Slack's Audit Logs API is, unless set otherwise.
+/// The default URL of Slack's Audit Logs API.
 pub const SLACK_AUDIT_URL: &str = "https://api.slack.com/audit/v1/";
-/// Slack's page of consent, unless set otherwise.
+/// The default URL of Slack's consent page.
 pub const SLACK_AUTHORIZE_URL: &str = "https://slack.com/oauth/v2/authorize";
-/// What secrets' names begin with, unless set otherwise.
+/// The default prefix of secret names.
 pub const SECRET_PREFIX: &str = "slacktrail/";
 
-/// The poller's settings.
+/// The settings of the poller.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PollerSettings {
     /// The log bucket.
     pub bucket: String,
-    /// The table of sources and cursors.
+    /// The table with sources and cursors.
     pub table: String,
-    /// What secrets' names begin with; a source's id follows.
+    /// The prefix of secret names, which the source ID follows.
     pub secret_prefix: String,
-    /// Slack's Web API.
+    /// The URL of Slack's Web API.
     pub slack_api_url: String,
-    /// Slack's Audit Logs API.
+    /// The URL of Slack's Audit Logs API.
     pub slack_audit_url: String,
 }
 
-/// The settings of the function that connects sources.
+/// The settings of the OAuth function.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct OauthSettings {
-    /// The table of sources, cursors and authorizations.
+    /// The table with sources, cursors and authorizations.
     pub table: String,
-    /// What secrets' names begin with; a source's id follows.
+    /// The prefix of secret names, which the source ID follows.
     pub secret_prefix: String,
-    /// Slack's Web API.
+    /// The URL of Slack's Web API.
     pub slack_api_url: String,
-    /// Slack's Audit Logs API.
+    /// The URL of Slack's Audit Logs API.
     pub slack_audit_url: String,
-    /// Slack's page of consent.
+    /// The URL of Slack's consent page.
     pub slack_authorize_url: String,
 }
 
-/// Settings that are missing or malformed, all of them.
+/// All settings that are missing or invalid.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the environment does not configure the {function}: {}; set them in template.yaml", .wrong.join("; "))]
+#[error("invalid settings of the {function}: {}; set them in template.yaml", .wrong.join("; "))]
 pub struct BadSettings {
     function: &'static str,
     wrong: Vec<String>,
 }
 
 impl PollerSettings {
-    /// Reads the settings from `variable`, which gives an environment variable's value.
+    /// Reads the settings from `variable`, which returns the value of an environment variable.
     ///
     /// # Errors
-    /// Names every variable that is missing or malformed, with what came.
+    ///
+    /// Returns an error that names every variable that is missing or invalid, with its value.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<PollerSettings, BadSettings> {
         let mut reader = Reader { variable, wrong: Vec::new() };
         let settings = PollerSettings {
@@ -66,10 +67,11 @@ impl PollerSettings {
 }
 
 impl OauthSettings {
-    /// Reads the settings from `variable`, which gives an environment variable's value.
+    /// Reads the settings from `variable`, which returns the value of an environment variable.
     ///
     /// # Errors
-    /// Names every variable that is missing or malformed, with what came.
+    ///
+    /// Returns an error that names every variable that is missing or invalid, with its value.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<OauthSettings, BadSettings> {
         let mut reader = Reader { variable, wrong: Vec::new() };
         let settings = OauthSettings {
@@ -83,14 +85,14 @@ impl OauthSettings {
     }
 }
 
-/// Reads variables and keeps what is wrong with them.
+/// Reads variables and collects their errors.
 struct Reader<F> {
     variable: F,
     wrong: Vec<String>,
 }
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    /// A variable's value, or its default. An empty one counts as absent.
+    /// Returns the value of a variable, or its default. An empty value counts as missing.
     fn read(&mut self, name: &str, default: Option<&str>, fault: fn(&str) -> Option<&'static str>) -> String {
         let value = (self.variable)(name).filter(|value| !value.is_empty()).or_else(|| default.map(str::to_owned));
         match value.as_deref().map(fault) {
@@ -125,33 +127,34 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 fn bucket_fault(value: &str) -> Option<&'static str> {
     let plain = value.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-' || c == b'.');
     (!plain || !(3..=63).contains(&value.len()))
-        .then_some("which is no bucket's name: 3 to 63 lower case letters, digits, `-` and `.`")
+        .then_some("which is not a bucket name: use 3 to 63 lowercase letters, digits, `-` and `.`")
 }
 
 fn table_fault(value: &str) -> Option<&'static str> {
     let plain = value.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_.".contains(&c));
     (!plain || !(3..=255).contains(&value.len()))
-        .then_some("which is no table's name: 3 to 255 letters, digits, `-`, `_` and `.`")
+        .then_some("which is not a table name: use 3 to 255 letters, digits, `-`, `_` and `.`")
 }
 
 fn prefix_fault(value: &str) -> Option<&'static str> {
     let plain = value.bytes().all(|c| c.is_ascii_alphanumeric() || b"/_+=.@-".contains(&c));
-    (!plain || value.len() > 448).then_some("which no secret's name can begin with: use letters, digits and `/_+=.@-`")
+    (!plain || value.len() > 448)
+        .then_some("which is not a prefix of secret names: use at most 448 letters, digits and `/_+=.@-`")
 }
 
 fn url_fault(value: &str) -> Option<&'static str> {
     let whole = host_and_path(value).is_some_and(|rest| rest.len() > 1 && rest.ends_with('/'));
-    (!whole).then_some("which is no URL that begins with `https://` and ends with `/`")
+    (!whole).then_some("which is not a URL that starts with `https://` and ends with `/`")
 }
 
-/// It becomes part of a header, so that it may hold nothing that a header may not.
+/// The URL becomes part of a header, so it must not contain characters that are invalid there.
 fn page_fault(value: &str) -> Option<&'static str> {
     let plain = |c: u8| c.is_ascii_graphic() && !b"?#\"<>\\".contains(&c);
     let whole = host_and_path(value).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(plain));
-    (!whole).then_some("which is no URL that begins with `https://` and has no `?` or `#`")
+    (!whole).then_some("which is not a URL that starts with `https://` and has no `?` or `#`")
 }
 
-/// What follows the scheme. Plain `http` is for this machine only.
+/// Returns the part after the scheme. Plain `http` is only valid for the local machine.
 fn host_and_path(value: &str) -> Option<&str> {
     let rest = value
         .strip_prefix("https://")

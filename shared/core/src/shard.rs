@@ -1,38 +1,38 @@
-//! Shares: what of a large deployment one invocation polls, so that any number of sources is polled within the minute.
+//! Shards: the parts of a large deployment, each polled by its own invocation.
 //!
-//! A deployment of up to [`SOURCES_MAX`] sources is polled by the invocation that the schedule makes. One of more is cut into shares,
-//! each polled by an invocation of its own that Lambda starts and that knows nothing of the others. What a share costs does not depend on
-//! how many there are.
+//! The scheduled invocation polls up to [`SOURCES_MAX`] sources itself. With more sources, it splits them into shards and dispatches each shard
+//! to an asynchronous invocation. The cost of a shard does not depend on the number of shards.
 
 use serde::{Deserialize, Serialize};
 
 use crate::source::SourceId;
 
-/// Sources that one invocation polls. Their streams are polled eight at a time; an idle one takes Slack some tenths of a second, so that a
-/// hundred sources of three logs are through in about a third of an invocation's time.
+/// Maximum sources per invocation. Eight streams are polled concurrently, and an idle stream takes some tenths of a second. A hundred sources
+/// with three logs each thus take about a third of an invocation's time.
 pub const SOURCES_MAX: usize = 100;
 
-/// A share: the sources after one and up to another, in the order of [`SourceId::sort_prefix`].
+/// A range of sources, in the order of [`SourceId::sort_prefix`].
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Shard {
-    /// The last source of the share before; `None`: it begins with the first there is.
+    /// The last source of the previous shard, or `None` in the first shard.
     pub after: Option<SourceId>,
-    /// Its last source; `None`: it ends with the last there is.
+    /// The last source of this shard, or `None` in the last shard.
     pub through: Option<SourceId>,
 }
 
 impl Shard {
-    /// Whether a source belongs to it.
+    /// Returns `true` if the shard contains `source`.
     pub fn has(&self, source: &SourceId) -> bool {
         self.after.as_ref().is_none_or(|after| after.sort_prefix() < source.sort_prefix())
             && self.through.as_ref().is_none_or(|through| source.sort_prefix() <= through.sort_prefix())
     }
 
-    /// Cuts sources, given in order, into shares of at most `sources_max`. Together they have every source there can be, those included
-    /// that are connected after the cut.
+    /// Splits sources, in order, into shards of at most `sources_max`. Every possible source belongs to exactly one shard, so sources that are
+    /// connected afterwards are covered, too.
     ///
     /// # Panics
-    /// When `sources_max` is 0.
+    ///
+    /// Panics if `sources_max` is 0.
     pub fn cut(sources: &[SourceId], sources_max: usize) -> Vec<Shard> {
         let mut shards: Vec<Shard> = Vec::new();
         for chunk in sources.chunks(sources_max) {

@@ -1,4 +1,4 @@
-//! Sources, log types and streams: what there is to collect.
+//! Sources, log types and streams.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,23 +8,23 @@ use serde::{Deserialize, Serialize};
 use crate::sanitize::steers;
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
 
-/// One of the three logs that Slack keeps.
+/// One of Slack's three logs.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogType {
-    /// The Audit Logs API of an Enterprise organization.
+    /// The Audit Logs API of the Enterprise plan: who did what.
     Audit,
-    /// `team.accessLogs`: who used Slack from which address and device.
+    /// `team.accessLogs`: who signed in from which address and device.
     Access,
-    /// `team.integrationLogs`: apps and integrations added, changed, removed.
+    /// `team.integrationLogs`: which apps and integrations were added, changed or removed.
     Integration,
 }
 
 impl LogType {
-    /// All log types, in the order of every listing.
+    /// All log types, in the order of lists.
     pub const ALL: [LogType; 3] = [LogType::Audit, LogType::Access, LogType::Integration];
 
-    /// The word for it in keys, tables and commands.
+    /// Returns the name of the log type in keys, tables and commands.
     pub fn name(self) -> &'static str {
         match self {
             LogType::Audit => "audit",
@@ -33,7 +33,7 @@ impl LogType {
         }
     }
 
-    /// The value of `p_log_type`: the name that the Panther SIEM made customary.
+    /// Returns the value of `p_log_type`, which follows the Panther SIEM's convention.
     pub fn panther_log_type(self) -> &'static str {
         match self {
             LogType::Audit => "Slack.AuditLogs",
@@ -42,7 +42,7 @@ impl LogType {
         }
     }
 
-    /// Whether people at work keep it going, so that its silence says something. Apps come and go weeks apart.
+    /// Returns `true` if active users create records regularly, so that their absence means something. Apps are added and removed weeks apart.
     pub fn expects_regular_traffic(self) -> bool {
         match self {
             LogType::Audit | LogType::Access => true,
@@ -50,8 +50,10 @@ impl LogType {
         }
     }
 
-    /// Calls to Slack that one tick may make for a stream: half of what Slack allows a minute (audit 50, which all apps of
-    /// an organization share; the other two 20), so that another app's calls still find room.
+    /// Returns the maximum calls to Slack per tick and stream.
+    ///
+    /// This is half of what Slack allows per minute, so that other apps can make calls, too: 50 for audit logs, which all apps of an
+    /// organization share, and 20 for each other log.
     pub fn calls_per_tick_max(self) -> u32 {
         match self {
             LogType::Audit => 25,
@@ -72,22 +74,22 @@ impl FromStr for LogType {
         LogType::ALL
             .into_iter()
             .find(|log| log.name() == text)
-            .ok_or_else(|| format!("`{text}` is not a log type: it is one of audit, access, integration"))
+            .ok_or_else(|| format!("`{text}` is not a log type: use audit, access or integration"))
     }
 }
 
-/// A source's name: 1 to 64 lower case letters, digits and `-`.
+/// The ID of a source: 1 to 64 lowercase letters, digits and `-`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SourceId(String);
 
 impl SourceId {
-    /// The name as text.
+    /// Returns the ID as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What sources are ordered by wherever they are stored: the text that all keys of one begin with. `acme-2/` comes before `acme/`.
+    /// Returns the prefix of all keys of the source, by which sources are ordered wherever they are stored. `acme-2/` sorts before `acme/`.
     pub fn sort_prefix(&self) -> String {
         format!("{}/", self.0)
     }
@@ -100,7 +102,7 @@ impl FromStr for SourceId {
         if (1..=64).contains(&text.len()) && text.chars().all(plain) {
             Ok(SourceId(text.to_owned()))
         } else {
-            Err(format!("`{text}` is not a source id: use 1 to 64 lower case letters, digits and `-`"))
+            Err(format!("`{text}` is not a source ID: use 1 to 64 lowercase letters, digits and `-`"))
         }
     }
 }
@@ -124,20 +126,20 @@ impl fmt::Display for SourceId {
     }
 }
 
-/// The Slack plan that a source is on, which decides the logs that it has.
+/// The Slack plan of a source, which determines its logs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Plan {
-    /// Enterprise: all three logs.
+    /// Enterprise, with all three logs.
     Enterprise,
-    /// Business+: access and integration logs.
+    /// Business+, with access and integration logs.
     Business,
-    /// Pro: access and integration logs.
+    /// Pro, with access and integration logs.
     Pro,
 }
 
 impl Plan {
-    /// The logs that the plan allows.
+    /// Returns the logs that the plan includes.
     pub fn logs(self) -> &'static [LogType] {
         match self {
             Plan::Enterprise => &LogType::ALL,
@@ -146,48 +148,47 @@ impl Plan {
     }
 }
 
-/// One Slack installation: everything about it but its secret.
+/// A connected Slack workspace or organization, without its credentials.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Source {
-    /// Its name in keys and commands.
+    /// The ID in keys and commands.
     pub id: SourceId,
-    /// Its name for people, stored with each record as `p_source_label`.
+    /// The display name, which each record contains as `p_source_label`.
     pub label: String,
-    /// The plan it is on.
+    /// The Slack plan.
     pub plan: Plan,
-    /// The logs to collect, each once.
+    /// The logs to collect, without duplicates.
     pub logs: Vec<LogType>,
-    /// The time from which records are wanted.
+    /// The start of the time range to collect.
     pub since: Second,
-    /// Whether the token belongs to a whole organization: then integration logs are read once for each workspace.
+    /// Whether the token belongs to a whole organization, whose integration logs must be read per workspace.
     #[serde(default)]
     pub organization: bool,
-    /// Whether it lives on GovSlack, which has hosts of its own.
+    /// Whether the source is on GovSlack, which has its own hosts.
     #[serde(default)]
     pub gov: bool,
-    /// Whether somebody has paused it.
+    /// Whether the source is paused.
     #[serde(default)]
     pub paused: bool,
-    /// Whether it was disconnected: it has no credentials, and its cursors wait for it to be connected again.
+    /// Whether the source is disconnected. It then has no credentials, and its cursors remain for a reconnect.
     #[serde(default)]
     pub disconnected: bool,
-    /// The Slack that it is, once that is known. Connecting it again with another Slack is refused: the records of two would lie in
-    /// one day log.
+    /// The connected workspace or organization, once known. Another one must not be connected, because both would share the same day logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<Tenant>,
-    /// Seconds without a record after which a stream is silent; `None`: never. See [`LogType::expects_regular_traffic`].
+    /// How long a stream may have no records before it is silent. `None` means forever. See [`LogType::expects_regular_traffic`].
     #[serde(default = "silent_after_default")]
     pub silent_after_seconds: Option<i64>,
-    /// When it was last connected: a stream that was refused before this is tried again at once.
+    /// When the source was last connected. A stream with an error from before that is tried immediately.
     pub connected_at: Second,
 }
 
-/// The Slack that a source is: a workspace, or a whole organization.
+/// A workspace or organization that a source is bound to.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Tenant {
-    /// `T...`, or `E...` of an organization.
+    /// The ID: `T...` for a workspace, `E...` for an organization.
     pub id: String,
-    /// Its name, as it was when the source was connected.
+    /// The name when the source was connected.
     pub name: String,
 }
 
@@ -197,13 +198,13 @@ impl fmt::Display for Tenant {
     }
 }
 
-/// A name from outside as a sentence and a page may quote it: at most 80 characters, without those that [steer](steers) and without
-/// the one that would end the quotation.
+/// Returns an external name as messages and pages may quote it: at most 80 characters, without control characters (see [`steers`]) and
+/// backticks.
 pub fn shown_name(name: &str) -> String {
     name.chars().filter(|c| *c != '`' && !steers(*c)).take(80).collect()
 }
 
-/// Without a record for a day somebody should look.
+/// The default of [`Source::silent_after_seconds`]: one day.
 pub const SILENT_AFTER_SECONDS: i64 = 86_400;
 
 #[expect(clippy::unnecessary_wraps, reason = "serde wants the field's own type")]
@@ -211,12 +212,12 @@ fn silent_after_default() -> Option<i64> {
     Some(SILENT_AFTER_SECONDS)
 }
 
-/// One source's log type: the unit of collection, with one cursor.
+/// One log type of one source. A stream is collected with one cursor.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct StreamId {
-    /// Whose log.
+    /// The source.
     pub source: SourceId,
-    /// Which log.
+    /// The log type.
     pub log: LogType,
 }
 
@@ -227,7 +228,7 @@ impl fmt::Display for StreamId {
 }
 
 impl Source {
-    /// A source that is collected from `since` on, with all else as it is by default.
+    /// Creates a source that is collected since `since`, with default settings.
     pub fn new(id: SourceId, label: impl Into<String>, plan: Plan, since: Second) -> Source {
         Source {
             id,
@@ -245,8 +246,8 @@ impl Source {
         }
     }
 
-    /// The same without times of the future, beyond what clocks may differ: they would hide records and silence. A `connected_at` that is not
-    /// believed is [`Second::EPOCH`].
+    /// Limits stored times to the present, allowing for clock skew. A time in the future would hide records and silence. A `connected_at` in the
+    /// future becomes [`Second::EPOCH`].
     #[must_use]
     pub fn believed(self, now: Second) -> Source {
         let latest = now.plus(CLOCK_SKEW_SECONDS);
@@ -255,7 +256,7 @@ impl Source {
         Source { since, connected_at, ..self }
     }
 
-    /// Whether it is collected at all.
+    /// Returns `true` if the source is collected.
     pub fn is_active(&self) -> bool {
         !self.paused && !self.disconnected
     }
@@ -283,7 +284,7 @@ mod tests {
             assert!(right.parse::<SourceId>().is_ok(), "{right}");
         }
         for wrong in ["", "Acme", "a/b", "a b", "ä", "a.b", &"x".repeat(65)] {
-            assert!(wrong.parse::<SourceId>().unwrap_err().contains("lower case"), "{wrong}");
+            assert!(wrong.parse::<SourceId>().unwrap_err().contains("lowercase"), "{wrong}");
         }
     }
 

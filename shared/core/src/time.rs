@@ -1,4 +1,4 @@
-//! Whole seconds and UTC days: the units that Slack's logs and our day logs are kept in. No clock: every instant is given.
+//! Seconds and UTC days, the units of Slack's logs and of day logs. This module reads no clock.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,57 +8,57 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-/// How far apart two clocks may be (ours, Slack's, the store's), in seconds, where nothing tells more.
+/// Maximum assumed difference between two clocks (local, Slack's, the store's).
 pub const CLOCK_SKEW_SECONDS: i64 = 600;
 
-/// A whole second of UTC, counted from 1970, in the years 1 to 9999: to the last that every time zone has in these years.
+/// A second of UTC, counted from 1970, in the years 1 to 9999.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
 pub struct Second(i64);
 
-/// The first second of the year 1, and the last that is a [`Timestamp`]: 22:00 on 30 December 9999. What is beyond would lie on
-/// another day than its time says.
+/// The first second of the year 1, and the last second that is a [`Timestamp`]: 22:00 on 30 December 9999. In every time zone, both are in these
+/// years.
 const BOUNDS: (i64, i64) = (-62_135_596_800, 253_402_207_200);
 
 impl Second {
-    /// 1 March 2018, before which Slack has no audit logs (docs.slack.dev, audit logs methods).
+    /// 1 March 2018. Slack has no older audit logs (docs.slack.dev, audit logs methods).
     pub const MARCH_2018: Second = Second(1_519_862_400);
-    /// The second 0, under whose day records are kept that have no time that can be read.
+    /// Second 0. Records without a valid time are stored under its day.
     pub const EPOCH: Second = Second(0);
 
-    /// The second counted from 1970, if its year has four digits.
+    /// Returns the second, counted from 1970, if its year has four digits.
     pub fn new(seconds: i64) -> Option<Second> {
         (BOUNDS.0..=BOUNDS.1).contains(&seconds).then_some(Second(seconds))
     }
 
-    /// The second that an instant lies in.
+    /// Returns the second of an instant.
     pub fn of(instant: Timestamp) -> Second {
-        // A Timestamp may lie a little outside the bounds: at most the year -9999.
+        // A `Timestamp` may be outside the bounds, because its years start at -9999.
         Second(instant.as_second().clamp(BOUNDS.0, BOUNDS.1))
     }
 
-    /// Seconds since 1970, as Slack writes times.
+    /// Returns the seconds since 1970, as Slack writes times.
     pub fn get(self) -> i64 {
         self.0
     }
 
-    /// This second moved by `seconds`, kept within the four-digit years.
+    /// Returns this second plus `seconds`, limited to years of four digits.
     #[must_use]
     pub fn plus(self, seconds: i64) -> Second {
         Second(self.0.saturating_add(seconds).clamp(BOUNDS.0, BOUNDS.1))
     }
 
-    /// Seconds from `earlier` to this; negative when `earlier` is later.
+    /// Returns the seconds from `earlier` to this second, or a negative number if `earlier` is later.
     pub fn since(self, earlier: Second) -> i64 {
         self.0 - earlier.0
     }
 
-    /// The instant at which this second begins.
+    /// Returns the instant at which this second starts.
     pub fn instant(self) -> Timestamp {
-        Timestamp::from_second(self.0).unwrap_or(Timestamp::UNIX_EPOCH) // within the bounds it always is one
+        Timestamp::from_second(self.0).unwrap_or(Timestamp::UNIX_EPOCH) // always valid within the bounds
     }
 
-    /// The UTC day that this second lies in.
+    /// Returns the UTC day of this second.
     pub fn day(self) -> Day {
         Day(TimeZone::UTC.to_datetime(self.instant()).date())
     }
@@ -83,18 +83,18 @@ impl fmt::Display for Second {
     }
 }
 
-/// A UTC day; written `2026/11/22`, as in object keys and in Athena's `day` column.
+/// A UTC day. It is written as `2026/11/22` in object keys and in Athena's `day` column.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Day(Date);
 
 impl Day {
-    /// The day's first second.
+    /// Returns the first second of the day.
     pub fn start(self) -> Second {
         Second::of(self.0.to_zoned(TimeZone::UTC).map_or(Timestamp::UNIX_EPOCH, |midnight| midnight.timestamp()))
     }
 
-    /// The day's last second.
+    /// Returns the last second of the day.
     pub fn end(self) -> Second {
         self.start().plus(86_399)
     }
@@ -118,7 +118,7 @@ impl FromStr for Day {
         };
         date.map(Day)
             .filter(|day| day.to_string() == text && day.start().day() == *day)
-            .ok_or_else(|| format!("`{text}` is not a day written yyyy/mm/dd"))
+            .ok_or_else(|| format!("`{text}` is not a day in the format yyyy/mm/dd"))
     }
 }
 
@@ -135,7 +135,7 @@ impl From<Day> for String {
     }
 }
 
-/// `2026-11-22 07:33:41.000`: the form of time that Athena reads as a timestamp, in UTC.
+/// Formats an instant in UTC as Athena parses timestamps: `2026-11-22 07:33:41.000`.
 pub fn athena_time(instant: Timestamp) -> [u8; 23] {
     let civil = TimeZone::UTC.to_datetime(instant);
     let mut text = *b"0000-00-00 00:00:00.000";
@@ -149,7 +149,7 @@ pub fn athena_time(instant: Timestamp) -> [u8; 23] {
     text
 }
 
-/// By hand, for each record has a time: a format string that is read each time costs as much as reading the record.
+/// Writes decimal digits. Every record contains times, and parsing a format string each time would take as long as parsing the record.
 fn write_digits(mut number: i16, into: &mut [u8]) {
     for digit in into.iter_mut().rev() {
         *digit = b'0' + (number % 10).unsigned_abs() as u8;
@@ -157,7 +157,7 @@ fn write_digits(mut number: i16, into: &mut [u8]) {
     }
 }
 
-/// The second that [`athena_time`] wrote; `None` for any other way to write a time.
+/// Parses a time that [`athena_time`] wrote. Returns `None` for any other format.
 pub fn parse_athena_time(text: &str) -> Option<Second> {
     let civil: jiff::civil::DateTime = text.parse().ok()?;
     let second = Second::new(civil.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())?;
@@ -168,7 +168,7 @@ pub fn parse_athena_time(text: &str) -> Option<Second> {
     is_ours.then_some(second)
 }
 
-/// An instant as HTTP's `Date` and `Retry-After` headers write it.
+/// Parses the time of an HTTP `Date` or `Retry-After` header.
 pub fn parse_http_date(text: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text.trim()).ok()
 }

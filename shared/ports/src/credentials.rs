@@ -38,34 +38,33 @@ pub async fn update<K: CredentialStore>(
     Ok(crate::update(load, |present| Ok(change(present)), replace, contended).await?.is_some())
 }
 
-/// Returns the token among a source's credentials.
+/// Returns the token of a source's credentials.
 ///
 /// # Errors
-/// Returns [`ErrorKind::Reconfigure`] if there is no token, or if another tenant than the source's has granted it: the poller would store that
-/// tenant's records under this source.
+///
+/// Returns an error of kind [`ErrorKind::Reconfigure`] if there is no token, or if it belongs to another tenant than the source. Otherwise the
+/// poller would store that tenant's records under this source.
 pub fn token_of(source: &Source, stored: Option<StoredCredentials>) -> Result<Token, Error> {
     let id = &source.id;
     let (code, what) = match stored {
         None => ("no_such_secret", "it does not exist".to_owned()),
         Some(StoredCredentials { credentials: None, .. }) => {
-            ("unreadable_secret", "it is not of the form {\"token\":\"xoxp-...\"}".to_owned())
+            ("unreadable_secret", "it does not have the form {\"token\":\"xoxp-...\"}".to_owned())
         }
         Some(StoredCredentials { credentials: Some(credentials), .. }) => match (credentials.grant, &source.tenant) {
             (Some(Grant { tenant: Some(of), .. }), Some(tenant)) if of != tenant.id => {
                 let of = shown_name(&of);
-                ("tenant_mismatch", format!("its token belongs to `{of}`, and the source to {tenant}"))
+                ("tenant_mismatch", format!("its token belongs to `{of}`, but the source belongs to {tenant}"))
             }
             (Some(grant), _) => return Ok(grant.token),
-            (None, _) => ("no_token", "it holds no token: nobody has installed the app yet".to_owned()),
+            (None, _) => ("no_token", "it contains no token, because the app is not installed yet".to_owned()),
         },
     };
     Err(Error::deployment(
         ErrorKind::Reconfigure,
         code,
         format!("reading the secret of source `{id}`: {what}"),
-        format!(
-            "connect the source (`slacktrail connect {id}`), or see whether `SECRET_PREFIX` is what the deployment says"
-        ),
+        format!("connect the source (`slacktrail connect {id}`), or check that `SECRET_PREFIX` matches the deployment"),
     ))
 }
 
@@ -91,7 +90,7 @@ mod tests {
         let of = |tenant: &str| format!(r#"{{"token":"xoxp-1","tenant":"{tenant}"}}"#);
         assert_eq!(taken(&source, &of("E1")), Ok(()));
         assert_eq!(taken(&source, &of("E2")), Err("tenant_mismatch".to_owned()));
-        assert_eq!(taken(&source, r#"{"token":"xoxp-1"}"#), Ok(()), "a secret that a person wrote");
+        assert_eq!(taken(&source, r#"{"token":"xoxp-1"}"#), Ok(()), "a secret that a user wrote");
         assert_eq!(taken(&by_hand, &of("E2")), Ok(()), "a source that was connected with a token");
         assert_eq!(taken(&source, "{}"), Err("no_token".to_owned()));
         assert_eq!(taken(&source, "xoxp-1"), Err("unreadable_secret".to_owned()));

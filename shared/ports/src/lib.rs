@@ -1,10 +1,11 @@
-//! The ports: what the core needs done by others. Each has an AWS or HTTP adapter, one for a directory, and a simulated one.
+//! The ports: traits for the systems that the collector and the OAuth flow need. Each has an adapter for AWS or HTTP, one for a local directory,
+//! and one for the simulation.
 //!
-//! Every method may be cut off at any instant, applied without an answer, or applied twice. The protocol of `day_log` and
-//! `collect` is made for that; no adapter needs a lock or a retry of its own beyond what its SDK does.
+//! A call may be interrupted at any time, take effect although its response is lost, or take effect twice. The protocol of the collector
+//! tolerates this. Adapters therefore need no locks, and no retries beyond those of their SDK.
 #![deny(clippy::disallowed_methods)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
-#![expect(async_fn_in_trait, reason = "futures here run on one thread and need no Send")]
+#![expect(async_fn_in_trait, reason = "all futures run on one thread and need not be Send")]
 
 pub mod credentials;
 pub mod sources;
@@ -29,27 +30,29 @@ use slacktrail_core::shard::Shard;
 use slacktrail_core::slack::{Request, Response, TooLarge, too_large};
 use slacktrail_core::source::{Source, SourceId, StreamId};
 
-/// Slack, over HTTP: bytes out, bytes in.
+/// Slack's HTTP API.
 pub trait Slack {
-    /// Makes one call, once, with bounded time. The body arrives afterwards, chunk by chunk.
+    /// Makes one call in bounded time, without retries. The body arrives later, in chunks.
     ///
     /// # Errors
-    /// Only when there is no reply; a reply that tells an error is a [`Response`].
+    ///
+    /// Returns an error only if Slack does not respond. An error response is a [`Response`].
     async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Response<Body>, Error>;
 
-    /// Makes one call and reads its reply whole, if that is no longer than 1 MiB. For everything but pages of a log.
+    /// Makes one call and reads the whole response, up to 1 MiB. Use it for everything except pages of logs.
     ///
     /// # Errors
-    /// When there is no reply, when it breaks off, and when it is longer.
+    ///
+    /// Returns an error if Slack does not respond, or if the response breaks off or is too long.
     async fn call_whole(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Response, Error> {
         self.call(source, request, caller).await?.whole(request, WHOLE_BYTES_MAX).await
     }
 }
 
-/// The longest reply that [`Slack::call_whole`] reads: a page of 1,000 workspaces is shorter by far.
+/// Maximum length of a response to [`Slack::call_whole`]. A page of 1,000 workspaces is far shorter.
 pub const WHOLE_BYTES_MAX: usize = 1 << 20;
 
-/// The body of a reply, while it arrives.
+/// The body of a response while it arrives.
 pub struct Body(Chunks);
 
 enum Chunks {
@@ -58,20 +61,21 @@ enum Chunks {
 }
 
 impl Body {
-    /// A body that is there.
+    /// Creates a body from its complete bytes.
     pub fn whole(bytes: Vec<u8>) -> Body {
         Body(Chunks::Whole(Some(bytes)))
     }
 
-    /// A body that arrives in these chunks.
+    /// Creates a body from a stream of chunks.
     pub fn chunks(chunks: impl Stream<Item = Result<Vec<u8>, Error>> + 'static) -> Body {
         Body(Chunks::Stream(Box::pin(chunks)))
     }
 
-    /// The next chunk; `None` at the end.
+    /// Returns the next chunk, or `None` at the end.
     ///
     /// # Errors
-    /// When the reply breaks off or takes too long.
+    ///
+    /// Returns an error if the response breaks off or takes too long.
     pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Error> {
         match &mut self.0 {
             Chunks::Whole(bytes) => Ok(bytes.take().filter(|bytes| !bytes.is_empty())),
@@ -132,71 +136,76 @@ impl ReadBody for Response<Body> {
     }
 }
 
-/// As whom a call is made.
+/// The authentication of a call.
 #[derive(Clone, Copy, Debug)]
 pub enum CallAuth<'a> {
-    /// As the user whose token it is: `Authorization: Bearer`.
+    /// A user token, as `Authorization: Bearer`.
     User(&'a Token),
-    /// As the app, to exchange a code or refresh a token: `Authorization: Basic`.
+    /// The app's credentials, as `Authorization: Basic`, to exchange a code or refresh a token.
     App(&'a App),
 }
 
-/// Where day logs are kept.
+/// Stores day logs.
 pub trait DayLogStore {
-    /// Creates an object that must not exist.
+    /// Creates an object, unless the key exists.
     ///
     /// # Errors
-    /// By remedy; then the object may exist or not.
+    ///
+    /// Returns an error if the store rejects the request or does not respond. The object may have been created even if this method returns an
+    /// error.
     async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Error>;
 
-    /// Reads an object whole; `None` when there is none.
+    /// Reads a whole object. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// By remedy.
+    ///
+    /// Returns an error if the store rejects the request or does not respond, or if the object is too large.
     async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error>;
 
-    /// The numbers of a day log's objects, ascending. Complete: a listing that ends early is an error.
+    /// Lists the numbers of a day log's objects, in ascending order. The list is complete.
     ///
     /// # Errors
-    /// By remedy; [`Investigate`](slacktrail_core::error::ErrorKind::Investigate) for a foreign file under the prefix.
+    ///
+    /// Returns an error if the list is incomplete, or one of kind [`Investigate`](slacktrail_core::error::ErrorKind::Investigate) if the prefix
+    /// contains an object that slacktrail did not write.
     async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Error>;
 }
 
-/// What came of an attempt to create an object.
+/// The outcome of creating an object.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CreateOutcome {
-    /// It is there now, with our bytes.
+    /// The object was created.
     Created,
-    /// An object of that key was there before.
+    /// An object with this key already existed.
     AlreadyExists,
-    /// Another attempt was under way: try the same key again.
+    /// Another request for this key was in progress. Try the same key again.
     Conflict,
 }
 
-/// An object as it is stored.
+/// A stored object.
 #[derive(Clone, Debug)]
 pub struct StoredObject {
-    /// Its bytes.
+    /// The content.
     pub bytes: Vec<u8>,
-    /// When it was created, by the store's clock.
+    /// When the object was created, by the store's clock.
     pub last_modified: Timestamp,
 }
 
-/// Tells one state of a stored item from another. Stores that count replacements use the count.
+/// The version of a stored item, which changes with each replacement.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Version(pub u64);
 
-/// All that a deployment's table holds about what to collect.
+/// The sources and cursors of a deployment.
 #[derive(Debug, Default)]
 pub struct Deployment {
-    /// The sources. One that cannot be read is an error of that source alone.
+    /// The sources. A corrupt source is an error of that source only.
     pub sources: BTreeMap<SourceId, Result<Source, Error>>,
-    /// The cursors with their versions. One that cannot be read is an error of that stream alone.
+    /// The cursors with their versions. A corrupt cursor is an error of that stream only.
     pub cursors: BTreeMap<StreamId, StoredCursor>,
 }
 
 impl Deployment {
-    /// Adds a source as it is stored under `id`: JSON. What cannot be read is that source's error.
+    /// Adds the source that is stored as JSON under `id`. Corrupt JSON becomes the error of that source.
     pub fn insert_source(&mut self, id: SourceId, json: &str) {
         let unreadable = |what: &str| {
             Error::deployment(
@@ -204,30 +213,29 @@ impl Deployment {
                 "corrupt_source",
                 format!("reading source `{id}`: {what}"),
                 format!(
-                    "connect it again (`slacktrail connect {id}`): its cursors stay; or deploy the newer slacktrail that wrote it"
+                    "connect it again (`slacktrail connect {id}`), which keeps its cursors, or deploy the newer slacktrail that wrote it"
                 ),
             )
         };
         let source = match serde_json::from_str::<Source>(json) {
             Ok(source) if source.id == id => Ok(source),
-            Ok(_) => Err(unreadable("what is stored is another source")),
-            Err(error) => Err(unreadable("what is stored is not a source that this slacktrail knows")
-                .with_source(json_location(&error))),
+            Ok(_) => Err(unreadable("the stored source has another ID")),
+            Err(error) => Err(unreadable("the stored source is malformed").with_source(json_location(&error))),
         };
         self.sources.insert(id, source);
     }
 
-    /// Adds a cursor as it is stored: text of [`Cursor::encode`]. What cannot be read is that stream's error.
+    /// Adds the cursor that [`Cursor::encode`] encoded. A corrupt cursor becomes the error of that stream.
     pub fn insert_cursor(&mut self, stream: StreamId, version: Option<Version>, text: &str) {
         let unversioned = || {
             Error::deployment(
                 ErrorKind::Investigate,
                 "corrupt_cursor",
                 format!("reading the cursor of `{stream}`: it has no version"),
-                "restore it from the table's backup, or delete it: the stream is then collected again from its start, and nothing is stored twice",
+                "restore it from the table's backup, or delete it: slacktrail then collects the stream again from its start and stores no duplicates",
             )
         };
-        // No cursor ever has version 0, so that nothing replaces one that has none.
+        // No stored cursor has version 0, so a cursor without a version is never replaced.
         let version_or_none = version.unwrap_or(Version(0));
         let cursor = version.ok_or_else(unversioned).and_then(|_| Cursor::decode(text));
         self.cursors.insert(stream, (version_or_none, cursor));
@@ -240,26 +248,29 @@ pub type StoredCursor = (Version, Result<Cursor, Error>);
 /// A source as stored: its version, and the source or the error for which it cannot be read.
 pub type StoredSource = (Version, Result<Source, Error>);
 
-/// Where sources and cursors are kept.
+/// Stores sources and cursors.
 pub trait DeploymentStore {
-    /// Reads everything, in one read where it fits.
+    /// Reads all sources and cursors, in one request if they fit.
     ///
     /// # Errors
-    /// By remedy, when the store as a whole cannot be read.
+    ///
+    /// Returns an error if the store fails.
     async fn load(&self) -> Result<Deployment, Error>;
 
-    /// Reads everything of a deployment that has at most so many sources; `None` of a larger one.
+    /// Reads all sources and cursors, or returns `None` if there are more than `sources_max` sources.
     ///
     /// # Errors
-    /// As [`DeploymentStore::load`].
+    ///
+    /// Returns an error if the store fails.
     async fn load_at_most(&self, sources_max: usize) -> Result<Option<Deployment>, Error> {
         Ok(Some(self.load().await?).filter(|deployment| deployment.sources.len() <= sources_max))
     }
 
-    /// Reads everything of the sources of a share.
+    /// Reads the sources of a shard and their cursors.
     ///
     /// # Errors
-    /// As [`DeploymentStore::load`].
+    ///
+    /// Returns an error if the store fails.
     async fn load_shard(&self, shard: &Shard) -> Result<Deployment, Error> {
         let mut deployment = self.load().await?;
         deployment.sources.retain(|id, _| shard.has(id));
@@ -267,20 +278,22 @@ pub trait DeploymentStore {
         Ok(deployment)
     }
 
-    /// The names of all sources, in the order of [`SourceId::sort_prefix`]. One that was connected some seconds ago may be missing.
+    /// Reads the IDs of all sources, in the order of [`SourceId::sort_prefix`]. A source that was connected some seconds ago may be missing.
     ///
     /// # Errors
-    /// As [`DeploymentStore::load`].
+    ///
+    /// Returns an error if the store fails.
     async fn source_ids(&self) -> Result<Vec<SourceId>, Error> {
         let mut ids: Vec<SourceId> = self.load().await?.sources.into_keys().collect();
         ids.sort_by_key(SourceId::sort_prefix);
         Ok(ids)
     }
 
-    /// Replaces a stream's cursor if its version is still `expected` (`None`: there is no cursor).
+    /// Replaces the cursor of a stream if its version is still `expected`, or creates it if `expected` is `None` and it does not exist.
     ///
     /// # Errors
-    /// By remedy; then the cursor may be replaced or not.
+    ///
+    /// Returns an error if the store fails. The cursor may have been replaced even if this method returns an error.
     async fn replace_cursor(
         &self,
         stream: &StreamId,
@@ -296,61 +309,67 @@ pub trait DeploymentStore {
         Ok(self.load().await?.cursors.remove(stream))
     }
 
-    /// Reads one source with its version; `None` if the ID has no source. A source that cannot be read has a version too, so that it
-    /// can be replaced.
+    /// Reads one source with its version, or returns `None` if it does not exist. A corrupt source has a version, too, so that it can be
+    /// replaced.
     ///
     /// # Errors
+    ///
     /// Returns an error if the store fails.
     async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Error>;
 
-    /// Replaces a source if its version is still `expected` (`None`: the ID has no source).
+    /// Replaces a source if its version is still `expected`, or creates it if `expected` is `None` and it does not exist.
     ///
     /// # Errors
+    ///
     /// Returns an error if the store fails. The source may have been replaced even if this method returns an error.
     async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Error>;
 }
 
-/// What came of an attempt to replace something whose version must be known.
+/// The outcome of replacing a versioned item.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ReplaceOutcome<V = Version> {
-    /// It is replaced, and this is its version now.
+    /// The item was replaced and now has this version.
     Replaced(V),
-    /// It had another version: somebody else was first.
+    /// The item has another version, because another writer replaced it.
     Conflict,
 }
 
-/// A secret's version, by its store's own name for it.
+/// The version of a secret, as named by its store.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SecretVersion(pub String);
 
-/// Credentials as they are stored.
+/// The credentials of a source as stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredCredentials {
-    /// Their version.
+    /// The version of the secret.
     pub version: SecretVersion,
-    /// What they are; `None` when what is stored is nothing that slacktrail wrote.
+    /// The credentials, or `None` if the secret is malformed.
     pub credentials: Option<Credentials>,
 }
 
-/// Where credentials are kept.
+/// Stores credentials.
 pub trait CredentialStore {
-    /// A source's credentials, which may be ones kept from an earlier call; `None` when it has none.
+    /// Reads the credentials of a source, possibly from a cache. Returns `None` if it has none.
     ///
     /// # Errors
-    /// By remedy.
+    ///
+    /// Returns an error if the store fails.
     async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error>;
 
-    /// A source's credentials as they are stored now.
+    /// Reads the credentials of a source, bypassing any cache.
     ///
     /// # Errors
-    /// By remedy.
+    ///
+    /// Returns an error if the store fails.
     async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error>;
 
-    /// Replaces a source's credentials if their version is still `expected` (`None`: it has none). Of several that try at once one
-    /// succeeds. They are what [`CredentialStore::credentials`] gives only after they are stored.
+    /// Replaces the credentials of a source if their version is still `expected`, or creates them if `expected` is `None` and there are none.
+    ///
+    /// Only one of several concurrent writers succeeds. [`CredentialStore::credentials`] returns the new credentials only after they are stored.
     ///
     /// # Errors
-    /// By remedy; then they may be replaced or not.
+    ///
+    /// Returns an error if the store fails. The credentials may have been replaced even if this method returns an error.
     async fn replace_credentials(
         &self,
         source: &SourceId,
@@ -358,34 +377,38 @@ pub trait CredentialStore {
         credentials: &Credentials,
     ) -> Result<ReplaceOutcome<SecretVersion>, Error>;
 
-    /// Deletes a source's credentials for good, if it has any.
+    /// Deletes the credentials of a source permanently, if they exist.
     ///
     /// # Errors
-    /// By remedy; then they may be deleted or not.
+    ///
+    /// Returns an error if the store fails. The credentials may have been deleted even if this method returns an error.
     async fn delete_credentials(&self, source: &SourceId) -> Result<(), Error>;
 }
 
-/// Who starts further invocations of the poller.
+/// Starts invocations of the poller.
 pub trait Invoker {
-    /// Has a share polled by an invocation of its own, without waiting for it.
+    /// Invokes the poller asynchronously for one shard.
     ///
     /// # Errors
-    /// By remedy; then it may be polled or not.
+    ///
+    /// Returns an error if the invocation was rejected or there was no response. The shard may be polled even if this method returns an error.
     async fn invoke(&self, shard: &Shard) -> Result<(), Error>;
 }
 
 /// Stores authorizations.
 pub trait AuthorizationStore {
-    /// Reads an authorization; `None` if it does not exist or was deleted.
+    /// Reads an authorization, or returns `None` if it does not exist or was deleted.
     ///
     /// # Errors
-    /// By remedy.
+    ///
+    /// Returns an error if the store fails or the authorization is corrupt.
     async fn load_authorization(&self, id: &AuthorizationId) -> Result<Option<(Version, Authorization)>, Error>;
 
-    /// Replaces an authorization if its version is still `expected` (`None`: it does not exist).
+    /// Replaces an authorization if its version is still `expected`, or creates it if `expected` is `None` and it does not exist.
     ///
     /// # Errors
-    /// By remedy; then it may be replaced or not.
+    ///
+    /// Returns an error if the store fails. The authorization may have been replaced even if this method returns an error.
     async fn replace_authorization(
         &self,
         expected: Option<Version>,
@@ -393,23 +416,22 @@ pub trait AuthorizationStore {
     ) -> Result<ReplaceOutcome, Error>;
 }
 
-/// Bounds how long an operation may take. The core has no clock of its own.
+/// Limits how long an operation may take. The core itself has no clock.
 pub trait Timer {
-    /// Runs `work` for at most `limit`. Returns `None` if the limit was reached; `work` is dropped then, and its last call may have been
-    /// applied.
+    /// Runs `work` for at most `limit`. Returns `None` if the limit is reached, and drops `work`. Its last call may still have taken effect.
     async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T>;
 }
 
-/// The four ports of the poller together.
+/// The ports of the poller.
 #[derive(Debug)]
 pub struct Ports<S, D, T, K> {
     /// Slack.
     pub slack: S,
-    /// Where day logs are kept.
+    /// Stores day logs.
     pub day_logs: D,
-    /// Where sources and cursors are kept.
+    /// Stores sources and cursors.
     pub deployment: T,
-    /// Where credentials are kept.
+    /// Stores credentials.
     pub credentials: K,
 }
 

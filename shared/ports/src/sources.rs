@@ -1,15 +1,16 @@
-//! Changes a stored source while other writers change it too: reads it, applies a change, and replaces it if nobody else has.
+//! Changes a stored source while other writers may change it, too.
 
 use crate::{DeploymentStore, StoredSource, Version};
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::source::{Source, SourceId};
 
-/// Applies `change` to a stored source. Returns the source as stored now; `None` if `change` had nothing to change.
+/// Applies `change` to a stored source. Returns the source as stored now, or `None` if `change` returned `None`.
 ///
-/// `change` gets `None` for a source that does not exist or cannot be read.
+/// `change` receives `None` if the source does not exist or is corrupt.
 ///
 /// # Errors
-/// Returns an error if the store fails, or with code `source_contended` if other writers replace the source each time. The source may have
+///
+/// Returns an error if the store fails, or one with code `source_contended` if other writers replace the source each time. The source may have
 /// been replaced even if this function returns an error.
 pub async fn update<T: DeploymentStore>(
     store: &T,
@@ -39,15 +40,16 @@ fn split(stored: Option<StoredSource>) -> (Option<Version>, Option<Source>) {
     stored.map_or((None, None), |(version, source)| (Some(version), source.ok()))
 }
 
-/// Stores a source in place of whatever is stored under its ID.
+/// Stores a source, whatever is stored under its ID.
 ///
 /// # Errors
+///
 /// Returns an error under the same conditions as [`update`].
 pub async fn put<T: DeploymentStore>(store: &T, source: &Source) -> Result<(), Error> {
     update(store, &source.id, |_| Some(source.clone())).await.map(drop)
 }
 
-/// The error of a source that other writers replace each time.
+/// Returns the error of a source that other writers replace each time.
 fn contended(id: &SourceId) -> Error {
     Error::deployment(
         ErrorKind::Retry,

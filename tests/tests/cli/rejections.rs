@@ -19,7 +19,7 @@ async fn invalid_token_is_not_echoed() {
     let ran = Slacktrail::alone().token("xoxp-secret with a space").run(&["pull", "--dir", "logs"]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
     error: `SLACK_TOKEN` is not a Slack token
-      caused by: the token is empty or holds characters that no Slack token has; a user token begins with `xoxp-`
+      caused by: the token is empty or contains invalid characters; a user token starts with `xoxp-`
     hint: copy the complete user token again
     ");
 }

@@ -68,7 +68,7 @@ async fn status_table_is_followed_by_hints() {
     beta    -            failing  -           -              -  -
 
     acme/audit: failing (newer_cursor)
-      the stored cursor has format 99, and this slacktrail reads formats up to 1;
+      the stored cursor has format 99, but this slacktrail reads formats up to 1;
       deploy the newer slacktrail that wrote it
 
     acme/access: waiting
@@ -78,9 +78,9 @@ async fn status_table_is_followed_by_hints() {
       run `slacktrail pull` to start the first tick
 
     beta: failing (corrupt_source)
-      reading source `beta`: what is stored is not a source that this slacktrail
-      knows; connect it again (`slacktrail connect beta`): its cursors stay; or
-      deploy the newer slacktrail that wrote it
+      reading source `beta`: the stored source is malformed; connect it again
+      (`slacktrail connect beta`), which keeps its cursors, or deploy the newer
+      slacktrail that wrote it
     ");
 }
 

@@ -1,5 +1,6 @@
-//! A block: rows of a page that were read and are not decided yet, with the lines that they become. A page of any size goes through one
-//! block after the other, so that memory is bounded by what a block holds.
+//! A block: rows of a page that were read but not yet compared with the day logs, and their lines.
+//!
+//! A page of any size passes through one block after the other, so memory depends on the size of a block and not on the size of a page.
 
 use std::collections::HashMap;
 use std::mem;
@@ -13,38 +14,38 @@ use slacktrail_core::source::LogType;
 use slacktrail_core::time::Second;
 use slacktrail_core::walk::Row;
 
-/// A block ends after so many bytes of lines.
+/// The bytes of lines after which a block is full.
 const BLOCK_BYTES_MAX: usize = 256 << 10;
-/// A block ends after so many rows.
+/// The number of rows after which a block is full.
 const BLOCK_ROWS_MAX: usize = 1_000;
-/// A row is compared with at least so many identities before it, of its page. Twice as many are kept: 0.4 MB a stream, because a hash table
-/// of 8,192 places is full with so many, at 25 bytes a place.
+/// The least number of earlier rows of its page that a row is compared with. Twice as many IDs are kept, because a hash table of 8,192 slots
+/// holds exactly this many. A slot takes 25 bytes, so that is 0.4 MB per stream.
 const COMPARED_MIN: usize = 7_168;
 
-/// Rows of a page on their way to a batch.
+/// A block of rows.
 #[derive(Debug, Default)]
 pub(super) struct Block {
-    /// What the walk needs to know of them.
+    /// The parts of each row that the walk needs.
     pub(super) rows: Vec<Row>,
-    /// What else is known of each.
+    /// The line of each row.
     pub(super) lines: Vec<BlockLine>,
     bytes: Vec<u8>,
 }
 
-/// A row's line.
+/// The line of one row.
 #[derive(Debug)]
 pub(super) struct BlockLine {
-    /// The row's other identity, if it has one.
+    /// The row's second record ID, if it has one.
     pub(super) alias: Option<RowId>,
-    /// Where in the line the digits of its identity are.
+    /// The offset of the record ID's digits in the line.
     pub(super) id_at: usize,
-    /// What it counts for when it is new.
+    /// The counts to add if the record is new.
     pub(super) counts: Counts,
     range: Range<usize>,
 }
 
 impl Block {
-    /// Reads a row and writes its line. Returns the record's identity and a digest of its content.
+    /// Parses a row and writes its line. Returns its record ID and a digest of its content.
     pub(super) fn read(
         &mut self,
         log: LogType,
@@ -66,12 +67,12 @@ impl Block {
         (record.id, record.content())
     }
 
-    /// The line of a row, with the identity that the row had before the walk numbered it.
+    /// Returns the line of a row, with the record ID from before the walk added an ordinal.
     pub(super) fn line(&self, index: usize) -> &[u8] {
         &self.bytes[self.lines[index].range.clone()]
     }
 
-    /// The time that a row is kept under.
+    /// Returns the time that decides the row's day log.
     pub(super) fn partition_time(&self, index: usize) -> Second {
         self.rows[index].time.unwrap_or(Second::EPOCH)
     }
@@ -80,7 +81,7 @@ impl Block {
         self.bytes.len()
     }
 
-    /// Whether it is time to decide on its rows. `batch_bytes`: after how many bytes a batch is stored.
+    /// Returns `true` if the rows must be processed now. A block is never larger than a batch, which is stored after `batch_bytes`.
     pub(super) fn is_full(&self, batch_bytes: usize) -> bool {
         self.bytes.len() >= BLOCK_BYTES_MAX.min(batch_bytes) || self.rows.len() >= BLOCK_ROWS_MAX
     }
@@ -93,19 +94,20 @@ impl Block {
     }
 }
 
-/// Rows of one reply that share an identity and differ in what they say. Only one of them can be stored, for a row's content may change
-/// from read to read and its identity must not.
+/// Counts rows of one response that have the same record ID and different content.
+///
+/// Only one of them can be stored. The content of a row may change between reads, so it cannot be part of the ID.
 #[derive(Debug, Default)]
 pub(super) struct Conflicts {
     contents: HashMap<RowId, u64>,
-    /// The contents before those, so that a page of any length is compared in bounded memory.
+    /// The IDs before those in `contents`. Rotating two maps keeps memory bounded for a page of any length.
     older: HashMap<RowId, u64>,
-    /// How many there were.
+    /// The number of conflicting rows.
     pub(super) count: u64,
 }
 
 impl Conflicts {
-    /// Takes in a row of the reply.
+    /// Adds a row of the response.
     pub(super) fn add(&mut self, id: RowId, content: u64) {
         if let Some(first) = self.contents.get(&id).or_else(|| self.older.get(&id)) {
             self.count += u64::from(*first != content);

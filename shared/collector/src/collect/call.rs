@@ -1,4 +1,4 @@
-//! One call to Slack: the token, the clocks, and the refusals that are no error of the stream.
+//! One call to Slack: its token, Slack's clock, and errors that only affect a part of the stream.
 
 use super::Collector;
 use super::page::OpenPage;
@@ -12,7 +12,7 @@ use slacktrail_ports::credentials::token_of;
 use slacktrail_ports::{CallAuth, CredentialStore, DayLogStore, DeploymentStore, Slack};
 
 impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'a, S, D, T, K> {
-    /// Makes a call. A refused token is read anew from its store once, for somebody may have connected the source again.
+    /// Calls Slack. If Slack rejects the token, reads the token from the store once, because the source may have been reconnected.
     pub(super) async fn call(&mut self, request: &Request) -> Result<OpenPage<'a>, Error> {
         let token = match &self.token {
             Some(token) => token.clone(),
@@ -42,9 +42,11 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         OpenPage::open(request, response, self.limits.long_rows).await
     }
 
-    /// Confirms an error of Slack's that calls a person: a proxy or a restart at Slack's can answer a single call so, and the person would
-    /// be called for nothing. It counts if the tick before was told the same and this one has read nothing. A refused token counts at once
-    /// if `auth.test` refuses it too. What was refused before the source was connected again was another token.
+    /// Confirms an error from Slack that requires action, and returns it as transient if it is not confirmed.
+    ///
+    /// A proxy or a restart at Slack can answer a single call with such an error. It is confirmed if the previous tick met the same code and
+    /// this tick has read no page. A rejected token is confirmed immediately if `auth.test` rejects it too. Errors from before a reconnect do
+    /// not count, because they concern another token.
     pub(super) async fn confirm(&mut self, error: Error) -> Error {
         let health = &self.cursor.health;
         let is_repeated = self.report.pages == 0
@@ -54,7 +56,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             _ if is_repeated => return error,
             (Origin::Slack, ErrorKind::Reauthorize) => {}
             (Origin::Slack, ErrorKind::Reconfigure | ErrorKind::Investigate) => {
-                let hint = format!("wait for the next tick, which asks again; if Slack refuses again: {}", error.hint);
+                let hint = format!(
+                    "wait for the next tick, which tries again; if Slack returns the error again: {}",
+                    error.hint
+                );
                 return error.transient().with_hint(&hint);
             }
             _ => return error,
@@ -67,13 +72,13 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         match tested {
             Err(refused) if refused.kind == ErrorKind::Reauthorize => error,
             _ => error.transient().with_hint(
-                "wait for the next tick: Slack did not confirm that it refuses the token; if it does so again, connect the source again",
+                "wait for the next tick: Slack did not confirm that the token is invalid; if the error repeats, connect the source again",
             ),
         }
     }
 
-    /// Slack's clock decides how far we have come: time that has not yet been there is not collected and was not read again, whatever
-    /// our clock says, or said when an earlier tick opened a gap and got no reply.
+    /// Limits the watermark and the re-read times to Slack's clock. Time that Slack has not reached yet is not collected, even if the local
+    /// clock is ahead, now or when an earlier tick opened a gap and got no response.
     fn apply_server_clock<B>(&mut self, response: &Response<B>) {
         if let Some(slack_now) = response.date.map(Second::of) {
             self.report.update_clock_skew(self.now.since(slack_now));
@@ -87,10 +92,11 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         matches!(page.page_error(self.now), Some(PageError::Error(error)) if error.kind == ErrorKind::Reauthorize)
     }
 
-    /// Whether a gap, or the workspace that it is at, is through in spite of an error.
+    /// Handles an error response to a page. Returns `true` if the gap, or its current workspace, is at its end in spite of the error.
     ///
     /// # Errors
-    /// The error, when it is one of the stream.
+    ///
+    /// Returns the error if it affects the whole stream.
     pub(super) async fn is_passed_over<B>(
         &mut self,
         gap: &mut Gap,
@@ -98,7 +104,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         response: &Response<B>,
     ) -> Result<bool, Error> {
         self.report.refused = Some(error.clone());
-        // A range that ends in Slack's future, because our clock is ahead: what there is of it is asked for.
+        // The local clock is ahead, so the range ends in Slack's future. Request only the part that Slack has reached.
         if let Some(date) = response.date.map(Second::of)
             && (self.stream.log, error.code.as_str()) == (LogType::Audit, "invalid_range")
             && date < gap.latest
@@ -106,7 +112,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             gap.latest = date.max(gap.oldest);
             return Ok(date <= gap.oldest);
         }
-        // Slack's documentation contradicts itself on whether an organization's token reads access logs without `team_id`.
+        // Slack's documentation contradicts itself on whether an organization's token can read access logs without `team_id`.
         if self.stream.log == LogType::Access && error.code == "missing_argument" && self.may_read_by_workspace() {
             return self.read_by_workspace(gap).await;
         }
@@ -114,13 +120,13 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 }
 
-/// The tick's last call was made with a token that is no longer the source's: there is none left for the new one.
+/// Returns the error of a tick whose last call used a token that has been replaced, so that no call is left for the new token.
 fn token_replaced(id: &SourceId) -> Error {
     Error::deployment(
         ErrorKind::Retry,
         "token_replaced",
         format!(
-            "reading Slack's logs for source `{id}`: its token was replaced meanwhile, and this tick may make no further call"
+            "reading Slack's logs for source `{id}`: its token was replaced during this tick, which has no calls left"
         ),
         "nothing to do: the next tick uses the new token",
     )

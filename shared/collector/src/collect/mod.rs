@@ -1,7 +1,22 @@
-//! One tick of one stream: the protocol on one screen (`Collector::collect_gaps`), and its steps below it.
+//! One tick of one stream. `Collector::collect_gaps` shows the protocol, and the other methods are its steps.
 //!
-//! The order of effects is the whole of its safety: records are appended to their day logs first, then the gap shrinks, then
-//! the cursor is replaced. Whatever fails in between is done again by a later tick, and stores only what is missing.
+//! A tick opens gaps for the time since the previous tick and for re-reads that are due. It then walks its gaps, newest first, as far as the
+//! calls and the time allow. For each part of a gap, it
+//! - reads pages and collects the lines of new records in a batch (`walk`),
+//! - appends the batch to the day logs (`store`),
+//! - removes the gap or its collected part from the cursor (`close`, `shrink`),
+//! - replaces the stored cursor (`save_if_dirty`).
+//!
+//! This order makes a tick safe to interrupt. The stored cursor never claims more than the day logs contain. If a step fails, a later tick
+//! repeats it and stores only the missing records.
+//!
+//! The modules, in the order of a call:
+//! - `call`: one call to Slack, with a token that may have been replaced.
+//! - `page`: a response that is read while it arrives, and the page size.
+//! - `process`: the rows of a page, compared with the day logs in blocks (`block`).
+//! - `workspaces`: an organization that is read workspace by workspace.
+//! - `overlap`: the time before the watermark that the next tick reads again.
+//! - `report`: the outcome of the tick.
 
 mod block;
 mod call;
@@ -36,18 +51,18 @@ use slacktrail_core::time::Second;
 use slacktrail_core::walk::{PageContext, Walk};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, ReplaceOutcome, Slack, Version};
 
-/// A quiet stream's cursor is saved this often, so that a lost memory costs little reading again.
+/// The interval at which the cursor of a quiet stream is saved. It limits the time that each tick reads again.
 const HEARTBEAT_SECONDS: i64 = 900;
-/// Day logs of days that ended longer ago than this are closed between ticks: the hourly re-read still finds its own open.
+/// The time for which a day log stays cached after the end of its day. It covers the hourly re-read.
 const CACHED_SECONDS: i64 = 26 * 3600;
 
-/// What a stream's ticks remember while the process lives. Losing it costs reading back, and nothing else.
+/// The cache of a stream between the ticks of one process. Without it, a tick only has to read objects and lists again.
 #[derive(Clone, Debug)]
 pub struct StreamCache {
-    /// The version of the cursor that `day_logs` goes with.
+    /// The cursor version that `day_logs` belongs to.
     version: Option<Version>,
     day_logs: DayLogs,
-    /// Records that are stored, of a page that could not be decided to its end.
+    /// Record IDs that are known to be stored, from a page that could not be checked to its end.
     known_stored: HashSet<RowId>,
     overlap: Overlap,
     page_size: PageSize,
@@ -55,7 +70,7 @@ pub struct StreamCache {
 }
 
 impl StreamCache {
-    /// Nothing remembered yet.
+    /// Creates an empty cache.
     pub fn new(stream: StreamId) -> StreamCache {
         StreamCache {
             version: None,
@@ -67,24 +82,24 @@ impl StreamCache {
         }
     }
 
-    /// A memory of so many stored records.
+    /// Creates a cache of `count` record IDs.
     #[cfg(test)]
     pub(crate) fn with_cached_ids(stream: StreamId, count: u8) -> StreamCache {
         StreamCache { day_logs: DayLogs::with_ids(stream.clone(), count), ..StreamCache::new(stream) }
     }
 
-    /// Identities of stored records that it holds.
+    /// Returns the number of cached record IDs.
     pub(crate) fn cached_ids(&self) -> usize {
         self.day_logs.id_count()
     }
 
-    /// Lets go of them.
+    /// Drops the cached record IDs.
     pub(crate) fn clear_ids(&mut self) {
         self.day_logs.clear_ids();
     }
 }
 
-/// One tick of one stream.
+/// The state of one tick of one stream.
 pub struct Collector<'a, S, D, T, K> {
     ports: &'a Ports<S, D, T, K>,
     source: &'a Source,
@@ -92,36 +107,36 @@ pub struct Collector<'a, S, D, T, K> {
     now: Second,
     limits: &'a Limits<'a>,
     cursor: Cursor,
-    /// The stored cursor's version; `None` when there is none.
+    /// The version of the stored cursor, or `None` if none is stored.
     version: Option<Version>,
-    /// Whether the cursor says something that the stored one does not and that must not be forgotten.
+    /// Whether the cursor has changes that must be stored.
     dirty: bool,
-    /// All time up to here was collected by earlier ticks: a record from before it comes late.
+    /// The watermark that earlier ticks reached. A record from before it is late.
     previous_watermark: Option<Second>,
     cache: &'a mut StreamCache,
-    /// The records of the page under way that are stored, or will be with the batch.
+    /// Record IDs of the current page that are stored, or will be with the batch.
     checked_ids: Vec<RowId>,
     lines: LineWriter,
     token: Option<Token>,
     token_is_fresh: bool,
-    /// Why the token is due but could not be refreshed.
+    /// The reason why a due token could not be refreshed.
     refresh_failure: Option<&'a RefreshFailure>,
     report: Report,
 }
 
-/// Why the work on a gap ended.
+/// The reason why the work on a gap ended.
 enum GapOutcome {
-    /// It is collected.
+    /// The gap is collected.
     Complete,
-    /// The batch is full or the budget is spent.
+    /// The batch is full, or the tick's calls or time are used up.
     Partial,
 }
 
-/// When a smaller page is asked for.
+/// The decision whether to request a smaller page after an error.
 enum SmallerPage {
     Now,
     NextTick,
-    /// There is none, or it would not help.
+    /// A smaller page is not possible or would not help.
     No,
 }
 
@@ -137,7 +152,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     ) -> Self {
         let (version, cursor) = stored.map_or((None, None), |(version, cursor)| (Some(version), Some(cursor)));
         if cache.version != version {
-            cache.day_logs = DayLogs::new(stream.clone()); // somebody else has written since: what we know may not be all
+            cache.day_logs = DayLogs::new(stream.clone()); // another writer replaced the cursor, so the cache may be incomplete
             cache.version = version;
         }
         let doubt = cursor.as_ref().and_then(|cursor| cursor.time_in_future(Second::of(now)));
@@ -163,13 +178,13 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         }
     }
 
-    /// Collects what there is, newest first, until nothing is left or the tick's budget is spent.
+    /// Collects gaps, newest first, until none is left or the tick's calls or time are used up.
     pub async fn collect(mut self) -> Report {
         self.report.error = match self.refresh_failure {
-            Some(failure) if failure.token_expired => Some(failure.error.clone()), // every call would be refused
+            Some(failure) if failure.token_expired => Some(failure.error.clone()), // Slack would reject every call
             _ => match self.collect_gaps().await {
                 Ok(()) => self.report.error.take(),
-                // A cursor that was not believed is told of all the same: the next tick finds a good one.
+                // Report the corrupt cursor in any case, because the next tick finds a valid one.
                 Err(error) if self.report.recovered && error.kind == ErrorKind::Retry => {
                     self.report.error.take().map(|doubt| doubt.with_retry_after(error.retry_after_seconds))
                 }
@@ -193,7 +208,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             let workspaces = self.cursor.workspaces.clone();
             let (was_under_way, pages) = (gap.is_under_way(), self.report.pages);
             let mut context = PageContext::default();
-            let walked = self.walk(&mut gap, &mut context, &mut batch).await; // pages, until they make an object
+            let walked = self.walk(&mut gap, &mut context, &mut batch).await; // pages, until they fill an object
             if gap.depth.end_tick(&context.progress)
                 && let Some(page_rows) = gap.page_rows()
                 && self.cache.page_size.enlarge(page_rows)
@@ -203,15 +218,15 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
             let stored = self.store(&walked, &mut batch).await; // records first ...
             if stored.is_err() {
-                self.cursor.workspaces = workspaces; // what the walk settled about them rests on what is not stored
+                self.cursor.workspaces = workspaces; // the walk's changes assume that the batch is stored
             }
             stored?;
             if !self.checked_ids.is_empty() {
-                self.cache.known_stored = self.checked_ids.drain(..).collect(); // a page over many long days is decided over several ticks
+                self.cache.known_stored = self.checked_ids.drain(..).collect(); // a page that spans many long days is checked over several ticks
             }
             match &walked {
                 Ok(GapOutcome::Complete) => self.close(index),
-                // Nothing of it has been read: the next tick opens it anew, up to its own now.
+                // No page of the gap was read, so leave it as it was. The next tick opens it again, up to its own `now`.
                 Err(_) if !was_under_way && self.report.pages == pages => {}
                 Ok(GapOutcome::Partial) | Err(_) => self.shrink(index, gap), // ... then what is left to do ...
             }
@@ -246,8 +261,11 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.report.calls >= self.calls_max()
     }
 
-    /// Reads pages of a gap into the batch until it is closed, the batch is full, or the budget is spent. On an error, what was
-    /// read before it is in the batch, and the gap says so.
+    /// Reads pages of a gap into the batch until the gap is complete, the batch is full, or the tick's calls or time are used up.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a page cannot be read. The batch contains the records that were read before, and the gap reflects that.
     async fn walk(&mut self, gap: &mut Gap, context: &mut PageContext, batch: &mut Batch) -> Result<GapOutcome, Error> {
         let (mut pages, latest) = (0, gap.latest);
         if self.reads_per_workspace() && !self.is_in_workspace(gap) {
@@ -263,7 +281,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 }
                 Err(error) => match self.shrink_page(gap, context, page_rows, &error) {
                     SmallerPage::Now => Ok(false),
-                    SmallerPage::NextTick => return Err(error), // a smaller page may do: no workspace is to blame
+                    SmallerPage::NextTick => return Err(error), // a smaller page may succeed, so do not skip the workspace
                     SmallerPage::No => Err(error),
                 },
             };
@@ -283,12 +301,12 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         // A tick that runs out of time does not show how many calls the overlap needs.
         if self.calls_exhausted() {
             let covered = if let Walk::Audit(_) = gap.walk { gap.latest } else { gap.oldest };
-            self.adapt_overlap(gap, pages + 1, latest.since(covered)); // there is at least one more
+            self.adapt_overlap(gap, pages + 1, latest.since(covered)); // at least one page remains
         }
         Ok(GapOutcome::Partial)
     }
 
-    /// Reads one page, or what comes in its place. Returns whether the gap, or the workspace that it is at, is at its end.
+    /// Reads one page, or handles the response that came instead. Returns `true` if the gap, or its current workspace, is at its end.
     async fn read_page(
         &mut self,
         gap: &mut Gap,
@@ -305,10 +323,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 Ok(closed)
             }
             Some(PageError::NoSuchPage) => {
-                self.report.refused = Some(missing_page("there is no such page"));
-                // Slack shows so many pages of a log, and as many larger ones reach further back. Of a log that shows old rows first, the newest
-                // ones would be there: how many pages there are is asked again. A page that was there before, in an earlier tick, came from page
-                // counts that were not true.
+                self.report.refused = Some(missing_page("the page does not exist"));
+                // Slack returns a limited number of pages, so larger pages reach further back. In a log with the oldest rows first, the missing
+                // page would contain the newest rows, so ask again how many pages exist. The same applies if this page existed in an earlier
+                // tick, because the page counts were wrong then.
                 let is_end = !self.cache.page_size.enlarge(page_rows)
                     && !gap.walk.is_oldest_first()
                     && !gap.walk.asks_again(context);
@@ -318,7 +336,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 Ok(is_end)
             }
             Some(PageError::StalePageCursor) => {
-                self.report.refused = Some(missing_page("it refused its own page cursor"));
+                self.report.refused = Some(missing_page("its own page cursor is invalid"));
                 gap.restart(context);
                 Ok(false)
             }
@@ -330,7 +348,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         }
     }
 
-    /// After a page that was too large, or broke off: the next one is asked for fewer rows, in this tick or, where it broke off, in the next.
+    /// Requests fewer rows after a page that was too large (in this tick) or that broke off (in the next tick).
     fn shrink_page(&mut self, gap: &mut Gap, context: &mut PageContext, page_rows: u32, error: &Error) -> SmallerPage {
         if !may_be_smaller(error) || !self.cache.page_size.shrink(page_rows) {
             return SmallerPage::No;
@@ -339,10 +357,11 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         if error.code == "response_too_large" { SmallerPage::Now } else { SmallerPage::NextTick }
     }
 
-    /// After a page that is not the walk's last.
+    /// Checks that the walk advances, after a page that is not its last.
     ///
     /// # Errors
-    /// When the walk does not advance any more. What it has read is in the batch, and a later tick goes on from there.
+    ///
+    /// Returns an error if the walk no longer advances. The batch contains what was read, and a later tick continues from there.
     fn check_progress(&mut self, gap: &mut Gap, context: &mut PageContext, request: &Request) -> Result<(), Error> {
         let goes_on = context.progress.end_page();
         self.report.advanced |= context.progress.has_advanced();
@@ -351,15 +370,17 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         }
         let next = gap.request(context, self.cache.page_size.rows()).0;
         if request.has_page_cursor() && next.page_cursor() == request.page_cursor() {
-            gap.restart(context); // this cursor leads nowhere
+            gap.restart(context); // Slack repeated the page cursor
         }
         Err(no_progress(request.method))
     }
 
-    /// Stores what was walked.
+    /// Stores the batch of a walk.
     ///
     /// # Errors
-    /// By remedy. Also the walk's own, where a day log is not as we left it: its next number may be a missing object's.
+    ///
+    /// Returns an error if the batch cannot be appended. Also returns the walk's own error if a day log is damaged, and then stores nothing,
+    /// because the next number may belong to a missing object.
     async fn store(&mut self, walked: &Result<GapOutcome, Error>, batch: &mut Batch) -> Result<(), Error> {
         match walked {
             Err(error) if (error.origin, error.kind) == (Origin::Deployment, ErrorKind::Investigate) => {
@@ -369,7 +390,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         }
     }
 
-    /// Stores the lines of a batch, and empties it.
+    /// Appends the lines of the batch to the day logs, and clears the batch.
     async fn append(&mut self, batch: &mut Batch) -> Result<(), Error> {
         let before = self.report.appended.clone();
         let (day_logs, level) = (&self.ports.day_logs, self.limits.gzip_level);
@@ -385,7 +406,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     fn close(&mut self, index: usize) {
         let stored = self.cursor.gaps.remove(index);
-        // A live gap that closes is news only where others are left: else the next tick would walk its time again before them.
+        // If the last gap closes and it is live, the next tick covers the same time anyway, so the cursor need not be saved. If other gaps are
+        // left, save it. Otherwise the next tick would read that time again before them.
         self.dirty |= stored.kind != GapKind::Live || stored.is_under_way() || !self.cursor.gaps.is_empty();
     }
 
@@ -394,7 +416,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.cursor.gaps[index] = gap;
     }
 
-    /// Integration logs are read page by page whatever the overlap.
+    /// Adapts the overlap to a live walk. Integration logs are read page by page whatever the overlap, so theirs does not change.
     fn adapt_overlap(&mut self, gap: &Gap, pages: u32, seconds: i64) {
         if gap.kind == GapKind::Live && self.stream.log != LogType::Integration {
             let others_wait = self.cursor.gaps.len() > 1;
@@ -414,21 +436,21 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.cursor.last_objects.extend(self.cache.day_logs.last_objects());
         self.cursor.last_objects.retain(|day, _| day.end() >= cached_from);
         self.cursor.saved_at = self.now;
-        self.cache.version = None; // until we know what came of it
+        self.cache.version = None; // until the outcome is known
         match self.ports.deployment.replace_cursor(self.stream, self.version, &self.cursor).await? {
             ReplaceOutcome::Replaced(version) => {
                 (self.version, self.cache.version) = (Some(version), Some(version));
                 self.dirty = false;
             }
-            ReplaceOutcome::Conflict => self.report.conflict = true, // the other invocation is ahead; the next tick loads anew
+            ReplaceOutcome::Conflict => self.report.conflict = true, // another invocation is ahead; the next tick loads its cursor
         }
         Ok(())
     }
 
-    /// Records how the tick went, if that is news or the heartbeat is due.
+    /// Updates the health and the report, and saves the cursor if something changed or the heartbeat is due.
     async fn finish(&mut self) -> Result<(), Error> {
         if self.report.pages == 0 && self.report.error.is_none() {
-            // Slack answered, and nothing that it answered was a page: that is no success, whatever the gaps say.
+            // Slack responded, but never with a page. That is not a success, whatever the gaps say.
             let refused = self.report.refused.take();
             self.report.error = refused.map(Error::transient);
         }
@@ -440,7 +462,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let pause = self.report.error.as_ref().and_then(Health::pause_seconds);
         self.cursor.not_before = pause.map(|seconds| self.now.plus(seconds));
         self.dirty |= self.cursor.not_before.is_some();
-        // While the old token lives collecting goes on, and a person is told in time that it will end.
+        // Until the old token expires, collection continues. Report now that it will expire, so that there is time to act.
         let person = self.refresh_failure.map(|failure| &failure.error).filter(|error| error.kind != ErrorKind::Retry);
         self.report.error = self.report.error.take().or_else(|| person.cloned());
         let tick = TickOutcome {
@@ -466,15 +488,15 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         saved
     }
 
-    /// Day logs of days that ended before this are closed between ticks.
+    /// Returns the time before which the day logs of ended days leave the cache.
     fn cached_from(&self) -> Second {
         self.now.plus(-CACHED_SECONDS)
     }
 }
 
-/// Why there is no page where Slack's answer is one that a walk expects.
+/// Returns the error of a response that the walk handles, but that is not a page.
 fn missing_page(why: &str) -> Error {
-    let message = format!("reading a page of Slack's log: Slack answered that {why}");
+    let message = format!("reading a page of Slack's log: Slack responded that {why}");
     Error::slack(
         ErrorKind::Retry,
         "no_page",
@@ -483,7 +505,7 @@ fn missing_page(why: &str) -> Error {
     )
 }
 
-/// Whether Slack's pages are at fault, so that another workspace's may be readable. A tick that runs out of time is not Slack's fault.
+/// Returns `true` if the error is caused by Slack's pages, so that other workspaces may be readable. Running out of time is not such an error.
 fn is_of_a_page(error: &Error) -> bool {
     matches!(error.code.as_str(), "response_too_large" | "incomplete_response" | "no_progress" | "invalid_response")
 }
@@ -493,9 +515,9 @@ fn no_progress(method: &str) -> Error {
         ErrorKind::Retry,
         "no_progress",
         format!(
-            "reading pages of `{method}`: Slack names further pages, and they bring no new record, no older time and no row that was not seen before"
+            "reading pages of `{method}`: Slack keeps returning further pages, but they contain no new record, no older time and no new row"
         ),
-        "wait for the next tick; if this persists, report it to Slack with this line",
+        "wait for the next tick; if this persists, report this message to Slack",
     )
 }
 
@@ -503,7 +525,7 @@ fn corrupt_cursor(field: &'static str) -> Error {
     Error::deployment(
         ErrorKind::Investigate,
         "corrupt_cursor",
-        format!("reading the stream's cursor: its `{field}` lies in the future, so it is not believed"),
-        "find out who writes to the table; the stream is collected again from its start, and nothing is stored twice",
+        format!("reading the stream's cursor: its `{field}` is in the future, so the cursor was discarded"),
+        "find out what else writes to the table; slacktrail collects the stream again from its start and stores no duplicates",
     )
 }

@@ -1,50 +1,52 @@
-//! How far back each tick reads again, for records that Slack shows late. Five minutes, as long as that fits the calls that a tick may make.
+//! The overlap: how far before the watermark each tick reads again, to find records that Slack publishes late.
+//!
+//! The overlap is five minutes as long as that fits into the calls of a tick. Otherwise it shrinks to what the measured lateness requires.
 
 use slacktrail_core::time::Second;
 
-/// Seconds before what is collected that a tick reads again.
+/// The largest overlap.
 pub(crate) const OVERLAP_MAX_SECONDS: i64 = 300;
-/// The overlap is never less than this, so that the second at the edge is always read again.
+/// The smallest overlap. The boundary second is always read again.
 const OVERLAP_MIN_SECONDS: i64 = 10;
-/// Time between two ticks.
+/// The time between two ticks.
 const TICK_SECONDS: i64 = 60;
-/// For how long a measured lateness counts, at least.
+/// The window of measured lateness. A measurement counts for one to two windows.
 const WINDOW_SECONDS: i64 = 3_600;
 
 /// The overlap of a stream's next tick.
 #[derive(Clone, Debug)]
 pub(crate) struct Overlap {
     seconds: i64,
-    /// The greatest lateness measured in the present window and in the one before.
+    /// The greatest lateness in the current window and in the previous one.
     lateness: [i64; 2],
     window_began: Second,
 }
 
-/// A live walk that came to an end, or to the end of its calls.
+/// A live walk that reached its end or used up its calls.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LiveWalk {
-    /// Pages that it took.
+    /// The number of pages that it read.
     pub pages: u32,
-    /// The seconds that they cover.
+    /// The time range that these pages cover.
     pub seconds: i64,
-    /// Calls that a tick may make.
+    /// Maximum calls per tick.
     pub calls_max: u32,
     /// Whether other gaps wait for calls.
     pub(crate) others_wait: bool,
 }
 
 impl Overlap {
-    /// The overlap of a stream of which nothing is known yet.
+    /// Creates the largest overlap.
     pub(crate) fn new() -> Overlap {
         Overlap { seconds: OVERLAP_MAX_SECONDS, lateness: [0; 2], window_began: Second::EPOCH }
     }
 
-    /// Seconds to read again.
+    /// Returns the overlap in seconds.
     pub(crate) fn seconds(&self) -> i64 {
         self.seconds
     }
 
-    /// Takes in that a record came so many seconds late. What is later than the longest overlap is left to the re-reads.
+    /// Records that a record was late by this many seconds. The re-reads find records that are later than the largest overlap.
     pub(crate) fn add_late(&mut self, seconds: i64, now: Second) {
         self.turn_window(now);
         if seconds <= OVERLAP_MAX_SECONDS {
@@ -52,8 +54,10 @@ impl Overlap {
         }
     }
 
-    /// Chooses the next overlap. The longest one is kept as long as it fits all calls, or half of them while others wait. What is cut is
-    /// cut down to what the measured lateness needs, for which live records may take all calls but an eighth.
+    /// Computes the next overlap from the last live walk.
+    ///
+    /// The overlap is as large as fits into all calls, or into half of them while other gaps wait. If that is less than the measured lateness
+    /// requires, live records may use seven eighths of the calls.
     pub(crate) fn adapt(&mut self, walk: LiveWalk, now: Second) {
         self.turn_window(now);
         let calls = i64::from(walk.calls_max);
@@ -95,7 +99,7 @@ mod tests {
         for (pages, others_wait) in [(1, true), (2, true), (12, true), (25, false)] {
             assert_eq!(after(&mut Overlap::new(), pages, 360, others_wait), 300, "{pages} {others_wait}");
         }
-        assert_eq!(after(&mut Overlap::new(), 1, 1, true), 300, "a page is all that there is");
+        assert_eq!(after(&mut Overlap::new(), 1, 1, true), 300, "the log is one page");
         assert_eq!(after(&mut Overlap::new(), 24, 360, true), 120);
         assert_eq!(after(&mut Overlap::new(), 50, 360, false), 120);
     }
@@ -104,14 +108,14 @@ mod tests {
     fn measured_lateness_determines_overlap_cut() {
         let mut overlap = Overlap::new();
         overlap.add_late(120, NOW);
-        assert_eq!(after(&mut overlap, 24, 360, true), 160, "more than half of the calls, for the records need it");
+        assert_eq!(after(&mut overlap, 24, 360, true), 160, "late records require more than half of the calls");
         assert_eq!(after(&mut overlap, 60, 360, true), 66, "seven eighths of the calls");
         overlap.add_late(4_000, NOW);
-        assert_eq!(after(&mut overlap, 24, 360, true), 160, "the re-reads find what is later");
+        assert_eq!(after(&mut overlap, 24, 360, true), 160, "re-reads find later records");
         let later = NOW.plus(2 * WINDOW_SECONDS);
         overlap.add_late(0, NOW.plus(WINDOW_SECONDS));
         overlap.add_late(0, later);
-        assert_eq!(after(&mut overlap, 24, 360, true), 120, "no record came late for an hour");
+        assert_eq!(after(&mut overlap, 24, 360, true), 120, "no record was late for an hour");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A page while it arrives: the reply's chunks go into the reader, and rows come out.
+//! A page that is read while it arrives, and the number of rows to request per page.
 
 use futures_util::lock::{Mutex, MutexGuard};
 
@@ -8,27 +8,28 @@ use slacktrail_core::source::LogType;
 use slacktrail_core::time::Second;
 use slacktrail_ports::Body;
 
-/// A row longer than this is read by one stream at a time: of all that are side by side each might meet the longest there may be.
+/// Only one stream at a time reads a row longer than this, because each concurrent stream might receive a row of the maximum length.
 const LONG_ROW_BYTES: usize = 256 << 10;
-/// Good pages after which the next one is asked for twice as many rows.
+/// Good pages in a row after which the page size doubles.
 const GOOD_PAGES: u32 = 8;
 
-/// A reply that is being read.
+/// A response that is being read, row by row.
 pub(super) struct OpenPage<'a> {
     request: Request,
     response: Response<Body>,
     reader: PageReader,
-    /// Whether the reader's row is still to be given out.
+    /// Whether the reader holds a row that `advance` has not returned yet.
     has_row: bool,
     long_rows: &'a Mutex<()>,
     long_row: Option<MutexGuard<'a, ()>>,
 }
 
 impl<'a> OpenPage<'a> {
-    /// Reads a reply to its first row, or to its end if it has none.
+    /// Reads a response up to its first row, or to its end if it has none.
     ///
     /// # Errors
-    /// When the reply breaks off or exceeds a limit.
+    ///
+    /// Returns an error if the response breaks off or exceeds a limit.
     pub(super) async fn open(
         request: &Request,
         response: Response<Body>,
@@ -41,15 +42,16 @@ impl<'a> OpenPage<'a> {
         Ok(page)
     }
 
-    /// Why this is no page, if it has no row.
+    /// Returns the error of a response without rows, or `None` if it is a page.
     pub(super) fn page_error(&self, now: Second) -> Option<PageError> {
         if self.has_row { None } else { self.end(now).err() }
     }
 
-    /// Reads on to the next row. Returns whether there is one.
+    /// Reads up to the next row. Returns `false` at the end of the page.
     ///
     /// # Errors
-    /// When the reply breaks off or exceeds a limit.
+    ///
+    /// Returns an error if the response breaks off or exceeds a limit.
     pub(super) async fn advance(&mut self) -> Result<bool, Error> {
         if std::mem::take(&mut self.has_row) {
             return Ok(true);
@@ -70,20 +72,21 @@ impl<'a> OpenPage<'a> {
         }
     }
 
-    /// The row that the page has been read to.
+    /// Returns the current row.
     pub(super) fn row(&self) -> RawRow<'_> {
         self.reader.row()
     }
 
-    /// Lets another stream read a long row: this page's are stored.
+    /// Lets another stream read a long row, after the rows of this page so far were stored.
     pub(super) fn release(&mut self) {
         self.long_row = None;
     }
 
-    /// What the page says beside its rows, once it has been read.
+    /// Returns the fields beside the rows, after the whole page was read.
     ///
     /// # Errors
-    /// Why it is none.
+    ///
+    /// Returns an error if the response is not a page.
     pub(super) fn end(&self, now: Second) -> Result<PageEnd, PageError> {
         self.response.page_end(&self.reader, &self.request, now)
     }
@@ -93,7 +96,7 @@ impl<'a> OpenPage<'a> {
     }
 }
 
-/// How many rows pages are asked for: as many as Slack gives, and fewer where such pages are too large or take too long.
+/// The number of rows to request per page: Slack's maximum, or fewer if such pages are too large or take too long.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PageSize {
     rows: u32,
@@ -111,7 +114,7 @@ impl PageSize {
         self.rows
     }
 
-    /// After a page that could be read.
+    /// Counts a good page, and doubles the size after [`GOOD_PAGES`] of them.
     pub(super) fn grow(&mut self) {
         self.good_pages += 1;
         if self.good_pages >= GOOD_PAGES {
@@ -119,21 +122,20 @@ impl PageSize {
         }
     }
 
-    /// After pages of so many rows that did not reach far enough: the last that Slack shows, or those of a walk that is stuck. Returns whether
-    /// there are larger ones.
+    /// Requests larger pages after pages of `asked` rows did not reach far enough. Returns `false` if larger pages do not exist.
     pub(super) fn enlarge(&mut self, asked: u32) -> bool {
         (self.rows, self.good_pages) = (self.rows.max(asked.saturating_mul(2)).min(self.rows_max), 0);
         asked < self.rows_max
     }
 
-    /// After a page of so many rows that was too large. Returns whether there are smaller ones.
+    /// Requests smaller pages after a page of `asked` rows was too large. Returns `false` if smaller pages do not exist.
     pub(super) fn shrink(&mut self, asked: u32) -> bool {
         (self.rows, self.good_pages) = ((asked / 4).max(1), 0);
         asked > 1
     }
 }
 
-/// Whether a smaller page may be read where this one could not.
+/// Returns `true` if a smaller page may succeed after this error.
 pub(super) fn may_be_smaller(error: &Error) -> bool {
     matches!(error.code.as_str(), "response_too_large" | "incomplete_response" | "page_unfinished")
 }
@@ -197,6 +199,6 @@ mod tests {
         assert_eq!(open(LONG_ROW_BYTES, &free), Some((true, false)));
         assert_eq!(open(LONG_ROW_BYTES, &held), None);
         assert_eq!(open(LONG_ROW_BYTES / 2, &free), Some((false, false)));
-        assert_eq!(open(LONG_ROW_BYTES / 2, &held), Some((true, true)), "the lock is the other one's");
+        assert_eq!(open(LONG_ROW_BYTES / 2, &held), Some((true, true)), "another page holds the lock");
     }
 }

@@ -1,4 +1,4 @@
-//! Takes a page: rows into blocks, new records into the batch, full batches into day logs.
+//! Processes a page: rows go into blocks, new records into the batch, and full batches into day logs.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,14 +14,15 @@ use slacktrail_core::time::{CLOCK_SKEW_SECONDS, Day, Second};
 use slacktrail_core::walk::{MatchedRecord, PageContext, PageSoFar};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 
-/// Identities of a page that are remembered where it takes several ticks to decide on it: pages of as many rows as are asked for are shorter.
+/// Maximum number of checked IDs to keep for a page that takes several ticks. Pages of the requested size have fewer rows.
 const CHECKED_IDS_MAX: usize = 5_000;
-/// A page of integration logs may make so many bytes of lines: its rows are told apart only once all of them are there.
+/// Maximum bytes of lines from one page of integration logs, which is buffered because only the whole page distinguishes its rows.
 const WHOLE_PAGE_BYTES_MAX: usize = 8 << 20;
 
 impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'_, S, D, T, K> {
-    /// Takes a page while it arrives: its new records go to the batch, and the gap moves on at its end. Returns whether that is the
-    /// gap's end.
+    /// Processes a page while it arrives. Adds its new records to the batch, and advances the gap at the end of the page.
+    ///
+    /// Returns `true` if the gap, or its current workspace, is at its end.
     pub(super) async fn process(
         &mut self,
         gap: &mut Gap,
@@ -60,7 +61,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         let end = match page.end(self.now) {
             Ok(end) => end,
             Err(page_error) => {
-                // What it says of itself cannot be used, and its rows are rows.
+                // The fields beside the rows are unusable, but the rows are valid.
                 let matched = ahead.process_rows(&mut so_far, &block.rows);
                 self.keep(&ahead, &block, &matched, context, batch).await?;
                 return Err(to_error(page_error));
@@ -75,7 +76,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         Ok(outcome.done)
     }
 
-    /// Adds to the batch what is new among the wanted rows of a block.
+    /// Adds the new records among the matched rows of a block to the batch.
     async fn keep(
         &mut self,
         gap: &Gap,
@@ -112,9 +113,9 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         Ok(())
     }
 
-    /// Whether earlier ticks have read all that Slack showed of this second.
+    /// Returns `true` if earlier ticks have already read this second, so that a new record from it is late.
     fn was_passed(&self, gap: &Gap, time: Second) -> bool {
-        // Of a workspace that could not be read: when this walk entered it, or since.
+        // If the workspace could not be read, its time since then was not read either. Check both when this walk entered it and now.
         let workspace = gap.walk.workspace().and_then(|id| self.cursor.workspaces.get(id));
         let uncollected_since = [gap.walk.uncollected_since(), workspace.and_then(|state| state.uncollected_since)];
         if uncollected_since.into_iter().flatten().any(|from| time >= from) {
@@ -128,7 +129,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
             && !self.cursor.gaps.iter().any(is_unread)
     }
 
-    /// Which of these records of a day its day log holds. Decided day by day, for opening one may close another.
+    /// Returns those of the records of one day that its day log contains. Called day by day, because loading one day's IDs may evict another's.
     async fn stored_of(&mut self, day: Day, block: &Block, records: &[MatchedRecord]) -> Result<HashSet<RowId>, Error> {
         let ids = || records.iter().map(|(_, id)| *id);
         if ids().all(|id| self.cache.known_stored.contains(&id)) {
@@ -140,7 +141,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         let (store, day_logs) = (&self.ports.day_logs, &mut self.cache.day_logs);
         let opened = day_logs.load_ids(store, &self.cursor.last_objects, day, range, self.limits).await;
         if matches!(&opened, Err(error) if error.kind == ErrorKind::Investigate) {
-            // Somebody will move or restore objects: then the day log is listed anew, whatever we took for its head.
+            // An operator will move or restore objects, so list the day log again next time.
             day_logs.remove(day);
             self.cursor.last_objects.remove(&day);
         }
@@ -164,19 +165,19 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         Ok(stored)
     }
 
-    /// Notes rows of the page under way that are stored, or will be with the batch.
+    /// Records IDs of the current page that are stored, or will be with the batch.
     fn add_checked(&mut self, ids: impl Iterator<Item = RowId>) {
         let room = CHECKED_IDS_MAX.saturating_sub(self.checked_ids.len());
         self.checked_ids.extend(ids.take(room));
     }
 }
 
-/// Returns the error of a response that failed after rows had arrived. A later tick reads them again.
+/// Converts the error of a response that failed after rows had arrived. A later tick reads the page again.
 fn to_error(page_error: PageError) -> Error {
     match page_error {
         PageError::Error(error) => error,
-        PageError::NoSuchPage => missing_page("there is no such page"),
-        PageError::StalePageCursor => missing_page("it refused its own page cursor"),
+        PageError::NoSuchPage => missing_page("the page does not exist"),
+        PageError::StalePageCursor => missing_page("its own page cursor is invalid"),
     }
 }
 
@@ -184,7 +185,7 @@ fn deadline_reached(request: &Request) -> Error {
     Error::slack(
         ErrorKind::Retry,
         "page_unfinished",
-        format!("reading a page of `{}`: the tick's time ran out; what was read is stored", request.method),
+        format!("reading a page of `{}`: the tick ran out of time; the records read so far are stored", request.method),
         "wait for the next tick, which asks for a smaller page; if this persists, increase `PollerMemory` to get more CPU",
     )
 }

@@ -1,4 +1,4 @@
-//! How a stream's tick went: what its log line and the answer's summary say.
+//! The report of one stream's tick, from which the log line and the summary are made.
 
 use crate::day_log::AppendStats;
 use slacktrail_core::batch::Batch;
@@ -6,52 +6,52 @@ use slacktrail_core::error::Error;
 use slacktrail_core::health::State;
 use slacktrail_core::time::Second;
 
-/// How a stream's tick went.
+/// The outcome of one stream's tick.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Calls to Slack.
+    /// Number of calls to Slack.
     pub calls: u32,
-    /// Pages read.
+    /// Number of pages read.
     pub pages: u32,
-    /// What was stored.
+    /// The counts of what was stored.
     pub appended: AppendStats,
-    /// Records without an identity or a time that could be read, which were stored all the same.
+    /// Number of records that were stored although their ID or time was missing or invalid.
     pub malformed: u64,
-    /// Records of whose rows bytes were replaced that are not UTF-8.
+    /// Number of stored records whose rows contained invalid UTF-8, which was replaced.
     pub repaired: u64,
-    /// Rows that were not stored because another row of the same reply has their identity and says something else.
+    /// Number of rows that were not stored because another row of the response has the same record ID and different content.
     pub conflicting: u64,
-    /// Records that Slack showed only after a tick had passed their time.
+    /// Number of records that Slack published after a tick had already read their time.
     pub late: u64,
-    /// By how many seconds the latest of them came late.
+    /// The greatest delay among these late records.
     pub late_seconds_max: i64,
-    /// Gaps left.
+    /// Number of gaps that remain.
     pub gaps: usize,
-    /// Seconds by which live collection is behind.
+    /// The delay of live collection.
     pub lag_seconds: i64,
-    /// Our clock less Slack's in seconds, when they are more than a minute apart.
+    /// The local clock minus Slack's clock, if they differ by more than a minute.
     pub clock_skew_seconds: Option<i64>,
-    /// Workspaces of the organization that could not be read, and entries of Slack's list of them that have no ID.
+    /// Number of workspaces that could not be read, plus entries without an ID in Slack's list of workspaces.
     pub workspaces_failing: usize,
     /// The state after the tick.
     pub state: State,
-    /// The recorded code and remedy, where the state is not of this tick's error.
+    /// The stored code and hint, if the state is not caused by an error of this tick.
     pub standing: Option<(String, Option<String>)>,
-    /// The last refusal of Slack's that was no error of the stream: all the same, a tick that read nothing else is not well.
+    /// The last error response that did not affect the whole stream. It becomes the tick's error if the tick reads no page.
     pub refused: Option<Error>,
-    /// Whether a walk has advanced or come to its end. Without that a tick proves nothing, however many pages it was shown.
+    /// Whether a walk advanced or reached its end. Otherwise the tick is not a success, however many pages it read.
     pub advanced: bool,
-    /// The time of the newest record that Slack has shown, stored before or not.
+    /// The time of the newest record that Slack returned, new or not.
     pub newest_shown: Option<Second>,
-    /// Whether the error is one that this tick has mended: the stream was polled.
+    /// Whether this tick recovered from `error`, so that the stream was polled.
     pub(crate) recovered: bool,
-    /// What went wrong.
+    /// The error of this tick.
     pub error: Option<Error>,
-    /// Whether another invocation was found to be ahead.
+    /// Whether another invocation has replaced the cursor.
     pub conflict: bool,
 }
 
-/// Clocks further apart than this are reported.
+/// Clock differences up to this are not reported.
 const CLOCK_SKEW_REPORTED_SECONDS: i64 = 60;
 
 impl Report {

@@ -1,7 +1,8 @@
-//! The workspaces of an organization, whose integration logs are read one after the other with one token.
+//! Reads the logs of an organization workspace by workspace, with one token.
 //!
-//! One workspace's error is its own: it is noted with the time from which its rows are missing, the walk goes on to the
-//! next, and when it can be read again its walk goes that far back. A workspace that joins is missing from the source's `since`.
+//! Integration logs are always read this way, and access logs if Slack requires `team_id`. A workspace round reads all workspaces in the order
+//! of their IDs. If a workspace cannot be read, the cursor stores since when its rows are missing, and the round continues with the next one.
+//! When the workspace can be read again, its walk goes back that far. The walk of a workspace that joins goes back to the source's `since`.
 
 use super::Collector;
 use slacktrail_core::cursor::{Gap, GapKind};
@@ -12,24 +13,24 @@ use slacktrail_core::time::{CLOCK_SKEW_SECONDS, Second};
 use slacktrail_core::walk::{PageContext, WorkspaceState};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 
-/// The list of workspaces is read anew this often.
+/// The interval at which the list of workspaces is read again.
 const LISTED_SECONDS: i64 = 3600;
-/// A workspace in error is tried again this often.
+/// The interval at which a workspace with an error is tried again.
 const RETRY_SECONDS: i64 = 900;
-/// A workspace that cannot be read for so long makes its stream fail.
+/// The time for which a workspace may be unreadable before the stream reports an error.
 const TOLD_AFTER_SECONDS: i64 = 900;
-/// Slack is asked again after an hour, whatever it says; clocks may differ by ten minutes.
+/// The longest wait that is honored: one hour, plus clock skew.
 const WAIT_MAX_SECONDS: i64 = 3_600 + CLOCK_SKEW_SECONDS;
-/// Workspaces on a page of the list at most: ten times what is asked for.
+/// Maximum entries in the list of workspaces. This is the requested page size times the maximum number of pages.
 const LISTED_MAX: usize = 10_000;
-/// Workspaces that an error names at most.
+/// Maximum workspaces that an error message names.
 const NAMED_MAX: usize = 10;
 
-/// The organization's workspaces, in the order of their ids.
+/// The cached list of an organization's workspaces, ordered by ID.
 #[derive(Clone, Debug, Default)]
 pub struct Workspaces {
     ids: Vec<String>,
-    /// Entries of the list that have no ID, so that their logs cannot be asked for.
+    /// Number of entries without an ID, whose logs cannot be requested.
     pub(super) without_id: usize,
     listed_at: Option<Second>,
 }
@@ -41,12 +42,12 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 || self.stream.log == LogType::Access && self.cursor.by_workspace)
     }
 
-    /// Whether access logs could be read workspace by workspace and are not yet.
+    /// Returns `true` if access logs could be read workspace by workspace, but are not yet.
     pub(super) fn may_read_by_workspace(&self) -> bool {
         self.source.organization && !self.cursor.by_workspace
     }
 
-    /// Reads access logs workspace by workspace from now on. Returns whether the gap is through: the organization has no workspace.
+    /// Starts reading access logs workspace by workspace. Returns `true` if the gap is complete because the organization has no workspace.
     pub(super) async fn read_by_workspace(&mut self, gap: &mut Gap) -> Result<bool, Error> {
         self.cursor.by_workspace = true;
         self.dirty = true;
@@ -55,11 +56,12 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         Ok(!self.is_in_workspace(gap))
     }
 
-    /// Brings the list of workspaces up to date. Returns whether a new live round may begin: not while one is under way, and
-    /// where a round takes more than half a tick's calls, so seldom that the backlog gets the other half.
+    /// Updates the list of workspaces and their stored waiting times. Returns `true` if a new live round may start.
+    ///
+    /// Rounds never overlap. If a round needs more than half of a tick's calls, rounds are spaced out so that the backlog gets the other half.
     pub(super) async fn prepare_workspaces(&mut self) -> Result<bool, Error> {
         let connected_at = self.source.connected_at;
-        // A stored time is believed only within bounds.
+        // Stored times may be corrupt, so limit them.
         let (now_at_most, wait_max) = (self.now.plus(CLOCK_SKEW_SECONDS), self.now.plus(WAIT_MAX_SECONDS));
         for state in self.cursor.workspaces.values_mut() {
             if state.since.is_some_and(|since| since > now_at_most) {
@@ -67,10 +69,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 self.dirty = true;
             }
             if state.not_before.is_some_and(|not_before| not_before > wait_max) {
-                state.not_before = None; // Slack never asks to wait that long
+                state.not_before = None; // slacktrail never waits that long
                 self.dirty = true;
             }
-            // The source was connected again after this error began: the workspace is tried at once.
+            // The source was reconnected after this error, so try the workspace again immediately.
             if state.not_before.is_some_and(|not_before| not_before.plus(-RETRY_SECONDS) <= connected_at) {
                 state.not_before = None;
                 self.dirty = true;
@@ -85,11 +87,11 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let calls_max = self.limits.calls_max.unwrap_or_else(|| self.stream.log.calls_per_tick_max()).max(1);
         let calls = 2 * self.cache.workspaces.ids.len() as u64;
         let ticks = if calls <= u64::from(calls_max) { 0 } else { calls.div_ceil(u64::from(calls_max)) as i64 };
-        // A tick comes a little sooner or later than a minute after the last.
+        // Ticks are not exactly a minute apart.
         Ok(!under_way && self.now.since(self.cursor.watermark) >= (ticks * 60 - 30).max(0))
     }
 
-    /// Returns the IDs of the workspaces, and how many entries of the list have none.
+    /// Returns the IDs of the workspaces, and the number of entries without an ID.
     async fn list_workspaces(&mut self) -> Result<(Vec<String>, usize), Error> {
         let (mut ids, mut without_id) = (Vec::new(), 0);
         let mut page_cursor: Option<String> = None;
@@ -107,7 +109,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             }
             let end = page.end(self.now).map_err(|page_error| match page_error {
                 PageError::Error(error) => error,
-                PageError::StalePageCursor | PageError::NoSuchPage => list_error("its page cursor was refused"),
+                PageError::StalePageCursor | PageError::NoSuchPage => list_error("Slack rejected its page cursor"),
             })?;
             if end.next.is_some() && end.next == page_cursor {
                 return Err(list_error("its page cursor leads to the same page"));
@@ -122,13 +124,13 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 return Ok((ids, without_id));
             }
         }
-        Err(list_error("it goes on beyond 10 pages"))
+        Err(list_error("it has more than 10 pages"))
     }
 
-    /// Notes in the cursor which workspaces have come and gone since it was written.
+    /// Adds workspaces that joined to the cursor, and records since when the rows of those that left are missing.
     fn update_listed(&mut self, ids: &[String]) {
         let before = self.cursor.workspaces.clone();
-        let first = self.version.is_none(); // the stream's first gap holds all their time
+        let first = self.version.is_none(); // the stream's first gap covers their whole time
         for id in ids {
             let uncollected_since = (!first).then_some(self.source.since);
             self.cursor
@@ -136,7 +138,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 .entry(id.clone())
                 .or_insert(WorkspaceState { uncollected_since, ..WorkspaceState::default() });
         }
-        // What has gone is missing from where the daily re-read will begin, and in all that is still to be collected.
+        // The rows of a workspace that left are missing in all open gaps, and from where the next daily re-read starts.
         let open = self.cursor.gaps.iter().filter(|gap| gap.kind != GapKind::Backfill).map(|gap| gap.oldest);
         let watermark = open.fold(self.cursor.watermark.plus(-slacktrail_core::cursor::REREADS[1].1), Second::min);
         for (_, gone) in self.cursor.workspaces.iter_mut().filter(|(id, _)| ids.binary_search(id).is_err()) {
@@ -146,19 +148,19 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.dirty |= before != self.cursor.workspaces;
     }
 
-    /// Whether the walk stands in a workspace that there still is, or can enter the next one.
+    /// Returns `true` if the walk is in a workspace that still exists, or can enter the next one.
     pub(super) fn is_in_workspace(&mut self, gap: &mut Gap) -> bool {
         let stands_in = gap.walk.workspace().map(str::to_owned);
         stands_in.as_ref().is_some_and(|id| self.cache.workspaces.ids.binary_search(id).is_ok())
             || self.enter_workspace_after(gap, stands_in.as_deref())
     }
 
-    /// Goes on to the next workspace; `false` when there is none or the log does not fan out.
+    /// Enters the next workspace. Returns `false` if none is left, or if the log is not read per workspace.
     pub(super) fn next_workspace(&mut self, gap: &mut Gap, context: &mut PageContext) -> bool {
         let Some(last) = gap.walk.workspace().map(str::to_owned) else { return false };
         *context = PageContext::default();
-        // It may be through in spite of an error, which then says from when it is missing. Only a live walk reaches up to now: any
-        // other leaves out the time since it was opened.
+        // The workspace was read, so clear its error. If this tick skipped it (`not_before` is in the future), keep its state. Only a live walk
+        // covers all time up to now. Other walks do not cover the time since their gap was opened.
         if gap.kind == GapKind::Live
             && let Some(state) = self.cursor.workspaces.get_mut(&last)
             && state.not_before <= Some(self.now)
@@ -177,7 +179,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
                 let state = self.cursor.workspaces.get(*id);
                 state.is_none_or(|state| state.not_before.is_none_or(|not_before| not_before <= self.now))
             });
-        // Those passed over for their error miss this gap's time as well.
+        // Workspaces that are skipped because of their errors miss the time of this gap, too.
         for (id, state) in &mut self.cursor.workspaces {
             let passed_over = last.is_none_or(|last| id.as_str() > last) && next.is_none_or(|next| id < next);
             if passed_over
@@ -194,15 +196,16 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         true
     }
 
-    /// Notes an error that is one workspace's own and passes it over.
+    /// Records an error that affects only the current workspace, and skips the workspace. Returns `true` to continue with the next one.
     ///
     /// # Errors
-    /// The error, when it is the stream's.
+    ///
+    /// Returns the error if it affects the whole stream.
     pub(super) fn skip_workspace(&mut self, gap: &mut Gap, error: Error) -> Result<bool, Error> {
         let id = gap.walk.workspace().filter(|id| self.is_of_the_workspace(id, &error)).map(str::to_owned);
         let Some(id) = id else { return Err(error) };
         let state = self.cursor.workspaces.entry(id).or_default();
-        // The stream has failed with this error for that long.
+        // If the stream has been failing with this error, the workspace has, too.
         let has_failed_before = self.cursor.health.fails_with(&error.code, self.now);
         let begun = if has_failed_before { self.now.plus(-TOLD_AFTER_SECONDS) } else { self.now };
         state.since = Some(state.since.map_or(begun, |since| since.min(begun)));
@@ -214,13 +217,13 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let unreadable = |id| self.cursor.workspaces.get(id).is_some_and(|state| state.code.is_some());
         if !self.cache.workspaces.ids.iter().all(unreadable) {
             if error.kind == ErrorKind::Retry && !is_reported {
-                // It may be more than the workspace's: so this tick tells it. What Slack asks to be waited for holds up this workspace alone.
+                // The error may affect more than this workspace, so this tick reports it. `Retry-After` applies only to this workspace.
                 self.report.error.get_or_insert(error.with_retry_after(None));
             }
             return Ok(true);
         }
-        // If no workspace can be read, the cause is the token. The error is the stream's, and the round starts again. `since` stays, because
-        // the token may have been refused only once.
+        // If no workspace can be read, the cause is the token. The error affects the stream, and the round starts again. Keep `since`, because
+        // the token may have been rejected only once.
         let code = error.code.as_str();
         for state in self.cursor.workspaces.values_mut().filter(|state| state.code.as_deref() == Some(code)) {
             (state.code, state.not_before) = (None, None);
@@ -229,8 +232,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         Err(error)
     }
 
-    /// Returns what to say of workspaces that could not be read for a quarter of an hour, or `None` if there is no such workspace. The others
-    /// are collected, and without this the stream would be well for ever.
+    /// Returns the error of workspaces that were unreadable for 15 minutes, or `None` if no such workspace exists.
+    ///
+    /// The other workspaces are collected. Without this error, the stream would be healthy forever.
     pub(super) fn unreadable_workspaces(&self) -> Option<Error> {
         let unreadable = || self.cursor.workspaces.iter().filter(|(_, state)| is_reported(state, self.now));
         let name = |(id, state): (&String, &WorkspaceState)| {
@@ -247,18 +251,19 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             ErrorKind::Investigate,
             "workspaces_unreadable",
             format!("these workspaces of the organization cannot be read: {}{further}", named.join(", ")),
-            "see what their codes mean; let the app's owner join a workspace that refuses the app, or remove the app from it; what is missing \
-             is collected as soon as Slack shows it",
+            "look up the codes in docs/operations.md; let the app's owner join a workspace that rejects the app, or remove the app from it; \
+             slacktrail collects the missing records once Slack returns them",
         ))
     }
 
-    /// Whether an error is this workspace's own. A passing one is taken for Slack's, until it has stayed so long that the stream is failing.
+    /// Returns `true` if an error affects only this workspace. A transient error counts as the stream's until the stream is failing because of
+    /// it.
     fn is_of_the_workspace(&self, id: &str, error: &Error) -> bool {
         let health = &self.cursor.health;
         match error.code.as_str() {
             // Slack is moving the workspace into an organization, which can take hours.
             "team_added_to_org" | "org_login_required" => true,
-            // `invalid_auth` is not among them: Slack answers with it where the owner who installed the app does not belong to the workspace.
+            // `invalid_auth` is missing here, because Slack returns it if the installing owner is not a member of the workspace.
             "token_revoked" | "token_expired" | "not_authed" | "ratelimited" | "rate_limited" => false,
             code if error.kind == ErrorKind::Retry => {
                 let was_failing = self.cursor.workspaces.get(id).is_some_and(|state| state.code.is_some());
@@ -269,7 +274,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     }
 }
 
-/// Whether this workspace cannot be read for so long that the stream says so.
+/// Returns `true` if the workspace has been unreadable for so long that the stream reports it.
 fn is_reported(state: &WorkspaceState, now: Second) -> bool {
     state.code.is_some() && state.since.is_some_and(|since| now.since(since) >= TOLD_AFTER_SECONDS)
 }

@@ -1,4 +1,4 @@
-//! Which streams a tick polls, and in which order.
+//! Decides which streams a tick polls, and which of them goes first.
 
 use jiff::Timestamp;
 
@@ -10,20 +10,22 @@ use slacktrail_core::source::{Source, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_ports::Version;
 
-/// Which of `due` streams goes first. Where time is short the last ones are not reached, and they are others at each tick.
+/// Returns the index of the stream that goes first, out of `due` streams.
+///
+/// The index changes every minute. If a tick runs out of time before it reaches all streams, each tick therefore omits different ones.
 pub(super) fn first_at(now: Timestamp, due: usize) -> usize {
     usize::try_from(now.as_second() / 60).unwrap_or(0) % due.max(1)
 }
 
-/// What a tick does with a stream.
+/// The decision whether a tick polls a stream.
 pub(super) enum Eligibility {
-    /// Polls it, with the cursor that is stored.
+    /// Polls the stream, starting from its stored cursor.
     Due(Box<Option<(Version, Cursor)>>),
-    /// Only tells how it stands.
+    /// Does not poll the stream, and only reports its state.
     Skipped(Box<StreamSummary>),
 }
 
-/// Whether a stream is polled at this tick.
+/// Returns whether a tick polls a stream. A stream is skipped if its source is paused, its cursor is corrupt, or it must wait.
 pub(super) fn eligibility(
     source: &Source,
     stream: &StreamId,
@@ -66,7 +68,7 @@ mod tests {
         Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, now())
     }
 
-    fn told(source: &Source, cursor: Option<Cursor>) -> Option<StreamSummary> {
+    fn skipped(source: &Source, cursor: Option<Cursor>) -> Option<StreamSummary> {
         let stream = StreamId { source: source.id.clone(), log: LogType::Audit };
         match eligibility(source, &stream, cursor.map(|cursor| (Version(1), Ok(cursor))), now()) {
             Eligibility::Due(_) => None,
@@ -84,9 +86,9 @@ mod tests {
 
     #[test]
     fn stream_without_cursor_is_polled_unless_source_is_paused() {
-        assert!(told(&acme(), None).is_none());
-        let told = told(&Source { paused: true, ..acme() }, None).unwrap();
-        assert_eq!((told.state, told.polled), (State::Paused, false));
+        assert!(skipped(&acme(), None).is_none());
+        let skipped = skipped(&Source { paused: true, ..acme() }, None).unwrap();
+        assert_eq!((skipped.state, skipped.polled), (State::Paused, false));
     }
 
     #[test]
@@ -95,10 +97,10 @@ mod tests {
         cursor.not_before = Some(now().plus(60));
         cursor.health.state = State::Waiting;
         (cursor.health.code, cursor.health.hint) = (Some("ratelimited".to_owned()), Some("nothing to do".to_owned()));
-        let waiting = told(&acme(), Some(cursor.clone())).unwrap();
+        let waiting = skipped(&acme(), Some(cursor.clone())).unwrap();
         assert_eq!((waiting.state, waiting.code.as_deref()), (State::Waiting, Some("ratelimited")));
         assert_eq!(waiting.hint.as_deref(), Some("nothing to do"));
-        let paused = told(&Source { paused: true, ..acme() }, Some(cursor)).unwrap();
+        let paused = skipped(&Source { paused: true, ..acme() }, Some(cursor)).unwrap();
         assert_eq!((paused.state, paused.code, paused.hint), (State::Paused, None, None));
     }
 }

@@ -1,4 +1,7 @@
-//! One tick of all streams: who is due, side by side within bounds, and one answer for all. One source's error is its own.
+//! One tick of all streams.
+//!
+//! A tick loads the sources and cursors, refreshes tokens that expire soon, collects the streams that are due, and returns a [`Summary`]. It
+//! collects a limited number of streams concurrently. An error of one stream does not affect the others.
 
 mod eligibility;
 mod resources;
@@ -26,7 +29,7 @@ use slacktrail_core::source::{Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_ports::{CredentialStore, DayLogStore, Deployment, DeploymentStore, Ports, Slack, Version};
 
-/// Collects, tick by tick. What it remembers between ticks only saves reading back.
+/// Collects all streams of a deployment, tick by tick. Its caches only save reads: without them, a tick stores the same records.
 #[derive(Debug)]
 pub struct Poller<S, D, T, K> {
     ports: Ports<S, D, T, K>,
@@ -36,18 +39,18 @@ pub struct Poller<S, D, T, K> {
     long_rows: Mutex<()>,
 }
 
-/// What a tick may use.
+/// The limits of one tick.
 pub struct TickLimits<'a> {
-    /// Calls to Slack for each stream; `None`: half of what Slack allows a minute.
+    /// Maximum calls to Slack per stream. `None` means half of what Slack allows per minute.
     pub calls_max: Option<u32>,
     /// What the streams share.
     pub resources: ResourceLimits,
-    /// Whether it is time to stop.
+    /// Returns `true` if the tick must stop.
     pub deadline_reached: &'a dyn Fn() -> bool,
 }
 
 impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S, D, T, K> {
-    /// A poller that remembers nothing yet.
+    /// Creates a poller with empty caches.
     pub fn new(ports: Ports<S, D, T, K>) -> Self {
         Poller {
             ports,
@@ -57,30 +60,32 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         }
     }
 
-    /// A poller on other edges that remembers what this one does: for a simulation that goes on from one moment in many ways.
+    /// Creates a poller on other ports with a copy of the caches of `other`. A simulation uses this to branch from one state.
     pub fn with_cache_of(ports: Ports<S, D, T, K>, other: &Self) -> Self {
         let (caches, token_refresher) = (other.caches.clone(), other.token_refresher.clone());
         Poller { ports, caches, token_refresher, long_rows: Mutex::new(()) }
     }
 
-    /// What it works on.
+    /// Returns the ports.
     pub fn ports(&self) -> &Ports<S, D, T, K> {
         &self.ports
     }
 
-    /// Collects every stream that is due.
+    /// Loads the deployment and collects every stream that is due.
     ///
     /// # Errors
-    /// When the deployment cannot be read, or no stream could be polled for a reason on our side: the first such error.
+    ///
+    /// Returns an error if the deployment cannot be read, or the first error if every due stream failed because of the deployment.
     pub async fn tick(&self, now: Timestamp, limits: &TickLimits<'_>) -> Result<Summary, Error> {
         let deployment = self.ports.deployment.load().await?;
         self.tick_deployment(deployment, now, limits).await
     }
 
-    /// Collects every stream of `deployment`, as it was loaded a moment ago, that is due.
+    /// Collects every stream of `deployment` that is due. The caller has just loaded `deployment`.
     ///
     /// # Errors
-    /// When no stream could be polled for a reason on our side: the first such error.
+    ///
+    /// Returns the first error if every due stream failed because of the deployment.
     pub async fn tick_deployment(
         &self,
         deployment: Deployment,
@@ -134,14 +139,14 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         }
     }
 
-    /// Refreshes the tokens of `due` sources, each once.
+    /// Refreshes the tokens of the sources in `due`, each once.
     async fn refresh_tokens(
         &self,
         due: &[Stream],
         now: Timestamp,
     ) -> (Vec<TokenRefreshSummary>, HashMap<SourceId, RefreshFailure>) {
         let mut sources: Vec<&Source> = due.iter().map(|(source, ..)| source).collect();
-        sources.dedup_by_key(|source| &source.id); // the streams of a source stand together
+        sources.dedup_by_key(|source| &source.id); // the streams of a source are adjacent
         let refreshes = sources.into_iter().map(async |source| {
             let ports = (&self.ports.slack, &self.ports.credentials);
             (source, self.token_refresher.refresh_if_due(ports, source, Second::of(now)).await)
@@ -173,8 +178,8 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
     }
 }
 
-/// A stream whose turn it is, with its cursor.
+/// A stream that is due, with its stored cursor.
 type Stream = (Source, StreamId, Option<(Version, Cursor)>);
 
-/// Tokens that are refreshed concurrently.
+/// Maximum number of tokens that are refreshed concurrently.
 const REFRESHES_AT_ONCE: usize = 8;

@@ -1,27 +1,26 @@
-//! What the streams of a tick may use together.
+//! Limits of the resources that the streams of a tick share.
 
 use slacktrail_core::object::GZIP_LEVEL;
 
-/// How much work and memory the streams of a tick share. The defaults keep a process of any number of streams and any
-/// backlog within 100 MiB.
+/// The CPU and memory limits of a tick. The defaults keep the process within 100 MiB for any number of streams and any backlog.
 #[derive(Clone, Copy, Debug)]
 pub struct ResourceLimits {
-    /// Streams that are collected side by side.
+    /// Maximum number of streams that are collected concurrently.
     pub streams_at_once: usize,
-    /// Bytes of lines after which a stream's batch is stored: of one stream, and of all that are side by side.
+    /// Bytes of lines after which a stream stores its batch.
     pub batch_bytes: Quota,
-    /// How hard an object is compressed, 0 to 9.
+    /// The gzip level of objects, 0 to 9.
     pub gzip_level: u32,
-    /// Identities of stored records kept in memory, about 40 bytes each: of one stream, and of all that are side by side.
+    /// Maximum number of cached record IDs. Each takes about 40 bytes.
     pub stored_ids: Quota,
 }
 
-/// A bound for each, and one for all together.
+/// A limit per stream and in total.
 #[derive(Clone, Copy, Debug)]
 pub struct Quota {
-    /// The most that one may have.
+    /// The limit of one stream.
     pub per_stream: usize,
-    /// The most that all may have together.
+    /// The limit of all concurrent streams together.
     pub total: usize,
 }
 
@@ -32,8 +31,10 @@ impl Quota {
 }
 
 impl ResourceLimits {
-    /// How many of `due` streams are collected side by side, and how many identities they may know. Of more streams than are side by side,
-    /// some keep what they have learnt while others learn: each half has its share.
+    /// Returns how many of `due` streams run concurrently, and the quota of record IDs that they may cache.
+    ///
+    /// With more streams than run concurrently, idle streams keep their cached IDs while active streams load theirs. Each group gets half of the
+    /// total.
     pub(super) fn of_streams(&self, due: usize) -> (usize, Quota) {
         let concurrent = due.clamp(1, self.streams_at_once);
         let Quota { per_stream, total } = self.stored_ids;

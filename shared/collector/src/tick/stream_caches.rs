@@ -1,4 +1,4 @@
-//! What the streams' ticks remember, within what all of them together may.
+//! Keeps the caches of all streams between ticks, within a common limit.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -6,31 +6,30 @@ use std::collections::HashMap;
 use crate::collect::StreamCache;
 use slacktrail_core::source::StreamId;
 
-/// The streams' memories between ticks. Losing one costs reading back, and nothing else.
+/// The caches of the streams between ticks. Without a cache, a tick only has to read objects again.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StreamCaches(RefCell<HashMap<StreamId, StreamCache>>);
 
 impl StreamCaches {
-    /// Forgets the streams of which `is_due` says no.
+    /// Drops the caches of all streams for which `is_due` returns `false`.
     pub(super) fn retain(&self, is_due: impl Fn(&StreamId) -> bool) {
         self.0.borrow_mut().retain(|stream, _| is_due(stream));
     }
 
-    /// Hands a stream its memory: an empty one, if none was kept.
+    /// Removes and returns the cache of `stream`, or returns an empty one.
     pub(super) fn take(&self, stream: &StreamId) -> StreamCache {
         let kept = self.0.borrow_mut().remove(stream);
         kept.unwrap_or_else(|| StreamCache::new(stream.clone()))
     }
 
-    /// Keeps what a stream has learnt. The identities of stored records are left out if all streams would then hold more than `stored_ids_max` of
-    /// them: they are read again when they are needed.
-    pub(super) fn keep(&self, stream: &StreamId, mut learnt: StreamCache, stored_ids_max: usize) {
+    /// Keeps the cache of `stream`. Drops its record IDs if all streams together would then hold more than `stored_ids_max` IDs.
+    pub(super) fn keep(&self, stream: &StreamId, mut cache: StreamCache, stored_ids_max: usize) {
         let mut kept = self.0.borrow_mut();
         let others: usize = kept.values().map(StreamCache::cached_ids).sum();
-        if others + learnt.cached_ids() > stored_ids_max {
-            learnt.clear_ids();
+        if others + cache.cached_ids() > stored_ids_max {
+            cache.clear_ids();
         }
-        kept.insert(stream.clone(), learnt);
+        kept.insert(stream.clone(), cache);
     }
 }
 
@@ -54,7 +53,7 @@ mod tests {
                 7,
             );
             assert_eq!(stream_caches.take(&stream(LogType::Audit)).cached_ids(), 3);
-            assert_eq!(stream_caches.take(&stream(LogType::Access)).cached_ids(), kept, "{count} besides three");
+            assert_eq!(stream_caches.take(&stream(LogType::Access)).cached_ids(), kept, "{count} IDs in addition to 3");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The poller's answer: how the tick of each stream went.
+//! The response of the poller, and its part for each stream.
 
 use serde::Serialize;
 
@@ -8,21 +8,21 @@ use slacktrail_core::error::{Error, ErrorKind, Origin};
 use slacktrail_core::health::State;
 use slacktrail_core::source::{LogType, SourceId, StreamId};
 
-/// How a tick went: the poller's answer.
+/// The response of the poller, with the outcome of a tick.
 #[derive(Debug, Serialize)]
 pub struct Summary {
-    /// The streams, by source and log type.
+    /// The streams, ordered by source and log type.
     pub streams: Vec<StreamSummary>,
-    /// How many shares were handed out instead, of a large deployment.
+    /// The number of dispatched shards, if the deployment is large. The invocation then polls no stream itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shards: Option<usize>,
-    /// The sources whose token was due.
+    /// The sources whose tokens were due for a refresh.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub token_refreshes: Vec<TokenRefreshSummary>,
 }
 
 impl Summary {
-    /// Of an invocation that has handed out shares and polled nothing itself.
+    /// Returns the summary of an invocation that dispatched `invoked` shards and polled nothing itself.
     pub fn of_shards(invoked: usize) -> Summary {
         Summary { streams: Vec::new(), shards: Some(invoked), token_refreshes: Vec::new() }
     }
@@ -31,23 +31,23 @@ impl Summary {
 /// The outcome of refreshing a source's token.
 #[derive(Debug, Serialize)]
 pub struct TokenRefreshSummary {
-    /// Whose token.
+    /// The source ID.
     pub source: String,
-    /// Whether there is a new one.
+    /// Whether the token was refreshed.
     pub refreshed: bool,
     /// Slack's or slacktrail's error code. Also set if an implausible stored time forced the refresh.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// What happened.
+    /// The error message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// What to do.
+    /// The next action.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
 
 impl TokenRefreshSummary {
-    /// Returns the summary of a token that was due; `None` if it was not due.
+    /// Returns the summary of a token that was due, or `None` if it was not due.
     pub(super) fn of(
         source: &SourceId,
         outcome: &Result<RefreshOutcome, RefreshFailure>,
@@ -72,75 +72,75 @@ fn corrupt(source: &SourceId, field: &str) -> Error {
         ErrorKind::Investigate,
         "corrupt_secret",
         format!(
-            "reading the secret of source `{source}`: the time in its `{field}` cannot be true, so the token was refreshed at once"
+            "reading the secret of source `{source}`: the time in `{field}` is implausible, so the token was refreshed immediately"
         ),
-        "find out who writes to the secret; nothing is lost",
+        "find out what else writes to this secret; no data was lost",
     )
 }
 
-/// Returns the error for which an invocation fails: the first one, if every stream that was due has one on our side.
+/// Returns the error with which the invocation fails: the first one, if every due stream failed because of the deployment.
 pub(super) fn failure(streams: &[StreamSummary]) -> Option<Error> {
     let mut due = streams.iter().filter(|summary| summary.polled || summary.origin.is_some()).peekable();
     let error = due.peek()?.as_error()?;
     due.all(|summary| summary.origin == Some(Origin::Deployment)).then_some(error)
 }
 
-/// How one stream's tick went.
+/// The outcome of one stream's tick.
 #[derive(Debug, Serialize)]
 pub struct StreamSummary {
-    /// Whose log.
+    /// The source ID.
     pub source: String,
-    /// Which log; `None` when the source itself could not be read.
+    /// The log type, or `None` if the source itself could not be read.
     pub log: Option<LogType>,
     /// The state after the tick.
     pub state: State,
-    /// Whether it was polled: it is not while it is paused, waits, or cannot be read.
+    /// Whether the stream was polled. It is not polled if it is paused, must wait or cannot be read.
     pub polled: bool,
-    /// Slack's error code, or ours.
+    /// Slack's or slacktrail's error code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// What happened.
+    /// The error message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// What to do.
+    /// The next action.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// What caused it, as the library below us tells it.
+    /// The chain of underlying errors, as reported by the libraries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// Calls to Slack.
+    /// Number of calls to Slack.
     pub calls: u32,
-    /// Pages read.
+    /// Number of pages read.
     pub pages: u32,
-    /// Records stored.
+    /// Number of records stored.
     pub records: u64,
-    /// Objects created.
+    /// Number of objects created.
     pub objects: u64,
-    /// Their bytes, compressed.
+    /// Compressed size of these objects.
     pub bytes: u64,
-    /// Records stored though they had no identity or time that could be read.
+    /// Number of records that were stored although their ID or time was missing or invalid.
     pub malformed: u64,
-    /// Records of whose rows bytes were replaced that are not UTF-8.
+    /// Number of stored records whose rows contained invalid UTF-8, which was replaced.
     pub repaired: u64,
-    /// Rows that were not stored because another row of the same reply has their identity and says something else.
+    /// Number of rows that were not stored because another row of the response has the same record ID and different content.
     pub conflicting: u64,
-    /// Records that Slack showed only after a tick had passed their time.
+    /// Number of records that Slack published after a tick had already read their time.
     pub late: u64,
-    /// By how many seconds the latest of them came late.
+    /// The greatest delay among these late records.
     pub late_seconds_max: i64,
-    /// Gaps left.
+    /// Number of gaps that remain.
     pub gaps: usize,
-    /// Seconds by which live collection is behind.
+    /// The delay of live collection.
     pub lag_seconds: i64,
-    /// Our clock less Slack's, when they are more than a minute apart.
+    /// The local clock minus Slack's clock, if they differ by more than a minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_skew_seconds: Option<i64>,
-    /// Workspaces of the organization that could not be read, and entries of Slack's list of them that have no ID.
+    /// Number of workspaces that could not be read, plus entries without an ID in Slack's list of workspaces.
     pub workspaces_failing: usize,
-    /// Whose side an error is on.
+    /// Whether Slack or the deployment caused the error.
     #[serde(skip)]
     pub origin: Option<Origin>,
-    /// Who must do what about it.
+    /// The kind of the error.
     #[serde(skip)]
     pub kind: Option<ErrorKind>,
 }
@@ -175,7 +175,7 @@ impl StreamSummary {
         }
     }
 
-    /// The error that it tells of.
+    /// Returns the error that this summary reports.
     pub(super) fn as_error(&self) -> Option<Error> {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let error = Error::deployment(self.kind?, text(&self.code), text(&self.message), text(&self.hint));
@@ -248,22 +248,22 @@ mod tests {
 
     #[test]
     fn invocation_fails_if_every_due_stream_fails_in_deployment() {
-        let ours = Error::deployment(ErrorKind::Reconfigure, "access_denied", "denied", "allow it");
-        let mut slacks = Error::deployment(ErrorKind::Retry, "ratelimited", "limited", "wait");
-        slacks.origin = Origin::Slack;
+        let deployment = Error::deployment(ErrorKind::Reconfigure, "access_denied", "denied", "allow it");
+        let mut slack = Error::deployment(ErrorKind::Retry, "ratelimited", "limited", "wait");
+        slack.origin = Origin::Slack;
         let paused = || StreamSummary::of(&acme(), Some(LogType::Access), State::Paused);
-        let unread = || StreamSummary::of_error(&acme(), None, &ours);
+        let unreadable = || StreamSummary::of_error(&acme(), None, &deployment);
         for (streams, fails) in [
             (vec![], false),
             (vec![paused()], false),
             (vec![polled(None)], false),
-            (vec![polled(Some(&ours))], true),
-            (vec![unread()], true),
-            (vec![paused(), polled(Some(&ours)), unread()], true),
-            (vec![polled(Some(&ours)), polled(None)], false),
-            (vec![polled(None), polled(Some(&ours))], false),
-            (vec![polled(Some(&slacks))], false),
-            (vec![polled(Some(&ours)), polled(Some(&slacks))], false),
+            (vec![polled(Some(&deployment))], true),
+            (vec![unreadable()], true),
+            (vec![paused(), polled(Some(&deployment)), unreadable()], true),
+            (vec![polled(Some(&deployment)), polled(None)], false),
+            (vec![polled(None), polled(Some(&deployment))], false),
+            (vec![polled(Some(&slack))], false),
+            (vec![polled(Some(&deployment)), polled(Some(&slack))], false),
         ] {
             assert_eq!(failure(&streams).is_some(), fails, "{streams:?}");
         }
@@ -275,11 +275,11 @@ mod tests {
         let refreshed =
             TokenRefreshSummary::of(&acme(), &Ok(RefreshOutcome::Refreshed { corrupt_field: None })).unwrap();
         assert_eq!((refreshed.refreshed, refreshed.code), (true, None));
-        let mended =
+        let forced =
             TokenRefreshSummary::of(&acme(), &Ok(RefreshOutcome::Refreshed { corrupt_field: Some("expires_at") }))
                 .unwrap();
-        assert_eq!((mended.refreshed, mended.code.as_deref()), (true, Some("corrupt_secret")));
-        assert!(mended.message.unwrap().contains("`expires_at`") && mended.hint.is_some());
+        assert_eq!((forced.refreshed, forced.code.as_deref()), (true, Some("corrupt_secret")));
+        assert!(forced.message.unwrap().contains("`expires_at`") && forced.hint.is_some());
         let error = Error::deployment(ErrorKind::Reconfigure, "access_denied", "denied", "allow it");
         let refused = TokenRefreshSummary::of(&acme(), &Err(RefreshFailure { error, token_expired: false })).unwrap();
         assert_eq!((refused.refreshed, refused.code.as_deref()), (false, Some("access_denied")));
@@ -291,12 +291,12 @@ mod tests {
         let cause = std::io::Error::other("broken pipe");
         let error =
             Error::deployment(ErrorKind::Retry, "no_response", "AWS gave no response", "wait").with_source(cause);
-        let told = StreamSummary::of_error(&acme(), None, &error);
+        let summary = StreamSummary::of_error(&acme(), None, &error);
         assert_eq!(
-            (told.code.as_deref(), told.message.as_deref()),
+            (summary.code.as_deref(), summary.message.as_deref()),
             (Some("no_response"), Some("AWS gave no response"))
         );
-        assert_eq!((told.hint.as_deref(), told.cause.as_deref()), (Some("wait"), Some("broken pipe")));
+        assert_eq!((summary.hint.as_deref(), summary.cause.as_deref()), (Some("wait"), Some("broken pipe")));
         let error = Error::deployment(ErrorKind::Retry, "no_response", "AWS gave no response", "wait");
         assert_eq!(StreamSummary::of_error(&acme(), None, &error).cause, None);
     }

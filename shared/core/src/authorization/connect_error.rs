@@ -1,4 +1,4 @@
-//! Why connecting failed, and what to do.
+//! Errors of connecting a source.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,14 +6,14 @@ use crate::error::{Error, ErrorKind};
 use crate::slack::error::to_error;
 use crate::source::{LogType, Source, SourceId, Tenant};
 
-/// Why connecting failed. Contains no secret, so pages and terminals can show it.
+/// The reason why connecting failed. It contains no secret, so pages and terminals can show it.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct ConnectError {
     /// The kind, which determines the page's title and HTTP status.
     pub kind: ConnectErrorKind,
-    /// What happened.
+    /// The cause.
     pub message: String,
-    /// What to do.
+    /// The next action.
     pub hint: String,
 }
 
@@ -213,7 +213,7 @@ impl ConnectError {
         };
         let hint = match error.kind {
             ErrorKind::Retry => format!(
-                "nothing was stored; see what Slack's page says, mend that in the app's settings, and run `slacktrail connect {id}` again"
+                "nothing was stored; follow the message on Slack's page, fix it in the app's settings, and run `slacktrail connect {id}` again"
             ),
             _ => error.hint,
         };
@@ -234,9 +234,9 @@ impl ConnectError {
         let id = &source.id;
         ConnectError::new(
             ConnectErrorKind::WrongTenant,
-            format!("source `{id}` collects from {was}, and the app was installed on {is}"),
+            format!("source `{id}` collects from {was}, but the app was installed on {is}"),
             format!(
-                "run `slacktrail connect {id}` again and choose {was} in Slack; or give {is} a source id of its own"
+                "run `slacktrail connect {id}` again and choose {was} in Slack, or connect {is} under another source ID"
             ),
         )
     }
@@ -245,9 +245,9 @@ impl ConnectError {
     pub fn not_organization(source: &Source, tenant: &Tenant) -> ConnectError {
         ConnectError::new(
             ConnectErrorKind::NotOrganization,
-            format!("the app was installed on the workspace {tenant}, and audit logs are the organization's"),
+            format!("the app was installed on the workspace {tenant}, but audit logs require the organization"),
             format!(
-                "run `slacktrail connect {}` again and choose the organization in the menu at the top right of Slack's page; the Org Owner has to do that",
+                "run `slacktrail connect {}` again and choose the organization in the menu at the top right of Slack's page (this requires an Org Owner)",
                 source.id
             ),
         )
@@ -260,7 +260,7 @@ impl ConnectError {
             ConnectErrorKind::MissingScope,
             format!("Slack did not grant the user scope `{missing}`"),
             format!(
-                "add `{missing}` to the app's User Token Scopes, leave nothing unticked on Slack's page, and run `slacktrail connect` again"
+                "add `{missing}` to the app's User Token Scopes, keep all scopes selected on Slack's page, and run `slacktrail connect` again"
             ),
         )
     }
@@ -401,7 +401,7 @@ mod tests {
         ] {
             let connect_error = ConnectError::of_call(&to_error("oauth.v2.access", code, None));
             assert_eq!(connect_error.kind, kind, "{code}");
-            assert!(!connect_error.hint.contains("next tick"), "nobody tries again by itself: {}", connect_error.hint);
+            assert!(!connect_error.hint.contains("next tick"), "a callback is not repeated: {}", connect_error.hint);
         }
     }
 }

@@ -29,7 +29,7 @@ pub struct LogProbe {
     pub log: LogType,
     /// The time of the newest record.
     pub newest: Option<Second>,
-    /// Why the log is not verified yet: a transient error, or an error of one workspace only.
+    /// The reason why the log is not verified yet: a transient error, or an error of one workspace only.
     pub note: Option<String>,
 }
 

@@ -13,7 +13,7 @@ pub use one_time_token::{AuthorizationId, OneTimeToken, SecretHash, hex, is_hex}
 use crate::source::Source;
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
 
-/// How long a link is valid, and how long Slack's redirect back may take after the link was used.
+/// The time for which a link is valid, and within which Slack must redirect back after the link was used.
 pub const LINK_TTL_SECONDS: i64 = 600;
 
 /// One attempt to connect a source through OAuth. It contains hashes of secrets, but no secret.

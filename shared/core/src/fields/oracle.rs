@@ -1,4 +1,4 @@
-//! The same fields found in another way: the record parsed whole into a tree. On rows at random the two must agree.
+//! Extracts the same fields from a full parse of the record. For random rows, both results must be equal.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use super::{Fields, Indicator, Kind};
 use crate::fields::tests::raw;
 
 const TOP: [&str; 8] = ["id", "date_create", "user_id", "ip", "user_agent", "date_first", "date_last", "date"];
-/// Keys of random rows; the last but one is `id` and the last `email`, written with escapes.
+/// Keys of random rows. The last two are `id` and `email`, written with escapes.
 const KEYS: [&str; 27] = [
     "id",
     "inviter",
@@ -136,7 +136,7 @@ struct Found {
 }
 
 impl Found {
-    /// `path`: the keys above `tree`, its own last.
+    /// `path` contains the keys above `tree` and its own.
     fn find(&mut self, tree: &Tree, path: &[&str], top: Option<usize>) {
         let [.., parent, key] = path else { unreachable!("the root has two") };
         match tree {
@@ -176,7 +176,7 @@ impl Found {
         }
     }
 
-    /// What the tree of `json` holds.
+    /// Returns the fields from the tree of `json`.
     fn in_tree(json: &str) -> Found {
         let mut found = Found::default();
         let Tree::Object(members) = serde_json::from_str(json).unwrap() else { return found };
@@ -188,7 +188,7 @@ impl Found {
         found
     }
 
-    /// What [`Fields::read`] finds.
+    /// Returns the fields from [`Fields::read`].
     fn in_fields(json: &str) -> Found {
         let row = raw(json);
         let fields = Fields::read(&row).unwrap();
@@ -200,7 +200,7 @@ impl Found {
     }
 }
 
-/// Returns the addresses in a text: from each `@` as far to both sides as an address may reach.
+/// Returns the addresses in a text by extending each `@` to both sides as far as an address may reach.
 fn addresses(text: &str) -> Vec<String> {
     let chars: Vec<char> = text.chars().collect();
     let is_part = |c: &&char| c.is_alphanumeric() || "@.'-+_!#$%*^~".contains(**c);
@@ -218,7 +218,7 @@ fn addresses(text: &str) -> Vec<String> {
     found.collect()
 }
 
-/// Numbers that look random and are the same in every run.
+/// A deterministic sequence of pseudorandom numbers.
 struct Dice(u64);
 
 impl Dice {

@@ -1,11 +1,11 @@
-//! What a reply says around its rows.
+//! The fields of a response beside its rows.
 //!
-//! Only what decides is typed strictly: `ok`, `error` and the page cursor. Everything else is read if it has the expected type and ignored if
-//! not, because Slack's PHP writes `[]` for an empty object and text for a number.
+//! `ok`, `error` and the page cursor must be valid. Any other field is read if it has the expected type and ignored otherwise, because Slack's
+//! PHP writes `[]` for an empty object and text for a number.
 
 use serde_json::Value;
 
-/// A member is kept up to this length. An error, a page cursor and page numbers are far shorter.
+/// Maximum length of a field that is kept. Errors, page cursors and page numbers are far shorter.
 pub(super) const MEMBER_BYTES_MAX: usize = 64 << 10;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,7 +17,7 @@ pub(super) enum Member {
     Paging,
 }
 
-/// The members around the rows, as they came. `None`: absent, or too long to be what it should be.
+/// The fields beside the rows. `None` means that a field is absent, too long, or not JSON.
 #[derive(Debug, Default)]
 pub struct Envelope {
     ok: Option<Value>,
@@ -25,7 +25,7 @@ pub struct Envelope {
     needed: Option<Value>,
     metadata: Option<Value>,
     paging: Option<Value>,
-    /// Whether `response_metadata` was too long to keep, or no JSON: then nobody knows whether there is another page.
+    /// Whether `response_metadata` was too long or not JSON. Then it is unknown whether another page exists.
     metadata_lost: bool,
 }
 
@@ -43,7 +43,7 @@ impl Member {
 }
 
 impl Envelope {
-    /// Takes in a member whose text is complete. Text that is not JSON counts as absent.
+    /// Sets a field from its complete text. Text that is not JSON counts as absent.
     pub(super) fn set(&mut self, member: Member, text: &[u8]) {
         let value = serde_json::from_str(&String::from_utf8_lossy(text)).ok();
         self.metadata_lost |= member == Member::Metadata && value.is_none();
@@ -56,17 +56,17 @@ impl Envelope {
         }
     }
 
-    /// Takes in that a member is too long to be kept.
+    /// Records that a field was too long.
     pub(super) fn set_too_long(&mut self, member: Member) {
         self.metadata_lost |= member == Member::Metadata;
     }
 
-    /// Whether Slack says that all is well. It decides, so nothing but `true` and `false` counts.
+    /// Returns `ok`. Other values than `true` and `false` count as absent.
     pub(super) fn ok(&self) -> Option<bool> {
         self.ok.as_ref().and_then(Value::as_bool)
     }
 
-    /// The error code. One of another type than text is `unknown_error`; PHP's ways to say nothing are none.
+    /// Returns the error code, or `None` for any of PHP's empty values. A code that is not text becomes `unknown_error`.
     pub(super) fn error(&self) -> Option<&str> {
         match self.error.as_ref()? {
             Value::Null | Value::Bool(false) => None,
@@ -78,7 +78,7 @@ impl Envelope {
         }
     }
 
-    /// The scopes that an error says are needed.
+    /// Returns the scopes that an error says are missing.
     pub(super) fn needed(&self) -> Option<String> {
         match self.needed.as_ref()? {
             Value::String(scope) => Some(scope.clone()),
@@ -87,10 +87,11 @@ impl Envelope {
         }
     }
 
-    /// The cursor of the next page, `None` at the end.
+    /// Returns the cursor of the next page, or `None` at the end of the log.
     ///
     /// # Errors
-    /// What is wrong with it: the cursor decides whether rows are missed, so one that cannot be understood is not taken for the end.
+    ///
+    /// Returns a description if the cursor is invalid. Treating it as the end would lose rows.
     pub(super) fn next_cursor(&self) -> Result<Option<String>, &'static str> {
         if self.metadata_lost {
             return Err("its `response_metadata` is too long, or not JSON");
@@ -106,7 +107,7 @@ impl Envelope {
         }
     }
 
-    /// Where pages are numbered: how many there are. `None` where Slack does not say so in numbers.
+    /// Returns the page counts, or `None` if Slack did not return valid numbers.
     pub(super) fn paging(&self) -> Option<Paging> {
         let paging = self.paging.as_ref()?;
         let number = |name: &str| match paging.get(name)? {
@@ -127,20 +128,21 @@ impl Envelope {
     }
 }
 
-/// Which page of how many.
+/// The page counts of a numbered page.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Paging {
-    /// How many pages there are.
+    /// Number of pages.
     pub pages: u32,
-    /// How many rows all pages have, where Slack says so.
+    /// Total number of rows on all pages, if Slack returned it.
     pub total: Option<u64>,
-    /// How many rows a full page has; 0 where Slack does not say.
+    /// Number of rows of a full page, or 0 if Slack did not return it.
     pub count: u32,
 }
 
 impl Paging {
-    /// Whether the page of this number may have so many rows, by what it says of itself. Where that is not to be believed, because
-    /// its numbers do not fit each other, any page among pages with rows must have some.
+    /// Returns `true` if page `page` may have this many rows, according to the page counts.
+    ///
+    /// If the counts contradict each other, any page that exists must have at least one row, unless the log is empty.
     pub fn admits(&self, page: u32, rows: usize) -> bool {
         let (rows, count) = (rows as u64, u64::from(self.count));
         match self.total {
@@ -158,7 +160,7 @@ mod tests {
     use super::super::page_reader::{Advance, PageReader};
     use super::*;
 
-    /// The envelope of a body that arrives in small chunks.
+    /// Returns the envelope of a body that arrives in small chunks.
     fn envelope(body: &str) -> Envelope {
         let mut reader = PageReader::new("logs");
         let mut chunks = body.as_bytes().chunks(7);
@@ -239,21 +241,21 @@ mod tests {
 
     #[test]
     fn row_count_must_match_page_numbers_unless_they_conflict() {
-        // Pages, total, rows of a full page; the page's number, its rows, whether it may have so many.
+        // Pages, total rows, rows of a full page; page number, its rows, and whether it may have that many.
         for (pages, total, count, page, rows, admitted) in [
             (3, Some(5), 2, 1, 2, true),
             (3, Some(5), 2, 1, 1, false),
             (3, Some(5), 2, 3, 1, true),
             (3, Some(5), 2, 3, 2, false),
             (3, Some(5), 2, 4, 0, true),
-            // Its numbers conflict.
+            // The page counts contradict each other.
             (3, Some(9), 2, 1, 1, true),
             (3, Some(9), 2, 1, 0, false),
             (3, Some(9), 2, 3, 0, false),
             (3, Some(9), 2, 4, 0, true),
             (3, Some(5), 0, 1, 1, true),
             (2, Some(0), 2, 1, 0, true),
-            // It does not say how many rows there are in all.
+            // The total is unknown.
             (3, None, 2, 1, 2, true),
             (3, None, 2, 1, 1, false),
             (3, None, 2, 3, 1, true),

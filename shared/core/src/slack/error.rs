@@ -1,16 +1,16 @@
-//! What each of Slack's error codes means for us: the one table.
+//! The meaning of each of Slack's error codes, in one table.
 
 use crate::error::{Error, ErrorKind};
 
-/// A known code's remedy and what to do, in words. Codes of both families; the lists are of docs.slack.dev and the SDKs.
+/// Returns the kind and the hint of a known code of either API. The codes come from docs.slack.dev and from Slack's SDKs.
 fn meaning(code: &str) -> Option<(ErrorKind, &'static str)> {
     use ErrorKind::{Investigate, Reauthorize, Reconfigure, Retry};
     Some(match code {
         "ratelimited" | "rate_limited" => {
-            (Retry, "nothing to do: Slack limits calls, and the next tick asks again when it may")
+            (Retry, "nothing to do: Slack limits the call rate, and the next tick tries again once Slack allows it")
         }
         "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout" => {
-            (Retry, "nothing to do: Slack has a fault, and the next tick asks again")
+            (Retry, "nothing to do: Slack had an internal error, and the next tick tries again")
         }
         "team_added_to_org" | "org_login_required" => {
             (Retry, "wait: Slack is moving the workspace to an organization, which can take hours")
@@ -19,17 +19,17 @@ fn meaning(code: &str) -> Option<(ErrorKind, &'static str)> {
         "token_expired" => (Reauthorize, "connect the source again: its token has expired"),
         "invalid_auth" => (
             Reauthorize,
-            "connect the source again; if the token is good, see whether the app's allowed IP addresses shut us out",
+            "connect the source again; if the token is valid, check whether the app's allowed IP addresses exclude slacktrail",
         ),
         "not_authed" | "missing_authentication" | "invalid_authentication" => {
             (Reauthorize, "connect the source again: Slack does not accept the token")
         }
         "account_inactive" => {
-            (Reauthorize, "connect the source again as another user: the one who installed the app is deactivated")
+            (Reauthorize, "connect the source again as another user: the user who installed the app is deactivated")
         }
         "token_revoked" => (Reauthorize, "connect the source again: the token was revoked or the app removed"),
         "invalid_refresh_token" | "authorization_not_found" => {
-            (Reauthorize, "connect the source again: the refresh token is dead")
+            (Reauthorize, "connect the source again: the refresh token is invalid")
         }
         "two_factor_setup_required" => {
             (Reauthorize, "let the installing user set up two-factor authentication, then connect the source again")
@@ -37,31 +37,32 @@ fn meaning(code: &str) -> Option<(ErrorKind, &'static str)> {
 
         "invalid_client_id" | "bad_client_secret" => (
             Reconfigure,
-            "connect the source again with the client id and the client secret of its app, which is gone or has another secret now",
+            "connect the source again with the client ID and the client secret of its app, which was deleted or has a new secret",
         ),
         "bad_redirect_uri" | "oauth_authorization_url_mismatch" => (
             Reconfigure,
             "add the redirect URL that `slacktrail connect` shows to the app's settings, then connect again",
         ),
-        "invalid_code" | "code_already_used" => {
-            (Reauthorize, "connect the source again: Slack's code was used before, has expired, or is of another app")
-        }
+        "invalid_code" | "code_already_used" => (
+            Reauthorize,
+            "connect the source again: Slack's code was used before, has expired, or belongs to another app",
+        ),
         "no_scopes" => {
             (Reconfigure, "add the user token scopes that `slacktrail connect` names to the app, then connect again")
         }
         "cannot_install_an_org_installed_app" => (
             Reconfigure,
-            "the app is on the organization already: connect it there, or make an app of its own for the workspace",
+            "the app is already installed on the organization: connect it there, or create a separate app for the workspace",
         ),
         "user_email_unverified" => {
-            (Reconfigure, "let the installing user confirm their e-mail address in Slack, then connect again")
+            (Reconfigure, "let the installing user confirm their email address in Slack, then connect again")
         }
         "pkce_not_allowed" | "invalid_code_verifier" | "preview_feature_not_available" => {
-            (Reconfigure, "use an app without PKCE and preview features: `slacktrail connect` makes one")
+            (Reconfigure, "use an app without PKCE and preview features: `slacktrail connect` creates one")
         }
 
         "user_not_authorized" => {
-            (Reconfigure, "connect the source as the organization's Owner: audit logs are for Owners, not Admins")
+            (Reconfigure, "connect the source as the Org Owner: only Owners can read audit logs, not Admins")
         }
         "team_not_authorized" => (Reconfigure, "install the app on the organization, not on one of its workspaces"),
         "team_access_not_granted" => {
@@ -71,23 +72,21 @@ fn meaning(code: &str) -> Option<(ErrorKind, &'static str)> {
         "user_is_bot" | "is_bot" => (Reconfigure, "connect the source with a user's token (`xoxp-`), not a bot's"),
         "enterprise_is_restricted" => (
             Reconfigure,
-            "connect the source with a token of the organization or of another workspace: Slack bars this method here",
+            "connect the source with a token of the organization or of another workspace: Slack does not allow this method here",
         ),
-        "paid_only" | "upgrade_required" => {
-            (Reconfigure, "Slack gives this log on paid plans only: upgrade, or leave the log out")
-        }
+        "paid_only" | "upgrade_required" => (Reconfigure, "this log requires a paid plan: upgrade, or omit the log"),
         "feature_not_enabled" | "invalid_workspace" => {
-            (Reconfigure, "audit logs need an Enterprise organization: leave the log out on other plans")
+            (Reconfigure, "audit logs require the Enterprise plan: omit the log on other plans")
         }
         "missing_scope" => (
             Reconfigure,
-            "add the scope to the app's user token scopes (audit: auditlogs:read, others: admin) and install it again",
+            "add the scope to the app's user token scopes (audit: auditlogs:read, others: admin) and reinstall the app",
         ),
         "not_allowed_token_type" | "method_not_allowed" => {
-            (Reconfigure, "connect the source with a user token (`xoxp-`) of the right kind of installation")
+            (Reconfigure, "connect the source with a user token (`xoxp-`) from the required installation type")
         }
         "accesslimited" | "ekm_access_denied" => {
-            (Reconfigure, "ask who manages the organization's network and key policies to let this app in")
+            (Reconfigure, "ask the administrator of the organization's network and key policies to allow this app")
         }
 
         "invalid_limit"
@@ -110,37 +109,37 @@ fn meaning(code: &str) -> Option<(ErrorKind, &'static str)> {
         | "invalid_action"
         | "invalid_range"
         | "invalid_cursor"
-        | "invalid_grant_type" => (Investigate, "Slack finds our request wrong: please report it with this line"),
+        | "invalid_grant_type" => (Investigate, "Slack rejected the request as invalid: please report this message"),
 
-        // Of Slack's page of consent, in the address that it sends a browser back to.
+        // Errors of Slack's consent page, which Slack returns in the redirect URL.
         "invalid_scope"
         | "invalid_scope_requested"
         | "unapproved_scope"
         | "invalid_team_for_non_distributed_app"
-        | "unsupported_response_type" => (
-            Reconfigure,
-            "see what Slack's page says, change that in the app's settings, and run `slacktrail connect` again",
-        ),
+        | "unsupported_response_type" => {
+            (Reconfigure, "follow Slack's message, change the app's settings, and run `slacktrail connect` again")
+        }
         _ => return None,
     })
 }
 
-/// What to do about a code that is not known. Slack says that its lists are never complete. An error that stays becomes `failing` by
-/// itself (see `health`).
+/// The kind and the hint of an unknown code. Slack's lists of codes are incomplete by its own account. If the error persists, `health` makes the
+/// stream `failing`.
 const UNKNOWN: (ErrorKind, &str) = (
     ErrorKind::Retry,
-    "the next tick asks again; if it stays, look the code up in Slack's documentation of the method",
+    "wait for the next tick; if this persists, look up the code in Slack's documentation of the method",
 );
-/// Scopes that a `needed` may name.
+/// Scopes that may be repeated from `needed`.
 const SCOPES: [&str; 4] = ["admin", "auditlogs:read", "identify", "team:read"];
-/// Slack's longest code has 36.
+/// Maximum length of a code. Slack's longest has 36 bytes.
 const CODE_BYTES_MAX: usize = 48;
 
-/// The error that an answer with an error code is. A reply may repeat what was sent, a secret among it. So the message names a code or a
-/// scope only if it is known.
+/// Returns the error for an error code of a response.
+///
+/// A response may repeat what was sent, including a secret. The message therefore contains the code and the scopes only if they are known.
 pub fn to_error(method: &str, code: &str, needed: Option<&str>) -> Error {
     let (kind, hint) = meaning(code).unwrap_or(UNKNOWN);
-    let told = match meaning(code) {
+    let description = match meaning(code) {
         Some(_) => format!("the error `{code}`"),
         None => format!("an unknown error of {} characters", code.chars().count()),
     };
@@ -148,12 +147,14 @@ pub fn to_error(method: &str, code: &str, needed: Option<&str>) -> Error {
         true => format!(" (needed: `{scopes}`)"),
         false => format!(" (needed: unknown scopes of {} characters)", scopes.chars().count()),
     });
-    let message = format!("Slack answered `{method}` with {told}{}", needed.unwrap_or_default());
+    let message = format!("Slack answered `{method}` with {description}{}", needed.unwrap_or_default());
     Error::slack(kind, shown_code(method, code), message, hint)
 }
 
-/// The code that logs and `status` show. Reads of logs may meet a code that Slack has added, which a person then looks up: one that is
-/// words alone is shown. What is sent with an exchange or a refresh is secret, so there nothing unknown is.
+/// Returns the code for logs and `status`.
+///
+/// Reads of logs may return codes that Slack added later, which users must be able to look up, so these are shown if they consist of words. An
+/// exchange or a refresh sends secrets, so only known codes are shown for them.
 fn shown_code(method: &str, code: &str) -> String {
     let is_words = code.bytes().all(|c| c.is_ascii_lowercase() || c == b'_') && !code.contains("xox");
     let may_be_shown = is_words && (1..=CODE_BYTES_MAX).contains(&code.len()) && !method.starts_with("oauth");

@@ -1,4 +1,4 @@
-//! Slack's side of the protocol: what we ask, what the replies mean. The facts are of docs.slack.dev, read in 2026.
+//! Slack's APIs: requests, and the meaning of each response. The facts come from docs.slack.dev, as of 2026.
 
 pub mod envelope;
 pub mod error;

@@ -1,4 +1,4 @@
-//! Replies of `oauth.v2.access`: what an installation granted, and what a refresh gave (docs.slack.dev, `oauth.v2.access`, using token
+//! Parses responses of `oauth.v2.access`: the grant of an installation, and refreshed tokens (docs.slack.dev, `oauth.v2.access`, using token
 //! rotation).
 
 use serde::de::{DeserializeOwned, Error as _};
@@ -13,42 +13,45 @@ use crate::secret::Token;
 use crate::source::Tenant;
 use crate::time::Second;
 
-/// What an installation granted.
+/// The grant of an installation.
 #[derive(Clone, Debug)]
 pub struct Installation {
-    /// The workspace, or the organization of an installation there.
+    /// The workspace, or the organization if the app is installed on one.
     pub tenant: Option<Tenant>,
-    /// Whether it is on a whole organization.
+    /// Whether the app is installed on a whole organization.
     pub organization: bool,
-    /// Who installed the app: `U...` or `W...`.
+    /// The ID of the user who installed the app: `U...` or `W...`.
     pub user: String,
-    /// The user scopes that were granted; `None` where Slack does not say so in a way that can be read.
+    /// The granted user scopes, or `None` if Slack did not return them in a valid form.
     pub scopes: Option<Vec<String>>,
-    /// The user's tokens; `None` when no user scope was granted.
+    /// The user's tokens, or `None` if no user scope was granted.
     pub grant: Option<Grant>,
-    /// The app's own token, which is never stored.
+    /// The app's own token, which slacktrail never stores.
     pub bot: Option<Token>,
-    /// Whether Slack granted a token that cannot be read, beside those here.
+    /// Whether Slack granted another token that is not valid.
     pub has_unreadable_token: bool,
-    /// Whether a refresh token came with any of the tokens.
+    /// Whether any of the tokens has a refresh token.
     pub has_refresh_token: bool,
 }
 
-/// What can still be read of an exchange whose response is broken: cut off, or of another shape. `Debug` would show a token that stands in a
-/// name, so there is none.
+/// The readable parts of an invalid response to an exchange. The response may be incomplete or have another structure.
+///
+/// It does not implement `Debug`, because a name may contain a token.
 pub struct Remains {
-    /// The workspace or organization, if the response is JSON and says so.
+    /// The workspace or organization, if the response is JSON and names it.
     pub tenant: Option<Tenant>,
-    /// Every access token in it that is whole.
+    /// The complete access tokens.
     pub tokens: Vec<Token>,
-    /// Whether Slack may have granted a token that is not among them.
+    /// Whether Slack may have granted other tokens.
     pub may_be_more: bool,
-    /// Whether a refresh token is in it, or an access token that comes with one.
+    /// Whether the response contains a refresh token, or an access token that has one.
     pub has_refresh_token: bool,
 }
 
-/// Tokens as Slack gives them, in either place of a reply. Only the tokens themselves decide. Every other field is read if it has the
-/// expected type, and ignored otherwise; until then its bytes stay where they are, so that a reply costs no memory besides them.
+/// The tokens of a response, at the top level or in `authed_user`.
+///
+/// The tokens must be valid. Any other field is read if it has the expected type and ignored otherwise. Borrowing its JSON until then keeps a
+/// response from using more memory.
 #[derive(Deserialize)]
 struct Tokens<'a> {
     #[serde(default, deserialize_with = "unless_empty")]
@@ -92,7 +95,7 @@ struct Refreshed<'a> {
     authed_user: Option<&'a RawValue>,
 }
 
-/// A workspace or an organization in a reply.
+/// A workspace or an organization of a response.
 #[derive(Deserialize)]
 struct Place<'a> {
     #[serde(borrow)]
@@ -101,30 +104,30 @@ struct Place<'a> {
     name: Option<&'a RawValue>,
 }
 
-/// The lifetime of a token with rotation is clamped to this range. A longer-lived token is refreshed earlier than necessary.
+/// The range to which the lifetime of a token with rotation is clamped. A longer-lived token is refreshed earlier than necessary.
 const TOKEN_TTL_SECONDS: (i64, i64) = (60, TOKEN_TTL_SECONDS_MAX);
-/// The lifetime of a token with rotation if Slack does not specify it.
+/// The lifetime of a token with rotation if Slack does not return it.
 const TOKEN_TTL_DEFAULT_SECONDS: i64 = TOKEN_TTL_SECONDS_MAX;
-/// Slack's tokens have a few hundred bytes. A longer one fits no secret.
+/// Maximum length of a token. Slack's tokens have a few hundred bytes.
 const TOKEN_BYTES_MAX: usize = 4096;
-/// Tokens that are read from a broken response. A whole one has two: the user's and the app's own.
+/// Maximum tokens that are read from an invalid response. A valid one has two: the user's and the app's own.
 const REMAINING_TOKENS_MAX: usize = 4;
-/// Scopes that are kept. Slack documents about 300.
+/// Maximum scopes that are kept. Slack documents about 300.
 const SCOPES_MAX: usize = 500;
-/// Characters that are kept of a scope, an ID or a user.
+/// Maximum characters that are kept of a scope or an ID.
 const WORD_CHARS_MAX: usize = 80;
-/// Characters that are kept of a name.
+/// Maximum characters that are kept of a name.
 const NAME_CHARS_MAX: usize = 250;
 
 impl Tokens<'_> {
-    /// Returns `true` if this is evidently the app's own token. A `token_type` that is missing or odd says nothing.
+    /// Returns `true` if this is evidently the app's own token. A missing or unexpected `token_type` proves nothing.
     fn is_of_bot(&self) -> bool {
         let has_bot_prefix = |token: &String| token.starts_with("xoxb-") || token.starts_with("xoxe.xoxb-");
         self.access_token.as_ref().is_some_and(has_bot_prefix)
             || read::<String>(self.token_type).is_some_and(|kind| kind.eq_ignore_ascii_case("bot"))
     }
 
-    /// `None` when there is no access token that could be one.
+    /// Returns the grant, or `None` if the access token is missing or invalid.
     fn grant(&self, now: Second) -> Option<Grant> {
         let token = token(self.access_token.as_deref()?)?;
         let ttl = whole_number(self.expires_in)
@@ -143,28 +146,28 @@ impl Tokens<'_> {
     }
 }
 
-/// A field that decides must have its type, unless it is one of PHP's ways to say nothing.
+/// Deserializes a field that must be valid, unless it is one of PHP's empty values.
 fn unless_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     let text = <&RawValue>::deserialize(deserializer)?.get();
     if is_empty(text) {
         return Ok(None);
     }
-    // Without serde's own words, which repeat a value.
+    // Do not include serde's message, because it may repeat the value.
     serde_json::from_str(text).map(Some).map_err(|_| D::Error::custom("a field has another type"))
 }
 
-/// Returns `true` if a field's JSON is one of PHP's ways to say nothing.
+/// Returns `true` if a field's JSON is one of PHP's empty values.
 fn is_empty(json: &str) -> bool {
     let packed: String = json.chars().take(8).filter(|character| !character.is_ascii_whitespace()).collect();
     matches!(packed.as_str(), "null" | "false" | "[]" | "{}" | "0" | "\"\"")
 }
 
-/// A field's value, if it has the expected type.
+/// Returns the value of a field, if it has the expected type.
 fn read<T: DeserializeOwned>(field: Option<&RawValue>) -> Option<T> {
     serde_json::from_str(field?.get()).ok()
 }
 
-/// A number, as a number or as text.
+/// Returns a number that is written as a number or as text.
 fn whole_number(field: Option<&RawValue>) -> Option<i64> {
     let text = field?.get().trim_matches('"').trim();
     let whole = || text.parse::<f64>().ok().filter(|number| number.is_finite()).map(|number| number as i64);
@@ -186,10 +189,11 @@ fn plain(text: &str) -> String {
     text.chars().filter(char::is_ascii_graphic).take(WORD_CHARS_MAX).collect()
 }
 
-/// Reads the reply to a code's exchange.
+/// Parses the response to the exchange of a code.
 ///
 /// # Errors
-/// Returns an error if the reply tells one or is not JSON, or if a token in it is not text.
+///
+/// Returns an error if Slack returned one, if the response is not JSON, or if a token in it is not text.
 pub fn installation(response: &Response, request: &Request, now: Second) -> Result<Installation, Error> {
     let exchanged: Exchanged<'_> = response.json(request, now)?;
     let (tenant, organization) = response.json::<Installed<'_>>(request, now)?.tenant();
@@ -213,7 +217,7 @@ pub fn installation(response: &Response, request: &Request, now: Second) -> Resu
 }
 
 impl Installed<'_> {
-    /// The workspace or organization, and whether it is an organization. An installation on an organization has no team.
+    /// Returns the workspace or organization, and whether it is an organization. An installation on an organization has no team.
     fn tenant(&self) -> (Option<Tenant>, bool) {
         let (team, enterprise) = (tenant(self.team), tenant(self.enterprise));
         let organization = read(self.is_enterprise_install).unwrap_or(team.is_none() && enterprise.is_some());
@@ -221,11 +225,11 @@ impl Installed<'_> {
     }
 }
 
-/// Reads what there is of a response to a code's exchange that [`installation`] cannot read, or of its first part.
+/// Reads what it can of a response that [`installation`] rejects, or of its first part.
 pub fn remains(body: &[u8]) -> Remains {
     let is_whole = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
     let tenant = serde_json::from_slice::<Installed<'_>>(body).ok().and_then(|installed| installed.tenant().0);
-    // Where the body ends within a word, the word may be longer.
+    // The body may end in the middle of a token, so ignore its last word.
     let is_of_token = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     let end = body.iter().rposition(|byte| !is_of_token(byte)).unwrap_or(0);
     let words = || body[..end].split(|byte| !is_of_token(byte)).filter_map(|word| std::str::from_utf8(word).ok());
@@ -246,12 +250,15 @@ pub fn remains(body: &[u8]) -> Remains {
     Remains { tenant, may_be_more: may_be_more || tokens.is_empty(), tokens, has_refresh_token }
 }
 
-/// Reads the reply to a refresh: of a user's token it comes at the top level, unlike when a code is exchanged. Only a token that is
-/// evidently a bot's is refused, because Slack has used the refresh token up: a pair that is not returned here is lost.
+/// Parses the response to a refresh.
+///
+/// A refreshed user token is at the top level, unlike in an exchange. Only a token that is evidently a bot's is rejected, because Slack has used
+/// up the refresh token: if this function rejects the new pair, it is lost.
 ///
 /// # Errors
-/// Returns an error under the same conditions as [`installation`], and [`ErrorKind::Retry`] if the reply holds no user token that can be
-/// refreshed in its turn.
+///
+/// Returns an error under the same conditions as [`installation`], and one of kind [`ErrorKind::Retry`] if the response contains no user token
+/// with a refresh token.
 pub fn refreshed(response: &Response, request: &Request, now: Second) -> Result<Grant, Error> {
     let top: Tokens<'_> = response.json(request, now)?;
     let user = response.json::<Refreshed<'_>>(request, now)?.authed_user;
@@ -263,7 +270,7 @@ pub fn refreshed(response: &Response, request: &Request, now: Second) -> Result<
             ErrorKind::Retry,
             "invalid_response",
             format!("Slack answered `{}` without a user token that can be refreshed again", request.method),
-            "the next tick asks again; if it stays, connect the source again",
+            "wait for the next tick; if this persists, connect the source again",
         )
     })
 }
@@ -366,7 +373,7 @@ mod tests {
             "team":{{"id":"T{long}","name":"{long}"}}}}"#
         ));
         assert_eq!((installed.scopes.unwrap().len(), installed.user.len()), (SCOPES_MAX, WORD_CHARS_MAX));
-        assert!(installed.grant.is_none(), "no token is that long");
+        assert!(installed.grant.is_none(), "the token is too long");
         let tenant = installed.tenant.unwrap();
         assert_eq!((tenant.id.len(), tenant.name.len()), (WORD_CHARS_MAX, NAME_CHARS_MAX));
     }

@@ -1,8 +1,8 @@
-//! Reads a page of rows while its reply arrives: chunks in, rows out, bounded memory whatever comes.
+//! Reads a page of rows while the response arrives: chunks in, rows out, in bounded memory.
 //!
-//! Only what decides is typed strictly: the rows, `ok`, `error` and the page cursor. Every other member is read if it has the expected type
-//! and ignored if not, because Slack's PHP writes `[]` for an empty object and text for a number. A row is valid JSON, or becomes a
-//! record all the same ([`RawRow`]). The reader holds one row and what is left of a chunk, and drops members that it does not need.
+//! The rows, `ok`, `error` and the page cursor must be valid. Any other field is read if it has the expected type and ignored otherwise, because
+//! Slack's PHP writes `[]` for an empty object and text for a number. A row that is not valid JSON also becomes a record ([`RawRow`]). The
+//! reader holds one row and the rest of a chunk, and skips fields that it does not need.
 
 use std::borrow::Cow;
 
@@ -12,28 +12,28 @@ use serde_json::value::RawValue;
 use super::envelope::{Envelope, MEMBER_BYTES_MAX, Member};
 use super::scan::Scanner;
 
-/// A row may be this long. No row of Slack's comes near; a longer one is an error, because the poller must hold a row and its line.
+/// Maximum length of a row. Slack's rows are far shorter. A longer row is an error, because the poller must hold a row and its line in memory.
 pub const ROW_BYTES_MAX: usize = 4 << 20;
-/// A reply may be this long, unpacked.
+/// Maximum length of a response, uncompressed.
 pub const RESPONSE_BYTES_MAX: usize = 256 << 20;
-/// A reply may hold this many rows. Slack never splits a second of audit logs, so a page may hold more rows than were asked for.
+/// Maximum rows in a response. Slack never splits a second of audit logs, so a page may have more rows than requested.
 pub const ROWS_MAX: u32 = 500_000;
-/// A key may be this long.
+/// Maximum length of a key.
 const KEY_BYTES_MAX: usize = 4 << 10;
 
-/// Reads one reply.
+/// Reads one response.
 #[derive(Debug)]
 pub struct PageReader {
     rows_key: &'static str,
-    /// Bytes that arrived and are not read yet, from `start` on.
+    /// The bytes that arrived. Those from `start` on are not read yet.
     input: Vec<u8>,
     start: usize,
-    /// Whether no further bytes come.
+    /// Whether the response has ended.
     ended: bool,
     state: State,
-    /// The row that [`PageReader::advance`] found: where it lies in `input`, and whether it is JSON.
+    /// The range in `input` of the row that [`PageReader::advance`] found, and whether the row is JSON.
     row: Option<(std::ops::Range<usize>, bool)>,
-    /// An incomplete row is parsed again only once so many bytes of it are there: otherwise long rows would cost quadratic time.
+    /// The length from which an incomplete row is parsed again. Without this limit, long rows would cost quadratic time.
     retry_at: usize,
     bytes: usize,
     rows: u32,
@@ -45,32 +45,32 @@ pub struct PageReader {
 enum State {
     /// Before the opening brace.
     Start,
-    /// Before a key, or the closing brace.
+    /// Before a key or the closing brace.
     Member,
-    /// In the value of a member, which is kept where the reader needs it.
+    /// In the value of a field, which is kept if the reader needs it.
     Value(Scanner, Option<(Member, Vec<u8>)>),
-    /// Among the rows; of an object (PHP's list with gaps) before a key.
+    /// Between the rows. If they are an object (PHP's array with gaps), before a key.
     Rows { keyed: bool },
     /// In a row that is not valid JSON.
     BrokenRow { keyed: bool, scanner: Scanner, scanned: usize },
-    /// At the closing brace: whatever follows is ignored.
+    /// After the closing brace. The rest is ignored.
     Done,
-    /// This is no JSON object.
+    /// The response is not a JSON object.
     Foreign,
 }
 
-/// What [`PageReader::advance`] found.
+/// The result of [`PageReader::advance`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Advance {
-    /// A row: [`PageReader::row`] has it.
+    /// A row, which [`PageReader::row`] returns.
     Row,
-    /// The reader needs more bytes, or to hear that there are none.
+    /// No row yet: the reader needs more bytes, or the end of the response.
     More,
-    /// There is no further row.
+    /// The end of the page.
     End,
 }
 
-/// A limit that a reply exceeds.
+/// The limit that a response exceeds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum TooLarge {
     /// [`RESPONSE_BYTES_MAX`].
@@ -81,19 +81,19 @@ pub enum TooLarge {
     Row,
 }
 
-/// A row as it came.
+/// A row of a response.
 #[derive(Debug)]
 pub struct RawRow<'a> {
-    /// Its JSON, with U+FFFD in place of bytes that are not UTF-8; of a row that is not JSON, the JSON string of its text.
+    /// The row's JSON, with U+FFFD for invalid UTF-8. A row that is not JSON becomes a JSON string.
     pub json: Cow<'a, str>,
-    /// Whether bytes were replaced.
+    /// Whether invalid UTF-8 was replaced.
     pub repaired: bool,
-    /// Whether it was JSON.
+    /// Whether the row was JSON.
     pub is_json: bool,
 }
 
 impl PageReader {
-    /// Creates a reader for replies to `method`.
+    /// Creates a reader for responses to `method`.
     pub fn new(method: &str) -> PageReader {
         let rows_key = match method {
             "logs" => "entries",
@@ -116,10 +116,11 @@ impl PageReader {
         }
     }
 
-    /// Takes the next bytes of the reply.
+    /// Adds the next bytes of the response.
     ///
     /// # Errors
-    /// [`TooLarge::Bytes`].
+    ///
+    /// Returns [`TooLarge::Bytes`] if the response is longer than [`RESPONSE_BYTES_MAX`].
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), TooLarge> {
         self.bytes = self.bytes.saturating_add(chunk.len());
         if self.bytes > RESPONSE_BYTES_MAX {
@@ -134,25 +135,26 @@ impl PageReader {
         Ok(())
     }
 
-    /// Learns that no further bytes come.
+    /// Marks the end of the response.
     pub fn end(&mut self) {
         self.ended = true;
     }
 
-    /// Bytes of the reply so far.
+    /// Returns the number of bytes so far.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Bytes that the reader holds.
+    /// Returns the number of bytes that the reader holds.
     pub fn held_bytes(&self) -> usize {
         self.input.len() - self.start
     }
 
-    /// Reads on to the next row.
+    /// Reads up to the next row.
     ///
     /// # Errors
-    /// [`TooLarge::Row`] and [`TooLarge::Rows`].
+    ///
+    /// Returns [`TooLarge::Row`] or [`TooLarge::Rows`] if a row is too long or the response has too many rows.
     pub fn advance(&mut self) -> Result<Advance, TooLarge> {
         self.row = None;
         loop {
@@ -177,7 +179,7 @@ impl PageReader {
         }
     }
 
-    /// The row that [`PageReader::advance`] found.
+    /// Returns the row that [`PageReader::advance`] found.
     pub fn row(&self) -> RawRow<'_> {
         let (range, is_json) = self.row.clone().unwrap_or((0..0, false));
         let json = String::from_utf8_lossy(&self.input[range]);
@@ -186,7 +188,7 @@ impl PageReader {
         RawRow { json, repaired, is_json }
     }
 
-    /// What the reply says around its rows, as far as it has been read.
+    /// Returns the fields beside the rows that were read so far.
     pub fn envelope(&self) -> &Envelope {
         &self.envelope
     }
@@ -196,12 +198,12 @@ impl PageReader {
         self.envelope
     }
 
-    /// Whether the reply was a JSON object from its first brace to its last.
+    /// Returns `true` if the response was a complete JSON object.
     pub(super) fn is_whole(&self) -> bool {
         matches!(self.state, State::Done)
     }
 
-    /// Whether there was a list of rows, if only an empty one.
+    /// Returns `true` if the response had a list of rows, even if it was empty.
     pub(super) fn has_rows(&self) -> bool {
         self.has_rows
     }
@@ -210,7 +212,7 @@ impl PageReader {
         &self.input[self.start..]
     }
 
-    /// Skips bytes until one that is wanted. Returns it, still unread.
+    /// Skips bytes up to a wanted one, and returns it without consuming it.
     fn skip_to(&mut self, wanted: impl Fn(u8) -> bool) -> Option<u8> {
         match self.rest().iter().position(|byte| wanted(*byte)) {
             Some(at) => {
@@ -240,7 +242,7 @@ impl PageReader {
         }
     }
 
-    /// Reads a key and what kind of value follows, or the closing brace. Anything else between members is ignored.
+    /// Reads a key and the type of its value, or the closing brace. Ignores anything else between fields.
     fn member(&mut self) -> Result<bool, TooLarge> {
         match self.skip_to(|byte| matches!(byte, b'"' | b'}')) {
             None => Ok(false),
@@ -264,7 +266,7 @@ impl PageReader {
         }
     }
 
-    /// The key that the rest begins with, and where its value begins; `None` while they are incomplete.
+    /// Returns the key at the start of the rest and the offset of its value, or `None` while they are incomplete.
     fn key(&self) -> Result<Option<(String, usize)>, TooLarge> {
         let rest = self.rest();
         match find_value(rest) {
@@ -309,7 +311,7 @@ impl PageReader {
         }
         if keyed {
             if first != b'"' {
-                self.start += 1; // no key of an object: ignored
+                self.start += 1; // not a key, so ignore it
                 return Ok(true);
             }
             let Some((_, value_at)) = self.key()? else { return Ok(false) };
@@ -318,7 +320,7 @@ impl PageReader {
         self.whole_row(keyed, 0)
     }
 
-    /// Reads the row that begins `skip` bytes from here, if it is there whole.
+    /// Reads the row that starts `skip` bytes after `start`, if it is complete.
     fn whole_row(&mut self, keyed: bool, skip: usize) -> Result<bool, TooLarge> {
         let begin = self.start + skip;
         let row = &self.input[begin..];
@@ -327,7 +329,7 @@ impl PageReader {
         }
         let mut parser = serde_json::Deserializer::from_slice(row).into_iter::<&RawValue>();
         match parser.next() {
-            // A number may go on in the next chunk.
+            // A number may continue in the next chunk.
             Some(Ok(_)) if parser.byte_offset() < row.len() || matches!(row.first(), Some(b'{' | b'[' | b'"')) => {
                 let end = begin + parser.byte_offset();
                 if end - begin > ROW_BYTES_MAX {
@@ -349,7 +351,7 @@ impl PageReader {
         }
     }
 
-    /// Finds the end of a row that is not valid as it came. With its bytes repaired it may be.
+    /// Finds the end of a row that is not valid JSON. It may be valid once its invalid UTF-8 is replaced.
     fn broken_row(&mut self, keyed: bool, mut scanner: Scanner, scanned: usize) -> Result<bool, TooLarge> {
         let end = scanner.end_in(&self.rest()[scanned..]).map(|end| scanned + end);
         let length = end.unwrap_or(self.rest().len());
@@ -373,7 +375,7 @@ impl PageReader {
     }
 }
 
-/// Where the key that `rest` begins with ends, and where its value begins.
+/// Returns the end of the key at the start of `rest`, and the start of its value.
 fn find_value(rest: &[u8]) -> Option<(usize, usize)> {
     let end = Scanner::default().end_in(rest)?;
     let after = end + 1 + rest[end..].iter().position(|byte| *byte == b':')?;
@@ -387,7 +389,7 @@ mod tests {
     /// A row's JSON, whether it was repaired, and whether it was JSON.
     type Read = (String, bool, bool);
 
-    /// The rows of a body that arrives in chunks of this size, and the reader at its end.
+    /// Returns the rows of a body that arrives in chunks of this size, and the reader at its end.
     fn read(method: &str, body: &[u8], size: usize) -> Result<(Vec<Read>, PageReader), TooLarge> {
         let mut reader = PageReader::new(method);
         let (mut rows, mut chunks) = (Vec::new(), body.chunks(size));
@@ -520,7 +522,7 @@ mod tests {
         };
         assert_eq!(row(ROW_BYTES_MAX), [Ok(ROW_BYTES_MAX); 2]);
         assert_eq!(row(ROW_BYTES_MAX + 1), [Err(TooLarge::Row); 2]);
-        // A key of so many bytes, with its quotes and its colon.
+        // A key of this length, including its quotes and its colon.
         let key = |bytes: usize| {
             let body = format!(r#"{{"{}":1}}"#, "x".repeat(bytes - 3));
             [usize::MAX, 100].map(|size| read("logs", body.as_bytes(), size).map(|(rows, _)| rows.len()))

@@ -1,4 +1,4 @@
-//! Requests to Slack, as data.
+//! Requests to Slack, as pure data.
 
 use std::fmt;
 
@@ -6,30 +6,32 @@ use crate::secret::Token;
 use crate::source::LogType;
 use crate::time::Second;
 
-/// Slack's two families of methods, which differ in host and in how they tell an error.
+/// Slack's two groups of methods, which differ in their host and in how they report errors.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Family {
-    /// `https://api.slack.com/audit/v1/`: real HTTP statuses.
+    /// `https://api.slack.com/audit/v1/`, with HTTP status codes.
     Audit,
-    /// `https://slack.com/api/`: HTTP 200 and `ok:false`.
+    /// `https://slack.com/api/`, with HTTP status 200 and `ok:false`.
     Web,
 }
 
-/// One call. As whom it is made is not part of it.
+/// One call to Slack, without its authentication.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Request {
-    /// Which host.
+    /// The group of methods, which determines the host.
     pub family: Family,
-    /// The last part of the path: `logs`, `team.accessLogs`.
+    /// The last part of the path, for example `logs` or `team.accessLogs`.
     pub method: &'static str,
-    /// The arguments, not yet percent-encoded.
+    /// The arguments, before percent-encoding.
     pub arguments: Vec<(&'static str, String)>,
-    /// Whether the arguments go as a form in a POST; otherwise as the query of a GET.
+    /// Whether the arguments are the form of a POST request. Otherwise they are the query of a GET request.
     pub post: bool,
 }
 
-/// Returns the rows that a page of a log is asked for, unless pages of that size are too large. The documentation of access logs says
-/// below 1000. Of audit logs Slack never splits a second, so a page may hold more.
+/// Returns the default number of rows to request per page.
+///
+/// Slack documents a limit below 1000 for access logs. A page of audit logs may have more rows than requested, because Slack never splits a
+/// second.
 pub fn rows_per_page(log: LogType) -> u32 {
     match log {
         LogType::Audit | LogType::Integration => 1000,
@@ -37,7 +39,7 @@ pub fn rows_per_page(log: LogType) -> u32 {
     }
 }
 
-/// Workspaces we ask for in a page of `auth.teams.list`: its documented bound.
+/// Workspaces to request per page of `auth.teams.list`: its documented maximum.
 pub const WORKSPACES_PER_PAGE: u32 = 1000;
 
 impl Request {
@@ -45,8 +47,10 @@ impl Request {
         Request { family, method, arguments, post: false }
     }
 
-    /// A page of audit logs in `oldest..=latest`. The filters go with every page: a page cursor alone forgets them and walks
-    /// back through all history. No action filter: one unknown name fails the whole request.
+    /// Requests a page of the audit logs in `oldest..=latest`.
+    ///
+    /// Every page repeats the time range, because a page cursor alone loses it and walks back through all history. The request has no action
+    /// filter, because a single unknown action name fails the whole request.
     pub fn audit_logs(oldest: Second, latest: Second, rows: u32, page_cursor: Option<&str>) -> Request {
         let mut arguments = vec![
             ("oldest", oldest.get().max(0).to_string()),
@@ -57,8 +61,10 @@ impl Request {
         Request::get(Family::Audit, "logs", arguments)
     }
 
-    /// A page of access logs from now backwards. Giving `limit` chooses paging by cursor, which has no page 100 to end at.
-    /// Without a `workspace` an organization's token gives the data of the whole organization, where Slack allows that.
+    /// Requests a page of access logs, from now backwards.
+    ///
+    /// The argument `limit` selects page cursors, which do not end at page 100. Without `workspace`, an organization's token reads the whole
+    /// organization, if Slack allows that.
     pub fn access_logs(rows: u32, page_cursor: Option<&str>, workspace: Option<&str>) -> Request {
         let mut arguments = vec![("limit", rows.to_string())];
         arguments.extend(page_cursor.map(|cursor| ("cursor", cursor.to_owned())));
@@ -66,21 +72,21 @@ impl Request {
         Request::get(Family::Web, "team.accessLogs", arguments)
     }
 
-    /// A numbered page of access logs, where Slack ignores `limit` and pages in the classic way.
+    /// Requests a numbered page of access logs, if Slack ignores `limit` and uses numbered pages.
     pub fn access_logs_page(rows: u32, page: u32, workspace: Option<&str>) -> Request {
         let mut arguments = vec![("count", rows.to_string()), ("page", page.to_string())];
         arguments.extend(workspace.map(|id| ("team_id", id.to_owned())));
         Request::get(Family::Web, "team.accessLogs", arguments)
     }
 
-    /// A page of integration logs, of one workspace where an organization's token is used.
+    /// Requests a page of integration logs. An organization's token requires a workspace.
     pub fn integration_logs(rows: u32, page: u32, workspace: Option<&str>) -> Request {
         let mut arguments = vec![("count", rows.to_string()), ("page", page.to_string())];
         arguments.extend(workspace.map(|id| ("team_id", id.to_owned())));
         Request::get(Family::Web, "team.integrationLogs", arguments)
     }
 
-    /// The head of a log, as short as may be: whether it can be read, and its newest record.
+    /// Requests the newest record of a log, to test whether the log is readable.
     pub fn probe(log: LogType, now: Second, workspace: Option<&str>) -> Request {
         match log {
             LogType::Audit => Request::audit_logs(Second::MARCH_2018, now, 1, None),
@@ -89,37 +95,37 @@ impl Request {
         }
     }
 
-    /// Whose token it is.
+    /// Requests the owner of a token.
     pub fn auth_test() -> Request {
         Request { post: true, ..Request::get(Family::Web, "auth.test", Vec::new()) }
     }
 
-    /// A page of the workspaces that an organization's app is on.
+    /// Requests a page of the workspaces on which an organization's app is installed.
     pub fn workspaces(page_cursor: Option<&str>) -> Request {
         let mut arguments = vec![("limit", WORKSPACES_PER_PAGE.to_string())];
         arguments.extend(page_cursor.map(|cursor| ("cursor", cursor.to_owned())));
         Request { post: true, ..Request::get(Family::Web, "auth.teams.list", arguments) }
     }
 
-    /// The tokens that a code stands for (docs.slack.dev, `oauth.v2.access`). The code is good for ten minutes and for one use.
+    /// Exchanges a code for tokens (docs.slack.dev, `oauth.v2.access`). The code is valid for ten minutes and can be used once.
     pub fn exchange(code: &str, redirect_url: &str) -> Request {
         let arguments = vec![("code", code.to_owned()), ("redirect_uri", redirect_url.to_owned())];
         Request { post: true, ..Request::get(Family::Web, "oauth.v2.access", arguments) }
     }
 
-    /// The tokens that follow on a refresh token (docs.slack.dev, using token rotation).
+    /// Exchanges a refresh token for new tokens (docs.slack.dev, using token rotation).
     pub fn refresh(refresh_token: &Token) -> Request {
         let refresh_token = refresh_token.reveal().to_owned();
         let arguments = vec![("grant_type", "refresh_token".to_owned()), ("refresh_token", refresh_token)];
         Request { post: true, ..Request::get(Family::Web, "oauth.v2.access", arguments) }
     }
 
-    /// Ends the token that it is called with; without token rotation the whole authorisation.
+    /// Revokes the token of the call. Without token rotation, this revokes the whole authorization.
     pub fn revoke() -> Request {
         Request { post: true, ..Request::get(Family::Web, "auth.revoke", Vec::new()) }
     }
 
-    /// The log that it asks for rows of.
+    /// Returns the log whose rows the request reads, or `None` for other requests.
     pub fn log(&self) -> Option<LogType> {
         match self.method {
             "logs" => Some(LogType::Audit),
@@ -129,18 +135,18 @@ impl Request {
         }
     }
 
-    /// The page cursor that it continues from.
+    /// Returns the page cursor that the request continues from.
     pub fn page_cursor(&self) -> Option<&str> {
         self.arguments.iter().find(|(name, _)| *name == "cursor").map(|(_, cursor)| cursor.as_str())
     }
 
-    /// Whether it continues from a page cursor.
+    /// Returns `true` if the request continues from a page cursor.
     pub fn has_page_cursor(&self) -> bool {
         self.page_cursor().is_some()
     }
 }
 
-/// The values of arguments that are secrets stay hidden.
+/// Hides the values of secret arguments.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.method)?;

@@ -1,4 +1,4 @@
-//! Replies of Slack: a page of rows, or why there is none. An empty page and an unreadable reply are never taken for the end.
+//! Responses of Slack: a page of rows, or the reason why there is none. An empty page or an invalid response never counts as the end of a log.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -10,78 +10,80 @@ use super::request::{Family, Request};
 use crate::error::{Error, ErrorKind, json_location};
 use crate::time::{CLOCK_SKEW_SECONDS, Second, parse_http_date};
 
-/// Seconds that Slack may take from looking at its rows to the `Date` of its reply. A longer time would be safer, and keep a walk from
-/// its end where more rows than fit one page are in use within it.
+/// Maximum seconds between Slack's read of its rows and the `Date` of its response. A greater value would be safer, but a walk would never end
+/// while more rows than fit into one page are in use within that time.
 const ANSWER_SECONDS_MAX: i64 = 1;
-/// A reply that is no page of a log holds at most so many rows: ten times the workspaces that are asked for at once.
+/// Maximum rows of a response that is not a page of a log: ten times the requested workspaces.
 const LISTED_MAX: usize = 10_000;
 
-/// What came back over HTTP. `B` is its body: bytes, or [`Body`](slacktrail_ports::Body) while they arrive.
+/// An HTTP response. `B` is its body: bytes, or [`Body`](slacktrail_ports::Body) while it arrives.
 #[derive(Clone, Debug, Default)]
 pub struct Response<B = Vec<u8>> {
-    /// The HTTP status.
+    /// The HTTP status code.
     pub status: u16,
-    /// The `Retry-After` header, as it came.
+    /// The unparsed `Retry-After` header.
     pub retry_after: Option<String>,
-    /// The `Date` header: Slack's clock.
+    /// The `Date` header, which is the time on Slack's clock.
     pub date: Option<Timestamp>,
-    /// The `x-oauth-scopes` header: what the token that was used may do, where Slack says so.
+    /// The `x-oauth-scopes` header, with the scopes of the token, if Slack sent it.
     pub scopes: Option<String>,
     /// The body.
     pub body: B,
 }
 
-/// What a page says beside its rows.
+/// The fields of a page beside its rows.
 #[derive(Clone, Debug)]
 pub struct PageEnd {
-    /// The cursor of the next page; `None` at the end.
+    /// The cursor of the next page, or `None` at the end of the log.
     pub next: Option<String>,
-    /// Where pages are numbered: of how many this is one.
+    /// The page counts, if pages are numbered.
     pub paging: Option<Paging>,
-    /// Slack looked at its rows at this time or later, by its own clock.
+    /// A time on Slack's clock before which Slack did not read the rows.
     pub made_after: Second,
 }
 
-/// One page, read whole.
+/// A page that was read as a whole.
 #[derive(Debug)]
 pub struct Page {
-    /// The rows' JSON, in Slack's order.
+    /// The JSON of each row, in Slack's order.
     pub rows: Vec<String>,
-    /// What it says beside them.
+    /// The fields beside the rows.
     pub end: PageEnd,
 }
 
-/// Why a response is not a page.
+/// The reason why a response is not a page.
 #[derive(Clone, Debug)]
 pub enum PageError {
-    /// The page cursor is too old: start again without it.
+    /// The page cursor has expired. The walk must restart without it.
     StalePageCursor,
-    /// Numbered pages end before this one.
+    /// The page number is beyond the end of the log.
     NoSuchPage,
-    /// Anything else.
+    /// Slack returned another error, or the response is invalid.
     Error(Error),
 }
 
-/// Seconds to wait when Slack limits us and says nothing that we understand.
+/// The wait if Slack limits the call rate without a valid `Retry-After`.
 const RETRY_AFTER_DEFAULT_SECONDS: i64 = 60;
-/// However long Slack says: we ask again after an hour.
+/// The longest wait, whatever `Retry-After` says.
 const RETRY_AFTER_MAX_SECONDS: i64 = 3600;
 
 impl Response {
-    /// The page that answers `request`, whole. The poller reads a log's pages while they arrive instead.
+    /// Reads the response to `request` as a whole page. The poller does not use this for logs, because it reads their pages while they arrive.
     ///
     /// # Errors
-    /// By remedy, from the status, the error code, the shape and the size of the reply.
+    ///
+    /// Returns an error if the status, the error code, the structure or the size of the response shows that it is not a page.
     pub fn page(&self, request: &Request, now: Second) -> Result<Page, PageError> {
         let (rows, reader) = self.read(request)?;
         let end = self.page_end(&reader, request, now)?;
         Ok(Page { rows, end })
     }
 
-    /// The body of a reply that is no page and no error, as JSON of a shape of the caller's.
+    /// Parses the body of a response that is not a page.
     ///
     /// # Errors
-    /// By remedy, from the status, the error code and the shape of the reply.
+    ///
+    /// Returns an error if Slack returned one, or if the body does not have the form of `T`.
     pub fn json<'a, T: Deserialize<'a>>(&'a self, request: &Request, now: Second) -> Result<T, Error> {
         let answered = self.read(request).and_then(|(_, reader)| self.answered(&reader, request, now));
         match answered {
@@ -89,7 +91,7 @@ impl Response {
                 serde_json::from_slice(&self.body).map_err(|error| self.unreadable(request, &json_location(&error)))
             }
             Err(PageError::Error(error)) => Err(error),
-            Err(_) => Err(self.unreadable(request, "it speaks of pages")),
+            Err(_) => Err(self.unreadable(request, "it has an error of a paged response")),
         }
     }
 
@@ -111,21 +113,22 @@ impl Response {
 }
 
 impl<B> Response<B> {
-    /// The status and the headers alone.
+    /// Returns the response without its body.
     pub fn without_body(&self) -> Response<()> {
         let (retry_after, scopes) = (self.retry_after.clone(), self.scopes.clone());
         Response { status: self.status, retry_after, date: self.date, scopes, body: () }
     }
 
-    /// What the page says that `reader` has read to its end.
+    /// Returns the fields of a page beside its rows, after `reader` has read the page to its end.
     ///
     /// # Errors
-    /// By remedy, from the status, the error code and the shape of the reply.
+    ///
+    /// Returns an error if the status, the error code or the structure of the response shows that it is not a page.
     pub fn page_end(&self, reader: &PageReader, request: &Request, now: Second) -> Result<PageEnd, PageError> {
         self.answered(reader, request, now)?;
         let unreadable = |what| PageError::Error(self.unreadable(request, what));
         if !reader.has_rows() {
-            return Err(unreadable("it holds no list of rows"));
+            return Err(unreadable("it contains no list of rows"));
         }
         let next = reader.envelope().next_cursor().map_err(unreadable)?;
         Ok(PageEnd {
@@ -135,33 +138,32 @@ impl<B> Response<B> {
         })
     }
 
-    /// Slack's time when it answered; where it does not say, one that it was certainly past.
+    /// Returns Slack's time at the response, or a time that Slack's clock had certainly passed if there is no `Date`.
     pub fn slack_now(&self, now: Second) -> Second {
         self.date.map_or(now.plus(-CLOCK_SKEW_SECONDS), Second::of)
     }
 
-    /// Whether Slack did what it was asked for.
+    /// Checks whether the request succeeded.
     fn answered(&self, reader: &PageReader, request: &Request, now: Second) -> Result<(), PageError> {
         let (code, needed) = (reader.envelope().error(), reader.envelope().needed());
         if self.status == 200 && reader.is_whole() {
-            // Web replies always say `ok`; audit replies never do, but a `false` there is an error all the same.
+            // Responses of the Web API always contain `ok`. Audit responses never do, but `false` is an error there, too.
             return match (reader.envelope().ok(), request.family) {
                 (Some(true), _) => Ok(()),
                 (None, Family::Audit) if code.is_none() => Ok(()),
-                (None, Family::Web) => {
-                    Err(PageError::Error(self.unreadable(request, "it does not say whether it is `ok`")))
-                }
+                (None, Family::Web) => Err(PageError::Error(self.unreadable(request, "it has no valid `ok`"))),
                 _ => Err(self.page_error(request, code.unwrap_or("unknown_error"), needed.as_deref(), now)),
             };
         }
         match (self.status, code) {
             (200, _) if reader.has_rows() => Err(PageError::Error(Self::cut_off(request))),
-            (200, _) => Err(PageError::Error(self.unreadable(request, "it is not whole JSON"))),
-            // Seen in the field: a stale audit cursor answers 400, not always with a code.
+            (200, _) => Err(PageError::Error(self.unreadable(request, "it is not complete JSON"))),
+            // Observed: for an expired audit page cursor, Slack returns status 400, not always with an error code.
             (400, _) if request.family == Family::Audit && request.has_page_cursor() => Err(PageError::StalePageCursor),
             (_, Some(code)) => Err(self.page_error(request, code, needed.as_deref(), now)),
             (429, None) => Err(self.page_error(request, "ratelimited", None, now)),
-            // A bad audit token answers 401 with an empty body. The web methods say what they refuse: there such a status is a proxy's.
+            // For an invalid audit token, Slack returns status 401 with an empty body. The Web API always returns an error code, so there such a
+            // status comes from a proxy.
             (401, None) if request.family == Family::Audit => {
                 Err(self.page_error(request, "invalid_authentication", None, now))
             }
@@ -186,9 +188,9 @@ impl<B> Response<B> {
         let (kind, hint) = match status {
             400 | 404 | 405 | 414 => (
                 ErrorKind::Investigate,
-                "Slack finds our request wrong: see the URL settings, or report it with this line",
+                "Slack rejected the request as invalid: check the URL settings, or report this message",
             ),
-            _ => (ErrorKind::Retry, "nothing to do: the next tick asks again"),
+            _ => (ErrorKind::Retry, "nothing to do: the next tick tries again"),
         };
         let wait = self.retry_after.is_some().then(|| self.retry_after_seconds(parse_date(self)));
         Error::slack(
@@ -212,7 +214,7 @@ impl<B> Response<B> {
         )
     }
 
-    /// A page that ends in its middle, as PHP's do that run out of memory: a smaller one may be whole.
+    /// Returns the error of a page that ends in its middle, as PHP does when it runs out of memory. A smaller page may be complete.
     fn cut_off(request: &Request) -> Error {
         Error::slack(
             ErrorKind::Retry,
@@ -222,7 +224,7 @@ impl<B> Response<B> {
         )
     }
 
-    /// `Retry-After` is seconds, or an HTTP date; anything else is a minute.
+    /// Parses `Retry-After` as seconds or as an HTTP date. Anything else means one minute.
     fn retry_after_seconds(&self, now: Second) -> i64 {
         let text = self.retry_after.as_deref().unwrap_or("").trim();
         let seconds =
@@ -237,18 +239,18 @@ fn parse_date<B>(response: &Response<B>) -> Second {
     response.date.map_or(Second::EPOCH, Second::of)
 }
 
-/// The error of a reply that exceeds a limit of [`PageReader`].
+/// Returns the error of a response that exceeds a limit of [`PageReader`].
 pub fn too_large(request: &Request, limit: TooLarge) -> Error {
     let what = match limit {
         TooLarge::Bytes => "a longer body than slacktrail reads (256 MiB of a log, 1 MiB of anything else)",
         TooLarge::Rows => "more rows than slacktrail reads in a page",
-        TooLarge::Row => "a longer row than slacktrail stores (4 MiB)",
+        TooLarge::Row => "a longer row than slacktrail reads (4 MiB)",
     };
     Error::slack(
         ErrorKind::Retry,
         "response_too_large",
         format!("Slack answered `{}` with {what}", request.method),
-        "report this: slacktrail asks for smaller pages by itself, down to one row",
+        "report this message: slacktrail already requests smaller pages, down to one row",
     )
 }
 

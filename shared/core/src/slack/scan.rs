@@ -1,20 +1,19 @@
-//! Finds where a JSON value ends without reading what it says: for what surrounds the rows, and for rows that are not JSON.
+//! Finds the end of a JSON value without parsing it, for fields beside the rows and for rows that are not JSON.
 //!
-//! What is JSON is for [`serde_json`] to decide. This only counts brackets and knows strings, so it needs no memory however deep or
-//! long a value is.
+//! [`serde_json`] decides what is JSON. The scanner only recognizes brackets and strings, so it needs no memory however deep or long a value is.
 
-/// Follows one value through the pieces that it arrives in.
+/// Follows one value through the chunks in which it arrives.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Scanner {
     depth: u64,
     in_string: bool,
     escaped: bool,
-    /// Whether a byte of a number or a word was seen: such a value ends before the next delimiter.
+    /// Whether the scanner is in a number or a word. Such a value ends before the next delimiter.
     in_word: bool,
 }
 
 impl Scanner {
-    /// Returns how many of `bytes` belong to the value, if it ends among them. Otherwise all of them do.
+    /// Returns how many of `bytes` belong to the value, or `None` if it does not end among them.
     pub(super) fn end_in(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
@@ -45,7 +44,7 @@ impl Scanner {
         None
     }
 
-    /// Skips the rest of a string, and returns how many bytes that were.
+    /// Skips the rest of a string, and returns its length.
     fn skip_string(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
         if std::mem::take(&mut self.escaped) {
@@ -61,7 +60,7 @@ impl Scanner {
                 self.escaped = true;
                 return at;
             }
-            at += 1; // whatever is escaped does not end the string
+            at += 1; // an escaped character does not end the string
         }
         bytes.len()
     }

@@ -2,9 +2,9 @@
 
 use crate::error::{Error, ErrorKind};
 
-/// The most pages of the list that are read: 10,000 workspaces.
+/// Maximum pages of the list that are read, with 10,000 workspaces in total.
 pub const LIST_PAGES_MAX: u32 = 10;
-/// The longest ID. Slack's are far shorter.
+/// Maximum length of an ID. Slack's IDs are far shorter.
 const ID_BYTES_MAX: usize = 100;
 
 #[derive(serde::Deserialize)]
@@ -12,16 +12,16 @@ struct Workspace {
     id: String,
 }
 
-/// Returns the ID of a workspace on a page of `auth.teams.list`, or `None` if it has none that could be one.
+/// Returns the ID of a workspace on a page of `auth.teams.list`, or `None` if it has no valid ID.
 pub fn workspace_id(json: &str) -> Option<String> {
     let workspace: Workspace = serde_json::from_str(json).ok()?;
     Some(workspace.id).filter(|id| (1..=ID_BYTES_MAX).contains(&id.len()))
 }
 
-/// Returns the error of a list of workspaces that cannot be used, because of `what`.
+/// Returns the error of an unusable list of workspaces. `what` names the cause.
 pub fn list_error(what: &str) -> Error {
     let message = format!("Slack's list of the organization's workspaces (`auth.teams.list`) cannot be used: {what}");
-    Error::slack(ErrorKind::Retry, "workspace_list_failed", message, "wait for the next tick, which asks again")
+    Error::slack(ErrorKind::Retry, "workspace_list_failed", message, "wait for the next tick, which tries again")
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
-//! The walk through access logs: rows are mutable aggregates, and neither their order nor what `before` compares is documented.
+//! The walk through access logs.
 //!
-//! A walk is made of passes. The first goes from now back by the column that the reply is sorted on, to the gap's first second. While
-//! it goes on, rows whose users come back move to the head, past it: so the next pass goes from now back to when the last one began,
-//! until a single reply shows all that has moved. Which rows are wanted is another thing: those first seen in the gap's time.
+//! Rows are mutable aggregates: each login of a user updates `date_last` and `count`. Slack documents neither the order of rows nor which column
+//! `before` compares.
+//!
+//! A walk consists of passes. The first pass goes from now back to the start of the gap, by the column that Slack sorts by. During a pass, rows
+//! of returning users move to the start of the log, past the walk. The next pass therefore goes from now back to the start of the previous pass.
+//! The walk is complete when a pass needs only one page. A row belongs to the gap if it was first seen in the gap's time, in whichever pass.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,36 +17,36 @@ use crate::time::Second;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Column {
-    /// `date_first`.
+    /// The time of the first login, `date_first`.
     DateFirst,
-    /// `date_last`.
+    /// The time of the last activity, `date_last`.
     DateLast,
 }
 
-/// Where an access walk is.
+/// The position of an access walk.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct AccessWalk {
-    /// The workspace that is being read, where an organization is read workspace by workspace in the order of their ids.
+    /// The workspace that is being read, if an organization is read workspace by workspace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
-    /// How far back this workspace's walk goes, where that is further than the gap.
+    /// How far back the walk of this workspace goes, if that is further than the gap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncollected_since: Option<Second>,
-    /// How far back its present pass goes.
+    /// How far back the current pass goes.
     pub stop: Second,
-    /// When its present pass began, or earlier, by Slack's clock.
+    /// When the current pass started or earlier, by Slack's clock.
     pub begun: Second,
-    /// Pages read in its present pass.
+    /// Number of pages read in the current pass.
     pub pages: u32,
     /// Slack's cursor of the next page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_cursor: Option<String>,
-    /// Where Slack ignores `limit` and numbers pages: the next page, and the rows that a page was asked for.
+    /// The number of the next page and its rows, if Slack ignores `limit` and uses numbered pages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub numbered: Option<(u32, u32)>,
 }
 
-/// A column of a page while its rows arrive.
+/// One column of a page while its rows arrive.
 #[derive(Clone, Copy, Debug, Default)]
 struct Series {
     last: Option<Second>,
@@ -58,39 +61,39 @@ impl Series {
         self.last = Some(second);
     }
 
-    /// The latest second that may come after this page: one that is in order tells it by its last row, another one only by all of its rows.
+    /// Returns the latest second that may follow this page: the last row's if the rows are in order, otherwise the latest of all rows.
     fn bound(&self) -> Option<Second> {
         if self.is_unordered { self.latest } else { self.last }
     }
 }
 
-/// What is carried from page to page within a tick, where pages are numbered.
+/// The state of the walk between numbered pages of one tick.
 #[derive(Debug, Default)]
 pub(super) struct NumberedPages {
-    /// The page that is asked for once more, because it had another number of rows than it should have, and how many.
+    /// The page that is requested again because its number of rows was wrong, and that number.
     odd: Option<(u32, u32)>,
-    /// The page last taken, and a digest of its rows.
+    /// The last processed page, and a digest of its rows.
     last: Option<(u32, u64)>,
 }
 
-/// What is known of a page while its rows arrive: of the rows that have both times.
+/// The state of a page while its rows arrive. The columns only include rows with both times.
 #[derive(Debug, Default)]
 pub(super) struct AccessPage {
     first: Series,
     last: Series,
-    /// The later of the two.
+    /// The later of the two times of each row.
     later: Series,
     rows: u32,
-    /// A digest of the rows' identities.
+    /// A digest of the rows' record IDs.
     digest: u64,
 }
 
 impl AccessPage {
-    /// Takes in the next rows, and returns those that were first seen since `oldest`.
+    /// Processes the next rows, and returns those first seen at or after `oldest`.
     pub(super) fn process_rows(&mut self, oldest: Second, rows: &[Row]) -> Vec<MatchedRecord> {
         self.rows = self.rows.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
         for row in rows {
-            let id = u64::from_le_bytes(*row.id.0.first_chunk().expect("an identity has 16 bytes"));
+            let id = u64::from_le_bytes(*row.id.0.first_chunk().expect("a record ID has 16 bytes"));
             self.digest = self.digest.rotate_left(5) ^ id;
         }
         for (first, last) in rows.iter().filter_map(|row| row.time.zip(row.last_active)) {
@@ -102,7 +105,7 @@ impl AccessPage {
         rows.iter().enumerate().filter(|(_, row)| is_wanted(row)).map(|(index, row)| (index, row.id)).collect()
     }
 
-    /// The column that the page is sorted by, if it can tell.
+    /// Returns the column that the page is sorted by, if only one of them is in order.
     fn order(&self) -> Option<Column> {
         match (self.first.is_unordered, self.last.is_unordered) {
             (false, true) => Some(Column::DateFirst),
@@ -111,7 +114,8 @@ impl AccessPage {
         }
     }
 
-    /// Whether all that comes after it is from before `stop`. While the order is unknown, the later of the two times is safe for both.
+    /// Returns `true` if everything after the page is older than `stop`. While the order is unknown, uses the later time of each row, which is
+    /// safe for both columns.
     fn is_through(&self, sorted_by: Option<Column>, stop: Second) -> bool {
         let column = if sorted_by == Some(Column::DateFirst) { &self.first } else { &self.later };
         column.bound().is_some_and(|second| second < stop)
@@ -119,7 +123,7 @@ impl AccessPage {
 }
 
 impl AccessWalk {
-    /// A pass that is to go back to `stop`.
+    /// Starts a pass that goes back to `stop`.
     pub(super) fn begin(stop: Second) -> AccessWalk {
         AccessWalk {
             workspace: None,
@@ -137,17 +141,17 @@ impl AccessWalk {
         *self = AccessWalk { workspace, uncollected_since, ..AccessWalk::begin(stop) };
     }
 
-    /// Begins its pass again at now: what is stored is not stored twice, and `before` would compare an unknown column.
+    /// Restarts the current pass from now. Stored records are not stored again, and Slack does not document which column `before` would compare.
     pub(super) fn restart(&mut self) {
         self.begin_pass(self.stop);
     }
 
-    /// How far back it goes in a gap that begins at `oldest`.
+    /// Returns how far back the walk goes in a gap that begins at `oldest`.
     pub(super) fn reach(&self, oldest: Second) -> Second {
         self.uncollected_since.map_or(oldest, |from| from.min(oldest))
     }
 
-    /// Moves on by a page. Returns whether the walk is done.
+    /// Moves forward by a page. Returns `true` if the walk is complete.
     pub(super) fn end_page(
         &mut self,
         sorted_by: &mut Option<Column>,
@@ -162,10 +166,10 @@ impl AccessWalk {
         let last = numbered_pages.last.replace((self.number(), page.digest));
         let repeats = last.is_some_and(|(number, digest)| number < self.number() && digest == page.digest);
         if self.numbered.is_some() && page.rows > 0 && repeats {
-            self.restart(); // the page before once more, so Slack takes no heed of page numbers
+            self.restart(); // Slack returned the previous page again, so it ignores page numbers
             return false;
         }
-        // By one reply alone: between two of them rows may have moved.
+        // Use only one response, because rows may move between two of them.
         *sorted_by = page.order().or(*sorted_by);
         let through = page.is_through(*sorted_by, self.stop);
         if self.pages == 0 {
@@ -184,20 +188,20 @@ impl AccessWalk {
         done
     }
 
-    /// The number of the page that it is at, where pages are numbered.
+    /// Returns the number of the current page, or 1 if pages are not numbered.
     fn number(&self) -> u32 {
         self.numbered.map_or(1, |(page, _)| page)
     }
 
-    /// Whether a numbered page has another number of rows than it says itself.
+    /// Returns `true` if the number of rows of a numbered page contradicts its `paging`.
     fn is_odd(&self, page: &AccessPage, end: &PageEnd) -> bool {
         let is_numbered = end.next.is_none() && (self.numbered.is_some() || self.pages == 0);
         is_numbered && end.paging.is_some_and(|paging| !paging.admits(self.number(), page.rows as usize))
     }
 
-    /// The next of Slack's numbered pages, where it has no cursor for it. A pass that began by cursors ends by them.
+    /// Returns the next numbered page and its rows, if Slack returned no page cursor. A pass that started with page cursors also ends with them.
     fn next_number(&self, shown: &AccessPage, end: &PageEnd) -> Option<(u32, u32)> {
-        // Slack has ignored `limit`, so the first page had a size of Slack's, and the next ones must be of that size.
+        // Slack ignored `limit`, so the first page had Slack's own size, and the next pages must have the same size.
         let count = end.paging.map_or(0, |paging| paging.count);
         let (page, rows) = self.numbered.unwrap_or((1, if count > 0 { count } else { shown.rows.max(1) }));
         let began_by_cursor = self.numbered.is_none() && self.pages > 1;
@@ -219,7 +223,7 @@ mod tests {
         Second::EPOCH.plus(seconds)
     }
 
-    /// A page of rows with these first and last times.
+    /// Returns a page of rows with these first and last times.
     fn page(times: &[(i64, i64)]) -> AccessPage {
         let row = |(first, last): &(i64, i64)| Row {
             id: RowId([0; 16]),
@@ -240,9 +244,9 @@ mod tests {
     fn page_is_sorted_by_only_descending_column() {
         assert_eq!(page(&[(3, 5), (2, 9), (1, 1)]).order(), Some(Column::DateFirst));
         assert_eq!(page(&[(3, 9), (5, 8), (1, 7)]).order(), Some(Column::DateLast));
-        assert_eq!(page(&[(3, 9), (2, 8)]).order(), None, "both go down");
+        assert_eq!(page(&[(3, 9), (2, 8)]).order(), None, "both are in descending order");
         assert_eq!(page(&[(3, 9), (5, 8), (1, 10)]).order(), None, "neither does");
-        assert_eq!(page(&[(3, 5), (3, 9), (3, 1)]).order(), Some(Column::DateFirst), "equal times are in order");
+        assert_eq!(page(&[(3, 5), (3, 9), (3, 1)]).order(), Some(Column::DateFirst), "equal times count as in order");
     }
 
     #[test]
@@ -265,7 +269,7 @@ mod tests {
         assert_eq!(
             outcome(&mut walk, 2, &end(None, Some((2, 5)))),
             (false, None, None),
-            "a pass for rows that have moved"
+            "another pass is needed for rows that moved"
         );
         assert_eq!((walk.stop, walk.pages), (second(100), 0));
 
@@ -274,7 +278,7 @@ mod tests {
         assert_eq!(
             outcome(&mut walk, 2, &end(None, Some((2, 5)))),
             (false, None, None),
-            "what began by cursors ends by them"
+            "a pass that started with page cursors ends with them"
         );
         assert_eq!(walk.pages, 0);
 

@@ -1,4 +1,4 @@
-//! The walk through audit logs: closed ranges, newest first, by Slack's page cursor.
+//! The walk through audit logs: a closed time range, newest first, with Slack's page cursors.
 
 use std::ops::RangeInclusive;
 
@@ -8,30 +8,30 @@ use super::{MatchedRecord, Row};
 use crate::slack::PageEnd;
 use crate::time::Second;
 
-/// Where an audit walk is.
+/// The position of an audit walk.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct AuditWalk {
-    /// Slack's cursor of the next page: a hint that may be refused. Going on from the oldest stored second instead would
-    /// never get past a second that fills a page.
+    /// Slack's cursor of the next page. Slack may reject it. Continuing from the oldest stored second instead would never get past a second that
+    /// fills a page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_cursor: Option<String>,
-    /// The `latest` that the page cursor was given for: every page of a walk carries the same filters.
+    /// The `latest` that the page cursor belongs to. Every page of a walk must be requested with the same filters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_latest: Option<Second>,
 }
 
-/// What is known of a page while its rows arrive.
+/// The state of a page while its rows arrive.
 #[derive(Debug, Default)]
 pub(super) struct AuditPage {
-    /// The time of its last row that is in the range. A row that is out of order must not move the walk past others.
+    /// The time of the last row in the range. It need not be the oldest, because a row out of order must not move the walk past other rows.
     last: Option<Second>,
-    /// Whether there was a row that is not from before the range.
+    /// Whether any row is not older than the range.
     reaches_range: bool,
     rows: usize,
 }
 
 impl AuditPage {
-    /// Takes in the next rows, and returns those that belong to the range.
+    /// Processes the next rows, and returns those in the range.
     pub(super) fn process_rows(&mut self, range: &RangeInclusive<Second>, rows: &[Row]) -> Vec<MatchedRecord> {
         self.rows += rows.len();
         for row in rows {
@@ -44,14 +44,14 @@ impl AuditPage {
 }
 
 impl AuditWalk {
-    /// Moves on by a page. Returns whether the walk is done, and the gap's new last second: that of the page's last row.
+    /// Moves forward by a page. Returns whether the walk is complete, and the gap's new last second, which is that of the page's last row.
     pub(super) fn end_page(
         &mut self,
         range: &RangeInclusive<Second>,
         page: &AuditPage,
         end: &PageEnd,
     ) -> (bool, Option<Second>) {
-        // Slack orders rows newest first, so a whole page from before the range means that its filter was lost and the range is through.
+        // Slack orders rows newest first. If a whole page is older than the range, Slack has lost the filter, and the range is complete.
         let beyond = page.rows > 0 && !page.reaches_range;
         self.page_cursor = end.next.clone();
         self.asked_latest = Some(*range.end());
@@ -78,9 +78,9 @@ mod tests {
         };
         assert_eq!(outcome(&[20, 15, 10], Some("c")), (3, false, Some(second(10))));
         assert_eq!(outcome(&[20, 15, 10], None), (3, true, Some(second(10))));
-        assert_eq!(outcome(&[9, 8], Some("c")), (0, true, None), "its filter was lost");
+        assert_eq!(outcome(&[9, 8], Some("c")), (0, true, None), "Slack lost the filter");
         assert_eq!(outcome(&[], Some("c")), (0, false, None), "an empty page in the middle of the log");
-        assert_eq!(outcome(&[25, 21], Some("c")), (0, false, None), "later rows than were asked for");
+        assert_eq!(outcome(&[25, 21], Some("c")), (0, false, None), "rows after the range");
         assert_eq!(outcome(&[20, 11, 9, 19], Some("c")), (3, false, Some(second(19))), "rows out of order");
     }
 }

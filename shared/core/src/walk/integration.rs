@@ -1,5 +1,14 @@
-//! The walk through integration logs: numbered pages without a time filter, in an order that is not documented, of rows
-//! without an id. Equal rows are told apart by their occurrence number, so no row may be counted twice in one walk.
+//! The walk through integration logs.
+//!
+//! Slack numbers the pages, offers no time filter, and does not document the order of rows. Rows have no ID, so a record ID is a digest of the
+//! row plus its ordinal among equal rows. A walk must therefore count each row exactly once, although new rows move others to later pages during
+//! the walk.
+//!
+//! The walk does this as follows:
+//! - It reads the last stored page again when it continues, because equal rows may continue on the next page.
+//! - If a page contains rows equal to the previous page's last ones, it reads the previous page again to see whether rows have moved.
+//! - It accepts a page whose number of rows contradicts its `paging` only when Slack returns it twice.
+//! - It starts at the last page if the log lists the oldest rows first.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::RangeInclusive;
@@ -12,82 +21,83 @@ use crate::record::RowId;
 use crate::slack::{PageEnd, Paging};
 use crate::time::Second;
 
-/// Where an integration walk is.
+/// The position of an integration walk.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct IntegrationWalk {
-    /// The workspace that is being read, where an organization is read workspace by workspace in the order of their ids.
+    /// The workspace that is being read, if an organization is read workspace by workspace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
-    /// How far back this workspace's walk goes, where that is further than the gap.
+    /// How far back the walk of this workspace goes, if that is further than the gap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncollected_since: Option<Second>,
-    /// The page last stored (0: none yet). It is read again to go on, for a second may go on over its edge.
+    /// The last stored page, or 0. The walk reads it again to continue, because a second may continue on the next page.
     #[serde(default)]
     pub page: u32,
-    /// Whether Slack lists old rows first: then the walk goes from the last page to the first.
+    /// Whether Slack lists the oldest rows first. The walk then goes from the last page to the first.
     #[serde(default)]
     pub oldest_first: bool,
-    /// The rows that a page is asked for, once one is read: page numbers mean something only with it.
+    /// The number of rows that pages are requested with, once one was read. Page numbers depend on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_rows: Option<u32>,
-    /// The row of that page at which the walk left it: the oldest. Rows that come into the log before it move it to later pages.
+    /// The oldest row of the last stored page. Rows that are inserted before it move it to later pages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boundary: Option<RowId>,
-    /// What that page looked like, where all of it is of one second.
+    /// The digest of the last stored page, if all its rows are of one second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub one_second: Option<OneSecond>,
 }
 
-/// A page of rows that are all of one second.
+/// A page whose rows are all of one second.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct OneSecond {
-    /// A digest of its rows.
+    /// A digest of the rows.
     rows: RowId,
-    /// How many rows Slack said that there are.
+    /// The total number of rows in the log, if Slack returned it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     total: Option<u64>,
-    /// How many rows equal to some of its rows came before it.
+    /// The counts of equal rows before the page, by the record ID of its rows.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     before: BTreeMap<RowId, u32>,
 }
 
-/// What is known of a workspace of an organization. The default: all its time is collected or in a gap.
+/// The stored state of an organization's workspace. By default, all its time is collected or in a gap.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct WorkspaceState {
-    /// Slack's error code, while it cannot be read.
+    /// The error code, while the workspace is unreadable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// All its time from here on is not yet collected.
+    /// The time from which the workspace's rows are missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncollected_since: Option<Second>,
-    /// Since when it cannot be read.
+    /// Since when the workspace is unreadable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Second>,
-    /// When it is tried again.
+    /// When the workspace is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Second>,
 }
 
-/// What is carried from page to page within a tick.
+/// The state of the walk between the pages of one tick.
 #[derive(Debug, Default)]
 pub(super) struct BoundaryState {
-    /// The page to ask for, when it is not the one after the last.
+    /// The next page to request, if the walk does not continue normally.
     ask: Option<u32>,
-    /// The second whose rows have to be counted from their first, while the walk goes to a page that shows a newer row.
+    /// The second whose rows must be counted from the first. While this is set, the walk goes to a page with a newer row.
     back: Option<Second>,
-    /// The page last taken, and what it looked like.
+    /// The last processed page and its digest.
     page: Option<(u32, Fingerprint)>,
-    /// How many rows Slack said that there are when that page was taken.
+    /// The total number of rows in the log when that page was processed.
     total: Option<u64>,
-    /// How often each row of the second at its edge has come so far.
+    /// The counts so far of the rows of the boundary second, which is the time of that page's last row.
     boundary: HashMap<RowId, u32>,
-    /// A page that begins with rows of the last page's edge: a second that goes on, or rows that moved down by an insert.
+    /// A page that contains rows of the boundary second. Either the second continues there, or an insert moved rows to this page.
     suspect: Option<Fingerprint>,
-    /// A page that had another number of rows than it should have, and how many: it is asked for once more.
+    /// The page that is requested again because its number of rows was wrong, and that number.
     size_mismatch: Option<(u32, usize)>,
-    /// The time of the first page's rows, which are of one second and so don't show the log's order, while the last page is read to learn it.
+    /// The time of the first page's rows, if all are of one second and thus show no order. While this is set, the walk reads the last page to
+    /// detect the order.
     first_page: Option<Second>,
-    /// A suspect page that was cleared: the page before it, read again after it, had not changed.
+    /// A suspect page that is confirmed, because the previous page had not changed when it was read again.
     confirmed: Option<Fingerprint>,
 }
 
@@ -101,11 +111,12 @@ enum Order {
     Read(u32),
 }
 
-/// Rows that are kept with their counts, so that a cursor stays small: a second of a whole page has not been seen.
+/// Maximum rows that are stored with their counts, so that the cursor stays small. A second that fills a page has not been observed.
 const BEFORE_MAX: usize = 100;
 
 impl OneSecond {
-    /// Whether these are the same rows of the log. Equal rows look the same where they have moved, unless the log has not grown.
+    /// Returns `true` if these rows are at the same position of the log as before. A page of equal rows looks the same after a move, so it also
+    /// requires that the log has not grown.
     fn is_unmoved(&self, rows: &[Row], fingerprint: Fingerprint, total: Option<u64>) -> bool {
         let are_equal = rows.iter().all(|row| row.id == rows[0].id);
         self.rows == fingerprint && (!are_equal || (total.is_some() && total == self.total))
@@ -119,7 +130,7 @@ impl BoundaryState {
 }
 
 impl IntegrationWalk {
-    /// Moves on by a page that was asked for so many rows.
+    /// Processes a page that was requested with `page_rows` rows, and moves the walk forward.
     pub(super) fn process_page(
         &mut self,
         range: &RangeInclusive<Second>,
@@ -132,7 +143,7 @@ impl IntegrationWalk {
         self.page_rows.get_or_insert(page_rows);
         let paging = end.paging;
         let pages = paging.map_or(u32::MAX, |paging| paging.pages.max(1));
-        // A log does not become shorter: where the page last stored is beyond the end, its number came from page counts that were not true.
+        // A log does not shrink. If the last stored page is now beyond the end, the page counts were wrong when it was stored, so start again.
         let is_probe = boundary_state.first_page.is_some();
         if number > pages && (self.oldest_first || is_probe || self.asks_again(boundary_state)) {
             self.page = 0;
@@ -150,7 +161,7 @@ impl IntegrationWalk {
             return PageOutcome::nothing_yet();
         }
         let mut rows: Vec<(usize, Row)> = rows.iter().copied().enumerate().collect();
-        // A page of another number of rows than it says itself is believed once it comes again with as many.
+        // Accept a page with a wrong number of rows only if Slack returns it again with the same number.
         let (size_mismatch, is_odd) =
             ((number, rows.len()), paging.is_some_and(|paging| !paging.admits(number, rows.len())));
         if is_odd && boundary_state.size_mismatch.replace(size_mismatch) != Some(size_mismatch) {
@@ -162,7 +173,7 @@ impl IntegrationWalk {
                 Order::Known => {}
                 Order::NothingNewer => return PageOutcome::of(Vec::new(), true),
                 Order::Read(page) => {
-                    boundary_state.ask = Some(page); // not kept for a later tick: which page is the last then is asked again
+                    boundary_state.ask = Some(page); // only within this tick, because the last page changes
                     return PageOutcome::nothing_yet();
                 }
             }
@@ -170,7 +181,7 @@ impl IntegrationWalk {
         if self.oldest_first {
             rows.reverse();
         }
-        // Slack may answer a page beyond the end with the last one. A full page says nothing about an end.
+        // Slack may return the last page for a page beyond the end. A full page does not show that the log ends.
         let is_full = rows.len() as u64 >= u64::from(page_rows);
         if paging.is_none() && (rows.is_empty() || !is_full && boundary_state.repeats(number, fingerprint)) {
             return PageOutcome::of(Vec::new(), true);
@@ -181,13 +192,13 @@ impl IntegrationWalk {
         }
         let are_equal = rows.iter().all(|(_, row)| row.id == rows[0].1.id);
         if boundary_state.repeats(number, fingerprint) && (paging.is_none() || !are_equal) {
-            // Twice in place of its own, so Slack takes no heed of page numbers. Rows that are all equal may fill more than a page; but where
-            // Slack does not say how many pages there are, counting them on might never end.
+            // Slack returned the same page for two numbers, so it ignores page numbers. Equal rows may fill more than one page. But without page
+            // counts, counting them might never end.
             self.restart();
             *boundary_state = BoundaryState::default();
             return PageOutcome::nothing_yet();
         }
-        // Where Slack does not say how many pages there are, old rows may come first: only a page that descends tells what comes after it.
+        // Without page counts, the oldest rows may come first. Only a page in descending order then shows what follows it.
         let tells = paging.is_some() || descends(&rows);
         let before = |row: &Row| row.time.is_some_and(|time| time < *range.start());
         let through = tells && !rows.is_empty() && rows.iter().all(|(_, row)| before(row));
@@ -204,10 +215,10 @@ impl IntegrationWalk {
         PageOutcome::of(matched, through || last_page)
     }
 
-    /// Learns whether Slack lists old rows first.
+    /// Detects whether Slack lists the oldest rows first.
     ///
-    /// A first page whose rows are of one second does not show the order. If they are older than the gap, nothing newer exists in a log that
-    /// lists new rows first, and everything does in one that lists old rows first. So the last page is read to tell the two apart.
+    /// A first page whose rows are all of one second does not show the order. If it is older than the gap, then the gap is empty in a log with
+    /// the newest rows first, but not in a log with the oldest rows first. The walk then reads the last page to distinguish the two.
     fn learn_order(
         &mut self,
         state: &mut BoundaryState,
@@ -233,27 +244,27 @@ impl IntegrationWalk {
         if reads_last { Order::Read(pages) } else { Order::Known }
     }
 
-    /// Begins with the first page again.
+    /// Restarts the walk from the first page.
     pub(super) fn restart(&mut self) {
         let (workspace, uncollected_since) = (self.workspace.take(), self.uncollected_since);
         *self = IntegrationWalk { workspace, uncollected_since, ..IntegrationWalk::default() };
     }
 
-    /// Returns `true` if the next page to ask for is the one last stored, or one before it.
+    /// Returns `true` if the next page to request is the last stored one, or one before it.
     pub(super) fn asks_again(&self, boundary_state: &BoundaryState) -> bool {
         self.page > 0 && boundary_state.ask(self) <= self.page
     }
 
-    /// Whether this is the first page of a walk that goes on.
+    /// Returns `true` if the current page is the first one of this tick and the walk started in an earlier tick.
     fn goes_on(&self, boundary_state: &BoundaryState) -> bool {
         self.page > 0 && boundary_state.page.is_none()
     }
 
-    /// Whether a walk whose page has moved has to go on from a page of newer rows than this one: `Some` with the second whose rows it has to
-    /// count from their first.
+    /// Returns `Some` if the walk must continue from a page with newer rows than this one, with the second whose rows it must count from the
+    /// first.
     ///
-    /// Equal rows are told apart by how many came before them, so the second of the oldest row that is stored is counted from a page that shows
-    /// a newer row too.
+    /// Equal rows differ only in how many came before them. To count the rows of the oldest stored second, the walk must start at a page that
+    /// also contains a newer row.
     fn steps_back(
         &self,
         number: u32,
@@ -273,8 +284,9 @@ impl IntegrationWalk {
         (has_newer_page && self.goes_on(boundary_state) && second.is_some() && newest <= second).then_some(second)
     }
 
-    /// Whether late rows have moved those of the page last stored to later pages than this one, so that rows which nobody has read are between
-    /// the two. A page follows on what is stored if it shows the last row of that, or comes after it in a log that has not grown.
+    /// Returns `true` if late rows moved the last stored rows beyond this page, so that unread rows lie between the two.
+    ///
+    /// A page continues what is stored if it contains the last stored row, or if it follows that row's page in a log that has not grown.
     fn has_moved(&self, number: u32, boundary_state: &BoundaryState, rows: &[Row], paging: &Paging) -> bool {
         let has_grown = boundary_state.total.zip(paging.total).is_some_and(|(before, now)| now > before);
         self.oldest_first
@@ -283,18 +295,18 @@ impl IntegrationWalk {
             && self.boundary.is_some_and(|boundary| rows.iter().all(|row| row.id != boundary))
     }
 
-    /// How far back it goes in a gap that begins at `oldest`.
+    /// Returns how far back the walk goes in a gap that begins at `oldest`.
     pub(super) fn reach(&self, oldest: Second) -> Second {
         self.uncollected_since.map_or(oldest, |from| from.min(oldest))
     }
 }
 
 impl BoundaryState {
-    /// The page to read before this one can be believed, if any.
+    /// Returns the page to read before this one can be accepted, if any.
     ///
-    /// Rows at its head that equal rows at the last page's edge are either equal rows, which count on, or the same rows moved
-    /// down by an insert at the head, which do not. An insert would have changed the last page too: so that is read again, and
-    /// only if it is unchanged this page, read once more and unchanged, is believed.
+    /// If a page contains rows that equal the previous page's last ones, these are either further equal rows, which count, or the same rows
+    /// moved by an insert at the start of the log, which do not count. An insert would also have changed the previous page. The walk therefore
+    /// reads that page again. It accepts this page only if neither page has changed.
     fn recheck_page(
         &mut self,
         number: u32,
@@ -309,7 +321,7 @@ impl BoundaryState {
                 self.confirmed = self.suspect.take();
                 return Some(after);
             }
-            // It changed: what was counted on its edge is void, and it is taken as a new page.
+            // The page changed, so the counts from its previous version are invalid. Process it as a new page.
             *self = BoundaryState::default();
             return None;
         }
@@ -321,12 +333,12 @@ impl BoundaryState {
         None
     }
 
-    /// Whether this page is the one before it again.
+    /// Returns `true` if this page is the same as the previous one.
     fn repeats(&self, number: u32, fingerprint: Fingerprint) -> bool {
         self.page.is_some_and(|(last, of_last)| number != last && fingerprint == of_last)
     }
 
-    /// What is kept of a page that is about to be numbered.
+    /// Returns what the cursor stores about a page whose rows are about to be numbered.
     fn one_second(&self, fingerprint: Fingerprint, total: Option<u64>, rows: &[(usize, Row)]) -> Option<OneSecond> {
         let (_, first) = rows.first()?;
         rows.iter().all(|(_, row)| row.time == first.time).then(|| {
@@ -336,7 +348,8 @@ impl BoundaryState {
         })
     }
 
-    /// Numbers equal rows, going on from the last page's edge. A row's time is part of its identity, so equal rows share a second.
+    /// Adds ordinals to equal rows, and continues the counts of the previous page. The time is part of a row's ID, so equal rows are of one
+    /// second.
     fn number(&mut self, number: u32, fingerprint: Fingerprint, rows: Vec<(usize, Row)>) -> Vec<(usize, RowId, Row)> {
         let edge_time = rows.iter().rev().find_map(|(_, row)| row.time);
         let mut counts = std::mem::take(&mut self.boundary);
@@ -356,7 +369,7 @@ impl BoundaryState {
     }
 }
 
-/// Returns `true` if the rows' times go up, from the first to the last. Rows of one second, or a single row, show no order.
+/// Returns `true` if the times of the rows ascend from the first to the last. A single row, or rows of one second, show no order.
 fn is_oldest_first(rows: &[(usize, Row)]) -> bool {
     ends(rows).is_some_and(|(first, last)| first < last)
 }
@@ -370,7 +383,7 @@ fn ends(rows: &[(usize, Row)]) -> Option<(Second, Second)> {
     times.next().zip(times.next_back())
 }
 
-/// A digest of a page's rows.
+/// Returns a digest of a page's rows.
 fn fingerprint(rows: &[Row]) -> Fingerprint {
     let mut hash = Sha256::new();
     rows.iter().for_each(|row| hash.update(row.id.0));
@@ -387,13 +400,13 @@ mod tests {
 
     const RANGE: RangeInclusive<Second> = Second::EPOCH..=Second::EPOCH;
 
-    /// The end of one of so many pages of ten rows.
+    /// Returns the end of a page, out of `pages` pages of ten rows.
     fn end(pages: u32, total: u64) -> PageEnd {
         let paging = Some(Paging { pages, total: Some(total), count: 10 });
         PageEnd { next: None, paging, made_after: Second::EPOCH }
     }
 
-    /// Rows of these times, each another one.
+    /// Returns different rows with these times.
     fn rows(times: &[i64]) -> Vec<Row> {
         let row = |time: &i64| Row { id: RowId([*time as u8; 16]), time: Second::new(*time), last_active: None };
         times.iter().map(row).collect()
@@ -445,9 +458,9 @@ mod tests {
         };
         assert_eq!(matched(&[9, 8]), (2, false));
         assert_eq!(matched(&[7, 6]), (2, false));
-        assert_eq!(matched(&[7, 6]), (0, true), "Slack takes no heed of page numbers");
+        assert_eq!(matched(&[7, 6]), (0, true), "Slack ignores page numbers");
         assert_eq!(matched(&[]), (0, true));
-        // A later tick reads the stored page again, which is that page and no further one.
+        // A later tick reads the stored page again, which is not a further page.
         let outcome = walk.process_page(&range, &mut BoundaryState::default(), &rows(&[7, 6]), &unnumbered, 10);
         assert_eq!((outcome.matched.len(), outcome.done), (2, false));
     }
@@ -466,7 +479,7 @@ mod tests {
             assert_eq!(asked(1), (2, false, 1), "{times:?}");
             assert_eq!(asked(2), (0, false, 1), "{times:?}: rows may have moved, so page 1 is read again");
             assert_eq!(asked(1), (0, false, 1), "{times:?}");
-            assert_eq!(asked(2), (0, false, 0), "{times:?}: the walk begins again");
+            assert_eq!(asked(2), (0, false, 0), "{times:?}: the walk restarts");
             assert_eq!(boundary_state.ask(&walk), 1, "{times:?}");
         }
     }
@@ -507,13 +520,13 @@ mod tests {
             walk.process_page(&RANGE, &mut boundary_state, &rows(&(41..=50).collect::<Vec<_>>()), &end, 10);
             (walk.page, boundary_state.ask(&walk))
         };
-        assert_eq!(asked(true, Some(51), end(9, 81)), (6, 6), "what was stored is further on");
-        assert_eq!(asked(true, Some(50), end(9, 81)), (6, 6), "its second may begin further on");
-        assert_eq!(asked(true, Some(49), end(9, 81)), (5, 4), "rows of the page have come in its place");
-        assert_eq!(asked(true, Some(41), end(9, 81)), (5, 4), "nothing has come");
-        assert_eq!(asked(true, None, end(9, 81)), (5, 4), "a cursor of before");
+        assert_eq!(asked(true, Some(51), end(9, 81)), (6, 6), "the stored rows are on a later page");
+        assert_eq!(asked(true, Some(50), end(9, 81)), (6, 6), "its second may start on a later page");
+        assert_eq!(asked(true, Some(49), end(9, 81)), (5, 4), "rows of this page replaced it");
+        assert_eq!(asked(true, Some(41), end(9, 81)), (5, 4), "nothing was inserted");
+        assert_eq!(asked(true, None, end(9, 81)), (5, 4), "a cursor without a boundary");
         assert_eq!(asked(true, Some(51), end(5, 50)), (5, 4), "there is no later page");
-        assert_eq!(asked(false, Some(51), end(9, 81)).1, 6, "the page moves as the rows do");
+        assert_eq!(asked(false, Some(51), end(9, 81)).1, 6, "the page moves with the rows");
     }
 
     #[test]
@@ -543,10 +556,14 @@ mod tests {
             }
             boundary_state.ask(&walk)
         };
-        assert_eq!(asked(false, 4, &[(5, &[6, 6, 5])]), 6, "it has moved, and shows more than one second");
+        assert_eq!(asked(false, 4, &[(5, &[6, 6, 5])]), 6, "it moved and contains more than one second");
         assert_eq!(asked(false, 4, &[(5, &[5, 5, 5])]), 4);
-        assert_eq!(asked(false, 4, &[(5, &[5, 5, 5]), (4, &[5, 5, 5]), (3, &[6, 6, 6])]), 4, "all of it comes after");
-        assert_eq!(asked(true, 5, &[(5, &[4, 5, 6])]), 4, "it has moved, and shows a newer row");
+        assert_eq!(
+            asked(false, 4, &[(5, &[5, 5, 5]), (4, &[5, 5, 5]), (3, &[6, 6, 6])]),
+            4,
+            "its whole second follows"
+        );
+        assert_eq!(asked(true, 5, &[(5, &[4, 5, 6])]), 4, "it moved and contains a newer row");
         assert_eq!(asked(true, 5, &[(5, &[4, 5, 5])]), 6);
         assert_eq!(asked(true, 5, &[(5, &[4, 5, 5]), (6, &[5, 5, 5]), (7, &[6, 6, 6])]), 6);
         let first = [(5, &[5, 5, 5][..]), (4, &[5, 5, 5]), (3, &[5, 5, 5]), (2, &[5, 5, 5]), (1, &[5, 5, 5])];
@@ -558,7 +575,7 @@ mod tests {
         let range = Second::EPOCH..=Second::EPOCH.plus(100);
         let (a, b, c, d) = (1, 2, 3, 4);
         let page = |ids: [u8; 3]| ids.map(|id| Row { id: RowId([id; 16]), time: Second::new(5), last_active: None });
-        // Each tick reads pages that it asks for: the stored one again, and the next one, which is doubted where it goes on with equal rows.
+        // Each tick reads the stored page again, and then the next page, which is suspect if it starts with equal rows.
         let tick = |walk: &mut IntegrationWalk, log: &[[u8; 3]], until: u32| {
             let (mut boundary_state, mut ids) = (BoundaryState::default(), HashSet::new());
             for _ in 0..20 {
@@ -600,9 +617,9 @@ mod tests {
             (outcome.matched.len(), outcome.done, boundary_state.ask(&walk))
         };
         assert_eq!(outcome(&[9, 8]), (2, false, 2));
-        assert_eq!(outcome(&[9, 8]), (0, false, 1), "is it the page before, moved by new rows?");
-        assert_eq!(outcome(&[9, 8]), (0, false, 2), "it has not moved");
-        assert_eq!(outcome(&[9, 8]), (0, false, 1), "the walk begins again");
+        assert_eq!(outcome(&[9, 8]), (0, false, 1), "new rows may have moved the previous page");
+        assert_eq!(outcome(&[9, 8]), (0, false, 2), "it did not move");
+        assert_eq!(outcome(&[9, 8]), (0, false, 1), "the walk restarts");
         assert_eq!(outcome(&[9, 8]), (2, false, 2));
         assert_eq!(outcome(&[7, 6]), (2, false, 3));
     }
@@ -619,7 +636,7 @@ mod tests {
         boundary_state.ask = Some(4);
         assert!(
             walk.process_page(&RANGE, &mut boundary_state, &[], &end(3, 30), 10).done,
-            "a page that was not there before is the end"
+            "a page that did not exist before is the end"
         );
     }
 

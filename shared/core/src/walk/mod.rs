@@ -1,7 +1,12 @@
-//! How each log is walked: which page to ask for next, which of its rows are wanted, and when the walk has come to its end.
+//! Walks: which page to request next, which of its rows belong to the gap, and when the gap is complete.
 //!
-//! Pure: a walk is data in the cursor, and a page moves it on. What a walk must remember only while one tick lasts is in
-//! [`PageContext`]; losing that costs reading a page again.
+//! A walk is pure data. The cursor stores it with its gap, and each page moves it forward. [`PageContext`] holds what a walk needs only within
+//! one tick. If it is lost, the next tick reads a page again.
+//!
+//! Slack pages each log differently, so each log type has its own walk:
+//! - [`AuditWalk`]: a time filter and page cursors.
+//! - [`AccessWalk`]: no time filter, and rows that move during the walk, so it needs several passes.
+//! - [`IntegrationWalk`]: no time filter, numbered pages, and rows without an ID.
 
 mod access;
 mod audit;
@@ -21,37 +26,37 @@ use crate::slack::{PageEnd, Request};
 use crate::source::LogType;
 use crate::time::Second;
 
-/// What a walk needs to know of a row.
+/// The parts of a row that a walk needs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Row {
-    /// Its identity. Of an integration row: without its occurrence number, which only a walk knows.
+    /// The record ID. The ID of an integration row lacks the ordinal among equal rows, which the walk adds.
     pub id: RowId,
-    /// Its own time.
+    /// The time of the record.
     pub time: Option<Second>,
-    /// Access rows: when the combination was last active, which moves.
+    /// When the user was last active (`date_last`). Only access rows have it, and it changes.
     pub last_active: Option<Second>,
 }
 
 impl Row {
-    /// What a walk needs to know of this record.
+    /// Returns the parts of `record` that a walk needs.
     pub fn of(record: &Record<'_>) -> Row {
         Row { id: record.id, time: record.time, last_active: record.last_active }
     }
 }
 
-/// How far a gap's walk has come.
+/// The position of a gap's walk.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Walk {
-    /// Back through closed ranges of time.
+    /// Reads a closed time range, newest first.
     Audit(AuditWalk),
-    /// Back from now, by activity.
+    /// Reads from now back, by the time of the last activity.
     Access(AccessWalk),
-    /// Back through numbered pages, workspace by workspace.
+    /// Reads numbered pages.
     Integration(IntegrationWalk),
 }
 
-/// What a walk remembers between the pages of one tick.
+/// The state of a walk between the pages of one tick.
 #[derive(Debug, Default)]
 pub struct PageContext {
     integration: integration::BoundaryState,
@@ -60,17 +65,17 @@ pub struct PageContext {
     pub progress: Progress,
 }
 
-/// A row that a walk wants: its place among the rows that were given, and its whole identity.
+/// A row that belongs to the gap: its index among the given rows, and its complete record ID.
 pub type MatchedRecord = (usize, RowId);
 
-/// What a page came to.
+/// The result of processing a page.
 #[derive(Debug)]
 pub struct PageOutcome {
-    /// The rows that belong to the gap, new or not.
+    /// The rows that belong to the gap, stored or not.
     pub matched: Vec<MatchedRecord>,
-    /// Whether the walk is at its end.
+    /// Whether the walk is complete.
     pub done: bool,
-    /// Whether the page was one of the walk's, rather than a look at where it is to go on.
+    /// Whether the page counts for the walk. A page that only shows where to continue does not count.
     taken: bool,
 }
 
@@ -84,7 +89,7 @@ impl PageOutcome {
     }
 }
 
-/// What is known of a page while its rows arrive.
+/// The state of a page while its rows arrive.
 #[derive(Debug, Default)]
 pub struct PageSoFar {
     audit: audit::AuditPage,
@@ -93,7 +98,7 @@ pub struct PageSoFar {
 }
 
 impl Walk {
-    /// The walk of a gap from `oldest` on.
+    /// Starts the walk of a gap that begins at `oldest`.
     pub fn begin(log: LogType, oldest: Second) -> Walk {
         match log {
             LogType::Audit => Walk::Audit(AuditWalk::default()),
@@ -102,7 +107,7 @@ impl Walk {
         }
     }
 
-    /// The workspace that it is at.
+    /// Returns the workspace that is being read, or `None` if the log is not read per workspace.
     pub fn workspace(&self) -> Option<&str> {
         match self {
             Walk::Integration(walk) => walk.workspace.as_deref(),
@@ -111,12 +116,12 @@ impl Walk {
         }
     }
 
-    /// Whether Slack shows old rows first, so that the walk goes from the last page to the first.
+    /// Returns `true` if the log lists the oldest rows first, so that the walk goes from the last page to the first.
     pub fn is_oldest_first(&self) -> bool {
         matches!(self, Walk::Integration(walk) if walk.oldest_first)
     }
 
-    /// Since when the workspace that it is at was not read, if it could not be.
+    /// Returns since when the current workspace was not read, if it was unreadable before this walk.
     pub fn uncollected_since(&self) -> Option<Second> {
         match self {
             Walk::Integration(walk) => walk.uncollected_since,
@@ -125,12 +130,12 @@ impl Walk {
         }
     }
 
-    /// Returns `true` if the page that is asked for next has been there before.
+    /// Returns `true` if the next page to request existed before.
     pub fn asks_again(&self, context: &PageContext) -> bool {
         matches!(self, Walk::Integration(walk) if walk.asks_again(&context.integration))
     }
 
-    /// Goes on to another workspace, from its first page, in a gap that begins at `oldest`.
+    /// Moves to the first page of another workspace, in a gap that begins at `oldest`.
     fn enter(&mut self, workspace: String, uncollected_since: Option<Second>, oldest: Second) {
         let stop = uncollected_since.map_or(oldest, |from| from.min(oldest));
         match self {
@@ -146,17 +151,17 @@ impl Walk {
 }
 
 impl Gap {
-    /// Whether a page of it was stored.
+    /// Returns `true` if a page of the gap was stored.
     pub fn is_under_way(&self) -> bool {
         match &self.walk {
             Walk::Audit(walk) => walk.page_cursor.is_some(),
-            // In its first pass, or beyond.
+            // In the first pass and after a page, or in a later pass.
             Walk::Access(walk) => walk.pages > 0 || walk.stop != self.oldest || walk.workspace.is_some(),
             Walk::Integration(walk) => walk.page > 1 || walk.workspace.is_some(),
         }
     }
 
-    /// How many rows each of its pages has, if they have numbers and one has been read.
+    /// Returns the number of rows per page, if pages are numbered and one was read.
     pub fn page_rows(&self) -> Option<u32> {
         match &self.walk {
             Walk::Audit(_) => None,
@@ -165,7 +170,8 @@ impl Gap {
         }
     }
 
-    /// The page to ask for next, and how many rows it is asked for: `page_rows`, unless page numbers hold it to an earlier size.
+    /// Returns the request for the next page, and the number of rows that it requests. That number is `page_rows`, unless earlier numbered pages
+    /// had another size.
     pub fn request(&self, context: &PageContext, page_rows: u32) -> (Request, u32) {
         match &self.walk {
             Walk::Audit(walk) => {
@@ -184,7 +190,7 @@ impl Gap {
         }
     }
 
-    /// How far back its walk goes.
+    /// Returns how far back the walk goes.
     pub fn reach(&self) -> Second {
         match &self.walk {
             Walk::Audit(_) => self.oldest,
@@ -193,12 +199,12 @@ impl Gap {
         }
     }
 
-    /// Whether a page's rows can be told apart only once all of them are there.
+    /// Returns `true` if a page must be processed as a whole, because only all of its rows distinguish equal rows.
     pub fn processes_whole_pages(&self) -> bool {
         matches!(self.walk, Walk::Integration(_))
     }
 
-    /// Takes in the next rows of a page, and returns those that are wanted. Not for pages that are taken whole.
+    /// Processes the next rows of a page, and returns those that belong to the gap. Does not apply to pages that are processed as a whole.
     pub fn process_rows(&self, page: &mut PageSoFar, rows: &[Row]) -> Vec<MatchedRecord> {
         page.reach.process_rows(rows, self.reach());
         match &self.walk {
@@ -206,7 +212,7 @@ impl Gap {
             Walk::Access(walk) => {
                 let mut matched = page.access.process_rows(walk.reach(self.oldest), rows);
                 if self.kind == GapKind::Backfill {
-                    // It comes by all that was first seen since, which nobody has asked for.
+                    // The walk passes all rows first seen since the gap's end, which a backfill does not request.
                     matched.retain(|(index, _)| rows[*index].time.is_none_or(|time| time <= self.latest));
                 }
                 matched
@@ -215,7 +221,9 @@ impl Gap {
         }
     }
 
-    /// Takes in the last rows of a page and what it says of itself, and moves on. `sorted_by`: what access logs are known to be sorted by.
+    /// Processes the last rows of a page and the fields beside the rows, and moves the walk forward.
+    ///
+    /// `sorted_by` is the column that access logs are sorted by, as far as known.
     pub fn end_page(
         &mut self,
         sorted_by: &mut Option<Column>,
@@ -237,7 +245,7 @@ impl Gap {
                 let (pass, pages) = (walk.stop, walk.pages);
                 let done = walk.end_page(sorted_by, &mut context.access, &page.access, end);
                 if walk.stop != pass {
-                    self.depth = Depth::default(); // another pass goes less far back
+                    self.depth = Depth::default(); // a later pass goes less far back
                 } else if walk.pages == 0 && pages > 0 {
                     context.progress.restart();
                 }
@@ -258,18 +266,21 @@ impl Gap {
         outcome
     }
 
-    /// Goes on to another workspace, from its first page.
+    /// Moves to the first page of another workspace.
     pub fn enter(&mut self, workspace: String, uncollected_since: Option<Second>) {
         self.walk.enter(workspace, uncollected_since, self.oldest);
         self.depth = Depth::default();
     }
 
-    /// Begins its walk anew.
+    /// Starts the walk again, without a workspace.
     pub fn begin(&mut self, log: LogType) {
         (self.walk, self.depth) = (Walk::begin(log, self.oldest), Depth::default());
     }
 
-    /// Starts again because Slack refused the page cursor: audit at the oldest stored second, access at now.
+    /// Restarts the walk, for example after Slack rejected its page cursor.
+    ///
+    /// An audit walk continues from the oldest stored second. An access walk restarts its pass from now. An integration walk restarts from the
+    /// first page.
     pub fn restart(&mut self, context: &mut PageContext) {
         match &mut self.walk {
             Walk::Audit(walk) => *walk = AuditWalk::default(),
@@ -280,7 +291,7 @@ impl Gap {
         context.progress.restart();
     }
 
-    /// Starts again where pages of another size have other numbers.
+    /// Restarts the walk if its pages are numbered, because the numbers depend on the page size.
     pub fn change_page_size(&mut self, context: &mut PageContext) {
         if matches!(self.walk, Walk::Integration(_) | Walk::Access(AccessWalk { numbered: Some(_), .. })) {
             self.restart(context);
@@ -321,7 +332,7 @@ mod tests {
         let (workspace, begun) = (Some("T1".to_owned()), AccessWalk::begin(second(10)));
         assert!(audit(AuditWalk { page_cursor: Some("c".to_owned()), ..AuditWalk::default() }).is_under_way());
         assert!(access(AccessWalk { pages: 1, ..begun.clone() }).is_under_way());
-        assert!(access(AccessWalk { stop: second(15), ..begun.clone() }).is_under_way(), "in its second pass");
+        assert!(access(AccessWalk { stop: second(15), ..begun.clone() }).is_under_way(), "second pass");
         assert!(access(AccessWalk { workspace: workspace.clone(), ..begun }).is_under_way());
         assert!(!integration(IntegrationWalk { page: 1, ..IntegrationWalk::default() }).is_under_way());
         assert!(integration(IntegrationWalk { page: 2, ..IntegrationWalk::default() }).is_under_way());
@@ -366,7 +377,7 @@ mod tests {
             }
         }
         let Walk::Access(walk) = entered(LogType::Access, Some(4)) else { panic!("another walk") };
-        assert_eq!(walk.stop, second(4), "its first pass reaches as far");
+        assert_eq!(walk.stop, second(4), "the first pass goes as far back");
     }
 
     #[test]
@@ -375,7 +386,7 @@ mod tests {
         let paging = crate::slack::Paging { pages: 9, total: Some(18), count: 2 };
         let end = PageEnd { next: None, paging: Some(paging), made_after: Second::EPOCH };
         let page = |number: i64| [2 * number, 2 * number + 1];
-        // Each tick reads the stored page again, and the next one.
+        // Each tick reads the stored page again, and then the next one.
         for numbers in [[1, 9], [9, 8], [8, 7], [7, 6], [6, 5], [5, 4], [4, 3]] {
             let mut context = PageContext::default();
             for number in numbers {
@@ -401,7 +412,7 @@ mod tests {
         };
         let begun = AccessWalk { pages: 3, ..AccessWalk::begin(second(10)) };
         assert_eq!(changed(audit(AuditWalk { page_cursor: Some("c".to_owned()), ..AuditWalk::default() })), 1);
-        assert_eq!(changed(access(begun.clone())), 3, "a page cursor bears another size");
+        assert_eq!(changed(access(begun.clone())), 3, "page cursors are valid for any page size");
         assert_eq!(changed(access(AccessWalk { numbered: Some((4, 100)), ..begun })), 0);
         assert_eq!(changed(integration(IntegrationWalk { page: 3, ..IntegrationWalk::default() })), 0);
     }

@@ -1,4 +1,4 @@
-//! Whether a walk advances. Slack may answer for ever with page cursors that lead nowhere; a walk that follows them is not healthy.
+//! Detects walks that do not advance, because Slack may return page cursors that lead nowhere, forever.
 
 use std::collections::HashSet;
 
@@ -8,37 +8,39 @@ use super::Row;
 use crate::record::RowId;
 use crate::time::Second;
 
-/// Pages in a row that may bring nothing. Slack shows single empty pages in the middle of a log; five cost a fifth of a tick's calls.
+/// Maximum idle pages in a row. Slack returns single empty pages in the middle of a log, and five pages cost a fifth of a tick's calls.
 const IDLE_PAGES_MAX: u32 = 5;
-/// Rows that are remembered to tell new ones from repeated ones. Beyond that, a row counts as repeated until the walk comes further back.
+/// Maximum rows that are kept to recognize repeated ones. Above that, a new row only counts after the walk has come further back.
 const SEEN_MAX: usize = 5_000;
-/// Ticks that may bring a walk nothing since it last came further back. A page cursor that Slack refuses may cost a tick now and then.
+/// Maximum idle ticks of a walk. A page cursor that Slack rejects may cost a tick now and then.
 const IDLE_TICKS_MAX: u32 = 5;
 
-/// Follows the pages of one walk within one tick. A page advances the walk if it brings a record that was not stored, an older time than any
-/// page before it, or a row that this walk has not seen. Any other page is idle.
+/// The progress of one walk within one tick.
+///
+/// A page advances the walk if it contains a record that was not stored, a time older than on any page before, or a row that is new to this
+/// walk. Any other page is idle.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// The oldest time that a row had so far.
+    /// The oldest time of any row so far.
     oldest: Option<Second>,
-    /// Rows seen so far. A row that moved to the head of access logs is another one.
+    /// Rows so far. An access row that moved to the start of the log counts as a new row.
     seen: HashSet<(RowId, Option<Second>)>,
     idle_pages: u32,
     page_advances: bool,
-    /// Whether the page's rows count for the walk, rather than only telling it which page to ask for.
+    /// Whether the current page counts for the walk. A page that only shows which page to request does not count.
     page_is_taken: bool,
     has_advanced: bool,
     pages: u32,
-    /// Whether a record was not stored before.
+    /// Whether any record was not stored before.
     has_new_record: bool,
-    /// How far back the rows go since the walk last started again in this tick, if it did.
+    /// How far back the rows of this tick go, since its last restart of the walk.
     reach: Reach,
     has_restarted: bool,
-    /// Whether it started again by smaller pages, by which it is longer on the way.
+    /// Whether the walk restarted with pages of another size, which makes it longer.
     has_changed_page_size: bool,
 }
 
-/// How far back rows go, by both columns that a log may be sorted by.
+/// The oldest times of rows, in both columns that a log may be sorted by.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub(super) struct Reach {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,14 +50,14 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    /// Takes in further rows. `begin`: how far back the walk goes; an older time than that is no further.
+    /// Adds rows. `begin` is how far back the walk goes; older times count as `begin`.
     pub(super) fn process_rows(&mut self, rows: &[Row], begin: Second) {
         let oldest =
             |times: &dyn Fn(&Row) -> Option<Second>| rows.iter().filter_map(times).min().map(|time| time.max(begin));
         self.extend(Reach { time: oldest(&|row| row.time), last_active: oldest(&|row| row.last_active) });
     }
 
-    /// Takes in how far back other rows go. Returns whether that is further.
+    /// Adds how far back other rows go. Returns `true` if that is further back.
     fn extend(&mut self, other: Reach) -> bool {
         let before = *self;
         self.time = self.time.into_iter().chain(other.time).min();
@@ -64,20 +66,21 @@ impl Reach {
     }
 }
 
-/// How far back a gap's walk has come over all ticks. Within one tick a walk advances by rows that it has not seen in that tick, and page
-/// cursors may lead in a circle that is longer, or be refused in every tick.
+/// The depth of a gap's walk over all ticks, that is, how far back it has come.
+///
+/// [`Progress`] covers one tick only. Page cursors may form a loop that is longer than a tick's calls, or be rejected in every tick.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Depth {
-    /// The furthest.
+    /// The furthest that the walk has ever come.
     deepest: Reach,
-    /// Since the walk last started again.
+    /// How far it has come since its last restart.
     present: Reach,
-    /// Ticks since it came further back than ever or stored a record: those in which it started again, and those in which it came no further back.
+    /// Idle ticks since the walk last came further back than ever or stored a record. An idle tick restarts the walk, or comes no further back.
     idle_ticks: u32,
 }
 
 impl Depth {
-    /// Takes in a tick's pages. Returns whether the walk has been stuck for another [`IDLE_TICKS_MAX`] ticks.
+    /// Adds the pages of a tick. Returns `true` at every `IDLE_TICKS_MAX`th idle tick.
     pub fn end_tick(&mut self, progress: &Progress) -> bool {
         if progress.pages == 0 && !progress.has_restarted {
             return false;
@@ -95,7 +98,7 @@ impl Depth {
         false
     }
 
-    /// Whether the walk leads nowhere.
+    /// Returns `true` if the walk does not advance.
     pub fn is_stuck(&self) -> bool {
         self.idle_ticks >= IDLE_TICKS_MAX
     }
@@ -105,14 +108,14 @@ impl Depth {
         self.deepest.time
     }
 
-    /// Whether nothing is known of it.
+    /// Returns `true` if no tick has read a page of the gap.
     pub fn is_new(&self) -> bool {
         *self == Depth::default()
     }
 }
 
 impl Progress {
-    /// Takes in a row that a page shows, wanted or not. `begin`: how far back the walk goes; an older time than that is no progress.
+    /// Adds a row of a page, whether or not it belongs to the gap. `begin` is how far back the walk goes; older times count as `begin`.
     pub fn row(&mut self, row: &Row, begin: Second) {
         let time = row.last_active.or(row.time).map(|time| time.max(begin));
         if time.is_some() && self.oldest.is_none_or(|oldest| time < Some(oldest)) {
@@ -127,35 +130,35 @@ impl Progress {
         }
     }
 
-    /// Takes in how far back the rows go of a page that counts for the walk.
+    /// Adds how far back the rows of a page go that counts for the walk.
     pub(super) fn come_to(&mut self, reach: Reach) {
         self.page_is_taken = true;
         self.reach.extend(reach);
     }
 
-    /// Takes in that a record was not stored before.
+    /// Records that a record was not stored before.
     pub fn record_is_new(&mut self) {
         self.page_advances = true;
         self.has_new_record = true;
     }
 
-    /// Takes in that the walk starts again.
+    /// Records that the walk restarts.
     pub(super) fn restart(&mut self) {
         self.reach = Reach::default();
         self.has_restarted = true;
     }
 
-    /// Takes in that it starts again by pages of another size.
+    /// Records that the walk restarts with pages of another size.
     pub(super) fn change_page_size(&mut self) {
         self.has_changed_page_size = true;
     }
 
-    /// Whether any page advanced the walk that is not only one by which it finds the page to go on with.
+    /// Returns `true` if a page that counts for the walk has advanced it.
     pub fn has_advanced(&self) -> bool {
         self.has_advanced
     }
 
-    /// Ends a page, or an attempt that brought none. Returns `true` while the walk advances.
+    /// Ends a page, or an attempt that returned none. Returns `false` after `IDLE_PAGES_MAX` idle pages in a row.
     pub fn end_page(&mut self) -> bool {
         self.pages += 1;
         self.has_advanced |= std::mem::take(&mut self.page_is_taken) && self.page_advances;
@@ -187,7 +190,7 @@ mod tests {
             assert!(page(&mut progress, &[row(1, 9)]));
         }
         assert!(!page(&mut progress, &[row(1, 9)]));
-        assert!(page(&mut progress, &[row(2, 9)]), "a row that the walk has not seen");
+        assert!(page(&mut progress, &[row(2, 9)]), "a row that is new to the walk");
         assert_eq!((0..5).filter(|_| page(&mut progress, &[])).count(), 4);
     }
 
@@ -246,11 +249,11 @@ mod tests {
         assert!(pages.any(|advances| !advances));
     }
 
-    /// A tick whose pages go back to this time, of rows that are stored.
+    /// Runs a tick whose pages contain only stored rows and go back to this time. Returns whether the walk is stuck.
     fn tick(depth: &mut Depth, back_to: i64, restarts: bool) -> bool {
         let mut progress = Progress::default();
         if restarts {
-            page(&mut progress, &[row(1, 1)]); // of before it starts again
+            page(&mut progress, &[row(1, 1)]); // before the restart
             progress.restart();
         }
         page(&mut progress, &[row(1, 200), row(2, back_to)]);
@@ -263,30 +266,30 @@ mod tests {
         let mut depth = Depth::default();
         let stuck = [90, 80, 70, 90, 80, 70, 90, 80].map(|back_to| tick(&mut depth, back_to, false));
         assert_eq!(stuck, [false, false, false, false, false, false, false, true]);
-        assert!(!tick(&mut depth, 60, false), "it has come out");
+        assert!(!tick(&mut depth, 60, false), "it has left the loop");
     }
 
     #[test]
     fn every_fifth_idle_tick_is_reported() {
         let mut depth = Depth::default();
-        let mut told = || {
+        let mut is_reported = || {
             let mut progress = Progress::default();
             page(&mut progress, &[row(1, 200)]);
             depth.end_tick(&progress)
         };
-        let told: Vec<usize> = (0..12).filter(|_| told()).collect();
-        assert_eq!(told, [5, 10], "the first tick comes further back than ever");
+        let reported: Vec<usize> = (0..12).filter(|_| is_reported()).collect();
+        assert_eq!(reported, [5, 10], "the first tick comes further back than ever");
     }
 
     #[test]
     fn walk_that_restarts_in_every_tick_is_stuck() {
         let mut depth = Depth::default();
         assert!(!tick(&mut depth, 10, false));
-        assert!((1..20).all(|n| !tick(&mut depth, 100 - n, n == 1)), "it goes back again to where it was");
+        assert!((1..20).all(|n| !tick(&mut depth, 100 - n, n == 1)), "it comes back to where it was");
         let mut depth = Depth::default();
         tick(&mut depth, 10, false);
         let stuck = (0..10).map(|n| tick(&mut depth, 100 - n, n % 2 == 0));
-        assert_eq!(stuck.filter(|stuck| *stuck).count(), 2, "every other tick starts it again");
+        assert_eq!(stuck.filter(|stuck| *stuck).count(), 2, "every other tick restarts the walk");
     }
 
     #[test]

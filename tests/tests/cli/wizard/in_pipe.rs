@@ -94,8 +94,8 @@ async fn callback_error_is_reported_with_hint() {
     stage.open(&link, &Consent::workspace("T1")).await.unwrap_err();
     let ran = stage.slacktrail.end(child).await.exits(1);
     insta::assert_snapshot!(plain(&ran.stderr), @r"
-    error: the app was installed on the workspace `Workspace T1` (T1), and audit logs are the organization's
-    hint: run `slacktrail connect acme` again and choose the organization in the menu at the top right of Slack's page; the Org Owner has to do that
+    error: the app was installed on the workspace `Workspace T1` (T1), but audit logs require the organization
+    hint: run `slacktrail connect acme` again and choose the organization in the menu at the top right of Slack's page (this requires an Org Owner)
     ");
     assert_eq!((ran.stdout.as_str(), stage.sources().await), ("", json!([])));
 }
