@@ -1,4 +1,4 @@
-//! Slack over HTTPS: one call, once, in bounded time. It retries nothing and follows nothing: the next tick is the retry.
+//! Calls Slack over HTTPS. Each call is one request with a time limit. It does not retry, because the next tick does, and it follows no redirects.
 #![allow(clippy::disallowed_methods, reason = "an adapter does what the core only decides")]
 
 use std::net::IpAddr;
@@ -20,42 +20,43 @@ use slacktrail_ports::{Body, CallAuth, Slack};
 
 /// GovSlack's web methods (docs.slack.dev, GovSlack).
 const GOV_API_URL: &str = "https://slack-gov.com/api/";
-/// GovSlack's audit logs. Unconfirmed: Slack documents the host of the web methods only, and this follows its pattern. Where
-/// it is wrong every audit call fails and says so; `SLACK_AUDIT_URL` then names the right one.
+/// GovSlack's audit logs. Unconfirmed: Slack documents only the host of the web methods, and this URL follows its pattern. If it is wrong, every
+/// audit call fails with an error, and `SLACK_AUDIT_URL` can set the correct URL.
 const GOV_AUDIT_URL: &str = "https://api.slack-gov.com/audit/v1/";
 
-/// Beyond this there is no connection.
+/// The time limit for establishing a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
-/// How long Slack may keep a caller waiting, for the head of a response and for its body; beyond, the call has failed. A page of 1000 records
-/// takes about a second. The time that the caller takes to store what came does not count.
+/// The time limit for a response, including its body. A page of 1000 records takes about a second. The time in which the caller processes
+/// chunks of the body does not count.
 const CALL_MAX: Duration = Duration::from_secs(20);
-/// An unused connection is closed after this. It is less than the minute between two ticks on purpose: a function is frozen
-/// in between, the other end hangs up meanwhile, and a call on such a connection is a tick lost.
+/// The time after which an idle connection is closed. It is less than the minute between two ticks, because Lambda freezes the function in
+/// between. Slack may close the connection while the function is frozen, and a call on a closed connection would fail the tick.
 const IDLE_MAX: Duration = Duration::from_secs(30);
-/// Slack, by way of one pool of connections.
+
+/// A client for Slack with one connection pool.
 #[derive(Clone, Debug)]
 pub struct SlackHttp {
     client: Client,
     api: Url,
     audit: Url,
     call_max: Duration,
-    /// When calls have to be over, if there is such a time.
+    /// The deadline of all calls, if set.
     finish_by: Arc<Mutex<Option<Instant>>>,
 }
 
 impl SlackHttp {
-    /// Takes the base URLs of Slack's two families of methods; a missing `/` at their end is added.
+    /// Creates a client for the base URLs of Slack's two families of methods. Appends a missing `/` to each URL.
     ///
     /// # Errors
-    /// [`ErrorKind::Reconfigure`], naming every variable whose URL is not `https`, or `http` to this machine itself.
+    /// Returns [`ErrorKind::Reconfigure`] if a URL is neither `https` nor `http` to a loopback host. The message names every invalid variable.
     pub fn new(api_url: &str, audit_url: &str) -> Result<SlackHttp, Error> {
         SlackHttp::with_timeout(api_url, audit_url, CALL_MAX)
     }
 
-    /// As [`SlackHttp::new`], with another bound of the time that a call may take.
+    /// Creates a client whose calls have the time limit `call_max`. See [`SlackHttp::new`].
     ///
     /// # Errors
-    /// As [`SlackHttp::new`].
+    /// Returns [`ErrorKind::Reconfigure`] if a URL is neither `https` nor `http` to a loopback host.
     pub fn with_timeout(api_url: &str, audit_url: &str, call_max: Duration) -> Result<SlackHttp, Error> {
         let (api, audit) = match (base_url(api_url), base_url(audit_url)) {
             (Ok(api), Ok(audit)) => (api, audit),
@@ -65,15 +66,15 @@ impl SlackHttp {
             .user_agent(concat!("slacktrail/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_MAX)
             .pool_idle_timeout(IDLE_MAX)
-            .redirect(Policy::none()); // a redirect would take the token to whomever it names
+            .redirect(Policy::none()); // a redirect would send the token to another host
         if api.scheme() == "http" || audit.scheme() == "http" {
-            client = client.no_proxy(); // plain HTTP is for this machine only, and a proxy would read the token
+            client = client.no_proxy(); // plain HTTP is for loopback hosts only, and a proxy could read the token
         }
         let client = client.build().map_err(no_client)?;
         Ok(SlackHttp { client, api, audit, call_max, finish_by: Arc::default() })
     }
 
-    /// Ends all calls at this time, however long a single call may take otherwise.
+    /// Sets the deadline of all calls. It applies in addition to the time limit of each call.
     pub fn finish_by(&self, time: Instant) {
         *self.finish_by.lock().unwrap_or_else(PoisonError::into_inner) = Some(time);
     }
@@ -82,7 +83,7 @@ impl SlackHttp {
         *self.finish_by.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where a call goes. A source on GovSlack has hosts of its own, unless the URLs were set to something else.
+    /// Returns the URL of a request. A source on GovSlack uses GovSlack's hosts, unless the base URL was changed.
     fn url(&self, source: &Source, request: &Request) -> Url {
         let (base, default, gov) = match request.family {
             Family::Web => (&self.api, SLACK_API_URL, GOV_API_URL),
@@ -94,13 +95,13 @@ impl SlackHttp {
         url
     }
 
-    /// No reply began. Whether Slack received the call is unknown, unless there was no connection. Almost every call only reads, so that
-    /// does no harm; where a code was exchanged, the caller says what may have come of it.
+    /// Returns the error of a call that received no response. Slack may have processed the request, unless the connection failed. This is harmless
+    /// for requests that only read. The caller that exchanges a code must report that Slack may have issued a token.
     fn unreachable(&self, request: &Request, host: &str, cause: Result<reqwest::Error, Duration>) -> Error {
         let what = match &cause {
-            Err(waited) => format!("did not answer within {} seconds", (waited.as_secs_f32() * 1e3).round() / 1e3),
-            Ok(cause) if cause.is_connect() || cause.is_timeout() => "cannot be connected to".to_owned(),
-            Ok(_) => "broke off the connection".to_owned(),
+            Err(waited) => format!("did not respond within {} seconds", (waited.as_secs_f32() * 1e3).round() / 1e3),
+            Ok(cause) if cause.is_connect() || cause.is_timeout() => "is unreachable".to_owned(),
+            Ok(_) => "closed the connection".to_owned(),
         };
         let error = Error::slack(
             ErrorKind::Retry,
@@ -110,13 +111,13 @@ impl SlackHttp {
         );
         match cause {
             Ok(cause) if cause.is_connect() => error.unsent().with_source(cause.without_url()),
-            Ok(cause) => error.with_source(cause.without_url()), // the query holds the page cursor, and nobody needs it in a log line
+            Ok(cause) => error.with_source(cause.without_url()), // the query contains the page cursor, which does not belong in a log line
             Err(_) => error,
         }
     }
 
     fn prepare(&self, mut url: Url, request: &Request, caller: CallAuth<'_>) -> RequestBuilder {
-        // Slack's page cursors end in `=`, which a query must not hold unencoded; a form is encoded in the same way.
+        // Slack's page cursors end in `=`, which must be encoded in a query. A form uses the same encoding.
         if !request.arguments.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.arguments);
         }
@@ -166,7 +167,7 @@ fn left_until(finish_by: Option<Instant>, left: Duration) -> Duration {
     finish_by.map_or(left, |time| left.min(time.saturating_duration_since(Instant::now())))
 }
 
-/// The chunks of a response, unpacked. One that broke off is the last.
+/// Returns the decompressed chunks of a response. If the response is incomplete, the last item is an error.
 fn body(
     response: reqwest::Response,
     left: Duration,
@@ -189,17 +190,17 @@ fn body(
     }))
 }
 
-/// A base URL, or what is wrong with it. The text itself is not repeated: somebody may have put a secret there.
+/// Parses a base URL, or returns why it is invalid. The error does not repeat the text, because the text may contain a secret.
 fn base_url(text: &str) -> Result<Url, String> {
     let mut url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
     match url.scheme() {
         "https" => {}
         "http" if is_loopback(&url) => {}
         "http" => return Err("would send the token unencrypted: plain `http` is for loopback hosts only".to_owned()),
-        _ => return Err("does not begin with `https://`".to_owned()),
+        _ => return Err("does not start with `https://`".to_owned()),
     }
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        return Err("may hold a host and a path only".to_owned());
+        return Err("may contain only a host and a path".to_owned());
     }
     if !url.path().ends_with('/') {
         url.set_path(&format!("{}/", url.path()));
@@ -216,7 +217,7 @@ fn is_loopback(url: &Url) -> bool {
 fn bad_urls(variables: [(&str, Option<String>); 2]) -> Error {
     let wrong: Vec<String> =
         variables.into_iter().filter_map(|(name, wrong)| Some(format!("`{name}` {}", wrong?))).collect();
-    let hint = format!("leave it unset for Slack itself, or set a URL such as `{SLACK_API_URL}`");
+    let hint = format!("unset it to use Slack's own URL, or set a URL such as `{SLACK_API_URL}`");
     Error::deployment(ErrorKind::Reconfigure, "bad_url", wrong.join("; "), hint)
 }
 
@@ -224,8 +225,8 @@ fn no_client(error: reqwest::Error) -> Error {
     Error::deployment(
         ErrorKind::Reconfigure,
         "no_tls",
-        "preparing to speak TLS failed",
-        "install the system's certificates (the package `ca-certificates`), and see what `HTTPS_PROXY` says if it is set",
+        "initializing TLS failed",
+        "install the system's certificates (the package `ca-certificates`), and check the value of `HTTPS_PROXY`",
     )
     .with_source(error.without_url())
 }
@@ -234,8 +235,8 @@ fn cut_off(method: &str, host: &str) -> Error {
     Error::slack(
         ErrorKind::Retry,
         "incomplete_response",
-        format!("calling `{method}`: the response of `{host}` broke off"),
-        "wait for the next tick, which asks for a smaller page",
+        format!("calling `{method}`: the response of `{host}` is incomplete"),
+        "wait for the next tick, which requests a smaller page",
     )
 }
 

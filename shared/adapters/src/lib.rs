@@ -1,4 +1,4 @@
-//! The adapters of the ports: AWS, Slack over HTTPS, and a local directory; and the random number generator and the log of the functions.
+//! Implements the ports with AWS, Slack over HTTPS, and a local directory. Also provides random bytes and the log setup of the functions.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 
 pub mod aws;

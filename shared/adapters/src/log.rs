@@ -1,7 +1,7 @@
-//! Writes the functions' log lines in the form that Lambda reads.
+//! Writes the functions' log lines in the JSON format that Lambda parses.
 //!
 //! With the log format JSON, Lambda keeps the `level` of a line only if the line has a `timestamp` in RFC 3339. Otherwise Lambda assigns the
-//! level INFO (AWS Lambda developer guide, log-level filtering). The default subscriber of `lambda_runtime` writes no timestamp.
+//! level INFO (AWS Lambda Developer Guide, log-level filtering). The default subscriber of `lambda_runtime` writes no timestamp.
 #![allow(clippy::disallowed_methods, reason = "an adapter does what the core only decides")]
 
 use std::{env, io};
@@ -12,9 +12,9 @@ use tracing_subscriber::fmt::time::SystemTime;
 
 use slacktrail_core::sanitize::EscapedJson;
 
-/// Writes each event as a line of JSON to standard output, from now on.
+/// Installs a subscriber that writes each event as one line of JSON to standard output.
 ///
-/// Lambda sets the least level in `AWS_LAMBDA_LOG_LEVEL`. `RUST_LOG` can set other levels for single modules.
+/// Lambda sets the minimum level in `AWS_LAMBDA_LOG_LEVEL`. `RUST_LOG` can set other levels for individual modules.
 ///
 /// # Panics
 /// Panics if the process already has a subscriber.

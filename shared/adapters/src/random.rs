@@ -1,21 +1,21 @@
-//! Random bytes of the operating system, for what nobody may guess.
+//! Random bytes from the operating system, suitable for secrets.
 #![allow(clippy::disallowed_methods, reason = "an adapter does what the core only decides")]
 
 use slacktrail_core::error::{Error, ErrorKind};
 
-/// Random bytes.
+/// Returns `N` random bytes.
 ///
 /// # Errors
-/// [`ErrorKind::Retry`] when the operating system has none to give.
+/// Returns [`ErrorKind::Retry`] if the operating system returns no random bytes.
 pub fn bytes<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| {
-        let message = format!("the operating system gave no random bytes: {error}");
+        let message = format!("the operating system returned no random bytes: {error}");
         Error::deployment(
             ErrorKind::Retry,
             "no_random_bytes",
             message,
-            "try again; if it stays, something is wrong with this machine",
+            "run it again; if this persists, check the machine",
         )
     })?;
     Ok(bytes)

@@ -1,4 +1,4 @@
-//! Reads the archive back: [`verify`] compares a stored day with Slack.
+//! Checks the archive: [`verify`] compares a stored day with Slack.
 #![deny(clippy::disallowed_methods)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 

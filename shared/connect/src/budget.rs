@@ -1,17 +1,17 @@
-//! How long each part of a callback may take. The parts run one after another, and their sum is less than the function's timeout
-//! (`Timeout` in template.yaml), so that the function can always tell the person and the waiting command what happened.
+//! Time limits for the parts of a callback. The parts run sequentially, and their sum is less than the function's timeout (`Timeout` in
+//! template.yaml), so that the function can always show the outcome to the user and to the waiting command.
 
 use std::time::Duration;
 
-/// Finding the authorization and consuming its OAuth state, or showing and consuming a link.
+/// The limit for finding the authorization and consuming its OAuth state, or for showing and consuming a link.
 pub const BEGIN_MAX: Duration = Duration::from_secs(4);
-/// Everything from the exchange of the code to the stored source.
+/// The limit for all steps from exchanging the code to storing the source.
 pub const WORK_MAX: Duration = Duration::from_secs(18);
-/// Probing the logs, within [`WORK_MAX`]. A log that takes longer gets a note, and the source is still connected.
+/// The limit for probing the logs, as part of [`WORK_MAX`]. A slower probe becomes a note, and slacktrail still connects the source.
 pub const PROBES_MAX: Duration = Duration::from_secs(6);
-/// Revoking a token that is not stored.
+/// The limit for revoking an unstored token.
 pub const REVOKE_MAX: Duration = Duration::from_secs(3);
-/// Notifying the waiting command.
+/// The limit for notifying the waiting command.
 pub const TELL_MAX: Duration = Duration::from_secs(3);
 
 #[cfg(test)]

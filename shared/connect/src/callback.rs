@@ -72,8 +72,8 @@ struct Begun<'a> {
 /// Finishes an authorization. `cookie` returns the value of the browser's cookie with the given name.
 ///
 /// # Errors
-/// Returns an error if the state is invalid, the grant does not fit the source, or a call fails. The grant is then revoked, unless it may be
-/// in use.
+/// Returns an error if the state is invalid, if the grant does not fit the source, or if a call fails. Then the grant is revoked, unless it
+/// may be in use.
 pub async fn callback<S: Slack, C: AuthorizationStore + DeploymentStore, K: CredentialStore, W: Timer>(
     ports: &CallbackPorts<S, C, K, W>,
     params: Callback<'_>,
@@ -100,8 +100,8 @@ pub async fn callback<S: Slack, C: AuthorizationStore + DeploymentStore, K: Cred
     };
     // The command waits for this write. If it fails, the page still shows the outcome.
     let finished = authorization.with_state(state);
-    let told = ports.timer.within(TELL_MAX, ports.table.replace_authorization(Some(*version), &finished)).await;
-    let notify_error = told.map_or_else(|| CallbackError::deadline_reached(Some(id), TELL_MAX).error, Result::err);
+    let notified = ports.timer.within(TELL_MAX, ports.table.replace_authorization(Some(*version), &finished)).await;
+    let notify_error = notified.map_or_else(|| CallbackError::deadline_reached(Some(id), TELL_MAX).error, Result::err);
     match verified {
         Ok((source, report)) => Ok(Connected { authorization: authorization.id.clone(), source, report, notify_error }),
         Err(callback_error) => Err(CallbackError {
@@ -112,8 +112,8 @@ pub async fn callback<S: Slack, C: AuthorizationStore + DeploymentStore, K: Cred
     }
 }
 
-/// Finds the authorization of an OAuth state and consumes the state, so that it cannot be used again. An unknown ID and a wrong secret get the
-/// same response in every state of the authorization.
+/// Finds the authorization of an OAuth state, and consumes the state. Returns the same error for an unknown ID and for a wrong secret, in every
+/// state of the authorization.
 async fn begin<'a, C: AuthorizationStore>(
     table: &C,
     params: Callback<'a>,
@@ -145,7 +145,7 @@ async fn begin<'a, C: AuthorizationStore>(
     Ok(Begun { version, authorization, code, redirect_url })
 }
 
-/// Checks that the callback comes in time and from the browser that used the link. Returns the redirect URL that was sent to Slack.
+/// Checks that the callback arrives in time and from the browser that used the link. Returns the redirect URL that Slack received.
 fn check(
     authorization: &Authorization,
     cookie: impl Fn(&str) -> Option<String>,
@@ -177,7 +177,7 @@ async fn conclude<C: AuthorizationStore>(
     }
 }
 
-/// Exchanges the code, verifies the installation, and stores it. Leaves in `granted` what Slack has granted.
+/// Exchanges the code, verifies the installation, and stores it. Records in `granted` which tokens Slack has granted.
 async fn verify<S: Slack, C: AuthorizationStore + DeploymentStore, K: CredentialStore, W: Timer>(
     ports: &CallbackPorts<S, C, K, W>,
     begun: &Begun<'_>,
@@ -191,7 +191,7 @@ async fn verify<S: Slack, C: AuthorizationStore + DeploymentStore, K: Credential
     let source = Source { organization: installed.organization, connected_at: now, ..authorization.source.clone() };
     let logs = probe_all(ports, &source, &grant.token, now).await?;
     if ports.table.load_authorization(&authorization.id).await?.is_none_or(|(now, _)| now != begun.version) {
-        return Err(ConnectError::canceled().into()); // nothing has been stored yet
+        return Err(ConnectError::canceled().into());
     }
     let stored = store((&ports.table, &ports.credentials), &source, &tenant, |credentials| {
         credentials.with_grant_of(&authorization.client_id, grant.clone())
@@ -202,7 +202,7 @@ async fn verify<S: Slack, C: AuthorizationStore + DeploymentStore, K: Credential
     Ok((source, ConnectReport { tenant, organization, user, scopes, rotates: grant.token_refresh.is_some(), logs }))
 }
 
-/// Probes all logs concurrently, because the user is waiting. A log that does not respond in time gets a note.
+/// Probes all logs concurrently, because the user is waiting. A probe that exceeds [`PROBES_MAX`] becomes a note.
 async fn probe_all<S: Slack, C, K, W: Timer>(
     ports: &CallbackPorts<S, C, K, W>,
     source: &Source,
@@ -229,7 +229,7 @@ async fn revoke_unstored<S: Slack, C: DeploymentStore, K, W: Timer>(
     callback_error.with_token(outcome.unwrap_or(TokenOutcome::MayBeValid))
 }
 
-/// Returns the app's credentials, if they still belong to the app that the link was created for.
+/// Returns the app's credentials, or an error if the secret no longer holds those of the app that the link was created for.
 async fn app<S, C, K: CredentialStore, W>(
     ports: &CallbackPorts<S, C, K, W>,
     authorization: &Authorization,
@@ -239,7 +239,7 @@ async fn app<S, C, K: CredentialStore, W>(
     credentials.app_of(&authorization.client_id).cloned().ok_or_else(|| ConnectError::conflict().into())
 }
 
-/// Exchanges the code. `granted` records what Slack may have granted even if the call fails, because a lost or broken response may have
+/// Exchanges the code. Records in `granted` what Slack may have granted even if the call fails, because a lost or malformed response may have
 /// contained a token.
 async fn exchange<S: Slack, C, K, W>(
     ports: &CallbackPorts<S, C, K, W>,
@@ -384,7 +384,7 @@ mod tests {
         ] {
             let checked = check_installation(source, &installed);
             let kept = checked.as_ref().ok().and_then(|(_, grant)| grant.tenant.clone());
-            assert_eq!(kept.is_some(), refused.is_none(), "the token is kept with its tenant");
+            assert_eq!(kept.is_some(), refused.is_none(), "the token is stored with its tenant");
             let connect_error = checked.err().map(|connect_error| connect_error.kind);
             assert_eq!(connect_error, refused, "{installed:?}");
         }

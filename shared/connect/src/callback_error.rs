@@ -1,4 +1,4 @@
-//! The error of a request to the OAuth function: what to show, what to log, and which authorization it belongs to.
+//! The error of a request to the OAuth function: the page's text, the log's details, and the authorization.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub struct CallbackError {
     pub connect_error: ConnectError,
     /// The underlying error, for the log.
     pub error: Option<Error>,
-    /// The authorization, if the browser sent its secret. Otherwise `None`, so that invented IDs appear neither in the log nor on a page.
+    /// The authorization, or `None` if the browser did not send its secret, so that invented IDs appear neither in the log nor on a page.
     pub authorization: Option<AuthorizationId>,
     /// The source of that authorization.
     pub source: Option<SourceId>,
@@ -30,7 +30,7 @@ impl CallbackError {
         CallbackError { is_final: true, ..connect_error.into() }
     }
 
-    /// Returns an error that leaves the authorization unchanged. It may have ended before.
+    /// Returns an error that leaves the authorization unchanged. The authorization may already have ended.
     pub(super) fn unchanged(connect_error: ConnectError) -> CallbackError {
         CallbackError {
             is_final: matches!(connect_error.kind, ConnectErrorKind::Used | ConnectErrorKind::Expired),
@@ -48,14 +48,14 @@ impl From<ConnectError> for CallbackError {
 impl CallbackError {
     /// Returns the error of a step that exceeded its time limit.
     pub fn deadline_reached(source: Option<&SourceId>, limit: Duration) -> CallbackError {
-        let source_words = source.map(|id| format!("source `{id}`")).unwrap_or_else(|| "a source".to_owned());
-        let message = format!("connecting {source_words}: one step took more than {} seconds", limit.as_secs());
-        let hint = "see AWS's and Slack's status pages, then connect again";
+        let source_label = source.map(|id| format!("source `{id}`")).unwrap_or_else(|| "a source".to_owned());
+        let message = format!("connecting {source_label}: a step took more than {} seconds", limit.as_secs());
+        let hint = "check the status pages of AWS and Slack, then connect again";
         let error = Error::deployment(ErrorKind::Retry, "deadline_reached", message, hint);
         CallbackError { error: Some(error), ..ConnectError::deadline_reached(source).into() }
     }
 
-    /// Returns the same error with the authorization whose secret the browser sent.
+    /// Adds the authorization and its source. Call this only if the browser sent the authorization's secret.
     pub(super) fn for_authorization(self, authorization: &Authorization) -> CallbackError {
         CallbackError {
             authorization: Some(authorization.id.clone()),
@@ -65,7 +65,6 @@ impl CallbackError {
     }
 }
 
-/// An error of the deployment.
 impl From<Error> for CallbackError {
     fn from(error: Error) -> CallbackError {
         CallbackError { error: Some(error.clone()), ..ConnectError::deployment(&error).into() }

@@ -1,4 +1,4 @@
-//! The Slack app that a source needs: its scopes, and the manifest that makes it (docs.slack.dev, app manifest reference).
+//! The scopes and the manifest of a source's Slack app (docs.slack.dev, app manifest reference).
 
 use form_urlencoded::Serializer;
 use serde_json::{Value, json};
@@ -10,25 +10,26 @@ pub const AUDIT_SCOPE: &str = "auditlogs:read";
 /// The user scope that access and integration logs need.
 pub const ADMIN_SCOPE: &str = "admin";
 
-/// Where Slack makes an app of a manifest.
+/// Slack's page that creates an app from a manifest.
 const NEW_APP_URL: &str = "https://api.slack.com/apps";
-/// Slack's bound of an app's name.
+/// Slack's length limit for an app name.
 const NAME_CHARS_MAX: usize = 35;
 
-/// The user scopes that these logs need.
+/// Returns the user scopes that these logs need.
 pub fn user_scopes(logs: &[LogType]) -> Vec<&'static str> {
     let audit = logs.contains(&LogType::Audit).then_some(AUDIT_SCOPE);
     let admin = logs.iter().any(|log| *log != LogType::Audit).then_some(ADMIN_SCOPE);
     audit.into_iter().chain(admin).collect()
 }
 
-/// The bot scopes that these logs need: none; but an app appears among those for a whole organization only if it has one
-/// (docs.slack.dev, audit logs guide). Its token is not kept.
+/// Returns the bot scopes for an app that reads these logs. No log needs one, but Slack lists an app for organization-wide installation only
+/// if it has a bot scope (docs.slack.dev, audit logs guide). slacktrail does not store the bot token.
 pub fn bot_scopes(logs: &[LogType]) -> &'static [&'static str] {
     if logs.contains(&LogType::Audit) { &["team:read"] } else { &[] }
 }
 
-/// The manifest of the app for these logs. With `rotation`, its tokens expire after twelve hours and are refreshed. Slack does not let an app undo this.
+/// Returns the manifest of the app for these logs. With `rotation`, its tokens expire after 12 hours, and slacktrail refreshes them. Slack does
+/// not allow an app to turn this off again.
 pub fn manifest(label: &str, logs: &[LogType], redirect_url: &str, rotation: bool) -> Value {
     let organization = logs.contains(&LogType::Audit);
     let name: String = format!("slacktrail {label}").chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
@@ -56,11 +57,11 @@ pub fn manifest(label: &str, logs: &[LogType], redirect_url: &str, rotation: boo
     manifest
 }
 
-/// The page of Slack's that makes an app of this manifest.
+/// Returns the URL of Slack's page that creates an app from this manifest.
 pub fn new_app_url(manifest: &Value) -> String {
     let mut query = Serializer::new(String::new());
     query.append_pair("new_app", "1").append_pair("manifest_json", &manifest.to_string());
-    // Slack's page decodes `%20`, and not every page decodes `+` (a form's way to write a space).
+    // Form encoding writes a space as `+`, which Slack's page may not decode. It decodes `%20`.
     format!("{NEW_APP_URL}?{}", query.finish().replace('+', "%20"))
 }
 

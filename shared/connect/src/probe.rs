@@ -1,4 +1,4 @@
-//! Checks whether a log can be read.
+//! Checks whether a token can read a log.
 
 use slacktrail_core::authorization::{ConnectError, LogProbe};
 use slacktrail_core::error::{Error, ErrorKind};
@@ -14,7 +14,7 @@ use slacktrail_ports::{CallAuth, Slack};
 /// authorization.
 ///
 /// # Errors
-/// Returns an error if the log cannot be read.
+/// Returns an error if Slack rejects the request with any other error.
 pub async fn probe<S: Slack>(
     slack: &S,
     source: &Source,
@@ -27,7 +27,7 @@ pub async fn probe<S: Slack>(
         true => newest_of_a_workspace(slack, source, log, token, now).await,
         false => newest(slack, source, log, token, None, now).await,
     };
-    // Slack gives this organization's access logs one workspace at a time.
+    // For this organization, Slack returns access logs only per workspace.
     if source.organization && log == LogType::Access && matches!(&shown, Err(error) if error.code == "missing_argument")
     {
         by_workspace = true;
@@ -52,14 +52,16 @@ async fn newest_of_a_workspace<S: Slack>(
     let workspaces = match response.page(&request, now) {
         Ok(page) => page.rows,
         Err(PageError::Error(error)) => return Err(error),
-        Err(PageError::StalePageCursor | PageError::NoSuchPage) => Vec::new(), // we asked for neither
+        Err(PageError::StalePageCursor | PageError::NoSuchPage) => Vec::new(), // the request names no page
     };
     let Some(first) = workspaces.iter().find_map(|workspace| workspace_id(workspace)) else {
         return Err(Error::slack(
             ErrorKind::Reconfigure,
             "no_workspace",
-            format!("the app is on no workspace of the organization yet: add it to those whose {log} logs you want"),
-            "add it in the organization's app management page",
+            format!(
+                "the app is on no workspace of the organization yet: add it to the workspaces whose {log} logs you want"
+            ),
+            "add the app to workspaces in the organization's app management page",
         ));
     };
     newest(slack, source, log, token, Some(&first), now).await
@@ -79,6 +81,6 @@ async fn newest<S: Slack>(
     match response.page(&request, now) {
         Ok(page) => Ok(page.rows.iter().filter_map(|row| Record::read(log, workspace, row).time).max()),
         Err(PageError::Error(error)) => Err(error),
-        Err(PageError::StalePageCursor | PageError::NoSuchPage) => Ok(None), // we asked for neither
+        Err(PageError::StalePageCursor | PageError::NoSuchPage) => Ok(None), // the request names no page
     }
 }

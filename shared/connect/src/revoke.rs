@@ -16,20 +16,20 @@ use slacktrail_ports::{CallAuth, DeploymentStore, Slack, Timer};
 /// The outcome of revoking a token that Slack granted for a failed authorization.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum TokenOutcome {
-    /// Slack has revoked it.
+    /// Slack revoked the token.
     Revoked,
-    /// Slack has revoked it, but not the refresh token that came with it: with token rotation, the app's authorization continues.
+    /// Slack revoked the access token, but not its refresh token. With token rotation, the app's authorization continues.
     RefreshTokenMayBeValid,
-    /// It may be the token that the source collects with: the source belongs to the same tenant.
+    /// The token may be the one that the source collects with, because the source belongs to the same tenant. It was not revoked.
     MayBeInUse,
-    /// It may still be valid: Slack did not confirm the revocation.
+    /// Slack did not confirm the revocation, so the token may still be valid.
     MayBeValid,
-    /// Slack may have issued a token that slacktrail did not receive: the response was lost or cannot be read.
+    /// The response was lost or malformed, so Slack may have issued a token that slacktrail did not receive.
     MayExist,
 }
 
 impl TokenOutcome {
-    /// Returns the name in log lines.
+    /// Returns the value of the log field `token`.
     pub fn name(self) -> &'static str {
         match self {
             TokenOutcome::Revoked => "revoked",
@@ -41,39 +41,39 @@ impl TokenOutcome {
     }
 }
 
-/// What Slack has granted so far, none of which is stored. `Debug` would show tokens, so there is none.
+/// The unstored tokens that Slack has granted so far. Has no `Debug`, because it would show tokens.
 #[derive(Default)]
 pub(super) enum Granted {
-    /// Nothing: the code was not sent, or Slack refused it.
+    /// No tokens, because the code was not sent.
     #[default]
     Nothing,
-    /// The code was sent. This much of the response has arrived, and nobody has read it.
+    /// The part of the response that has arrived. It has not been parsed.
     Unread(Vec<u8>),
-    /// The response was read.
+    /// The tokens of a parsed response.
     Read(Unstored),
 }
 
 /// Tokens that are not stored.
 pub(super) struct Unstored {
-    /// Who granted them, if Slack said so.
+    /// The workspace or organization that granted them, if the response names it.
     tenant: Option<Tenant>,
-    /// The user's token and the app's own.
+    /// The user token and the bot token.
     tokens: Vec<Token>,
-    /// Whether Slack may have granted another one that is not among them.
+    /// Whether Slack may have granted a token that `tokens` does not contain.
     may_be_more: bool,
-    /// Whether a refresh token came with them.
+    /// Whether Slack granted a refresh token too.
     has_refresh_token: bool,
 }
 
 impl Granted {
-    /// Adds what has arrived of the response.
+    /// Appends a chunk of the response.
     pub(super) fn receive(&mut self, chunk: &[u8]) {
         if let Granted::Unread(body) = self {
             body.extend_from_slice(chunk);
         }
     }
 
-    /// Takes what has arrived of the response out, until it is put back or replaced.
+    /// Moves the received part of the response out. Leaves [`Granted::Nothing`] until the caller sets a new value.
     pub(super) fn take_response(&mut self) -> Vec<u8> {
         match mem::take(self) {
             Granted::Unread(body) => body,
@@ -81,7 +81,7 @@ impl Granted {
         }
     }
 
-    /// What an installation granted.
+    /// Returns the tokens of an installation.
     pub(super) fn of(installed: &Installation) -> Granted {
         let user = installed.grant.iter().map(|grant| grant.token.clone());
         Granted::Read(Unstored {
@@ -92,10 +92,10 @@ impl Granted {
         })
     }
 
-    /// What a response granted that is no installation: nothing if Slack refused the exchange, but for tokens that are there all the same.
+    /// Returns what a failed exchange may have granted. Even an error response may contain tokens.
     ///
-    /// An error that may pass is no refusal: Slack may have failed after it issued the token (docs.slack.dev, `fatal_error`). A code that Slack
-    /// does not accept may have been used: by this very call, if it was delivered twice, or by somebody else.
+    /// After a transient error, Slack may have issued a token that the response does not contain (docs.slack.dev, `fatal_error`). The same
+    /// applies if Slack calls the code invalid or used, because this call may have been delivered twice.
     pub(super) fn of_failed(body: Vec<u8>, error: &Error) -> Granted {
         let may_be_issued = match error.code.as_str() {
             "ratelimited" | "rate_limited" => false,
@@ -109,7 +109,7 @@ impl Granted {
         Granted::Read(Unstored { tenant, tokens, may_be_more: false, has_refresh_token })
     }
 
-    /// Returns the tokens to revoke; `None` if there are none.
+    /// Returns the tokens to revoke, or `None` if Slack granted none.
     pub(super) fn into_unstored(self) -> Option<Unstored> {
         let unstored = match self {
             Granted::Nothing => return None,
@@ -126,7 +126,7 @@ impl Granted {
 /// Revokes a token at Slack.
 ///
 /// # Errors
-/// Returns an error if Slack does not confirm it. The token may have been revoked even then.
+/// Returns an error if Slack does not confirm the revocation. The token may have been revoked even if this function returns an error.
 pub async fn revoke<S: Slack>(slack: &S, source: &Source, token: &Token, now: Second) -> Result<(), Error> {
     #[derive(Deserialize)]
     struct Revoked {
@@ -146,8 +146,8 @@ pub async fn revoke<S: Slack>(slack: &S, source: &Source, token: &Token, now: Se
     }
 }
 
-/// Returns `true` if Slack's error means that the token is revoked or expired. `invalid_auth` does not: Slack also returns it to a caller
-/// from an address that the app does not allow.
+/// Returns `true` if Slack's error means that the token is revoked or expired. `invalid_auth` does not count, because Slack also returns it
+/// for calls from an IP address that the app does not allow.
 pub fn is_token_invalid(error: &Error) -> bool {
     matches!(error.code.as_str(), "token_revoked" | "token_expired" | "account_inactive")
 }
@@ -167,7 +167,7 @@ pub(super) async fn revoke_all<S: Slack, C: DeploymentStore, K, W: Timer>(
     }
     let mut outcome = match unstored {
         Unstored { may_be_more: true, .. } => TokenOutcome::MayExist,
-        // With rotation, `auth.revoke` ends only the token that calls, and Slack has no method that ends a refresh token.
+        // With token rotation, `auth.revoke` revokes only the calling token, and Slack has no method that revokes a refresh token.
         Unstored { has_refresh_token: true, .. } => TokenOutcome::RefreshTokenMayBeValid,
         _ => TokenOutcome::Revoked,
     };
@@ -181,7 +181,8 @@ pub(super) async fn revoke_all<S: Slack, C: DeploymentStore, K, W: Timer>(
     outcome
 }
 
-/// Slack gives the same token again to a user who installs an app twice, so the token of a failed installation may be the stored one.
+/// Returns `true` unless the source certainly does not use these tokens. If a user installs an app twice, Slack issues the same token again,
+/// so the token of a failed installation may be the stored one.
 async fn may_be_in_use<C: DeploymentStore>(table: &C, source: &Source, unstored: &Unstored) -> bool {
     match table.load_source(&source.id).await {
         Ok(None) => false,
@@ -194,17 +195,17 @@ async fn may_be_in_use<C: DeploymentStore>(table: &C, source: &Source, unstored:
 }
 
 impl CallbackError {
-    /// Returns the same error with the outcome of the revocation. The hint names what is left to do.
+    /// Adds the outcome of the revocation, and extends the hint with the remaining action.
     #[must_use]
     pub(super) fn with_token(mut self, outcome: TokenOutcome) -> CallbackError {
         self.connect_error.hint.push_str(match outcome {
             TokenOutcome::Revoked | TokenOutcome::MayBeInUse => "",
             TokenOutcome::RefreshTokenMayBeValid => {
-                "; Slack revoked the access token, but its refresh token may still be valid: unless you connect the same workspace or organization again, remove the app from it in Slack, which ends the authorization"
+                "; Slack revoked the access token, but its refresh token may still be valid: connect the same workspace or organization again, or remove the app from it in Slack"
             }
             TokenOutcome::MayBeValid => "; remove the app in Slack too, because its token may still be valid",
             TokenOutcome::MayExist => {
-                "; Slack may have issued a token that slacktrail did not receive: if you do not connect again, remove the app in Slack, which revokes its tokens"
+                "; Slack may have issued a token that slacktrail did not receive: connect again, or remove the app in Slack, which revokes its tokens"
             }
         });
         CallbackError { token: Some(outcome), ..self }

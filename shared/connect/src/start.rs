@@ -13,20 +13,20 @@ use slacktrail_core::source::{Source, SourceId};
 use slacktrail_core::time::Second;
 use slacktrail_ports::{AuthorizationStore, ReplaceOutcome, Version};
 
-/// GovSlack's page of consent (docs.slack.dev, GovSlack).
+/// GovSlack's consent page (docs.slack.dev, GovSlack).
 const GOV_AUTHORIZE_URL: &str = "https://slack-gov.com/oauth/v2/authorize";
-/// If the button is pressed twice, only the first request replaces the authorization. The second one finds it started and continues.
+/// If a user presses the button twice, only the first request replaces the authorization. The second request finds it started and continues.
 const ROUNDS_MAX: usize = 2;
 
 /// What a link connects. Has no `Debug`, because it would show secrets.
 pub struct Offer {
     /// The ID of the authorization.
     pub authorization: AuthorizationId,
-    /// The source as it would be connected.
+    /// The source that the link connects.
     pub source: Source,
     /// When the link expires.
     pub expires_at: Second,
-    /// Where the button may lead, as sources of a content security policy.
+    /// The hosts that the button may lead to, as sources of a content security policy.
     pub leads_to: String,
     /// The cookie's name.
     pub cookie_name: String,
@@ -40,7 +40,7 @@ pub struct Started {
     pub authorization: AuthorizationId,
     /// The source to connect.
     pub source: SourceId,
-    /// Slack's page of consent.
+    /// The URL of Slack's consent page.
     pub location: String,
     /// The cookie's name.
     pub cookie_name: String,
@@ -48,11 +48,13 @@ pub struct Started {
     pub cookie_value: String,
 }
 
-/// Returns what the link with `link_token` connects, and changes nothing. `cookie` returns the value of the browser's cookie with the given
-/// name. `browser_bits` are random, for a browser without a cookie.
+/// Returns what the link with `link_token` connects, and changes nothing.
+///
+/// `cookie` returns the value of the browser's cookie with the given name. `browser_bits` are random bytes for the cookie of a browser that
+/// has none.
 ///
 /// # Errors
-/// Returns why the link is not valid, or an error if the store fails.
+/// Returns an error if the link is invalid, or if the store fails.
 pub async fn offer<C: AuthorizationStore>(
     authorizations: &C,
     link_token: &str,
@@ -76,11 +78,13 @@ pub async fn offer<C: AuthorizationStore>(
     })
 }
 
-/// Consumes the link with `link_token`. `redirect_url` is the URL of the callback. `browser_bits` are random, for a browser without a cookie.
-/// The browser that used a link can use it again, and is redirected to Slack with the same OAuth state.
+/// Consumes the link with `link_token`, and returns the redirect to Slack.
+///
+/// The browser that used a link can use it again until the link expires, with the same OAuth state. `redirect_url` is the URL of the callback.
+/// `browser_bits` are random bytes for the cookie of a browser that has none.
 ///
 /// # Errors
-/// Returns why the link is not valid, or an error if the store fails. The link may have been consumed even then.
+/// Returns an error if the link is invalid, or if the store fails. The link may have been consumed even if this function returns an error.
 pub async fn start<C: AuthorizationStore>(
     authorizations: &C,
     link_token: &str,
@@ -122,7 +126,7 @@ pub async fn start<C: AuthorizationStore>(
     Err(ConnectError::used().into())
 }
 
-/// Finds the authorization of a link. An unknown ID and a wrong secret get the same response in every state of the authorization.
+/// Finds the authorization of a link. Returns the same error for an unknown ID and for a wrong secret, in every state of the authorization.
 async fn find<C: AuthorizationStore>(
     authorizations: &C,
     link_token: &str,
@@ -136,12 +140,12 @@ async fn find<C: AuthorizationStore>(
     }
 }
 
-/// Whether this browser has used the link before.
+/// The visit of a browser to a valid link.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Page {
-    /// The link has not been used.
+    /// No browser has used the link.
     First,
-    /// This browser used the link, and can continue to Slack again.
+    /// The same browser used the link before, and can continue to Slack again.
     Again,
 }
 
@@ -161,13 +165,13 @@ fn check(authorization: &Authorization, browser: Option<&str>, now: Second) -> R
     }
 }
 
-/// Slack's page of consent. GovSlack has its own, unless the address was set to something else.
+/// Returns the URL of Slack's consent page. GovSlack has its own, which applies unless `authorize_url` was changed.
 fn page_of_consent<'a>(source: &Source, authorize_url: &'a str) -> &'a str {
     if source.gov && authorize_url == SLACK_AUTHORIZE_URL { GOV_AUTHORIZE_URL } else { authorize_url }
 }
 
-/// The hosts that a browser passes from the button to Slack's page. Chromium applies `form-action` to every redirect that follows on a
-/// form, and Slack redirects from its own host to that of the workspace or organization.
+/// Returns the hosts that a browser visits between the button and Slack's page. Chromium applies `form-action` to every redirect after a form
+/// submission, and Slack redirects from its own host to that of the workspace or organization.
 fn leads_to(authorize_url: &str) -> String {
     let origin: String = authorize_url.split_inclusive('/').take(3).collect();
     let origin = origin.trim_end_matches('/');
@@ -177,7 +181,7 @@ fn leads_to(authorize_url: &str) -> String {
     }
 }
 
-/// Slack's page of consent for this app (docs.slack.dev, installing with OAuth).
+/// Returns the URL of Slack's consent page for this app (docs.slack.dev, installing with OAuth).
 fn location(authorization: &Authorization, authorize_url: &str, redirect_url: &str, state: &OneTimeToken) -> String {
     let Source { tenant, logs, .. } = &authorization.source;
     let base = page_of_consent(&authorization.source, authorize_url);
@@ -188,7 +192,7 @@ fn location(authorization: &Authorization, authorize_url: &str, redirect_url: &s
     query.append_pair("redirect_uri", redirect_url);
     query.append_pair("state", &state.reveal());
     if let Some(tenant) = tenant {
-        query.append_pair("team", &tenant.id); // Slack then offers the right one first, if it knows the user
+        query.append_pair("team", &tenant.id); // Slack preselects this workspace or organization if the user is signed in to it
     }
     format!("{base}?{}", query.finish())
 }

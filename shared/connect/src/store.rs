@@ -1,8 +1,8 @@
-//! Stores a grant and the source that it is for, so that a source never collects with the token of another tenant.
+//! Stores a grant and its source, so that a source never collects with the token of another tenant.
 //!
-//! The source is bound to its tenant first, by a conditional write that only one of several authorizations can win. Only then is the token
-//! written, together with the ID of its tenant. A new source stays `disconnected` until its token is there. So whatever fails in between,
-//! the source is visible (`slacktrail sources`), and `slacktrail disconnect` revokes its token.
+//! A conditional write first binds the source to its tenant. Only one of several concurrent authorizations can succeed. Then slacktrail writes
+//! the token, together with the ID of its tenant. A new source stays `disconnected` until its token is stored. If a later step fails,
+//! `slacktrail sources` still shows the source, and `slacktrail disconnect` revokes its token.
 
 use super::CallbackError;
 use slacktrail_core::authorization::ConnectError;
@@ -11,13 +11,13 @@ use slacktrail_core::source::{Source, Tenant};
 use slacktrail_ports::sources;
 use slacktrail_ports::{CredentialStore, DeploymentStore};
 
-/// Binds `source` to `tenant`, writes its credentials with `change`, and lets the poller collect it. Returns the source as stored.
+/// Binds `source` to `tenant`, writes its credentials with `change`, and enables collection. Returns the source as stored.
 ///
-/// `change` returns `None` if the credentials that it would change are not there any more.
+/// `change` returns `None` if the credentials that it would change no longer exist.
 ///
 /// # Errors
-/// Returns an error if the source is bound to another tenant, or if a store fails. The source may be stored, and its token
-/// too, even if this function returns an error.
+/// Returns an error if the source is bound to another tenant, if `change` returns `None`, or if a store fails. The source and its token may have
+/// been stored even if this function returns an error.
 pub async fn store<T: DeploymentStore, K: CredentialStore>(
     (table, credentials): (&T, &K),
     source: &Source,
@@ -39,8 +39,8 @@ pub async fn store<T: DeploymentStore, K: CredentialStore>(
     Ok(stored.unwrap_or(source))
 }
 
-/// Replaces a source that has no tenant or the right one. Returns what was written; `None` if `change` had nothing to change. A source that
-/// cannot be read is replaced, because connecting again is the fix for it.
+/// Replaces a source that has no tenant or the same tenant. Returns the stored source, or `None` if `change` returns `None`. Replaces a corrupt
+/// source too, because connecting again is the fix for it.
 async fn replace<T: DeploymentStore>(
     table: &T,
     source: &Source,
@@ -53,7 +53,7 @@ async fn replace<T: DeploymentStore>(
     .await
 }
 
-/// Rejects a different tenant than the stored one, because both would share the same day logs.
+/// Returns an error if the source is bound to a different tenant, because both would share the same day logs.
 pub(super) fn check_tenant(source: &Source, present: Option<&Source>) -> Result<(), ConnectError> {
     match (present.and_then(|present| present.tenant.as_ref()), &source.tenant) {
         (Some(was), Some(is)) if was.id != is.id => Err(ConnectError::wrong_tenant(source, was, is)),

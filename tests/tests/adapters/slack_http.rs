@@ -171,7 +171,7 @@ async fn host_that_never_responds_times_out() {
     let outcome = slack.call(&source("acme"), &audit_logs(), CallAuth::User(&Token::new(TOKEN).unwrap())).await;
     let error = outcome.unwrap_err();
     assert_retryable(&error, "unreachable", &base);
-    assert!(error.message.ends_with("did not answer within 0.05 seconds"), "{error}");
+    assert!(error.message.ends_with("did not respond within 0.05 seconds"), "{error}");
     drop(listener);
 }
 

@@ -167,16 +167,12 @@ async fn missing_settings_bucket_and_table_are_named() {
 
     let poller = deployment.poller_with(&[("TABLE_NAME", Some("no-such-table"))]);
     let answer = deployment.invoke_with(json!({})).await;
-    assert_error(&answer, "reconfigure", &["table `no-such-table` does not exist", "hint: see whether `TABLE_NAME`"]);
+    assert_error(&answer, "reconfigure", &["table `no-such-table` does not exist", "hint: check `TABLE_NAME`"]);
     poller.kill().await;
 
     let poller = deployment.poller_with(&[("BUCKET_NAME", Some("no-such-bucket"))]);
     let answer = deployment.invoke_with(json!({})).await;
-    assert_error(
-        &answer,
-        "reconfigure",
-        &["bucket `no-such-bucket` does not exist", "hint: see whether `BUCKET_NAME`"],
-    );
+    assert_error(&answer, "reconfigure", &["bucket `no-such-bucket` does not exist", "hint: check `BUCKET_NAME`"]);
     let lines = poller.kill().await;
     assert!(
         lines.iter().any(|line| line.contains(r#""level":"ERROR""#) && line.contains("no-such-bucket")),

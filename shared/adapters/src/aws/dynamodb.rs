@@ -1,9 +1,11 @@
-//! Sources, cursors and authorizations in one DynamoDB table. Each kind has a partition key of its own, because an IAM policy can limit a role
-//! to partition keys (`dynamodb:LeadingKeys`): the poller writes cursors only, the OAuth function sources and authorizations only.
+//! Stores sources, cursors and authorizations in one DynamoDB table.
+//!
+//! Each kind has its own partition key, because an IAM policy can limit a role to partition keys (`dynamodb:LeadingKeys`). The poller writes only
+//! cursors. The OAuth function writes only sources and authorizations.
 //!
 //! | `pk` | `sk` | attributes |
 //! |---|---|---|
-//! | `source` | `<source id>/source` | `version`: a number, one more at each replacement; `source`: the source as JSON |
+//! | `source` | `<source id>/source` | `version`: a number that each replacement increments; `source`: the source as JSON |
 //! | `cursor` | `<source id>/cursor/<log type>` | `version`; `cursor`: the cursor as JSON |
 //! | `authorization` | `<authorization id>` | `version`; `authorization`: the authorization as JSON; `expires_at`: Unix seconds, after which DynamoDB deletes it |
 
@@ -29,25 +31,26 @@ use slacktrail_ports::{
 
 /// The partition key of sources.
 const SOURCES: &str = "source";
-/// The partition key of cursors. One partition takes 1000 writes a second; 10,000 sources whose three streams are all busy make 500.
+/// The partition key of cursors. A partition supports 1000 writes per second. 10,000 sources with three busy streams each need 500.
 const CURSORS: &str = "cursor";
 /// The partition key of authorizations.
 const AUTHORIZATIONS: &str = "authorization";
-/// How long an authorization is kept after it expires, so that the waiting command can read the outcome.
+/// The time for which an authorization is kept after it expires, so that the waiting command can read the outcome.
 const KEPT_SECONDS: i64 = 86_400;
 
-/// Bytes of memory that an invocation spends on the sources that it polls, at most 100, and on their cursors, at most 300. A source takes
-/// about 2 kB, a cursor 6 kB, and 0.4 kB more for each workspace that it waits for.
+/// The memory limit for the sources that an invocation polls, of which there are at most 100. A source takes about 2 kB.
 const SOURCES_BYTES_MAX: usize = 4 << 20;
+/// The memory limit for the cursors of these sources, of which there are at most 300. A cursor takes about 6 kB, plus 0.4 kB for each workspace
+/// that it waits for.
 const CURSORS_BYTES_MAX: usize = 28 << 20;
-/// Bytes that an item takes beside its text.
+/// The memory that an item takes in addition to its text.
 const ITEM_BYTES: usize = 1 << 10;
-/// Bytes that an object takes beside its text once it is parsed: an entry of a cursor's workspaces, or a part of a gap.
+/// The memory that a parsed JSON object takes in addition to its text, such as a workspace entry of a cursor or a part of a gap.
 const OBJECT_BYTES: usize = 192;
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Sources and cursors in a table.
+/// A store of sources, cursors and authorizations in a DynamoDB table.
 #[derive(Clone, Debug)]
 pub struct DynamoDeployment {
     client: Client,
@@ -55,7 +58,7 @@ pub struct DynamoDeployment {
 }
 
 impl DynamoDeployment {
-    /// Sources and cursors in `table`, whose keys are the strings `pk` and `sk`.
+    /// Creates a store in `table`, whose partition key is the string `pk` and whose sort key is the string `sk`.
     pub fn new(client: Client, table: impl Into<String>) -> DynamoDeployment {
         DynamoDeployment { client, table: table.into() }
     }
@@ -66,13 +69,13 @@ impl DynamoDeployment {
             name: format!("table `{table}`"),
             missing_code: "no_such_table",
             missing_hint: format!(
-                "see whether `TABLE_NAME` (`SLACKTRAIL_TABLE` on the command line) says `{table}` by mistake, and the region is right"
+                "check `TABLE_NAME` (for the CLI, `SLACKTRAIL_TABLE`), which is `{table}`, and check the region"
             ),
         };
         Operation { doing, resource, permissions: format!("`{permission}` on `{table}`") }
     }
 
-    /// Puts an item in place of the one whose version is `expected`. Version 0 is an item without a version, as a person may put there.
+    /// Replaces an item if its version is `expected`. Version 0 stands for an item without a version, such as an item that was created manually.
     async fn replace(
         &self,
         put: PutItemFluentBuilder,
@@ -102,7 +105,8 @@ impl DynamoDeployment {
         }
     }
 
-    /// A page of the items whose keys lie in a share, as they are now; or, for half of the price, their keys of some seconds ago.
+    /// Reads a page of the items in a shard with a consistent read. With `keys_only`, reads only their keys with an eventually consistent read, which
+    /// costs half and may be some seconds old.
     async fn query(
         &self,
         partition: &str,
@@ -110,7 +114,7 @@ impl DynamoDeployment {
         keys_only: bool,
         from: Option<Item>,
     ) -> Result<QueryOutput, Error> {
-        // Every key of a source begins with its place, and `~` comes after whatever follows there.
+        // Every key of a source starts with its sort prefix, and `~` sorts after every character that follows the prefix.
         let last_key = |id: &SourceId| text(format!("{}~", id.sort_prefix()));
         let first = shard.after.as_ref().map_or(text(" "), last_key);
         let last = shard.through.as_ref().map_or(text("~"), last_key);
@@ -120,18 +124,19 @@ impl DynamoDeployment {
         let query = query.expression_attribute_values(":pk", text(partition));
         let query = query.expression_attribute_values(":first", first).expression_attribute_values(":last", last);
         let query = query.set_projection_expression(keys_only.then(|| "#sk".to_owned()));
-        // An older cursor would cost reading again what is stored. Older names cost nothing: the shares cut at them have every source.
+        // A stale cursor would make the poller read stored records again. Stale keys are harmless, because they only define shard boundaries, and the
+        // shards together contain every source.
         let sent = query.consistent_read(!keys_only).set_exclusive_start_key(from).send().await;
         sent.map_err(|error| {
             self.operation(format!("reading {partition}s of table `{}`", self.table), "dynamodb:Query").failed(error)
         })
     }
 
-    /// Every item of a partition that lies in a share. Stops with `None` once it has more than `items_max`.
+    /// Reads every item of a partition that is in the shard. Returns `None` as soon as it has read more than `items_max` items.
     ///
     /// # Errors
-    /// Returns an error if the items take more than `bytes_max` of memory: anybody who may write to the table can put more there than the
-    /// function has.
+    /// Returns an error if a read fails, or if the items take more than `bytes_max` of memory. The limit exists because anyone with write access to
+    /// the table can store more than fits into the function's memory.
     async fn items(
         &self,
         partition: &str,
@@ -140,7 +145,7 @@ impl DynamoDeployment {
         bytes_max: usize,
     ) -> Result<Option<Vec<Item>>, Error> {
         let (mut items, mut from, mut bytes) = (Vec::new(), None, 0);
-        // Bounded by the table: 1 MB a page, and each page starts after the one before.
+        // The loop ends with the table: a page has up to 1 MB and starts after the previous one.
         loop {
             let page = self.query(partition, shard, false, from).await?;
             for mut item in page.items.unwrap_or_default() {
@@ -167,11 +172,11 @@ impl DynamoDeployment {
             ErrorKind::Investigate,
             "table_too_large",
             format!(
-                "reading {partition}s of table `{table}`: those of one invocation take more than {} MiB of memory, which is more than slacktrail writes",
+                "reading {partition}s of table `{table}`: the {partition}s of one invocation take more than {} MiB of memory, which is more than slacktrail writes",
                 bytes_max >> 20
             ),
             format!(
-                "find out who writes to the table, delete the items of partition `{partition}` in `{table}` that slacktrail did not write, or restore the table from its backup"
+                "find out who writes to the table, then delete the items of partition `{partition}` in `{table}` that slacktrail did not write, or restore the table from its backup"
             ),
         )
     }
@@ -187,7 +192,7 @@ impl DynamoDeployment {
         Ok(output.item)
     }
 
-    /// Reads the sources and the cursors of a share at once, each within its bytes.
+    /// Reads the sources and the cursors of a shard concurrently, each within its memory limit.
     async fn read(
         &self,
         shard: &Shard,
@@ -201,12 +206,12 @@ impl DynamoDeployment {
 
 impl DeploymentStore for DynamoDeployment {
     async fn load(&self) -> Result<Deployment, Error> {
-        // For commands: a deployment may have thousands of sources, and a person's machine has the memory for them.
+        // Only commands call this. A deployment may have thousands of sources, and the user's machine has enough memory for them.
         self.read(&Shard::default(), (usize::MAX, usize::MAX)).await
     }
 
     async fn load_at_most(&self, sources_max: usize) -> Result<Option<Deployment>, Error> {
-        // Sources first: of a deployment that is too large the cursors are not read.
+        // Sources come first, so that the cursors of a deployment that is too large are not read.
         let shard = Shard::default();
         let sources = self.items(SOURCES, &shard, sources_max, SOURCES_BYTES_MAX).await?;
         let Some(sources) = sources else { return Ok(None) };
@@ -241,8 +246,8 @@ impl DeploymentStore for DynamoDeployment {
         let put = self.client.put_item().item("pk", text(CURSORS)).item("sk", text(cursor_key(stream)));
         let put = put.item("cursor", text(cursor.encode()));
         let replaced = self.replace(put, expected).await;
-        // Changed also when an attempt of ours was applied, its reply got lost, and the SDK tried again. The next tick loads
-        // what is there, which is then what we meant.
+        // The result is also `Conflict` if an attempt succeeded, its response was lost, and the SDK retried. The next tick then loads the cursor that
+        // this attempt wrote.
         replaced.map_err(|error| {
             let doing = format!("replacing the cursor of `{stream}` in table `{}`", self.table);
             self.operation(doing, "dynamodb:PutItem").failed(error)
@@ -282,10 +287,10 @@ impl AuthorizationStore for DynamoDeployment {
                 ErrorKind::Investigate,
                 "corrupt_authorization",
                 format!(
-                    "reading an authorization of table `{}`: this version of slacktrail did not write it",
+                    "reading an authorization of table `{}`: it is corrupt, or another version of slacktrail wrote it",
                     self.table
                 ),
-                "run `slacktrail connect` again, of the same version as the deployment",
+                "run `slacktrail connect` again, with the CLI version of the deployment",
             )),
         }
     }
@@ -315,7 +320,7 @@ fn number(version: Version) -> AttributeValue {
     AttributeValue::N(version.0.to_string())
 }
 
-/// Bytes of memory that an item takes with what is parsed of it, which may hold its text once more. Roughly, and rather too many.
+/// Returns an upper estimate of the memory that an item and its parsed form take. The parsed form may contain the text a second time.
 fn bytes_of(item: &Item) -> usize {
     let texts = item.values().filter_map(|value| value.as_s().or_else(|_| value.as_n()).ok());
     let bytes = texts.map(|text| 2 * text.len() + OBJECT_BYTES * text.bytes().filter(|byte| *byte == b'{').count());
@@ -330,7 +335,7 @@ fn source_key(id: &SourceId) -> String {
     format!("{}source", id.sort_prefix())
 }
 
-/// The sources and cursors in these items. Ignores a key of another kind: later versions may keep other items here.
+/// Returns the sources and cursors in these items. Ignores keys of other kinds, because later versions may store other items.
 fn deployment<'a>(items: impl IntoIterator<Item = &'a Item>) -> Deployment {
     let mut deployment = Deployment::default();
     for item in items {

@@ -1,4 +1,4 @@
-//! Further invocations of the poller, by Lambda itself.
+//! Invokes the poller asynchronously, once for each shard.
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
@@ -10,7 +10,7 @@ use slacktrail_core::event::SHARD;
 use slacktrail_core::shard::Shard;
 use slacktrail_ports::Invoker;
 
-/// Invokes a function with `{"shard": ...}`, without waiting for its answer.
+/// Invokes a function with the event `{"shard": ...}`, without waiting for its result.
 #[derive(Clone, Debug)]
 pub struct LambdaInvoker {
     client: Client,
@@ -18,7 +18,7 @@ pub struct LambdaInvoker {
 }
 
 impl LambdaInvoker {
-    /// Invokes the function of this name.
+    /// Creates an invoker of the function with this name.
     pub fn new(client: Client, function: impl Into<String>) -> LambdaInvoker {
         LambdaInvoker { client, function: function.into() }
     }
@@ -33,11 +33,12 @@ impl Invoker for LambdaInvoker {
             Err(error) => {
                 let function = &self.function;
                 let operation = Operation {
-                    doing: format!("handing a shard of the sources to function `{function}`"),
+                    doing: format!("dispatching a shard to function `{function}`"),
                     resource: Resource {
                         name: format!("function `{function}`"),
                         missing_code: "no_such_function",
-                        missing_hint: "deploy the stack again: the poller invokes itself under its own name".to_owned(),
+                        missing_hint: "deploy the stack again: the poller invokes itself by its function name"
+                            .to_owned(),
                     },
                     permissions: format!("`lambda:InvokeFunction` on `{function}`"),
                 };

@@ -1,7 +1,7 @@
-//! The ports on AWS: day logs in S3, sources and cursors in DynamoDB, credentials in Secrets Manager.
+//! Implements the ports with AWS: day logs in S3, sources and cursors in DynamoDB, and credentials in Secrets Manager.
 //!
-//! Nothing here retries beyond what the SDK does, and nothing needs to know whether a call that failed was applied: the
-//! protocol of `day_log` and `collect` is made for that.
+//! Only the SDK retries calls. A failed call may have been applied, and the adapters do not find out, because the protocols of `day_log` and
+//! `collect` handle both cases.
 #![allow(clippy::disallowed_methods, reason = "an adapter does what the core only decides")]
 
 mod dynamodb;
@@ -23,27 +23,27 @@ pub use secrets_manager::{DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION, SecretsM
 
 use slacktrail_ports::Ports;
 
-/// Beyond this there is no connection.
+/// The time limit for establishing a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
-/// One attempt of a call. The largest body is an object of a few MiB, within one region.
+/// The time limit for one attempt of a call. The largest body is an object of a few MiB within one region.
 const ATTEMPT_MAX: Duration = Duration::from_secs(10);
-/// A call with all its attempts: half of an invocation, so that a tick can still say what went wrong.
+/// The time limit for a call with all its attempts. It is half of an invocation, so that a tick can still report the error.
 pub const CALL_MAX: Duration = Duration::from_secs(25);
-/// Attempts of a call, the first included. The SDK waits a second or two at most in between.
+/// The number of attempts of a call, including the first. The SDK waits at most a second or two between attempts.
 const ATTEMPTS_MAX: u32 = 3;
 
-/// What the deployment's things are called.
+/// The names of the deployment's resources.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ResourceNames {
-    /// The log bucket: `BUCKET_NAME`.
+    /// The log bucket (`BUCKET_NAME`).
     pub bucket: String,
-    /// The table of sources and cursors: `TABLE_NAME`.
+    /// The table of sources and cursors (`TABLE_NAME`).
     pub table: String,
-    /// What the names of secrets begin with: `SECRET_PREFIX`.
+    /// The prefix of the secrets' names (`SECRET_PREFIX`).
     pub secret_prefix: String,
 }
 
-/// The three ports that AWS serves. Slack is the fourth: see [`AwsPorts::with`].
+/// The three ports that AWS implements. [`AwsPorts::with`] adds Slack as the fourth.
 #[derive(Debug)]
 pub struct AwsPorts {
     /// Day logs in S3.
@@ -55,24 +55,23 @@ pub struct AwsPorts {
 }
 
 impl AwsPorts {
-    /// Makes the clients, with bounded time and three attempts whatever `config` says. Calls nobody: a wrong name shows at
-    /// the first use of it.
+    /// Creates the clients, and overrides the timeouts and the retries of `config`. Makes no call, so a wrong name causes an error only on first use.
     pub fn connect(config: &SdkConfig, names: ResourceNames) -> AwsPorts {
         let bounded = bounded(config);
-        // An endpoint of one's own has one host name, so that the bucket must stand in the path.
+        // A custom endpoint has only one host name, so the bucket's name must be part of the path.
         let s3 = aws_sdk_s3::config::Builder::from(&bounded).force_path_style(config.endpoint_url().is_some()).build();
         let (deployment, credentials) = connect_table_and_secrets(config, names.table, names.secret_prefix);
         let day_logs = S3DayLogs::new(aws_sdk_s3::Client::from_conf(s3), names.bucket);
         AwsPorts { day_logs, deployment, credentials }
     }
 
-    /// The four ports together.
+    /// Returns these three ports together with Slack.
     pub fn with<S>(self, slack: S) -> Ports<S, S3DayLogs, DynamoDeployment, SecretsManagerCredentials> {
         Ports { slack, day_logs: self.day_logs, deployment: self.deployment, credentials: self.credentials }
     }
 }
 
-/// The ports of whoever collects nothing: the table and the secrets, as [`AwsPorts::connect`] makes them.
+/// Creates only the clients of the table and the secrets, for callers that do not collect.
 pub fn connect_table_and_secrets(
     config: &SdkConfig,
     table: impl Into<String>,
@@ -81,7 +80,7 @@ pub fn connect_table_and_secrets(
     connect_table_and_secrets_within(config, (ATTEMPT_MAX, CALL_MAX), table, secret_prefix)
 }
 
-/// The same, with other limits for one attempt of a call and for the call with its retries.
+/// Creates the clients of the table and the secrets. `limits` are the time limits for one attempt of a call, and for the call with its retries.
 pub fn connect_table_and_secrets_within(
     config: &SdkConfig,
     limits: (Duration, Duration),
@@ -95,7 +94,7 @@ pub fn connect_table_and_secrets_within(
     )
 }
 
-/// Who has shares of a large deployment polled: the function of this name.
+/// Creates the invoker that dispatches the shards of a large deployment to `function`.
 pub fn connect_invoker(config: &SdkConfig, function: impl Into<String>) -> LambdaInvoker {
     LambdaInvoker::new(aws_sdk_lambda::Client::new(&bounded(config)), function)
 }
@@ -114,7 +113,7 @@ fn bounded_by(config: &SdkConfig, (attempt_max, call_max): (Duration, Duration))
     config.clone().into_builder().timeout_config(timeouts).retry_config(retries).build()
 }
 
-/// The AWS settings of the environment: region, credentials, `AWS_ENDPOINT_URL`.
+/// Loads the AWS settings from the environment, such as the region, the credentials and `AWS_ENDPOINT_URL`.
 pub async fn sdk_config() -> SdkConfig {
     aws_config::load_defaults(BehaviorVersion::latest()).await
 }

@@ -1,4 +1,4 @@
-//! What was attempted on AWS, and what its refusal means for us: the one place that reads the SDK's errors.
+//! Converts errors of the AWS SDK into slacktrail's errors.
 
 use std::error::Error as StdError;
 
@@ -6,52 +6,52 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use slacktrail_core::error::{Error, ErrorKind};
 
-/// What was attempted, on which named thing, and what it takes.
+/// An operation on an AWS resource, as the texts of its errors describe it.
 #[derive(Clone, Debug)]
 pub(super) struct Operation {
-    /// As in "creating object `audit/...` in bucket `logs`".
+    /// The start of the message, such as "creating object `audit/...` in bucket `logs`".
     pub(super) doing: String,
-    /// The thing that must exist for that.
+    /// The resource that the operation requires.
     pub(super) resource: Resource,
-    /// The permissions that it takes, and on what.
+    /// The required permissions and their resources.
     pub(super) permissions: String,
 }
 
-/// A bucket, a table or a secret.
+/// A bucket, a table, a secret or a function.
 #[derive(Clone, Debug)]
 pub(super) struct Resource {
-    /// As in "bucket `logs`".
+    /// The kind and the name, such as "bucket `logs`".
     pub(super) name: String,
-    /// The code of its absence.
+    /// The error code if the resource does not exist.
     pub(super) missing_code: &'static str,
-    /// What to do about its absence.
+    /// The hint if the resource does not exist.
     pub(super) missing_hint: String,
 }
 
-/// What the SDK's error comes to.
+/// The category of an SDK error.
 #[derive(Clone, Copy, Debug)]
-enum Answer<'a> {
-    /// AWS answered with a status and a code.
-    Refused(u16, &'a str),
-    /// AWS answered something that the SDK cannot read.
-    Unreadable,
-    /// AWS did not answer in time, or not at all.
-    None,
-    /// The SDK did not call: there are no credentials, or there is no region.
-    NotCalled,
+enum Failure<'a> {
+    /// AWS returned an error with this HTTP status and code.
+    ErrorResponse(u16, &'a str),
+    /// AWS returned a response that the SDK cannot parse.
+    MalformedResponse,
+    /// AWS did not respond, or not in time.
+    NoResponse,
+    /// The SDK made no call, because it has no credentials or no region.
+    NotSent,
 }
 
 impl Operation {
-    /// The error that an error of the SDK is.
+    /// Converts an error of the SDK.
     pub(super) fn failed<E>(&self, sdk_error: SdkError<E>) -> Error
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        let answer = answer(&sdk_error);
-        let error = self.meaning(answer);
-        // The SDK's error as a whole holds the raw reply, and one that cannot be read may hold a secret: keep the source
-        // of it alone, and nothing of an unreadable reply.
-        if matches!(answer, Answer::Unreadable) {
+        let failure = classify(&sdk_error);
+        let error = self.error_of(failure);
+        // The SDK's error contains the raw response, which may contain a secret. Keep only the error's source, and nothing of a response that
+        // the SDK cannot parse.
+        if matches!(failure, Failure::MalformedResponse) {
             return error;
         }
         match sdk_error.into_source() {
@@ -60,12 +60,12 @@ impl Operation {
         }
     }
 
-    /// The error that there is when the body of a reply breaks off or takes too long.
+    /// Returns the error for a response whose body is incomplete or takes too long.
     pub(super) fn cut_off(&self) -> Error {
-        self.meaning(Answer::None)
+        self.error_of(Failure::NoResponse)
     }
 
-    fn meaning(&self, answer: Answer<'_>) -> Error {
+    fn error_of(&self, failure: Failure<'_>) -> Error {
         let Operation { doing, resource, permissions } = self;
         let missing = || {
             (
@@ -75,30 +75,30 @@ impl Operation {
                 resource.missing_hint.clone(),
             )
         };
-        let (kind, code, what, hint) = match answer {
-            Answer::NotCalled => (
+        let (kind, code, what, hint) = match failure {
+            Failure::NotSent => (
                 ErrorKind::Reconfigure,
                 "no_aws_credentials",
                 "the AWS credentials or the region could not be loaded".to_owned(),
-                "set `AWS_REGION`, and `AWS_PROFILE` or other credentials; where they come from a session, run `aws login` or `aws sso login`"
+                "set `AWS_REGION`, and `AWS_PROFILE` or other credentials; to renew session credentials, run `aws login` or `aws sso login`"
                     .to_owned(),
             ),
-            Answer::None => unavailable("AWS did not answer in time".to_owned()),
-            Answer::Unreadable => unavailable("AWS answered something that cannot be read".to_owned()),
-            Answer::Refused(status, code) => match kind(status, code) {
+            Failure::NoResponse => unavailable("AWS did not respond in time".to_owned()),
+            Failure::MalformedResponse => unavailable("AWS returned a malformed response".to_owned()),
+            Failure::ErrorResponse(status, code) => match kind(status, code) {
                 Kind::Missing => missing(),
                 Kind::Denied => (
                     ErrorKind::Reconfigure,
                     "access_denied",
-                    format!("AWS answered `{code}`"),
+                    format!("AWS returned `{code}`"),
                     format!(
-                        "allow {permissions} for whoever runs this; see also the policies of {} and of its key",
+                        "allow {permissions} for the identity that runs this; also check the policies of {} and of its key",
                         resource.name
                     ),
                 ),
-                Kind::Unavailable => unavailable(format!("AWS answered `{code}` with HTTP status {status}")),
-                Kind::Other(kind, ours, hint) => {
-                    (kind, ours, format!("AWS answered `{code}` with HTTP status {status}"), hint.to_owned())
+                Kind::Unavailable => unavailable(format!("AWS returned `{code}` with HTTP status {status}")),
+                Kind::Other(kind, own_code, hint) => {
+                    (kind, own_code, format!("AWS returned `{code}` with HTTP status {status}"), hint.to_owned())
                 }
             },
         };
@@ -111,23 +111,25 @@ fn unavailable(what: String) -> (ErrorKind, &'static str, String, String) {
         ErrorKind::Retry,
         "aws_unavailable",
         what,
-        "nothing to do: the next tick tries again; if it stays, see AWS's health dashboard and the endpoint settings"
-            .to_owned(),
+        "wait for the next tick; if this persists, check AWS's health dashboard and the endpoint settings".to_owned(),
     )
 }
 
-fn answer<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Answer<'_> {
+fn classify<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Failure<'_> {
     match error {
-        // A success whose body is not what it should be is told as a refusal without a code.
-        SdkError::ServiceError(refusal) if refusal.raw().status().is_success() => Answer::Unreadable,
-        SdkError::ServiceError(refusal) => {
-            Answer::Refused(refusal.raw().status().as_u16(), refusal.err().code().unwrap_or("no code"))
+        // The SDK reports a success with a malformed body as a service error without a code.
+        SdkError::ServiceError(response_error) if response_error.raw().status().is_success() => {
+            Failure::MalformedResponse
         }
-        SdkError::ResponseError(_) => Answer::Unreadable,
-        SdkError::ConstructionFailure(_) => Answer::NotCalled,
-        // What is neither of the network nor of time happened before the call: credentials that cannot be loaded.
-        SdkError::DispatchFailure(failure) if failure.is_other() && failure.as_other().is_none() => Answer::NotCalled,
-        _ => Answer::None,
+        SdkError::ServiceError(response_error) => Failure::ErrorResponse(
+            response_error.raw().status().as_u16(),
+            response_error.err().code().unwrap_or("no code"),
+        ),
+        SdkError::ResponseError(_) => Failure::MalformedResponse,
+        SdkError::ConstructionFailure(_) => Failure::NotSent,
+        // A failure that is neither a network error nor a timeout happened before the call, because no credentials could be loaded.
+        SdkError::DispatchFailure(failure) if failure.is_other() && failure.as_other().is_none() => Failure::NotSent,
+        _ => Failure::NoResponse,
     }
 }
 
@@ -138,7 +140,7 @@ enum Kind {
     Other(ErrorKind, &'static str, &'static str),
 }
 
-/// What a refusal means, by its code and else by its status. Codes of S3, DynamoDB and Secrets Manager alike.
+/// Returns the kind of an error by its code, or by its status if the code is unknown. Covers S3, DynamoDB, Secrets Manager and Lambda.
 fn kind(status: u16, code: &str) -> Kind {
     match code {
         "NoSuchBucket" | "ResourceNotFoundException" => Kind::Missing,
@@ -157,26 +159,26 @@ fn kind(status: u16, code: &str) -> Kind {
         | "RequestTimeTooSkewed" => Kind::Other(
             ErrorKind::Reconfigure,
             "credentials_refused",
-            "renew the AWS credentials, and see whether this machine's clock is right",
+            "renew the AWS credentials, and check the clock of this machine",
         ),
         "PermanentRedirect"
         | "TemporaryRedirect"
         | "AuthorizationHeaderMalformed"
         | "IllegalLocationConstraintException" => {
-            Kind::Other(ErrorKind::Reconfigure, "wrong_region", "set `AWS_REGION` to the region that the bucket is in")
+            Kind::Other(ErrorKind::Reconfigure, "wrong_region", "set `AWS_REGION` to the region of the bucket")
         }
         "InvalidObjectState" => Kind::Other(
             ErrorKind::Reconfigure,
             "object_archived",
-            "restore the object, and let no lifecycle rule archive objects in their first days",
+            "restore the object, and change the lifecycle rule that archives objects in their first days",
         ),
         "InvalidRequestException" => Kind::Other(
             ErrorKind::Reconfigure,
             "secret_pending_deletion",
-            "see in Secrets Manager what state the secret is in",
+            "check the state of the secret in Secrets Manager",
         ),
-        "DecryptionFailure" | "EncryptionFailure" => KEY_REFUSED,
-        _ if code.starts_with("KMS") => KEY_REFUSED,
+        "DecryptionFailure" | "EncryptionFailure" => KEY_UNAVAILABLE,
+        _ if code.starts_with("KMS") => KEY_UNAVAILABLE,
         _ if code.contains("Throttl") => Kind::Unavailable,
         "SlowDown"
         | "RequestLimitExceeded"
@@ -190,35 +192,35 @@ fn kind(status: u16, code: &str) -> Kind {
         _ => Kind::Other(
             ErrorKind::Investigate,
             "aws_error",
-            "look the code up in AWS's documentation of the call, or report it with this line",
+            "look up the code in AWS's documentation of the call, or report this line",
         ),
     }
 }
 
-const KEY_REFUSED: Kind = Kind::Other(
+const KEY_UNAVAILABLE: Kind = Kind::Other(
     ErrorKind::Reconfigure,
     "kms_key_unavailable",
-    "see whether the KMS key is enabled and its policy lets whoever runs this use it",
+    "check that the KMS key is enabled, and that its policy allows the identity that runs this to use it",
 );
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn to_error(answer: Answer<'_>) -> Error {
+    fn to_error(failure: Failure<'_>) -> Error {
         let resource = Resource {
             name: "bucket `logs`".to_owned(),
             missing_code: "no_such_bucket",
             missing_hint: "see `BUCKET_NAME`".to_owned(),
         };
         Operation { doing: "listing".to_owned(), resource, permissions: "`s3:ListBucket` on `logs`".to_owned() }
-            .meaning(answer)
+            .error_of(failure)
     }
 
     #[test]
     fn aws_error_kind_says_who_must_act() {
         use ErrorKind::{Investigate, Reconfigure, Retry};
-        for (status, code, kind, ours) in [
+        for (status, code, kind, expected) in [
             (404, "NoSuchBucket", Reconfigure, "no_such_bucket"),
             (400, "ResourceNotFoundException", Reconfigure, "no_such_bucket"),
             (403, "AccessDenied", Reconfigure, "access_denied"),
@@ -235,21 +237,21 @@ mod tests {
             (500, "no code", Retry, "aws_unavailable"),
             (400, "ValidationException", Investigate, "aws_error"),
         ] {
-            let error = to_error(Answer::Refused(status, code));
-            assert_eq!((error.kind, error.code.as_str()), (kind, ours), "{code}");
+            let error = to_error(Failure::ErrorResponse(status, code));
+            assert_eq!((error.kind, error.code.as_str()), (kind, expected), "{code}");
         }
-        assert_eq!(to_error(Answer::None).kind, Retry);
-        assert_eq!(to_error(Answer::Unreadable).kind, Retry);
-        assert_eq!(to_error(Answer::NotCalled).kind, Reconfigure);
+        assert_eq!(to_error(Failure::NoResponse).kind, Retry);
+        assert_eq!(to_error(Failure::MalformedResponse).kind, Retry);
+        assert_eq!(to_error(Failure::NotSent).kind, Reconfigure);
     }
 
     #[test]
     fn missing_resource_and_missing_permission_are_named() {
-        let missing = to_error(Answer::Refused(404, "NoSuchBucket"));
+        let missing = to_error(Failure::ErrorResponse(404, "NoSuchBucket"));
         assert_eq!(
             (missing.message.as_str(), missing.hint.as_str()),
             ("listing: bucket `logs` does not exist", "see `BUCKET_NAME`")
         );
-        assert!(to_error(Answer::Refused(403, "AccessDenied")).hint.contains("`s3:ListBucket` on `logs`"));
+        assert!(to_error(Failure::ErrorResponse(403, "AccessDenied")).hint.contains("`s3:ListBucket` on `logs`"));
     }
 }

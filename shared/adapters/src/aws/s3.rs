@@ -1,4 +1,4 @@
-//! Day logs in S3. An object is only ever created, never replaced: S3 itself puts all writers of a day log in one order.
+//! Stores day logs in S3. Objects are created with a conditional write and never replaced, so S3 orders all writers of a day log.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -18,26 +18,26 @@ use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::object::{DayLogId, KeyOwner, ObjectKey};
 use slacktrail_ports::{CreateOutcome, DayLogStore, StoredObject};
 
-/// An object that is read back may have so many bytes, 24 MiB. slacktrail's have a few MiB at most. A larger one is refused unread, because it
-/// would not fit the memory of a function.
+/// The maximum size of an object that is read, 24 MiB. slacktrail's objects have a few MiB at most. The adapter rejects a larger object without
+/// reading it, because it would not fit into the function's memory.
 const OBJECT_BYTES_MAX: u32 = 24 << 20;
 
-/// One JSON record a line. The content *encoding* stays unset: Athena and others know gzip by the name, and an HTTP client
-/// that unpacked by the header would hand them a file that is not what its name says.
+/// The content type of one JSON record per line. The content *encoding* stays unset, because Athena and other readers detect gzip by the file
+/// name. An HTTP client that decompresses by the header would save a file that does not match its name.
 const CONTENT_TYPE: &str = "application/x-ndjson";
 
-/// Day logs in a bucket.
+/// A store of day logs in a bucket.
 #[derive(Clone, Debug)]
 pub struct S3DayLogs {
     client: Client,
     bucket: String,
-    /// A permit for each byte of the objects that are being read. Whoever has read one decodes it before another future runs, so that
-    /// together they never take more memory than one object of the greatest size.
+    /// A semaphore with one permit for each byte of the objects that are being read. A caller decodes an object before another future runs, so that
+    /// all reads together never take more memory than one object of the maximum size.
     reading: Arc<Semaphore>,
 }
 
 impl S3DayLogs {
-    /// Day logs in `bucket`.
+    /// Creates a store in `bucket`.
     pub fn new(client: Client, bucket: impl Into<String>) -> S3DayLogs {
         S3DayLogs { client, bucket: bucket.into(), reading: Arc::new(Semaphore::new(OBJECT_BYTES_MAX as usize)) }
     }
@@ -48,7 +48,7 @@ impl S3DayLogs {
             name: format!("bucket `{bucket}`"),
             missing_code: "no_such_bucket",
             missing_hint: format!(
-                "see whether `BUCKET_NAME` (`SLACKTRAIL_BUCKET` on the command line) says `{bucket}` by mistake, and the region is right"
+                "check `BUCKET_NAME` (for the CLI, `SLACKTRAIL_BUCKET`), which is `{bucket}`, and check the region"
             ),
         };
         Operation { doing, resource, permissions }
@@ -56,10 +56,10 @@ impl S3DayLogs {
 
     fn read_operation(&self, key: &ObjectKey) -> Operation {
         let bucket = &self.bucket;
-        // To a caller who may not list the bucket S3 answers 403 for an object that is not there.
+        // S3 returns 403 for a missing object if the caller lacks `s3:ListBucket`.
         self.operation(
             format!("reading object `{key}` of bucket `{bucket}`"),
-            format!("`s3:GetObject` on `{bucket}/*` and `s3:ListBucket` on `{bucket}` (without the latter a missing object looks like a forbidden one)"),
+            format!("`s3:GetObject` on `{bucket}/*` and `s3:ListBucket` on `{bucket}` (without the latter, S3 denies access to missing objects)"),
         )
     }
 
@@ -87,10 +87,10 @@ impl DayLogStore for S3DayLogs {
             Err(error) => error,
         };
         match status(&error) {
-            // Also when an attempt of ours was applied, its reply got lost, and the SDK tried again: whoever reads the object
-            // finds there what it meant to write.
+            // This is also the result if an attempt succeeded, its response was lost, and the SDK retried. The caller then reads the object and finds
+            // its own records.
             Some(412) => Ok(CreateOutcome::AlreadyExists),
-            // ConditionalRequestConflict: another attempt on this key is under way, and may yet fail.
+            // ConditionalRequestConflict: another request for this key is in progress, and may still fail.
             Some(409) => Ok(CreateOutcome::Conflict),
             _ => Err(self
                 .operation(
@@ -109,11 +109,10 @@ impl DayLogStore for S3DayLogs {
         };
         let length = object.content_length().and_then(|bytes| u32::try_from(bytes).ok());
         let Some(length) = length.filter(|bytes| *bytes <= OBJECT_BYTES_MAX) else {
-            return Err(unusable(key, "it is far larger than any object that slacktrail writes"));
+            return Err(unusable(key, "it is larger than any object that slacktrail writes"));
         };
-        let last_modified =
-            last_modified(&object).ok_or_else(|| unusable(key, "S3 does not say when it was created"))?;
-        // The client's time limits end with the head of the reply, so that the body needs its own.
+        let last_modified = last_modified(&object).ok_or_else(|| unusable(key, "S3 returned no modification time"))?;
+        // The client's time limits do not cover the body of a response, so the body needs its own.
         let _permits = self
             .reading
             .acquire_many(length)
@@ -130,7 +129,7 @@ impl DayLogStore for S3DayLogs {
         let prefix = log.prefix();
         let mut numbers = Vec::new();
         let mut from = None;
-        // Bounded by the bucket: a page has at most 1000 keys, and each page must lead on to another.
+        // The loop ends with the bucket: a page has up to 1000 keys, and a repeated continuation token is an error.
         loop {
             let page = self.list_page(&prefix, from.clone()).await?;
             for key in page.contents().iter().filter_map(|object| object.key()) {
@@ -150,12 +149,12 @@ impl DayLogStore for S3DayLogs {
                 }
             }
         }
-        numbers.sort_unstable(); // S3 lists by name, in which 1000000 comes before 999999
+        numbers.sort_unstable(); // S3 lists in lexical order, in which 1000000 precedes 999999
         Ok(numbers)
     }
 }
 
-/// The body in one piece, without a second copy of it.
+/// Reads the body into one buffer, without a second copy.
 async fn collect(mut body: ByteStream, length: usize) -> Result<Vec<u8>, ByteStreamError> {
     let mut bytes = Vec::with_capacity(length);
     while let Some(chunk) = body.try_next().await? {
@@ -181,7 +180,7 @@ fn unusable(key: &ObjectKey, what: &str) -> Error {
         ErrorKind::Investigate,
         "object_too_large",
         format!("reading object `{key}`: {what}"),
-        "restore the object's first version, or move it away if it is not slacktrail's",
+        "restore the object's first version, or move it away if slacktrail did not write it",
     )
 }
 
@@ -190,6 +189,6 @@ fn foreign(key: &str, bucket: &str) -> Error {
         ErrorKind::Investigate,
         "unexpected_object",
         format!("listing a day log in bucket `{bucket}`: `{key}` is not an object that slacktrail writes"),
-        "move it away: a day log is read as a whole, and what does not belong there cannot be read",
+        "move it away, because slacktrail reads every object of a day log",
     )
 }

@@ -1,9 +1,9 @@
-//! Credentials in Secrets Manager: a source's secret holds the text of [`Credentials::encode`].
+//! Stores credentials in Secrets Manager. A source's secret contains the text of [`Credentials::encode`].
 //!
-//! Secrets Manager knows no conditional write, and none is needed. A version is named by its writer (`ClientRequestToken`), it can be
-//! created once and never changed ("you can't modify an existing version", API reference of `PutSecretValue`), and creating it
-//! makes it the current one. So the name of the version that follows on another is made from that one's name: of all who replace the
-//! same version one creates the next, and the others learn that it exists. The same idea as that of the day logs in S3.
+//! Secrets Manager has no conditional write, but version names provide one. The writer names a version (`ClientRequestToken`). A version can be
+//! created only once ("you can't modify an existing version", API reference of `PutSecretValue`), and creating it makes it the current one. The
+//! adapter derives the name of the next version from the name of the previous one. If several writers replace the same version, one of them creates
+//! the next version, and the others receive an error because it exists. Day logs in S3 use the same idea.
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
@@ -19,22 +19,22 @@ use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::source::SourceId;
 use slacktrail_ports::{CredentialStore, ReplaceOutcome, SecretVersion, StoredCredentials};
 
-/// The code of a secret's name that is not free yet, because AWS completes a forced deletion in the background.
+/// The error code if a secret cannot be created yet, because AWS still completes a forced deletion in the background.
 pub const DELETION_IN_PROGRESS: &str = "secret_deletion_in_progress";
-/// The code of a secret that cannot be used, because it is scheduled for deletion.
+/// The error code of a secret that is scheduled for deletion.
 pub const SCHEDULED_FOR_DELETION: &str = "secret_pending_deletion";
 
-/// Credentials in secrets named `<prefix><source id>`.
+/// A store of credentials in secrets named `<prefix><source id>`.
 #[derive(Debug)]
 pub struct SecretsManagerCredentials {
     client: Client,
     prefix: String,
-    /// A warm function asks once for each source: reading a secret costs money and time.
+    /// The credentials that were read or written before, because reading a secret costs money and time.
     cache: Mutex<HashMap<SourceId, StoredCredentials>>,
 }
 
 impl SecretsManagerCredentials {
-    /// Credentials in secrets whose names are `prefix` and the source's id.
+    /// Creates a store in the secrets whose names consist of `prefix` and the source ID.
     pub fn new(client: Client, prefix: impl Into<String>) -> SecretsManagerCredentials {
         SecretsManagerCredentials { client, prefix: prefix.into(), cache: Mutex::default() }
     }
@@ -44,7 +44,7 @@ impl SecretsManagerCredentials {
     }
 
     fn cache(&self) -> MutexGuard<'_, HashMap<SourceId, StoredCredentials>> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner) // credentials are in it whole or not at all
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner) // a panic cannot leave partial credentials in the map
     }
 
     fn operation(&self, source: &SourceId, doing: &str, action: &str) -> Operation {
@@ -53,7 +53,7 @@ impl SecretsManagerCredentials {
             name: format!("secret `{name}`"),
             missing_code: "no_such_secret",
             missing_hint: format!(
-                "connect the source (`slacktrail connect {source}`), or see whether `SECRET_PREFIX` says `{}` by mistake",
+                "connect the source (`slacktrail connect {source}`), or check `SECRET_PREFIX`, which is `{}`",
                 self.prefix
             ),
         };
@@ -64,22 +64,23 @@ impl SecretsManagerCredentials {
         }
     }
 
-    /// The error that an error of the SDK is, where the secret may be one that is being deleted.
+    /// Converts an error of the SDK. Detects secrets that AWS is deleting.
     fn failed<E>(&self, source: &SourceId, doing: &str, action: &str, error: SdkError<E>) -> Error
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
         let refusal = error.as_service_error().filter(|error| error.code() == Some("InvalidRequestException"));
-        // AWS says "already scheduled for deletion" and "marked for deletion", and has no code for either.
+        // AWS has no code for this. The messages contain "already scheduled for deletion" or "marked for deletion".
         let is_deleted = refusal.and_then(|error| error.message()).is_some_and(|message| message.contains("delet"));
         let mut error = self.operation(source, doing, action).failed(error);
         let name = self.name(source);
         if is_deleted && action == "CreateSecret" {
-            // A secret in a recovery window is found when it is read, which comes first. One that is deleted by force is not, and its
-            // name is free "after a short delay" (API reference of `DeleteSecret`).
+            // Before a create, the adapter's caller reads the secret, which finds a secret in its recovery window. It does not find a secret that was
+            // deleted by force, whose name becomes available "after a short delay" (API reference of `DeleteSecret`).
             error.kind = ErrorKind::Retry;
             error.code = DELETION_IN_PROGRESS.to_owned();
-            error.message = format!("{doing} secret `{name}`: AWS is still deleting the former secret of this name");
+            error.message =
+                format!("{doing} secret `{name}`: AWS is still deleting the previous secret with this name");
             error.hint = format!("run `slacktrail connect {source}` again in a minute");
         } else if is_deleted {
             error.code = SCHEDULED_FOR_DELETION.to_owned();
@@ -92,7 +93,7 @@ impl SecretsManagerCredentials {
         error
     }
 
-    /// Creates the secret with its first version; false when there is such a secret.
+    /// Creates the secret with its first version. Returns `false` if the secret exists.
     async fn create(&self, source: &SourceId, version: &str, text: &str) -> Result<bool, Error> {
         let create = self.client.create_secret().name(self.name(source)).client_request_token(version);
         match create.secret_string(text).send().await {
@@ -104,7 +105,7 @@ impl SecretsManagerCredentials {
         }
     }
 
-    /// Creates a version of a secret; false when there is one of that name with another text.
+    /// Creates a version of the secret. Returns `false` if a version with this name and another text exists.
     async fn put(&self, source: &SourceId, version: &str, text: &str) -> Result<bool, Error> {
         let put = self.client.put_secret_value().secret_id(self.name(source)).client_request_token(version);
         match put.secret_string(text).send().await {
@@ -132,7 +133,7 @@ impl CredentialStore for SecretsManagerCredentials {
                 version: SecretVersion(value.version_id.unwrap_or_default()),
                 credentials: Credentials::decode(value.secret_string.as_deref().unwrap_or_default()),
             },
-            // Also a secret without a value: one that was made by hand.
+            // AWS also returns this error for a secret without a value, such as one that was created manually.
             Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
                 self.cache().remove(source);
                 return Ok(None);
@@ -150,8 +151,9 @@ impl CredentialStore for SecretsManagerCredentials {
         credentials: &Credentials,
     ) -> Result<ReplaceOutcome<SecretVersion>, Error> {
         let version = version_after(expected.map_or("", |version| &version.0));
-        // Creating a version again with the same text succeeds: two writers' texts must differ, and a repeated request must not.
-        let writer = random_mark()?;
+        // Creating a version again with the same text succeeds. The random writer ID makes the texts of two writers differ, while a retried request
+        // sends the same text.
+        let writer = random_writer_id()?;
         let text = credentials.encode_as(Some(&writer));
         let written = match expected {
             None if self.create(source, &version, &text).await? => true,
@@ -169,7 +171,7 @@ impl CredentialStore for SecretsManagerCredentials {
 
     async fn delete_credentials(&self, source: &SourceId) -> Result<(), Error> {
         self.cache().remove(source);
-        // At once: in a recovery window the source could not be connected again.
+        // Delete the secret immediately, because the source could not be connected again during a recovery window.
         let delete = self.client.delete_secret().secret_id(self.name(source)).force_delete_without_recovery(true);
         match delete.send().await {
             Ok(_) => Ok(()),
@@ -181,7 +183,7 @@ impl CredentialStore for SecretsManagerCredentials {
     }
 }
 
-/// The name of the version that follows on `version`, in the form of a UUID, which Secrets Manager recommends.
+/// Returns the name of the version that follows `version`, in the UUID format that Secrets Manager recommends.
 fn version_after(version: &str) -> String {
     let hash = Sha256::digest(format!("slacktrail: the version after {version}"));
     let mut hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
@@ -191,7 +193,7 @@ fn version_after(version: &str) -> String {
     hex
 }
 
-fn random_mark() -> Result<String, Error> {
+fn random_writer_id() -> Result<String, Error> {
     Ok(crate::random::bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

@@ -1,4 +1,4 @@
-//! Credentials for a command on this machine: a token given when it starts, kept in memory, never written to the directory.
+//! Keeps the credentials of a local command in memory. They are never written to the directory.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,30 +9,30 @@ use slacktrail_core::secret::Token;
 use slacktrail_core::source::SourceId;
 use slacktrail_ports::{CredentialStore, ReplaceOutcome, SecretVersion, StoredCredentials};
 
-/// The token that the command was given, for every source, and what was stored since for one.
+/// The token that the command received, which applies to every source, and the credentials that were stored since then.
 #[derive(Debug)]
 pub struct DirectoryCredentials {
     given: Option<Credentials>,
     stored: Mutex<BTreeMap<SourceId, Numbered>>,
 }
 
-/// How often they were replaced, and what they are; `None` once deleted.
+/// The number of replacements, and the credentials, which are `None` once deleted.
 type Numbered = (u64, Option<Credentials>);
 
 impl DirectoryCredentials {
-    /// Every source has this token until other credentials are stored for it.
+    /// Creates a store in which every source has the token `given`, until other credentials are stored for it.
     pub fn new(given: Token) -> DirectoryCredentials {
         let grant = Grant { token: given, token_refresh: None, tenant: None };
         DirectoryCredentials { given: Some(Credentials::default().with_grant(grant)), ..DirectoryCredentials::empty() }
     }
 
-    /// No source has any.
+    /// Creates a store in which no source has credentials.
     pub fn empty() -> DirectoryCredentials {
         DirectoryCredentials { given: None, stored: Mutex::default() }
     }
 
     fn stored(&self) -> MutexGuard<'_, BTreeMap<SourceId, Numbered>> {
-        self.stored.lock().unwrap_or_else(PoisonError::into_inner) // credentials are in it whole or not at all
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner) // a panic cannot leave partial credentials in the map
     }
 
     fn of(&self, source: &SourceId) -> Numbered {

@@ -1,4 +1,4 @@
-//! Day logs in a directory: files of the names that the objects would have in S3, each created once and never changed.
+//! Stores day logs in a directory. The files have the same names as the objects in S3. Each file is created once and never changed.
 
 use std::path::PathBuf;
 
@@ -9,14 +9,14 @@ use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::object::{DayLogId, KeyOwner, ObjectKey};
 use slacktrail_ports::{CreateOutcome, DayLogStore, StoredObject};
 
-/// Day logs under a directory.
+/// A store of day logs in a directory.
 #[derive(Clone, Debug)]
 pub struct DirectoryDayLogs {
     root: PathBuf,
 }
 
 impl DirectoryDayLogs {
-    /// Day logs under `root`, which is made when the first object is.
+    /// Creates a store in the directory `root`. The directory is created together with the first object.
     pub fn new(root: impl Into<PathBuf>) -> DirectoryDayLogs {
         DirectoryDayLogs { root: root.into() }
     }
@@ -40,7 +40,7 @@ impl DayLogStore for DirectoryDayLogs {
         let path = self.path(&key.to_string());
         let failed = |error| file::to_error("reading", &path, error);
         let Some(content) = file::read(&self.root, &path).map_err(failed)? else { return Ok(None) };
-        let last_modified = Timestamp::try_from(content.modified).unwrap_or(Timestamp::MIN); // before the year -9999 is long ago as well
+        let last_modified = Timestamp::try_from(content.modified).unwrap_or(Timestamp::MIN); // a time outside jiff's range counts as old
         Ok(Some(StoredObject { bytes: content.bytes, last_modified }))
     }
 
@@ -70,6 +70,6 @@ fn foreign(path: &std::path::Path) -> Error {
         ErrorKind::Investigate,
         "unexpected_object",
         format!("listing a day log: `{}` is not a file that slacktrail writes", path.display()),
-        "move it away: a day log is read as a whole, and what does not belong there cannot be read",
+        "move it away, because slacktrail reads every file of a day log",
     )
 }

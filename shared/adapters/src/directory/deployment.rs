@@ -1,10 +1,10 @@
-//! Sources and cursors in a directory: a file each, replaced as a whole.
+//! Stores sources and cursors in a directory. Each has one file, which is replaced atomically.
 //!
 //! | file under `.slacktrail` | content |
 //! |---|---|
 //! | `sources/<source id>.json` | the source |
 //! | `cursors/<source id>.<log type>.json` | `{"version":1,"cursor":{...}}` |
-//! | `lock` | nothing: a process holds it while it replaces a cursor or a source |
+//! | `lock` | empty; a process locks it while it replaces a cursor or a source |
 
 use std::fs::File;
 use std::io;
@@ -21,35 +21,35 @@ use slacktrail_core::error::Error;
 use slacktrail_core::source::{Source, SourceId, StreamId};
 use slacktrail_ports::{Deployment, DeploymentStore, ReplaceOutcome, StoredCursor, StoredSource, Version};
 
-/// The directory of state. Its name keeps it out of listings and of most tools that read a whole tree.
+/// The directory of the sources and cursors. The leading dot hides it from listings and from most tools that read a whole tree.
 const STATE: &str = ".slacktrail";
-/// A lock that is held for longer is an error, which the caller may try again.
+/// The time limit for acquiring the lock. The caller may retry afterwards.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Sources and cursors under a directory.
+/// A store of sources and cursors in a directory.
 #[derive(Clone, Debug)]
 pub struct DirectoryDeployment {
     root: PathBuf,
     timeout: Duration,
 }
 
-/// A cursor with its version, as a file holds them.
+/// The content of a cursor's file.
 #[derive(Serialize, Deserialize)]
 struct Versioned {
     version: u64,
     cursor: Box<RawValue>,
 }
 
-/// A file: its name before `.json`, and its text.
+/// A file's name without `.json`, and its text.
 type Stored = (String, Result<String, Error>);
 
 impl DirectoryDeployment {
-    /// Sources and cursors under `root`, beside the day logs.
+    /// Creates a store in the directory `root`, which also contains the day logs.
     pub fn new(root: impl Into<PathBuf>) -> DirectoryDeployment {
         DirectoryDeployment { root: root.into(), timeout: LOCK_TIMEOUT }
     }
 
-    /// The same, which waits for a foreign lock for so long.
+    /// Sets the time limit for acquiring the lock.
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> DirectoryDeployment {
         DirectoryDeployment { timeout, ..self }
@@ -67,13 +67,13 @@ impl DirectoryDeployment {
         self.state("cursors").join(format!("{}.{}.json", stream.source, stream.log))
     }
 
-    /// Waits for other processes that replace a cursor or a source here, which take milliseconds. The operating system lets go of the
-    /// lock with the file, also when its holder is killed.
+    /// Waits for other processes that replace a cursor or a source, which takes milliseconds. The operating system releases the lock when the file
+    /// is closed, even if the process is killed.
     fn lock(&self) -> io::Result<File> {
         file::lock(&self.root, &self.root.join(STATE).join("lock"), self.timeout)
     }
 
-    /// A file's text. One that was removed since it was listed is empty, which no source and no cursor is.
+    /// Reads a file as text. Returns an empty text, which is not a valid source or cursor, if the file was removed after it was listed.
     fn read_text(&self, path: &Path) -> Result<String, Error> {
         let read = file::read(&self.root, path).map_err(|error| file::to_error("reading", path, error))?;
         Ok(read.map(|content| String::from_utf8_lossy(&content.bytes).into_owned()).unwrap_or_default())
@@ -88,7 +88,7 @@ impl DirectoryDeployment {
     }
 }
 
-/// Adds the cursor in the text of a file.
+/// Adds the cursor of a file to `deployment`.
 fn insert_cursor(deployment: &mut Deployment, stream: StreamId, text: &str) {
     let versioned = Versioned::parse(text);
     let version = versioned.as_ref().map(|versioned| Version(versioned.version));
@@ -99,7 +99,7 @@ impl DeploymentStore for DirectoryDeployment {
     async fn load(&self) -> Result<Deployment, Error> {
         let mut deployment = Deployment::default();
         for (stem, text) in self.files("sources")? {
-            let Ok(id) = stem.parse() else { continue }; // not a file of ours
+            let Ok(id) = stem.parse() else { continue }; // not a source's file
             match text {
                 Ok(text) => deployment.insert_source(id, &text),
                 Err(error) => drop(deployment.sources.insert(id, Err(error))),
@@ -110,7 +110,7 @@ impl DeploymentStore for DirectoryDeployment {
                 .split_once('.')
                 .and_then(|(source, log)| Some(StreamId { source: source.parse().ok()?, log: log.parse().ok()? }))
             else {
-                continue; // not a file of ours
+                continue; // not a cursor's file
             };
             match text {
                 Ok(text) => insert_cursor(&mut deployment, stream, &text),
@@ -129,7 +129,7 @@ impl DeploymentStore for DirectoryDeployment {
         let path = self.cursor_path(stream);
         let failed = |error| file::to_error("replacing", &path, error);
         let _lock = self.lock().map_err(failed)?;
-        // What has no version that can be read is no version that anybody expects.
+        // A file without a valid version matches no expected version.
         let stored = file::read(&self.root, &path)
             .map_err(failed)?
             .map(|content| Versioned::parse(&String::from_utf8_lossy(&content.bytes)).map(|it| Version(it.version)));
@@ -160,7 +160,7 @@ impl DeploymentStore for DirectoryDeployment {
         Ok(stored.map(|content| {
             let mut deployment = Deployment::default();
             deployment.insert_source(id.clone(), &String::from_utf8_lossy(&content.bytes));
-            (version_of(&content.bytes), deployment.sources.remove(id).expect("it was taken a line above"))
+            (version_of(&content.bytes), deployment.sources.remove(id).expect("the line above inserts it"))
         }))
     }
 
@@ -183,7 +183,7 @@ impl Versioned {
     }
 }
 
-/// The version of a source's file: a hash of its bytes, so that a file that a person has edited has another version too.
+/// Returns the version of a source's file. It is a hash of the bytes, so that manual edits change the version too.
 fn version_of(bytes: &[u8]) -> Version {
     let hash = Sha256::digest(bytes);
     Version(hash.iter().take(8).fold(0, |version, byte| version << 8 | u64::from(*byte)))

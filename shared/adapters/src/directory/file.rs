@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all, whatever is killed when, and what an error of the file system means for us.
+//! Creates and replaces files atomically, so that a killed process leaves no partial file, and converts errors of the file system.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
@@ -10,22 +10,22 @@ use super::folder::Folder;
 use crate::random;
 use slacktrail_core::error::{Error, ErrorKind};
 
-/// What the names of unfinished files begin with. A kill leaves one behind; no source id begins with a dot, so no day log
-/// takes it for one of its objects.
+/// The name prefix of unfinished files. A killed process leaves such a file behind. No source ID starts with a dot, so no day log lists it as
+/// an object.
 const UNFINISHED_PREFIX: &str = ".slacktrail-tmp-";
-/// From one look at a lock to the next.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// The interval between attempts to acquire a lock.
+const LOCK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Why a name is not used, although the file system could.
+/// The reasons to reject a file that the file system would allow.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unfit {
-    /// It may lead out of the directory.
+    /// The name is a symbolic link, which may lead out of the directory.
     #[error("`{}` is a symbolic link", .0.display())]
     Link(OsString),
-    /// Reading it may never end.
-    #[error("`{}` is no plain file", .0.display())]
+    /// The name is a pipe or a device. Reading it may never end.
+    #[error("`{}` is not a regular file", .0.display())]
     NotAFile(OsString),
-    /// Another process has it.
+    /// Another process holds the lock.
     #[error("another process holds the lock")]
     Locked,
 }
@@ -36,14 +36,14 @@ impl From<Unfit> for io::Error {
     }
 }
 
-/// A file that was read.
+/// The content of a file.
 pub(super) struct Content {
     pub(super) bytes: Vec<u8>,
-    /// A file is never written to after it has its name, so this is when its bytes were.
+    /// The modification time. A file never changes after it receives its name, so this is when its bytes were written.
     pub(super) modified: SystemTime,
 }
 
-/// Creates `path` with `bytes`; false when there was such a file before. `root` is the directory that all belongs to.
+/// Creates `path` with `bytes`. Returns `false` if the file exists. `root` is the directory below which no symbolic link is followed.
 pub(super) fn create(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<bool> {
     let (folder, name) = (Folder::make(root, below(root, path.parent())), name(path)?);
     let unfinished = Unfinished::write(folder?, bytes)?;
@@ -54,7 +54,7 @@ pub(super) fn create(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<bool>
     Ok(is_new)
 }
 
-/// Writes `path` in place of what was there.
+/// Replaces `path` atomically, or creates it.
 pub(super) fn replace(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (folder, name) = (Folder::make(root, below(root, path.parent())), name(path)?);
     let unfinished = Unfinished::write(folder?, bytes)?;
@@ -62,7 +62,7 @@ pub(super) fn replace(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> 
     unfinished.folder.sync()
 }
 
-/// Reads `path` whole; `None` when there is no such file.
+/// Reads `path`. Returns `None` if the file does not exist.
 pub(super) fn read(root: &Path, path: &Path) -> io::Result<Option<Content>> {
     let name = name(path)?;
     let Some(folder) = Folder::open(root, below(root, path.parent()))? else { return Ok(None) };
@@ -79,16 +79,15 @@ pub(super) fn read(root: &Path, path: &Path) -> io::Result<Option<Content>> {
     Ok(Some(Content { bytes, modified: metadata.modified()? }))
 }
 
-/// The names in a directory; none when there is no such directory.
+/// Returns the names in a directory, or no names if the directory does not exist.
 pub(super) fn names(root: &Path, directory: &Path) -> io::Result<Vec<OsString>> {
     Folder::open(root, below(root, Some(directory)))?.map_or(Ok(Vec::new()), |folder| folder.names())
 }
 
-/// Takes the lock that `path` is, for as long as the file is open: the operating system lets go of it with its holder, also when that
-/// is killed.
+/// Locks the file `path`. The operating system releases the lock when the returned file is closed, even if the process is killed.
 ///
 /// # Errors
-/// Returns [`Unfit::Locked`] when another process holds it for longer than `timeout`.
+/// Returns [`Unfit::Locked`] if another process holds the lock for longer than `timeout`, or an error of the file system.
 pub(super) fn lock(root: &Path, path: &Path, timeout: Duration) -> io::Result<File> {
     let folder = Folder::make(root, below(root, path.parent()))?;
     let (lock, began) = (folder.create(name(path)?, true)?, Instant::now());
@@ -97,12 +96,12 @@ pub(super) fn lock(root: &Path, path: &Path, timeout: Duration) -> io::Result<Fi
             Ok(()) => return Ok(lock),
             Err(TryLockError::Error(error)) => return Err(error),
             Err(TryLockError::WouldBlock) if began.elapsed() >= timeout => return Err(Unfit::Locked.into()),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK_AGAIN),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_INTERVAL),
         }
     }
 }
 
-/// Where a path lies below the root.
+/// Returns `path` relative to `root`.
 fn below<'a>(root: &Path, path: Option<&'a Path>) -> &'a Path {
     path.and_then(|path| path.strip_prefix(root).ok()).unwrap_or(Path::new(""))
 }
@@ -111,7 +110,7 @@ fn name(path: &Path) -> io::Result<&OsStr> {
     path.file_name().ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
-/// Bytes, on the disk already, under a name that nobody reads; dropped, the name is removed.
+/// A file with a temporary name, whose bytes are on disk. Dropping the value removes the name.
 struct Unfinished {
     folder: Folder,
     name: OsString,
@@ -119,12 +118,12 @@ struct Unfinished {
 
 impl Unfinished {
     fn write(folder: Folder, bytes: &[u8]) -> io::Result<Unfinished> {
-        let mark = random::bytes::<8>().map_err(io::Error::other)?;
-        let name = format!("{UNFINISHED_PREFIX}{:016x}", u64::from_be_bytes(mark));
+        let suffix = random::bytes::<8>().map_err(io::Error::other)?;
+        let name = format!("{UNFINISHED_PREFIX}{:016x}", u64::from_be_bytes(suffix));
         let mut file = folder.create(name.as_ref(), false)?;
         let unfinished = Unfinished { folder, name: name.into() };
         file.write_all(bytes)?;
-        file.sync_all()?; // before the name: else a loss of power leaves a name without bytes
+        file.sync_all()?; // sync before renaming, because otherwise a power failure could leave an empty file under the final name
         Ok(unfinished)
     }
 }
@@ -135,7 +134,7 @@ impl Drop for Unfinished {
     }
 }
 
-/// The error that an error of the file system is.
+/// Converts an error of the file system.
 pub(super) fn to_error(doing: &str, path: &Path, error: io::Error) -> Error {
     if let Some(unfit) = error.get_ref().and_then(|inner| inner.downcast_ref::<Unfit>()) {
         return unusable(doing, path, unfit);
@@ -144,25 +143,25 @@ pub(super) fn to_error(doing: &str, path: &Path, error: io::Error) -> Error {
         io::ErrorKind::PermissionDenied => (
             ErrorKind::Reconfigure,
             "directory_denied",
-            "let the user that runs this read and write there, or choose another directory",
+            "give the user that runs this read and write access, or choose another directory",
         ),
         io::ErrorKind::ReadOnlyFilesystem => {
-            (ErrorKind::Reconfigure, "directory_read_only", "choose a directory that can be written to")
+            (ErrorKind::Reconfigure, "directory_read_only", "choose a writable directory")
         }
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory => (
             ErrorKind::Reconfigure,
             "not_a_directory",
-            "a file is where a directory should be, or the other way round: move it away, or choose another directory",
+            "move it away, because slacktrail needs a directory instead of a file here or the reverse, or choose another directory",
         ),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            (ErrorKind::Reconfigure, "no_space", "make room, or choose a directory that has some")
+            (ErrorKind::Reconfigure, "no_space", "free some space, or choose a directory on another disk")
         }
         io::ErrorKind::Unsupported => (
             ErrorKind::Reconfigure,
             "directory_unsuited",
-            "choose a directory of a local disk: its file system cannot do this",
+            "choose a directory on a local disk, because this file system does not support the operation",
         ),
-        _ => (ErrorKind::Retry, "directory_unavailable", "run it again; if it stays, look after the disk"),
+        _ => (ErrorKind::Retry, "directory_unavailable", "run it again; if this persists, check the disk"),
     };
     Error::deployment(kind, code, format!("{doing} `{}`: {error}", path.display()), hint)
 }
@@ -172,13 +171,13 @@ fn unusable(doing: &str, path: &Path, unfit: &Unfit) -> Error {
         Unfit::Link(_) => (
             ErrorKind::Reconfigure,
             "symbolic_link",
-            "replace it with a plain directory or file: slacktrail follows no symbolic link below the directory",
+            "replace it with a regular directory or file: slacktrail follows no symbolic link below the directory",
         ),
         Unfit::NotAFile(_) => (ErrorKind::Reconfigure, "not_a_file", "move it away"),
         Unfit::Locked => (
             ErrorKind::Retry,
             "directory_locked",
-            "stop the other `slacktrail` that works in this directory, or wait until it ends; then run the command again",
+            "stop the other `slacktrail` that uses this directory, or wait until it ends; then run the command again",
         ),
     };
     Error::deployment(kind, code, format!("{doing} `{}`: {unfit}", path.display()), hint)

@@ -1,5 +1,6 @@
-//! A folder below the root, opened one name after another so that no symbolic link leads out of the root, whoever puts it there and
-//! when. What is done in it goes by its handle and a name, never by a path.
+//! A folder below the root, accessed by handle, so that no symbolic link leads out of the root, even if it is created concurrently.
+//!
+//! A folder is opened one path component at a time. All operations in it use its handle and a name, and never a path.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, File};
@@ -14,25 +15,25 @@ use rustix::io::Errno;
 
 use super::file::Unfit;
 
-/// A folder's mode: its owner alone may list it.
+/// The mode of folders: only the owner can list them.
 const FOLDER_MODE: u32 = 0o700;
-/// A file's mode: its owner alone may read it.
+/// The mode of files: only the owner can read them.
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
-/// How a folder is opened.
+/// The flags to open a folder.
 const AS_FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::RDONLY).union(OFlags::CLOEXEC);
-/// How a name below the root is opened: not through a link, and without waiting for whoever writes to a pipe of this name.
+/// The flags to open a name below the root: do not follow a symbolic link, and do not wait for the writer of a pipe.
 const HERE: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 
-/// A folder that is open.
+/// An open folder.
 pub(super) struct Folder(OwnedFd);
 
 impl Folder {
-    /// Opens `root/below`; `None` if a part of it does not exist.
+    /// Opens `root/below`. Returns `None` if a part of it does not exist.
     pub(super) fn open(root: &Path, below: &Path) -> io::Result<Option<Folder>> {
         Folder::walk(root, below, |_, _| Err(io::ErrorKind::NotFound.into())).map(Some).or_else(absent)
     }
 
-    /// Opens `root/below`, and makes what does not exist of it, the root included.
+    /// Opens `root/below`. Creates its missing parts, including the root.
     pub(super) fn make(root: &Path, below: &Path) -> io::Result<Folder> {
         if !root.is_dir() {
             DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(root)?;
@@ -43,7 +44,7 @@ impl Folder {
         let folder = Folder::walk(root, below, |above, name| {
             match rustix::fs::mkdirat(&above.0, name, Mode::RWXU) {
                 Ok(()) => above.sync(),
-                Err(Errno::EXIST) => Ok(()), // another process was first
+                Err(Errno::EXIST) => Ok(()), // another process created it
                 Err(error) => Err(error.into()),
             }
         })?;
@@ -53,16 +54,16 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Closes it to others, where it was made by a version that did not or with another mode. What is below it is closed thereby.
+    /// Removes the permissions of other users if the folder has any. This also protects everything below the folder.
     fn tighten(&self) {
         let is_open = rustix::fs::fstat(&self.0).is_ok_and(|stat| stat.st_mode & 0o077 != 0);
         if is_open {
-            let _ = rustix::fs::fchmod(&self.0, Mode::RWXU); // another's own is theirs to close
+            let _ = rustix::fs::fchmod(&self.0, Mode::RWXU); // only the owner can change the mode
         }
     }
 
     fn walk(root: &Path, below: &Path, missing: impl Fn(&Folder, &OsStr) -> io::Result<()>) -> io::Result<Folder> {
-        // The root itself may be a link: that is the choice of who named it.
+        // The root itself may be a symbolic link, because the user chose it.
         let mut folder = Folder(rustix::fs::open(root, AS_FOLDER, Mode::empty())?);
         for name in below.iter() {
             let open = || rustix::fs::openat(&folder.0, name, AS_FOLDER | HERE, Mode::empty());
@@ -78,7 +79,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Opens a file to read it; `None` if there is none of this name.
+    /// Opens a file for reading. Returns `None` if it does not exist.
     pub(super) fn read(&self, name: &OsStr) -> io::Result<Option<File>> {
         match rustix::fs::openat(&self.0, name, OFlags::RDONLY | HERE, Mode::empty()) {
             Ok(file) => Ok(Some(File::from(file))),
@@ -87,22 +88,22 @@ impl Folder {
         }
     }
 
-    /// Creates a file, which must not exist unless `may_exist`, to write to it.
+    /// Opens a file for writing, and creates it. Fails if the file exists, unless `may_exist` is set.
     pub(super) fn create(&self, name: &OsStr, may_exist: bool) -> io::Result<File> {
         let exclusive = if may_exist { OFlags::empty() } else { OFlags::EXCL };
         let flags = OFlags::WRONLY | OFlags::CREATE | exclusive | HERE;
         rustix::fs::openat(&self.0, name, flags, FILE_MODE).map(File::from).map_err(|error| self.why(name, error))
     }
 
-    /// Gives a file another name, in place of what had it.
+    /// Renames a file, and replaces a file with the new name.
     pub(super) fn replace(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::renameat(&self.0, from, &self.0, to)?)
     }
 
-    /// Gives a file another name; false if something has it.
+    /// Renames a file. Returns `false` if the new name exists.
     pub(super) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<bool> {
         let renamed = match self.rename_exclusively(from, to) {
-            // File systems that cannot do that at once can link.
+            // Some file systems do not support this rename but support hard links.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
                 rustix::fs::linkat(&self.0, from, &self.0, to, AtFlags::empty()).inspect(|()| self.remove(from))
             }
@@ -125,24 +126,24 @@ impl Folder {
         Err(Errno::NOSYS)
     }
 
-    /// Removes a file, if there is one of this name.
+    /// Removes a file, if it exists.
     pub(super) fn remove(&self, name: &OsStr) {
         let _ = rustix::fs::unlinkat(&self.0, name, AtFlags::empty());
     }
 
-    /// The names in it.
+    /// Returns the names in the folder.
     pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
         let names =
             Dir::read_from(&self.0)?.map(|entry| Ok(OsString::from_vec(entry?.file_name().to_bytes().to_vec())));
         names.filter(|name| !matches!(name, Ok(name) if name == "." || name == "..")).collect()
     }
 
-    /// Makes its names outlive a loss of power, where the operating system can.
+    /// Syncs the folder's names to disk, if the file system supports it.
     pub(super) fn sync(&self) -> io::Result<()> {
         sync(&File::from(self.0.try_clone()?))
     }
 
-    /// Says that a name is a link, where that is why it cannot be opened.
+    /// Returns [`Unfit::Link`] if the name is a symbolic link, and otherwise `error`.
     fn why(&self, name: &OsStr, error: Errno) -> io::Error {
         let is_link = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)
             .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
@@ -152,7 +153,7 @@ impl Folder {
 
 fn sync(folder: &File) -> io::Result<()> {
     match folder.sync_all() {
-        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()), // some network file systems
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()), // some network file systems do not support this
         synced => synced,
     }
 }

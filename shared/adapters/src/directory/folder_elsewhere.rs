@@ -1,4 +1,4 @@
-//! A folder below the root, where the operating system has no handles to go by: each name is looked at before it is used.
+//! A folder below the root, for operating systems without folder handles. It checks each path for a symbolic link before using it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::file::Unfit;
 
-/// A folder that exists.
+/// A folder's path.
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    /// Opens `root/below`; `None` if a part of it does not exist.
+    /// Opens `root/below`. Returns `None` if a part of it does not exist.
     pub(super) fn open(root: &Path, below: &Path) -> io::Result<Option<Folder>> {
         let folder = Folder::walk(root, below)?;
         match fs::metadata(&folder.0) {
@@ -21,7 +21,7 @@ impl Folder {
         }
     }
 
-    /// Opens `root/below`, and makes what does not exist of it, the root included.
+    /// Opens `root/below`. Creates its missing parts, including the root.
     pub(super) fn make(root: &Path, below: &Path) -> io::Result<Folder> {
         let folder = Folder::walk(root, below)?;
         fs::create_dir_all(&folder.0)?;
@@ -43,7 +43,7 @@ impl Folder {
         Ok(path)
     }
 
-    /// Opens a file to read it; `None` if there is none of this name.
+    /// Opens a file for reading. Returns `None` if it does not exist.
     pub(super) fn read(&self, name: &OsStr) -> io::Result<Option<File>> {
         match File::open(self.path(name)?) {
             Ok(file) => Ok(Some(file)),
@@ -52,17 +52,17 @@ impl Folder {
         }
     }
 
-    /// Creates a file, which must not exist unless `may_exist`, to write to it.
+    /// Opens a file for writing, and creates it. Fails if the file exists, unless `may_exist` is set.
     pub(super) fn create(&self, name: &OsStr, may_exist: bool) -> io::Result<File> {
         File::options().write(true).create(may_exist).create_new(!may_exist).truncate(false).open(self.path(name)?)
     }
 
-    /// Gives a file another name, in place of what had it.
+    /// Renames a file, and replaces a file with the new name.
     pub(super) fn replace(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         fs::rename(self.path(from)?, self.0.join(to))
     }
 
-    /// Gives a file another name; false if something has it.
+    /// Renames a file. Returns `false` if the new name exists.
     pub(super) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<bool> {
         match fs::hard_link(self.path(from)?, self.0.join(to)) {
             Ok(()) => {
@@ -74,17 +74,17 @@ impl Folder {
         }
     }
 
-    /// Removes a file, if there is one of this name.
+    /// Removes a file, if it exists.
     pub(super) fn remove(&self, name: &OsStr) {
         let _ = fs::remove_file(self.0.join(name));
     }
 
-    /// The names in it.
+    /// Returns the names in the folder.
     pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
         fs::read_dir(&self.0)?.map(|entry| entry.map(|entry| entry.file_name())).collect()
     }
 
-    /// Does nothing: here a folder cannot be opened as a file.
+    /// Does nothing, because a folder cannot be opened as a file here.
     pub(super) fn sync(&self) -> io::Result<()> {
         Ok(())
     }

@@ -1,8 +1,8 @@
-//! The ports on a directory of this machine: what `pull` collects into, without an AWS account.
+//! Implements the ports with a local directory, so that `slacktrail pull` needs no AWS account.
 //!
-//! Day logs lie under the directory by their object keys. What is still to do lies in `.slacktrail` beside them. Only the
-//! owner may read the files, and list the directories below it. The directory may be a symbolic link; none below it is followed.
-//! Calls block: a laptop's own disk is fast, and one command is all that waits.
+//! Day logs are files under the directory, named by their object keys. The sources and cursors are in its subdirectory `.slacktrail`. Only the owner
+//! can read the files and list the subdirectories. The directory itself may be a symbolic link, but the adapter follows no symbolic link below it.
+//! Calls block the thread, because a local disk is fast and a single command waits for them.
 #![allow(clippy::disallowed_methods, reason = "an adapter does what the core only decides")]
 
 mod credentials;

@@ -1,4 +1,4 @@
-//! The comparison itself: what Slack shows, record by record, with what is stored, line by line. Pure.
+//! Compares Slack's records with the stored lines. This module is pure and performs no I/O.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,30 +12,30 @@ use slacktrail_core::record::{Record, RowId};
 use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::time::{Day, Second};
 
-/// Equal integration rows are looked for up to this many.
+/// The maximum number of equal integration rows that are recognized.
 const OCCURRENCES_MAX: u32 = 4096;
 
-/// The records of a day that Slack shows.
+/// The records of a day that Slack returned.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
     rows: HashMap<RowId, Row>,
-    /// The hashes of rows that Slack shows under one identity in several forms.
+    /// The further hashes of rows that Slack returned with the same ID but other bytes.
     forms: HashMap<RowId, Vec<u64>>,
-    /// Where an organization is read workspace by workspace.
+    /// The workspaces of the rows, if an organization is read per workspace.
     workspaces: HashMap<RowId, String>,
-    /// By the identity of an access row in the whole organization, its identities in workspaces: it may have been stored under the former
-    /// before Slack gave access logs one workspace at a time.
+    /// Maps the organization-wide ID of an access row to its IDs per workspace. The row may have been stored under the organization-wide ID before
+    /// Slack returned access logs only per workspace.
     in_workspaces: HashMap<RowId, Vec<RowId>>,
 }
 
-/// What is remembered of a record.
+/// The data that is kept for a record.
 #[derive(Debug)]
 struct Row {
-    /// Of its bytes.
+    /// A hash of the record's bytes.
     digest: u64,
-    /// Its time, counted from the day's first second.
+    /// The record's time in seconds since the start of the day.
     second: u32,
-    /// The number of the object that holds it; 0 while none is known to.
+    /// The number of the object that contains the record, or 0 if none has been found.
     object: u32,
 }
 
@@ -43,7 +43,7 @@ impl Shown {
     /// Adds a record of `day`.
     pub(super) fn add(&mut self, id: RowId, record: &Record<'_>, day: Day) {
         let digest = digest(slacks_part(&record.json));
-        let second = u32::try_from(record.partition_time().since(day.start())).unwrap_or(0); // a day has fewer seconds than that
+        let second = u32::try_from(record.partition_time().since(day.start())).unwrap_or(0); // the seconds of a day fit into a u32
         let row = self.rows.entry(id).or_insert(Row { digest, second, object: 0 });
         if row.digest != digest {
             self.forms.entry(id).or_default().push(digest);
@@ -59,7 +59,7 @@ impl Shown {
         }
     }
 
-    /// The identities of the records that a line of this identity may hold.
+    /// Returns the IDs of the records that a line with this ID may contain.
     fn ids_of_line(&self, id: RowId) -> Vec<RowId> {
         if self.rows.contains_key(&id) {
             return vec![id];
@@ -76,7 +76,7 @@ impl Shown {
     }
 }
 
-/// 64 bits of a SHA-256: who alters a record cannot choose one of the same hash.
+/// Returns 64 bits of a SHA-256 hash, so that an altered record with the same hash is hard to construct.
 fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
     let mut hash = Sha256::new();
     parts.into_iter().for_each(|part| hash.update(part));
@@ -85,35 +85,35 @@ fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
     u64::from_be_bytes(digest)
 }
 
-/// Where a line is.
+/// The location of a line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     /// The object's number.
     pub(super) object: u32,
-    /// The line's, from 1.
+    /// The line's number, counted from 1.
     pub(super) line: u64,
 }
 
-/// What is known beside the records and the lines, at the end.
+/// The additional data for the findings.
 pub(super) struct Known<'a> {
     pub(super) coverage: Coverage<'a>,
-    /// The last second that was asked for.
+    /// The last second that was requested from Slack.
     pub(super) until: Second,
     /// The day log's last object before Slack was read.
     pub(super) last_object: u32,
-    pub(super) was_asked: bool,
-    /// Whether Slack's pages ended before the day did.
+    pub(super) was_requested: bool,
+    /// Whether Slack's pages ended before the whole day was read.
     pub(super) was_cut_short: bool,
     pub(super) skipped_workspaces: &'a [SkippedWorkspace],
 }
 
-/// A day's comparison under way.
+/// A comparison of a day, in progress.
 #[derive(Debug)]
 pub(super) struct Comparison {
     log: LogType,
     day: Day,
     shown: Shown,
-    /// The first lines of records that Slack does not show.
+    /// The first line of each record that Slack did not return.
     unshown: HashMap<RowId, Unshown>,
     differences: Vec<Difference>,
     found: usize,
@@ -122,7 +122,7 @@ pub(super) struct Comparison {
     renamed: u64,
 }
 
-/// A line whose record Slack does not show.
+/// A line whose record Slack did not return.
 #[derive(Debug)]
 struct Unshown {
     place: Place,
@@ -145,25 +145,25 @@ impl Comparison {
         }
     }
 
-    /// Whether a line was found for each record that Slack shows.
+    /// Returns `true` if a line was found for each record that Slack returned.
     pub(super) fn is_whole(&self) -> bool {
         self.found == self.shown.len()
     }
 
-    /// An object's lines follow.
-    pub(super) fn take_object(&mut self) {
+    /// Counts an object, whose lines follow.
+    pub(super) fn count_object(&mut self) {
         self.objects += 1;
     }
 
-    /// Takes a line without its line break; `None` for one that has none.
+    /// Compares a line. `line` has no line break. It is `None` if the stored line does not end in one.
     pub(super) fn process_line(&mut self, place: Place, line: Option<&[u8]>) {
         self.lines += 1;
         let Some(line) = line.and_then(|line| StoredLine::read(self.log, line)) else {
-            return self.differ(Kind::Unreadable, None, Some(place));
+            return self.add_difference(Kind::Unreadable, None, Some(place));
         };
         let record = Some((line.id, line.time));
         if line.time.day() != self.day {
-            return self.differ(Kind::WrongDay, record, Some(place));
+            return self.add_difference(Kind::WrongDay, record, Some(place));
         }
         let ids = self.shown.ids_of_line(line.id);
         let is_stored = |id: &RowId| self.shown.rows.get(id).is_some_and(|row| row.object != 0);
@@ -181,43 +181,43 @@ impl Comparison {
                 let is_same_time = self.day.start().plus(i64::from(row.second)) == line.time;
                 let is_same = row.digest == digest || self.shown.has_form(line.id, digest);
                 self.renamed += u64::from(self.log == LogType::Integration && !is_same);
-                let is_right = if self.log == LogType::Audit { is_same } else { is_its_own(self.log, &line) };
+                let is_right = if self.log == LogType::Audit { is_same } else { id_matches_content(self.log, &line) };
                 (!is_right || !is_same_time).then_some(Kind::Changed)
             }
             None if self.unshown.contains_key(&line.id) => Some(Kind::Duplicate),
             None => {
                 let unshown = Unshown { place, time: line.time, workspace: line.workspace() };
                 self.unshown.insert(line.id, unshown);
-                // Without Slack's bytes at hand the identity still tells.
-                (self.log != LogType::Audit && !is_its_own(self.log, &line)).then_some(Kind::Changed)
+                // Slack's bytes are not available, but the line's ID must still match its content.
+                (self.log != LogType::Audit && !id_matches_content(self.log, &line)).then_some(Kind::Changed)
             }
         };
         if let Some(kind) = kind {
-            self.differ(kind, record, Some(place));
+            self.add_difference(kind, record, Some(place));
         }
     }
 
-    /// An object could not be unpacked to its end.
-    pub(super) fn take_damage(&mut self, object: u32) {
+    /// Adds a finding for an object that could not be decompressed completely.
+    pub(super) fn add_corrupt_object(&mut self, object: u32) {
         let damage = Difference { object: Some(object), ..difference(Kind::Unreadable) };
         self.differences.push(damage);
     }
 
-    /// An object was listed and is gone.
-    pub(super) fn lose_object(&mut self, object: u32) {
+    /// Adds a finding for an object that was listed but no longer exists.
+    pub(super) fn add_missing_object(&mut self, object: u32) {
         self.differences.push(Difference { object: Some(object), ..difference(Kind::MissingObject) });
     }
 
-    /// Takes the numbers of all objects, ascending.
-    pub(super) fn take_numbers(&mut self, numbers: &[u32]) {
-        let there: HashSet<u32> = numbers.iter().copied().collect();
-        let missing_objects = (1..numbers.last().copied().unwrap_or(0)).filter(|number| !there.contains(number));
+    /// Adds a finding for each missing object. `numbers` are the numbers of all objects in ascending order.
+    pub(super) fn add_missing_objects(&mut self, numbers: &[u32]) {
+        let present: HashSet<u32> = numbers.iter().copied().collect();
+        let missing_objects = (1..numbers.last().copied().unwrap_or(0)).filter(|number| !present.contains(number));
         let missing_objects =
             missing_objects.map(|object| Difference { object: Some(object), ..difference(Kind::MissingObject) });
         self.differences.extend(missing_objects);
     }
 
-    fn differ(&mut self, kind: Kind, record: Option<(RowId, Second)>, place: Option<Place>) {
+    fn add_difference(&mut self, kind: Kind, record: Option<(RowId, Second)>, place: Option<Place>) {
         self.differences.push(Difference {
             id: record.map(|(id, _)| id),
             time: record.map(|(_, time)| time),
@@ -227,17 +227,17 @@ impl Comparison {
         });
     }
 
-    /// What it comes to, once all lines are taken.
+    /// Returns the findings, once all lines are processed.
     pub(super) fn finish(mut self, stream: &StreamId, known: Known<'_>) -> Findings {
         let shown = self.shown.len() as u64;
-        self.judge_missing(&known);
+        self.add_missing_records(&known);
         let mut limitations = Vec::new();
-        if !known.was_asked {
+        if !known.was_requested {
             limitations.push(Limitation::NotAsked);
         } else if self.log == LogType::Audit && shown == 0 && !self.unshown.is_empty() {
             limitations.push(Limitation::Forgotten);
         }
-        let not_compared = self.judge_unshown(&known, !limitations.is_empty());
+        let not_compared = self.add_extra_lines(&known, !limitations.is_empty());
         if known.was_cut_short {
             limitations.push(Limitation::PagesEnd);
         }
@@ -259,7 +259,7 @@ impl Comparison {
         }
     }
 
-    fn judge_missing(&mut self, known: &Known<'_>) {
+    fn add_missing_records(&mut self, known: &Known<'_>) {
         let missing = self.shown.rows.iter().filter(|(_, row)| row.object == 0).map(|(id, row)| {
             let time = self.day.start().plus(i64::from(row.second));
             let reason = known.coverage.excuse(self.shown.workspaces.get(id).map(String::as_str), time);
@@ -269,8 +269,8 @@ impl Comparison {
         self.differences.extend(missing);
     }
 
-    /// Tells lines that Slack should show from those that it could not be expected to. Returns the number of the latter.
-    fn judge_unshown(&mut self, known: &Known<'_>, all_excused: bool) -> u64 {
+    /// Reports the lines whose records Slack should have returned. Returns the number of the other lines, which were not compared.
+    fn add_extra_lines(&mut self, known: &Known<'_>, all_excused: bool) -> u64 {
         let changed: HashSet<RowId> =
             self.differences.iter().filter(|it| it.kind == Kind::Changed).filter_map(|it| it.id).collect();
         let mut not_compared = 0;
@@ -281,7 +281,7 @@ impl Comparison {
             if all_excused || is_new || line.workspace.as_ref().is_some_and(is_skipped) {
                 not_compared += 1;
             } else if !changed.contains(&id) {
-                self.differ(Kind::Extra, Some((id, line.time)), Some(line.place));
+                self.add_difference(Kind::Extra, Some((id, line.time)), Some(line.place));
             }
         }
         not_compared
@@ -292,8 +292,8 @@ fn difference(kind: Kind) -> Difference {
     Difference { kind, id: None, time: None, object: None, line: None, reason: None }
 }
 
-/// Whether a line holds the record whose identity it gives. Of integration rows it may be any of several equal ones.
-fn is_its_own(log: LogType, line: &StoredLine<'_>) -> bool {
+/// Returns `true` if a line's ID matches its content. An integration row may have the ID of any of several equal rows.
+fn id_matches_content(log: LogType, line: &StoredLine<'_>) -> bool {
     let workspace = line.workspace();
     line.slacks_json().any(|json| {
         let Ok(row) = RawValue::from_string(json) else { return false };

@@ -1,24 +1,24 @@
-//! What need not be stored yet, by the stream's cursor.
+//! Determines from the stream's cursor which records may not be stored yet.
 
 use super::findings::Reason;
 use slacktrail_core::cursor::{Cursor, REREADS};
 use slacktrail_core::time::Second;
 
-/// What is known of the time that was to be collected.
+/// The time range that the stream should have collected.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Coverage<'a> {
-    /// From when on the source is collected.
+    /// The time from which the source is collected.
     pub(super) since: Second,
-    /// The cursor, as it was after Slack was read; `None` when there is none.
+    /// The cursor after Slack was read, or `None` if the stream has no cursor.
     pub(super) cursor: Option<&'a Cursor>,
 }
 
 impl Coverage<'_> {
-    /// Why a record of this time that Slack shows need not be stored; `None` when it must be.
+    /// Returns why a record of this time may not be stored yet, or `None` if it must be stored.
     pub(super) fn excuse(&self, workspace: Option<&str>, time: Second) -> Option<Reason> {
         let Some(cursor) = self.cursor else { return Some(Reason::NeverCollected) };
         let state = workspace.and_then(|workspace| cursor.workspaces.get(workspace));
-        // A re-read begins where the last one could not yet be sure of late records.
+        // The next re-read of each kind starts where the previous one could still miss late records.
         let reach = REREADS.iter().zip(cursor.rereads).map(|((every, back), began)| began.plus(every - back)).min();
         [
             (cursor.gaps.iter().any(|gap| (gap.oldest..=gap.latest).contains(&time)), Reason::InGap),
@@ -48,7 +48,7 @@ mod tests {
         Second::new(1_800_000_000 + hours * HOUR).unwrap()
     }
 
-    /// Collected from hour -300 up to hour 0, with the re-reads that began then.
+    /// Returns a cursor that covers hours -300 to 0. Its last re-reads started at hour 0.
     fn settled() -> Cursor {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, at(-300));
         let mut cursor = Cursor::first(&source, LogType::Audit, at(0));

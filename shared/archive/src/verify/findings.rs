@@ -1,4 +1,4 @@
-//! What a comparison found, and what that comes to.
+//! The findings of a comparison, and their verdict.
 
 use serde::Serialize;
 
@@ -6,73 +6,74 @@ use slacktrail_core::record::RowId;
 use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::time::{Day, Second};
 
-/// What the comparison of a day found.
+/// The findings of the comparison of one day.
 #[derive(Clone, Debug)]
 pub struct Findings {
-    /// Whose log, and which.
+    /// The stream.
     pub stream: StreamId,
     /// The day.
     pub day: Day,
     /// The last second that was compared.
     pub until: Second,
-    /// Pages that were read of Slack.
+    /// The number of pages read from Slack.
     pub pages: u32,
-    /// Records of the day that Slack shows.
+    /// The number of the day's records that Slack returned.
     pub slack_records: u64,
-    /// Objects that were read.
+    /// The number of objects read.
     pub objects: u64,
-    /// Lines in them.
+    /// The number of lines in these objects.
     pub lines: u64,
-    /// What differs, by kind and then by time.
+    /// The differences, sorted by kind and then by time.
     pub differences: Vec<Difference>,
-    /// Lines that were not compared: of a time after [`Findings::until`], stored while Slack was read, or of what Slack was not asked for.
+    /// The number of lines that were not compared, because their time is after [`Findings::until`], because they were stored while Slack was read,
+    /// or because Slack was not asked for their records.
     pub not_compared: u64,
-    /// Integration rows that Slack shows with another name for a person or an app than is stored.
+    /// The number of integration rows that match a stored line but have other bytes, such as a new name of a user or an app.
     pub renamed: u64,
-    /// Rows that Slack showed with no time that can be read. They belong to the day 1970/01/01.
+    /// The number of rows that Slack returned with a malformed time. They belong to the day 1970/01/01.
     pub undated: u64,
-    /// Workspaces of the organization that could not be read.
+    /// The workspaces of the organization that could not be read.
     pub skipped_workspaces: Vec<SkippedWorkspace>,
-    /// What else kept it from being decided.
+    /// The other reasons that prevent a verdict.
     pub limitations: Vec<Limitation>,
 }
 
-/// What it comes to.
+/// The verdict of a comparison.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Each record that Slack shows is in exactly one line, and is what Slack shows.
+    /// Exactly one line matches each record that Slack returned.
     Complete,
-    /// Something differs that should not.
+    /// At least one difference is a defect.
     Mismatch,
-    /// Nothing differs that should not, and not all could be compared.
+    /// No difference is a defect, but not everything could be compared.
     Inconclusive,
 }
 
-/// How something differs.
+/// The kind of a difference.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Slack shows a record that no line holds.
+    /// Slack returned a record that no line contains.
     Missing,
-    /// The same, and it need not be stored yet.
+    /// Slack returned a record that no line contains, but the record may not be stored yet.
     NotCollectedYet,
-    /// A line holds a record that Slack does not show.
+    /// A line contains a record that Slack did not return.
     Extra,
-    /// A line holds other bytes than Slack shows for its identity; or, where bytes cannot be compared, a record of another identity.
+    /// A line has other bytes than Slack's record with the same ID. For logs whose bytes cannot be compared, the line's ID does not match its content.
     Changed,
-    /// A line holds a record that another line holds.
+    /// A line contains the same record as another line.
     Duplicate,
-    /// A line holds a record of another day.
+    /// A line contains a record of another day.
     WrongDay,
-    /// A line is none that slacktrail wrote, or an object cannot be unpacked.
+    /// A line was not written by slacktrail, or an object cannot be decompressed.
     Unreadable,
-    /// A number below the last one that no object has.
+    /// An object is missing, although the day log has a later object.
     MissingObject,
 }
 
 impl Kind {
-    /// All kinds, in the order of every listing.
+    /// All kinds, in the order in which they are listed.
     pub const ALL: [Kind; 8] = [
         Kind::Missing,
         Kind::NotCollectedYet,
@@ -84,7 +85,7 @@ impl Kind {
         Kind::MissingObject,
     ];
 
-    /// Whether it should not be. Access and integration rows Slack may forget.
+    /// Returns `true` if the difference is a defect of the archive. An extra access or integration row is not, because Slack may delete such rows.
     pub fn is_defect(self, log: LogType) -> bool {
         match self {
             Kind::NotCollectedYet => false,
@@ -99,64 +100,64 @@ impl Kind {
     }
 }
 
-/// One thing that differs.
+/// A difference between Slack and the day log.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Difference {
-    /// How.
+    /// The kind of the difference.
     pub kind: Kind,
-    /// Whose record it is.
+    /// The record's ID.
     pub id: Option<RowId>,
     /// The record's time.
     pub time: Option<Second>,
-    /// The number of the object that it is in.
+    /// The number of the object.
     pub object: Option<u32>,
-    /// Its line there, from 1.
+    /// The number of the line in the object, counted from 1.
     pub line: Option<u64>,
-    /// Why it need not be stored yet.
+    /// Why the record may not be stored yet.
     pub reason: Option<Reason>,
 }
 
-/// Why a record need not be stored yet.
+/// The reason why a record may not be stored yet.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The stream was never collected.
     NeverCollected,
-    /// It is from before the time from which the source is collected.
+    /// The record is older than the source's `since`.
     BeforeSince,
-    /// Its time is still to be collected.
+    /// The record's time is in a gap.
     InGap,
-    /// It is younger than the last tick that is known.
+    /// The record is newer than the watermark.
     SinceLastTick,
-    /// Its workspace could not be read when its time was collected.
+    /// The record's workspace could not be read when its time was collected.
     SkippedWorkspace,
-    /// Slack showed it late, and a re-read that will find it is still to come.
+    /// The record may be late, and a pending re-read will cover its time.
     BeforeReread,
 }
 
-/// What kept a comparison from being decided.
+/// A reason that prevents a verdict.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limitation {
-    /// Slack shows no record of the whole day, of which some are stored: it seems to have forgotten them.
+    /// Slack returned no record of the day, although some are stored. It probably deleted them.
     Forgotten,
-    /// Slack's numbered pages end before the day does.
+    /// Slack's numbered pages ended before the whole day was read.
     PagesEnd,
-    /// The day cannot be asked of Slack, so that only its day log was looked at.
+    /// Slack cannot return the records of the day, so only the day log was checked.
     NotAsked,
 }
 
 /// A workspace of an organization that could not be read.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct SkippedWorkspace {
-    /// Its id.
+    /// The workspace's ID.
     pub id: String,
     /// Slack's error code.
     pub code: String,
 }
 
 impl Findings {
-    /// What it comes to.
+    /// Returns the verdict.
     pub fn verdict(&self) -> Verdict {
         let log = self.stream.log;
         if self.differences.iter().any(|difference| difference.kind.is_defect(log)) {
@@ -168,12 +169,12 @@ impl Findings {
         }
     }
 
-    /// The differences of a kind.
+    /// Returns the differences of a kind.
     pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Difference> {
         self.differences.iter().filter(move |difference| difference.kind == kind)
     }
 
-    /// How many they are.
+    /// Returns the number of differences of a kind.
     pub fn count(&self, kind: Kind) -> usize {
         self.of_kind(kind).count()
     }

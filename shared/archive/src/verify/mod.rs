@@ -1,11 +1,11 @@
-//! Compares one day of a stream with Slack: reads the day again, and then what is stored of it.
+//! Compares one day of a stream with Slack.
 //!
-//! Slack is read first and the day log after it, so that what the poller stores meanwhile is found. In between the cursor is read, which
-//! tells what need not be stored yet: what it counts as collected was stored before it was written. Nothing here writes, waits or
-//! asks a clock: whoever runs it calls [`Verification::step`] at a pace of their own, and again after an error that passes.
+//! The verification first reads the day from Slack, then the cursor, and then the day log. In this order, it finds records that the poller stores
+//! while it reads Slack. The cursor shows which records may not be stored yet, because the poller writes the cursor after the records that it covers.
+//! The verification writes nothing, does not wait, and reads no clock. The caller sets the pace by calling [`Verification::step`], and repeats a
+//! step after a transient error.
 //!
-//! What is remembered of a record are its identity, 64 bits of a hash of its bytes and its second; of the day's JSON only the page or
-//! the object in hand is in memory.
+//! Memory holds the ID, the second and 64 bits of a hash of each record. Of the day's JSON, memory holds only the current page or object.
 
 mod comparison;
 mod coverage;
@@ -32,25 +32,25 @@ pub use findings::{Difference, Findings, Kind, Limitation, Reason, SkippedWorksp
 use reading::Reading;
 pub use reading::{Position, Step};
 
-/// A record that is younger than this is not compared: Slack may not show it yet, and the tick that collects it may be under way.
+/// The age below which records are not compared, because Slack may not return them yet, and the tick that collects them may still run.
 pub const MARGIN_SECONDS: i64 = 300;
-/// Objects that are read at the same time.
+/// The number of objects that are read concurrently.
 const READS_AT_ONCE: usize = 4;
-/// While records are missing and the poller goes on storing, its new objects are read so many times at most.
+/// The maximum number of times that the day log is listed. Further lists find the objects that the poller has stored since, if records are missing.
 const ROUNDS_MAX: usize = 3;
 
-/// The last second of `day` that can be compared at `now`; `None` when none can yet.
+/// Returns the last second of `day` that can be compared at `now`, or `None` if it is too early to compare any.
 pub fn until(day: Day, now: Second) -> Option<Second> {
     Some(day.end().min(now.plus(-MARGIN_SECONDS))).filter(|until| *until >= day.start())
 }
 
-/// Whether a day can be asked of Slack at all. The day 1970/01/01 cannot: it holds the rows whose time cannot be read, which Slack
-/// shows among those of other days.
-fn can_be_asked(day: Day) -> bool {
+/// Returns `true` if Slack can return the records of the day. The day 1970/01/01 holds rows with a malformed time, which Slack returns among
+/// the rows of other days.
+fn can_be_requested(day: Day) -> bool {
     day != Second::EPOCH.day()
 }
 
-/// The comparison of one day of a stream, under way.
+/// A comparison of one day of a stream, in progress.
 pub struct Verification<'a, S, D, T, K> {
     ports: &'a Ports<S, D, T, K>,
     source: &'a Source,
@@ -63,10 +63,10 @@ pub struct Verification<'a, S, D, T, K> {
 }
 
 impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verification<'a, S, D, T, K> {
-    /// Prepares to compare `day` up to the second `until`. Only lists the day log, so that an archive that cannot be read shows first.
+    /// Prepares to compare `day` up to the second `until`. Lists the day log first, so that an inaccessible archive is reported before Slack is read.
     ///
     /// # Errors
-    /// By remedy, when the day log cannot be listed.
+    /// Returns an error if the day log cannot be listed.
     pub async fn begin(
         ports: &'a Ports<S, D, T, K>,
         source: &'a Source,
@@ -75,7 +75,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
     ) -> Result<Self, Error> {
         let stream = StreamId { source: source.id.clone(), log };
         let listed = ports.day_logs.list(&DayLogId { stream: stream.clone(), day }).await?;
-        let reading = Reading::new(source, log, day.start()..=until, can_be_asked(day));
+        let reading = Reading::new(source, log, day.start()..=until, can_be_requested(day));
         Ok(Verification {
             ports,
             source,
@@ -87,23 +87,25 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
         })
     }
 
-    /// Reads a page of Slack's, with one call or, where the token was replaced meanwhile, two.
+    /// Reads a page from Slack with one call, or with two calls if the token was replaced.
     ///
     /// # Errors
-    /// By remedy. Nothing has changed then: the step can be made again.
+    /// Returns an error if the call fails, if Slack rejects it, or if Slack's pages do not end. The caller may repeat the step after a transient
+    /// error.
     pub async fn step(&mut self, now: Second) -> Result<Step, Error> {
         self.reading.step(&self.ports.slack, &self.ports.credentials, now).await
     }
 
-    /// How far Slack is read.
+    /// Returns the progress of reading Slack.
     pub fn position(&self) -> Position<'_> {
         self.reading.position()
     }
 
-    /// Reads what is stored and compares, once Slack is read to its end. `progress` is told how many objects of how many are read.
+    /// Reads the day log and compares it. Call this after the last [`Verification::step`]. `progress` receives the number of objects read, and the
+    /// number of objects to read.
     ///
     /// # Errors
-    /// By remedy, when the cursor or an object cannot be had. An object that is had and cannot be read is a finding.
+    /// Returns an error if the cursor or an object cannot be loaded. A corrupt object is a finding and not an error.
     pub async fn conclude(&mut self, mut progress: impl FnMut(u64, u64)) -> Result<Findings, Error> {
         let cursor = self.ports.deployment.load().await?.cursors.remove(&self.stream);
         let cursor = cursor.map(|(_, cursor)| cursor).transpose()?;
@@ -119,12 +121,12 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
                 break;
             }
         }
-        comparison.take_numbers(&numbers);
+        comparison.add_missing_objects(&numbers);
         let known = comparison::Known {
             coverage: Coverage { since: self.source.since, cursor: cursor.as_ref() },
             until: self.until,
             last_object: self.last_object,
-            was_asked: can_be_asked(self.day),
+            was_requested: can_be_requested(self.day),
             was_cut_short: self.reading.was_cut_short(),
             skipped_workspaces: self.reading.skipped_workspaces(),
         };
@@ -132,7 +134,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
         Ok(Findings { pages: self.position().pages, undated, ..comparison.finish(&self.stream, known) })
     }
 
-    /// Compares with these objects, a few of them read at a time.
+    /// Compares the objects with these numbers. Reads a few of them concurrently.
     async fn compare(
         &self,
         comparison: &mut Comparison,
@@ -146,8 +148,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
             progress(done, numbers.len() as u64);
             let Some((object, read)) = reads.next().await else { break };
             match read? {
-                Some(stored) => take_object(comparison, object, &stored.bytes),
-                None => comparison.lose_object(object),
+                Some(stored) => process_object(comparison, object, &stored.bytes),
+                None => comparison.add_missing_object(object),
             }
         }
         Ok(())
@@ -157,16 +159,16 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
         DayLogId { stream: self.stream.clone(), day: self.day }
     }
 
-    /// A stored line as it is; `None` when it is not there.
+    /// Returns a stored line unchanged, or `None` if the object or the line does not exist.
     ///
     /// # Errors
-    /// By remedy, when the object cannot be had or unpacked.
+    /// Returns an error if the object cannot be read or decompressed.
     pub async fn stored_line(&self, object: u32, line: u64) -> Result<Option<String>, Error> {
         let key = self.day_log().key(object);
         let Some(stored) = self.ports.day_logs.read(&key).await? else { return Ok(None) };
         let mut lines = Lines::of(&stored.bytes);
         let damaged = |error| {
-            let message = format!("reading back object `{key}`: its gzip is damaged");
+            let message = format!("reading object `{key}`: its gzip is corrupt");
             Error::deployment(ErrorKind::Investigate, "corrupt_object", message, "restore the object's first version")
                 .with_source(error)
         };
@@ -178,25 +180,25 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
         Ok(None)
     }
 
-    /// Begins to read Slack anew, to keep the JSON of these records, of which the first and the last are of these seconds.
+    /// Restarts reading Slack for the seconds in `range`, to keep the JSON of the records in `ids`.
     pub fn read_again(&mut self, ids: HashSet<RowId>, range: RangeInclusive<Second>) {
-        self.reading = Reading::new(self.source, self.stream.log, range, can_be_asked(self.day)).keeping(ids);
+        self.reading = Reading::new(self.source, self.stream.log, range, can_be_requested(self.day)).keeping(ids);
     }
 
-    /// The JSON of the records that were to be kept, as far as Slack has shown them since.
+    /// Returns the JSON of the requested records that Slack has returned since [`Verification::read_again`].
     pub fn kept(&self) -> &BTreeMap<RowId, String> {
         self.reading.kept()
     }
 }
 
-fn take_object(comparison: &mut Comparison, object: u32, bytes: &[u8]) {
-    comparison.take_object();
+fn process_object(comparison: &mut Comparison, object: u32, bytes: &[u8]) {
+    comparison.count_object();
     let mut lines = Lines::of(bytes);
     loop {
         match lines.next_line() {
             Ok(Some((line, text))) => comparison.process_line(Place { object, line }, text),
             Ok(None) => return,
-            Err(_) => return comparison.take_damage(object),
+            Err(_) => return comparison.add_corrupt_object(object),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reads a day of a log from Slack once more, page by page, with the walks that the collector uses.
+//! Reads a day of a log from Slack page by page, with the same walks as the collector.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
@@ -19,36 +19,37 @@ use slacktrail_core::walk::{Column, PageContext, PageSoFar, Row, Walk};
 use slacktrail_ports::credentials::token_of;
 use slacktrail_ports::{CallAuth, CredentialStore, ReadBody, Slack};
 
-/// A page cursor that Slack refuses begins the walk again so many times at most: one that lives ten minutes lasts for any day.
+/// The maximum number of times that the walk restarts after Slack rejects a page cursor. A page cursor that is valid for ten minutes suffices for
+/// any day.
 const RESTARTS_MAX: u32 = 100;
-/// A reply that tells an error is small.
+/// The maximum size of a response that may be an error.
 const ERROR_BYTES_MAX: usize = 64 << 10;
-/// Pages that are read at most: more than 30 million records.
+/// The maximum number of pages, which suffices for more than 30 million records.
 const PAGES_MAX: u32 = 32_768;
 
-/// What a step came to.
+/// The outcome of a step.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Step {
-    /// There is more to read.
+    /// More pages follow.
     More,
-    /// Slack is read to its end.
+    /// All pages are read.
     Done,
 }
 
-/// How far Slack is read.
+/// The progress of reading Slack.
 #[derive(Clone, Copy, Debug)]
 pub struct Position<'a> {
-    /// Pages read.
+    /// The number of pages read.
     pub pages: u32,
-    /// Records of the day found.
+    /// The number of the day's records found.
     pub records: usize,
-    /// Of audit logs: all from there on is read. Of the others: the oldest second on the last page that had one.
+    /// For audit logs, the second from which all newer records are read. For other logs, the oldest second on the last page that contained a time.
     pub oldest: Option<Second>,
-    /// The workspace that is being read.
+    /// The current workspace, if the log is read per workspace.
     pub workspace: Option<&'a str>,
 }
 
-/// Slack's part of a comparison, under way.
+/// A reading of one day from Slack, in progress.
 pub(super) struct Reading<'a> {
     source: &'a Source,
     log: LogType,
@@ -67,34 +68,34 @@ pub(super) struct Reading<'a> {
     skipped: Vec<SkippedWorkspace>,
     workspaces: usize,
     was_cut_short: bool,
-    /// Records whose JSON is to be kept, instead of remembering all for a comparison.
+    /// The records whose JSON is kept. If set, no records are kept for a comparison.
     wanted: Option<HashSet<RowId>>,
     kept: BTreeMap<RowId, String>,
 }
 
-/// What is asked for next.
+/// The stage of a reading, which determines the next request.
 enum Stage {
-    /// The list of workspaces, from this page on; those listed so far.
+    /// Lists the workspaces: the next page's cursor, the number of pages read, and the IDs found so far.
     Listing { page_cursor: Option<String>, pages: u32, ids: Vec<String> },
-    /// Rows; the workspaces that are left after this one, the next last.
+    /// Reads rows: the remaining workspaces, in reverse order.
     Walking { left: Vec<String> },
-    /// Nothing.
+    /// All pages are read.
     Done,
 }
 
 impl<'a> Reading<'a> {
-    /// A reading of the records of a time that lies in one day.
+    /// Creates a reading of the records in `range`, which lies in one day.
     pub(super) fn new(
         source: &'a Source,
         log: LogType,
         range: RangeInclusive<Second>,
-        is_to_be_asked: bool,
+        can_be_requested: bool,
     ) -> Reading<'a> {
         let (oldest, latest) = range.into_inner();
-        // A backfill's gap takes what lies in it and nothing else.
+        // A gap of kind `Backfill` matches exactly the records in its range.
         let gap = Gap::unwalked(log, GapKind::Backfill, oldest, latest);
-        let fans_out = source.organization && log == LogType::Integration;
-        let stage = match (is_to_be_asked, fans_out) {
+        let reads_per_workspace = source.organization && log == LogType::Integration;
+        let stage = match (can_be_requested, reads_per_workspace) {
             (false, _) => Stage::Done,
             (true, true) => Stage::Listing { page_cursor: None, pages: 0, ids: Vec::new() },
             (true, false) => Stage::Walking { left: Vec::new() },
@@ -122,7 +123,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The same, to keep the JSON of these records and remember nothing else.
+    /// Keeps only the JSON of the records in `ids`.
     pub(super) fn keeping(self, ids: HashSet<RowId>) -> Reading<'a> {
         Reading { wanted: Some(ids), ..self }
     }
@@ -155,7 +156,8 @@ impl<'a> Reading<'a> {
     /// Reads a page.
     ///
     /// # Errors
-    /// By remedy; then no page was read, and the step can be made again.
+    /// Returns an error if the call fails, if Slack rejects it, or if Slack's pages do not end. The caller may repeat the step after a transient
+    /// error.
     pub(super) async fn step<S: Slack, K: CredentialStore>(
         &mut self,
         slack: &S,
@@ -170,11 +172,11 @@ impl<'a> Reading<'a> {
         let response = self.call(slack, credentials, &request, now).await?;
         let is_listing = matches!(self.stage, Stage::Listing { .. });
         match response.page(&request, now) {
-            Ok(page) if is_listing => self.take_list(&page)?,
-            Ok(page) => self.take(&page, page_rows)?,
+            Ok(page) if is_listing => self.process_workspace_list(&page)?,
+            Ok(page) => self.process_page(&page, page_rows)?,
             Err(PageError::Error(error)) if is_listing => return Err(error),
             Err(_) if is_listing => {
-                self.begin_list(); // asked for with that cursor again, it would be refused again
+                self.begin_list(); // Slack would reject the same page cursor again
                 return Err(list_error("its page cursor was refused"));
             }
             Err(PageError::NoSuchPage) => {
@@ -182,16 +184,17 @@ impl<'a> Reading<'a> {
                 self.next_workspace();
             }
             Err(PageError::StalePageCursor) => self.restart()?,
-            // Slack gives this organization's access logs one workspace at a time.
+            // For this organization, Slack returns access logs only per workspace.
             Err(PageError::Error(error)) if self.may_read_by_workspace(&error) => {
                 self.begin_list();
             }
-            Err(PageError::Error(error)) => self.leave_workspace(error)?,
+            Err(PageError::Error(error)) => self.skip_workspace(error)?,
         }
         Ok(if matches!(self.stage, Stage::Done) { Step::Done } else { Step::More })
     }
 
-    /// Makes a call. A token that is refused is read anew, for the poller may have rotated it or somebody connected the source again.
+    /// Makes a call. If Slack rejects the token, reloads it and retries, because the poller may have refreshed it, or the source may have been
+    /// reconnected.
     async fn call<S: Slack, K: CredentialStore>(
         &mut self,
         slack: &S,
@@ -224,9 +227,9 @@ impl<'a> Reading<'a> {
         is_whole && self.log == LogType::Access && error.code == "missing_argument"
     }
 
-    fn take(&mut self, page: &Page, page_rows: u32) -> Result<(), Error> {
+    fn process_page(&mut self, page: &Page, page_rows: u32) -> Result<(), Error> {
         if self.pages >= PAGES_MAX {
-            return Err(endless(&format!("it does not come to an end within {PAGES_MAX} pages")));
+            return Err(pagination_loop(&format!("it does not end within {PAGES_MAX} pages")));
         }
         self.pages += 1;
         let workspace = self.gap.walk.workspace().map(str::to_owned);
@@ -242,7 +245,7 @@ impl<'a> Reading<'a> {
         );
         rows.iter().for_each(|row| self.context.progress.row(row, self.gap.reach()));
         if !outcome.done && !self.context.progress.end_page() {
-            return Err(endless("Slack names further pages, and they show nothing new"));
+            return Err(pagination_loop("Slack keeps returning further pages without new records"));
         }
         self.oldest = match self.gap.walk {
             Walk::Audit(_) => Some(self.gap.latest),
@@ -268,7 +271,7 @@ impl<'a> Reading<'a> {
 
     fn restart(&mut self) -> Result<(), Error> {
         if self.restarts >= RESTARTS_MAX {
-            return Err(endless(&format!("Slack refused its own page cursor {} times", self.restarts + 1)));
+            return Err(pagination_loop(&format!("Slack rejected its own page cursor {} times", self.restarts + 1)));
         }
         self.restarts += 1;
         self.gap.restart(&mut self.context);
@@ -280,11 +283,11 @@ impl<'a> Reading<'a> {
         self.skipped.clear();
     }
 
-    fn take_list(&mut self, page: &Page) -> Result<(), Error> {
+    fn process_workspace_list(&mut self, page: &Page) -> Result<(), Error> {
         let listed: Vec<Option<String>> = page.rows.iter().map(|row| workspace_id(row)).collect();
         let Stage::Listing { page_cursor, pages, ids } = &mut self.stage else { return Ok(()) };
         if *pages >= LIST_PAGES_MAX {
-            return Err(list_error("it goes on beyond 10 pages"));
+            return Err(list_error("it exceeds 10 pages"));
         }
         let without_id = listed.iter().filter(|id| id.is_none()).count();
         let is_last = page.end.next.is_none();
@@ -292,7 +295,7 @@ impl<'a> Reading<'a> {
             return Err(list_error("no workspace in it has an ID"));
         }
         *pages += 1;
-        // Nobody can ask for their rows. The others are compared all the same.
+        // The rows of workspaces without an ID cannot be requested. The other workspaces are still compared.
         let skipped = SkippedWorkspace { id: "(no ID)".to_owned(), code: "workspace_list_failed".to_owned() };
         self.skipped.extend(std::iter::repeat_n(skipped, without_id));
         ids.extend(listed.into_iter().flatten());
@@ -308,7 +311,7 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// Goes on to the next workspace, or to the end.
+    /// Continues with the next workspace, or ends the reading.
     fn next_workspace(&mut self) {
         let next = match &mut self.stage {
             Stage::Walking { left } => left.pop(),
@@ -323,8 +326,9 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Passes over a workspace that cannot be read; if none can, it is the token.
-    fn leave_workspace(&mut self, error: Error) -> Result<(), Error> {
+    /// Skips a workspace that Slack does not let the app read. Returns the error if it is not specific to a workspace, or if every workspace has
+    /// failed, because then the token is the cause.
+    fn skip_workspace(&mut self, error: Error) -> Result<(), Error> {
         let is_own = matches!(error.kind, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
         let Some(id) = self.gap.walk.workspace().filter(|_| is_own).map(str::to_owned) else { return Err(error) };
         if self.skipped.len() + 1 >= self.workspaces {
@@ -336,12 +340,12 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The oldest second on a page, by the last activity where there is one.
+/// Returns the oldest second on a page. Uses a record's last activity if it has one.
 fn oldest_of(records: &[Record<'_>]) -> Option<Second> {
     records.iter().filter_map(|record| record.last_active.or(record.time)).min()
 }
 
-fn endless(what: &str) -> Error {
-    let message = format!("reading the day again from Slack: {what}");
+fn pagination_loop(what: &str) -> Error {
+    let message = format!("reading the day from Slack: {what}");
     Error::slack(ErrorKind::Retry, "pagination_loop", message, "run the command again later")
 }

@@ -1,4 +1,4 @@
-//! The comparison by tables: what Slack shows, what is stored, and what that comes to.
+//! Table-driven tests of the comparison.
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;
@@ -21,7 +21,7 @@ fn source() -> Source {
     Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, day().start().plus(-86_400))
 }
 
-/// A row of the day, `second` seconds after its beginning.
+/// Returns a row whose time is `second` seconds after the start of the day.
 fn row(log: LogType, name: &str, second: i64) -> String {
     let second = day().start().plus(second).get();
     match log {
@@ -35,7 +35,7 @@ fn row(log: LogType, name: &str, second: i64) -> String {
     }
 }
 
-/// The line that is stored for a row.
+/// Returns the stored line of a row.
 fn line(log: LogType, json: &str) -> String {
     let row = RawValue::from_string(json.to_owned()).unwrap();
     let workspace = (log == LogType::Integration).then_some("T1");
@@ -46,7 +46,7 @@ fn line(log: LogType, json: &str) -> String {
     String::from_utf8(out).unwrap().trim_end().to_owned()
 }
 
-/// A comparison as it is made after everything was collected, three days after the day.
+/// The input of a comparison. By default, everything is collected, and the comparison runs three days after the day.
 struct Case {
     log: LogType,
     shown: Vec<String>,
@@ -55,7 +55,7 @@ struct Case {
     last_object: u32,
     until: Second,
     cursor: Option<Cursor>,
-    was_asked: bool,
+    was_requested: bool,
     skipped: Vec<SkippedWorkspace>,
 }
 
@@ -74,7 +74,7 @@ impl Case {
         cursor.gaps.clear();
         let last_object = objects.len() as u32;
         let (shown, cursor) = (rows(shown), Some(cursor));
-        Case { log, shown, objects, last_object, until: day().end(), cursor, was_asked: true, skipped: Vec::new() }
+        Case { log, shown, objects, last_object, until: day().end(), cursor, was_requested: true, skipped: Vec::new() }
     }
 
     fn compare(&self) -> Findings {
@@ -88,7 +88,7 @@ impl Case {
         }
         let mut comparison = Comparison::new(self.log, day(), shown);
         for (object, lines) in (1..).zip(&self.objects) {
-            comparison.take_object();
+            comparison.count_object();
             for (number, line) in (1..).zip(lines) {
                 comparison.process_line(Place { object, line: number }, Some(line.as_bytes()));
             }
@@ -98,7 +98,7 @@ impl Case {
             coverage,
             until: self.until,
             last_object: self.last_object,
-            was_asked: self.was_asked,
+            was_requested: self.was_requested,
             was_cut_short: false,
             skipped_workspaces: &self.skipped,
         };
@@ -106,7 +106,7 @@ impl Case {
     }
 }
 
-/// The kinds of what differs, and what it comes to.
+/// Returns the kinds of the differences, and the verdict.
 fn found(case: &Case) -> (Vec<Kind>, Verdict) {
     let findings = case.compare();
     (findings.differences.iter().map(|difference| difference.kind).collect(), findings.verdict())
@@ -163,7 +163,7 @@ fn line_unknown_to_slack_is_changed_if_it_contradicts_its_id() {
         (LogType::Access, r#""count":1"#, r#""count":9"#, Kind::Extra),
         (LogType::Access, "203.0.113.7", "203.0.113.8", Kind::Changed),
         (LogType::Integration, r#""change_type":"added""#, r#""change_type":"removed""#, Kind::Changed),
-        (LogType::Audit, r#""id":"b""#, r#""id":"c""#, Kind::Extra), // only Slack's bytes tell
+        (LogType::Audit, r#""id":"b""#, r#""id":"c""#, Kind::Extra), // only a comparison with Slack's bytes detects this
     ] {
         let mut case = Case::new(log, &["a"], &[&["a", "b"]]);
         let altered = case.objects[0][1].replacen(from, to, 1);
@@ -180,7 +180,7 @@ fn each_difference_names_record_time_and_location() {
         let id: RowId = Record::read(LogType::Audit, None, &json).id;
         (Some(id), Some(day().start().plus(second)))
     };
-    // `a` is stored twice and `b` not at all; Slack does not show `c`, and two objects were read.
+    // `a` is stored twice, `b` is not stored, and Slack does not return `c`. Two objects were read.
     let case = Case::new(LogType::Audit, &["a", "b"], &[&["a", "a"], &["c"]]);
     let findings = case.compare();
     let ((missing, missing_at), (duplicate, duplicate_at), (extra, extra_at)) =
@@ -218,7 +218,7 @@ fn comparison_is_complete_once_each_slack_record_has_line() {
         comparison.process_line(Place { object: 1, line: 1 }, Some(line.as_bytes()));
         comparison.is_whole()
     });
-    assert_eq!(is_whole, [false, false, true], "a duplicate line stands for no other record");
+    assert_eq!(is_whole, [false, false, true], "a duplicate line counts for no other record");
     assert!(Comparison::new(LogType::Audit, day(), Shown::default()).is_whole());
 }
 
@@ -272,14 +272,14 @@ fn line_of_other_day_is_wrong_day_and_foreign_line_is_malformed() {
 #[test]
 fn missing_objects_are_listed_and_corruption_names_object() {
     let mut comparison = Comparison::new(LogType::Audit, day(), Shown::default());
-    comparison.take_numbers(&[2, 3, 6]);
-    comparison.lose_object(6);
-    comparison.take_damage(3);
+    comparison.add_missing_objects(&[2, 3, 6]);
+    comparison.add_missing_object(6);
+    comparison.add_corrupt_object(3);
     let known = Known {
         coverage: Coverage { since: source().since, cursor: None },
         until: day().end(),
         last_object: 6,
-        was_asked: true,
+        was_requested: true,
         was_cut_short: false,
         skipped_workspaces: &[],
     };
@@ -298,7 +298,7 @@ fn uncollected_records_make_day_inconclusive() {
     assert_eq!(found(&case), (vec![Kind::NotCollectedYet], Verdict::Inconclusive));
     assert_eq!(case.compare().differences[0].reason, Some(Reason::NeverCollected));
     case.objects.push(vec![case.objects[0][0].clone()]);
-    assert_eq!(case.compare().verdict(), Verdict::Mismatch, "a defect is one whatever is still to come");
+    assert_eq!(case.compare().verdict(), Verdict::Mismatch, "a defect is a mismatch even if records are still pending");
 }
 
 #[test]
@@ -306,9 +306,9 @@ fn lines_not_requested_or_stored_during_verify_are_not_compared() {
     let case = || Case::new(LogType::Audit, &["a"], &[&["a"], &["b"]]);
     let of_last_second = Case { until: day().start().plus(99), ..case() };
     assert_eq!(found(&of_last_second), (vec![Kind::Extra], Verdict::Mismatch));
-    let stored_meanwhile = Case { last_object: 1, ..case() };
+    let stored_during_verify = Case { last_object: 1, ..case() };
     let of_later = Case { until: day().start().plus(98), ..case() };
-    for case in [stored_meanwhile, of_later] {
+    for case in [stored_during_verify, of_later] {
         assert_eq!(found(&case), (vec![], Verdict::Complete));
         assert_eq!(case.compare().not_compared, 1);
     }
@@ -321,12 +321,12 @@ fn lines_not_requested_or_stored_during_verify_are_not_compared() {
 #[test]
 fn day_that_slack_cannot_return_is_inconclusive() {
     let forgotten = Case::new(LogType::Audit, &[], &[&["a"]]);
-    let unasked = Case { was_asked: false, ..Case::new(LogType::Audit, &[], &[&["a"]]) };
-    for (case, limitation) in [(&forgotten, Limitation::Forgotten), (&unasked, Limitation::NotAsked)] {
+    let not_requested = Case { was_requested: false, ..Case::new(LogType::Audit, &[], &[&["a"]]) };
+    for (case, limitation) in [(&forgotten, Limitation::Forgotten), (&not_requested, Limitation::NotAsked)] {
         assert_eq!(found(case), (vec![], Verdict::Inconclusive));
         let findings = case.compare();
         assert_eq!((findings.limitations.as_slice(), findings.not_compared), (&[limitation][..], 1));
     }
-    let duplicate = Case { was_asked: false, ..Case::new(LogType::Audit, &[], &[&["a", "a"]]) };
+    let duplicate = Case { was_requested: false, ..Case::new(LogType::Audit, &[], &[&["a", "a"]]) };
     assert_eq!(found(&duplicate), (vec![Kind::Duplicate], Verdict::Mismatch));
 }

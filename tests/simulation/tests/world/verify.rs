@@ -239,7 +239,7 @@ fn page_cursors_rejected_100_times_end_reading_that_advances() {
     harness.pass(600);
     harness.fault(Fault::every(CallMatcher::log(Log::Audit).later_pages(), FaultKind::StaleCursor));
     let error = verification_error(&harness, LogType::Audit);
-    assert!(error.message.ends_with("Slack refused its own page cursor 101 times"), "{error}");
+    assert!(error.message.ends_with("Slack rejected its own page cursor 101 times"), "{error}");
 }
 
 #[test]
