@@ -1,11 +1,11 @@
 #!/bin/sh
-# Applies each mutant to a copy of the source, searches for a schedule that violates an invariant, and prints the invariant, the number of
-# schedules and the schedule. Arguments select mutants by name. With `--check`, only checks that each patch applies and has a row in the docs.
+# Applies each mutant to a copy of the source, searches until the simulation violates an invariant, and prints the invariant and the number
+# of schedules. Arguments select mutants by name. With `--check`, only checks that every patch still applies.
 set -eu
 cd "$(dirname "$0")/../../.."
 root=$PWD
 mutants=$root/tests/simulation/mutants
-# A separate target directory, because cargo would confuse builds of the copy with builds of this source.
+# Use a separate target directory. In a shared one, cargo confuses builds of the copy with builds of this source.
 target=${CARGO_TARGET_DIR:-$root/target}/mutants
 copy=$target/source
 
@@ -29,11 +29,11 @@ for name in $names; do
     (cd "$copy" && GIT_CEILING_DIRECTORIES=$target git apply "$mutants/$name.patch" &&
         CARGO_TARGET_DIR=$target cargo build --quiet --locked --profile simulation -p slacktrail-simulation --bin simulate)
     result=$("$target/simulation/simulate" probe | tail -1) || true
-    verdict=$(printf %s "$result" | cut -d'|' -f1)
+    kept=$(printf %s "$result" | cut -d'|' -f1)
     count=$(printf %s "$result" | cut -d'|' -f2)
     invariant=$(printf %s "$result" | cut -d'|' -f3)
     schedule=$(printf %s "$result" | cut -d'|' -f4)
-    [ "$verdict" = caught ] || { missed=$((missed + 1)); invariant=MISSED; }
+    [ "$kept" = caught ] || { missed=$((missed + 1)); invariant=MISSED; }
     (cd "$copy" && GIT_CEILING_DIRECTORIES=$target git apply --reverse "$mutants/$name.patch")
     printf '%-28s %-12s %10s  %s\n' "$name" "${invariant%%:*}" "$count" "$schedule"
 done
