@@ -1,7 +1,8 @@
 //! What is left of a backfill according to the cursor, and an estimate of the time that it takes.
 
-use slacktrail_core::cursor::{Cursor, Gap, GapKind};
-use slacktrail_core::walk::Walk;
+use slacktrail_core::cursor::Cursor;
+
+use slacktrail_core::walk::{Gap, GapKind, Walk};
 
 use super::range::Range;
 use crate::duration;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use slacktrail_collector::tick::Summary;
-use slacktrail_core::cursor::{Cursor, GapKind};
+use slacktrail_core::cursor::Cursor;
 use slacktrail_core::health::State;
 use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::time::Second;
+use slacktrail_core::walk::GapKind;
 use slacktrail_ports::Deployment;
 
 use crate::{duration, terminal};

@@ -1,12 +1,12 @@
 //! Computes a stream's status from its source, its cursor and the current time.
 
 use serde::{Serialize, Serializer};
-use slacktrail_core::cursor::{Cursor, Gap, GapKind};
+use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
 use slacktrail_core::health::State;
 use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
-use slacktrail_core::walk::Walk;
+use slacktrail_core::walk::{Gap, GapKind, Walk};
 use slacktrail_ports::Deployment;
 
 use crate::duration;

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, json_location};
 use crate::health::Health;
 use crate::source::{LogType, Source};
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
-use crate::walk::{Depth, Walk, WorkspaceState};
+use crate::walk::{Gap, GapKind, Walk, WorkspaceState};
 
 /// The version of the stored format. A greater number was written by a newer slacktrail, and is rejected.
 const FORMAT: u32 = 1;
@@ -28,55 +28,6 @@ pub const BACKFILLS_MAX: usize = 8;
 /// is up to `back - every` seconds late. The daily re-read covers 50 hours and thus keeps the promise of 26 hours. The hourly re-read finds
 /// records up to an hour late sooner.
 pub const REREADS: [(i64, i64); 2] = [(3600, 2 * 3600), (24 * 3600, 50 * 3600)];
-
-/// A time range that is not collected yet. Both ends are inclusive.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct Gap {
-    /// The reason for collecting the gap, which decides its priority.
-    pub kind: GapKind,
-    /// The first second.
-    pub oldest: Second,
-    /// The last second. While an audit gap is walked, this is the oldest stored second.
-    pub latest: Second,
-    /// The position of the walk.
-    pub walk: Walk,
-    /// How far back the walk has come.
-    #[serde(default, skip_serializing_if = "Depth::is_new")]
-    pub depth: Depth,
-    /// The first second of the gap that no completed walk has read. Only gaps that live collection opened have it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uncollected_since: Option<Second>,
-}
-
-impl Gap {
-    /// Creates a gap with a walk that has not started.
-    pub fn unwalked(log: LogType, kind: GapKind, oldest: Second, latest: Second) -> Gap {
-        Gap { kind, oldest, latest, walk: Walk::begin(log, oldest), depth: Depth::default(), uncollected_since: None }
-    }
-
-    /// Returns the last second of the gap when its walk started.
-    pub fn end(&self) -> Second {
-        match &self.walk {
-            // Even in a corrupt cursor, the end is not before the oldest stored second.
-            Walk::Audit(walk) => walk.asked_latest.map_or(self.latest, |asked| asked.max(self.latest)),
-            Walk::Access(_) | Walk::Integration(_) => self.latest,
-        }
-    }
-}
-
-/// The reason for collecting a gap, in order of priority.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GapKind {
-    /// The time since the previous tick.
-    Live,
-    /// The rest of an earlier tick, an outage, or history from before the first tick.
-    Backlog,
-    /// Recent time that is read again to find late records.
-    Reread,
-    /// A range that a user requested, whether or not it was collected before.
-    Backfill,
-}
 
 /// The result of requesting a backfill.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -95,9 +46,8 @@ pub enum Backfill {
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Cursor {
     format: u32,
-    /// The start of collection, even if the source's `since` changes later. Old cursors do not have this field.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<Second>,
+    /// The start of collection, even if the source's `since` changes later.
+    pub since: Second,
     /// All time up to here was read or is in a gap.
     pub watermark: Second,
     /// The time ranges that are not collected yet.
@@ -131,7 +81,7 @@ impl Cursor {
         let gap = Gap::unwalked(log, GapKind::Backlog, since, now);
         Cursor {
             format: FORMAT,
-            since: Some(since),
+            since,
             watermark: now,
             gaps: vec![gap],
             last_objects: BTreeMap::new(),
@@ -148,9 +98,9 @@ impl Cursor {
     /// Opens the gaps of this tick: the time since the previous tick with an overlap (if `live`), and re-reads that are due.
     ///
     /// Returns `true` if the cursor must be saved because of these gaps.
-    pub fn open_gaps(&mut self, source: &Source, log: LogType, now: Second, overlap_seconds: i64, live: bool) -> bool {
+    pub fn open_gaps(&mut self, log: LogType, now: Second, overlap_seconds: i64, live: bool) -> bool {
         let mut lasting = false;
-        let since = self.since.unwrap_or(source.since).min(now);
+        let since = self.since.min(now);
         if live {
             // A live gap that an earlier tick left partly walked becomes backlog. If no page of it was read, it is extended.
             let (untouched, mut kept): (Vec<Gap>, Vec<Gap>) =
@@ -240,7 +190,8 @@ impl Cursor {
             let begun = if let Walk::Access(walk) = &gap.walk { Some(walk.begun.max(walk.stop)) } else { None };
             [Some(gap.oldest), Some(gap.end()), gap.uncollected_since, begun]
         });
-        let times = [("watermark", Some(self.watermark)), ("since", self.since), ("saved_at", Some(self.saved_at))];
+        let times =
+            [("watermark", Some(self.watermark)), ("since", Some(self.since)), ("saved_at", Some(self.saved_at))];
         let rereads = self.rereads.iter().map(|began| ("rereads", Some(*began)));
         let mut times = times.into_iter().chain(rereads).chain(gaps.map(|time| ("gaps", time)));
         times.find(|(_, time)| time.is_some_and(|time| time > believed)).map(|(field, _)| field)
@@ -351,11 +302,10 @@ mod tests {
 
     #[test]
     fn unread_gap_keeps_its_end_if_clock_is_behind_earlier_tick() {
-        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(-1_000));
         let mut cursor = settled();
-        cursor.open_gaps(&source, LogType::Audit, second(600), 300, true);
+        cursor.open_gaps(LogType::Audit, second(600), 300, true);
         assert_eq!(ranges(&cursor), [(-300, 600)]);
-        assert!(cursor.open_gaps(&source, LogType::Audit, second(510), 10, true));
+        assert!(cursor.open_gaps(LogType::Audit, second(510), 10, true));
         assert_eq!((ranges(&cursor), cursor.watermark), (vec![(-300, 600)], second(600)));
     }
 
@@ -447,7 +397,7 @@ mod tests {
         let mut cursor = Cursor::first(&source, LogType::Audit, second(0));
         assert_eq!(cursor.lag_seconds(second(0)), 0, "history does not count");
         for (tick, now) in [60, 120, 180].into_iter().enumerate() {
-            cursor.open_gaps(&source, LogType::Audit, second(now), 300, true);
+            cursor.open_gaps(LogType::Audit, second(now), 300, true);
             assert_eq!(cursor.lag_seconds(second(now)), now, "nothing is stored");
             if let Some(live) = cursor.gaps.iter_mut().find(|gap| gap.kind == GapKind::Live && tick == 1) {
                 walk_to(live, 60); // a part is stored, and the next tick makes the rest backlog
@@ -478,7 +428,7 @@ mod tests {
         let gap = |oldest, latest| Gap::unwalked(LogType::Access, GapKind::Backlog, oldest, latest);
         for (field, cursor) in [
             ("watermark", Cursor { watermark: far, ..settled() }),
-            ("since", Cursor { since: Some(far), ..settled() }),
+            ("since", Cursor { since: far, ..settled() }),
             ("saved_at", Cursor { saved_at: far, ..settled() }),
             ("rereads", Cursor { rereads: [now, far], ..settled() }),
             ("gaps", Cursor { gaps: vec![gap(now, far)], ..settled() }),

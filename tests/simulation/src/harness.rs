@@ -2,9 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_collector::tick::{Quota, ResourceLimits, StreamSummary};
-use slacktrail_core::cursor::{Backfill, Cursor, GapKind};
+use slacktrail_core::cursor::{Backfill, Cursor};
 use slacktrail_core::source::{LogType, Plan, Source};
 use slacktrail_core::time::Second;
+use slacktrail_core::walk::GapKind;
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{Fault, Log, Row, Settings, World};
 

@@ -6,12 +6,12 @@ use std::process::Command;
 
 use jiff::Timestamp;
 use slacktrail_adapters::directory::DirectoryDeployment;
-use slacktrail_core::cursor::{Cursor, Gap, GapKind};
+use slacktrail_core::cursor::Cursor;
 use slacktrail_core::health::{Health, State};
 use slacktrail_core::sanitize::steers;
 use slacktrail_core::source::{LogType, Plan, Source, StreamId};
 use slacktrail_core::time::Second;
-use slacktrail_core::walk::Depth;
+use slacktrail_core::walk::{Depth, Gap, GapKind};
 use slacktrail_ports::DeploymentStore;
 use slacktrail_ports::sources;
 use tokio::io::{AsyncBufReadExt, BufReader};

@@ -38,8 +38,8 @@ impl Coverage<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use slacktrail_core::cursor::{Gap, GapKind};
     use slacktrail_core::source::{LogType, Plan, Source};
+    use slacktrail_core::walk::{Gap, GapKind};
     use slacktrail_core::walk::{Walk, WorkspaceState};
 
     const HOUR: i64 = 3600;

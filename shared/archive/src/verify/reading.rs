@@ -5,7 +5,6 @@ use std::ops::RangeInclusive;
 
 use super::comparison::Shown;
 use super::findings::SkippedWorkspace;
-use slacktrail_core::cursor::{Gap, GapKind};
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::record::{Record, RowId};
 use slacktrail_core::secret::Token;
@@ -15,7 +14,7 @@ use slacktrail_core::slack::{
 };
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::{Day, Second};
-use slacktrail_core::walk::{Column, PageContext, PageSoFar, Row, Walk};
+use slacktrail_core::walk::{Column, Gap, GapKind, PageContext, PageSoFar, Row, Walk};
 use slacktrail_ports::credentials::token_of;
 use slacktrail_ports::{CallAuth, CredentialStore, ReadBody, Slack};
 

@@ -2,12 +2,12 @@
 
 use super::Collector;
 use super::page::OpenPage;
-use slacktrail_core::cursor::Gap;
 use slacktrail_core::error::{Error, ErrorKind, Origin};
 use slacktrail_core::secret::Token;
 use slacktrail_core::slack::{PageError, Request, Response};
 use slacktrail_core::source::{LogType, SourceId};
 use slacktrail_core::time::Second;
+use slacktrail_core::walk::Gap;
 use slacktrail_ports::credentials::token_of;
 use slacktrail_ports::{CallAuth, CredentialStore, DayLogStore, DeploymentStore, Slack};
 

@@ -39,7 +39,7 @@ use page::{PageSize, may_be_smaller};
 use crate::day_log::{DayLogs, Limits};
 use crate::token_refresh::RefreshFailure;
 use slacktrail_core::batch::Batch;
-use slacktrail_core::cursor::{Cursor, Gap, GapKind};
+use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::{Error, ErrorKind, Origin};
 use slacktrail_core::health::{Health, TickOutcome};
 use slacktrail_core::line::LineWriter;
@@ -48,7 +48,7 @@ use slacktrail_core::secret::Token;
 use slacktrail_core::slack::{PageError, Request};
 use slacktrail_core::source::{LogType, Source, StreamId};
 use slacktrail_core::time::Second;
-use slacktrail_core::walk::{PageContext, Walk};
+use slacktrail_core::walk::{Gap, GapKind, PageContext, Walk};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, ReplaceOutcome, Slack, Version};
 
 /// The interval at which the cursor of a quiet stream is saved. It limits the time that each tick reads again.
@@ -243,8 +243,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     async fn open_gaps(&mut self) -> Result<(), Error> {
         let live = if self.reads_per_workspace() { self.prepare_workspaces().await? } else { true };
         if self.version.is_some() {
-            self.dirty |=
-                self.cursor.open_gaps(self.source, self.stream.log, self.now, self.cache.overlap.seconds(), live);
+            self.dirty |= self.cursor.open_gaps(self.stream.log, self.now, self.cache.overlap.seconds(), live);
         }
         Ok(())
     }

@@ -6,12 +6,11 @@ use super::block::{Block, Conflicts};
 use super::page::OpenPage;
 use super::{Collector, missing_page};
 use slacktrail_core::batch::{Batch, Counts};
-use slacktrail_core::cursor::{Gap, GapKind};
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::record::RowId;
 use slacktrail_core::slack::{PageError, Request, TooLarge, too_large};
 use slacktrail_core::time::{CLOCK_SKEW_SECONDS, Day, Second};
-use slacktrail_core::walk::{MatchedRecord, PageContext, PageSoFar};
+use slacktrail_core::walk::{Gap, GapKind, MatchedRecord, PageContext, PageSoFar};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 
 /// Maximum number of checked IDs to keep for a page that takes several ticks. Pages of the requested size have fewer rows.

@@ -5,12 +5,11 @@
 //! When the workspace can be read again, its walk goes back that far. The walk of a workspace that joins goes back to the source's `since`.
 
 use super::Collector;
-use slacktrail_core::cursor::{Gap, GapKind};
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::slack::{LIST_PAGES_MAX, PageError, Request, list_error, workspace_id};
 use slacktrail_core::source::{LogType, shown_name};
 use slacktrail_core::time::{CLOCK_SKEW_SECONDS, Second};
-use slacktrail_core::walk::{PageContext, WorkspaceState};
+use slacktrail_core::walk::{Gap, GapKind, PageContext, WorkspaceState};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 
 /// The interval at which the list of workspaces is read again.

@@ -516,7 +516,8 @@ impl Judge<'_> {
     fn rows(&self) -> Option<String> {
         let own = self.own;
         let whole = self.quiescent && own.pages == own.calls && own.broken_pages == 0;
-        (whole && self.summary.polled && self.summary.code.as_deref() == Some("invalid_response"))
+        let is_own = self.summary.message.is_some(); // an error of an earlier tick has no message
+        (whole && self.summary.polled && is_own && self.summary.code.as_deref() == Some("invalid_response"))
             .then(|| format!("rows: {:?} pages that arrived whole were not read", self.log))
     }
 

@@ -1,8 +1,10 @@
 //! Backfills run beside everything else that a stream does. They store each record exactly once and delay nothing.
 #![allow(missing_docs, reason = "the test names describe the tests")]
 
-use slacktrail_core::cursor::{Backfill, GapKind};
+use slacktrail_core::cursor::Backfill;
+
 use slacktrail_core::source::LogType;
+use slacktrail_core::walk::GapKind;
 use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::{AccessColumn, Fill, Limits};
 use slacktrail_simulator::tenant::{Tenant, Workspace};

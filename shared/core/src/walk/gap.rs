@@ -1,0 +1,207 @@
+//! A gap: a time range that is to be collected, and the position of the walk through it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AccessWalk, AuditWalk, Column, Depth, MatchedRecord, PageContext, PageOutcome, PageSoFar, Row, Walk, integration,
+};
+use crate::slack::{PageEnd, Request};
+use crate::source::LogType;
+use crate::time::Second;
+
+/// A time range that is not collected yet. Both ends are inclusive.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Gap {
+    /// The reason for collecting the gap, which decides its priority.
+    pub kind: GapKind,
+    /// The first second.
+    pub oldest: Second,
+    /// The last second. While an audit gap is walked, this is the oldest stored second.
+    pub latest: Second,
+    /// The position of the walk.
+    pub walk: Walk,
+    /// How far back the walk has come.
+    #[serde(default, skip_serializing_if = "Depth::is_new")]
+    pub depth: Depth,
+    /// The first second of the gap that no completed walk has read. Only gaps that live collection opened have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncollected_since: Option<Second>,
+}
+
+/// The reason for collecting a gap, in order of priority.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GapKind {
+    /// The time since the previous tick.
+    Live,
+    /// The rest of an earlier tick, an outage, or history from before the first tick.
+    Backlog,
+    /// Recent time that is read again to find late records.
+    Reread,
+    /// A range that a user requested, whether or not it was collected before.
+    Backfill,
+}
+
+impl Gap {
+    /// Creates a gap with a walk that has not started.
+    pub fn unwalked(log: LogType, kind: GapKind, oldest: Second, latest: Second) -> Gap {
+        Gap { kind, oldest, latest, walk: Walk::begin(log, oldest), depth: Depth::default(), uncollected_since: None }
+    }
+
+    /// Returns the last second of the gap when its walk started.
+    pub fn end(&self) -> Second {
+        match &self.walk {
+            // Even in a corrupt cursor, the end is not before the oldest stored second.
+            Walk::Audit(walk) => walk.asked_latest.map_or(self.latest, |asked| asked.max(self.latest)),
+            Walk::Access(_) | Walk::Integration(_) => self.latest,
+        }
+    }
+
+    /// Returns `true` if a page of the gap was stored.
+    pub fn is_under_way(&self) -> bool {
+        match &self.walk {
+            Walk::Audit(walk) => walk.page_cursor.is_some(),
+            // In the first pass and after a page, or in a later pass.
+            Walk::Access(walk) => walk.pages > 0 || walk.stop != self.oldest || walk.workspace.is_some(),
+            Walk::Integration(walk) => walk.page > 1 || walk.workspace.is_some(),
+        }
+    }
+
+    /// Returns the number of rows per page, if pages are numbered and one was read.
+    pub fn page_rows(&self) -> Option<u32> {
+        match &self.walk {
+            Walk::Audit(_) => None,
+            Walk::Access(walk) => walk.numbered.map(|(_, rows)| rows),
+            Walk::Integration(walk) => walk.page_rows,
+        }
+    }
+
+    /// Returns the request for the next page, and the number of rows that it requests. That number is `page_rows`, unless earlier numbered pages
+    /// had another size.
+    pub fn request(&self, context: &PageContext, page_rows: u32) -> (Request, u32) {
+        match &self.walk {
+            Walk::Audit(walk) => {
+                (Request::audit_logs(self.oldest, self.end(), page_rows, walk.page_cursor.as_deref()), page_rows)
+            }
+            Walk::Access(AccessWalk { numbered: Some((page, rows)), workspace, .. }) => {
+                (Request::access_logs_page(*rows, *page, workspace.as_deref()), *rows)
+            }
+            Walk::Access(walk) => {
+                (Request::access_logs(page_rows, walk.page_cursor.as_deref(), walk.workspace.as_deref()), page_rows)
+            }
+            Walk::Integration(walk) => {
+                let rows = walk.page_rows.unwrap_or(page_rows);
+                (Request::integration_logs(rows, context.integration.ask(walk), walk.workspace.as_deref()), rows)
+            }
+        }
+    }
+
+    /// Returns how far back the walk goes.
+    pub fn reach(&self) -> Second {
+        match &self.walk {
+            Walk::Audit(_) => self.oldest,
+            Walk::Access(walk) => walk.reach(self.oldest),
+            Walk::Integration(walk) => walk.reach(self.oldest),
+        }
+    }
+
+    /// Returns `true` if a page must be processed as a whole, because only all of its rows distinguish equal rows.
+    pub fn processes_whole_pages(&self) -> bool {
+        matches!(self.walk, Walk::Integration(_))
+    }
+
+    /// Processes the next rows of a page, and returns those that belong to the gap. Does not apply to pages that are processed as a whole.
+    pub fn process_rows(&self, page: &mut PageSoFar, rows: &[Row]) -> Vec<MatchedRecord> {
+        page.reach.process_rows(rows, self.reach());
+        match &self.walk {
+            Walk::Audit(_) => page.audit.process_rows(&(self.oldest..=self.end()), rows),
+            Walk::Access(walk) => {
+                let mut matched = page.access.process_rows(walk.reach(self.oldest), rows);
+                if self.kind == GapKind::Backfill {
+                    // The walk passes all rows first seen since the gap's end, which a backfill does not request.
+                    matched.retain(|(index, _)| rows[*index].time.is_none_or(|time| time <= self.latest));
+                }
+                matched
+            }
+            Walk::Integration(_) => Vec::new(),
+        }
+    }
+
+    /// Processes the last rows of a page and the fields beside the rows, and moves the walk forward.
+    ///
+    /// `sorted_by` is the column that access logs are sorted by, as far as known.
+    pub fn end_page(
+        &mut self,
+        sorted_by: &mut Option<Column>,
+        context: &mut PageContext,
+        mut page: PageSoFar,
+        (rows, page_rows): (&[Row], u32),
+        end: &PageEnd,
+    ) -> PageOutcome {
+        let matched = self.process_rows(&mut page, rows);
+        let (reach, range) = (self.reach(), self.oldest..=self.end());
+        let shown = page.reach;
+        let outcome = match &mut self.walk {
+            Walk::Audit(walk) => {
+                let (done, latest) = walk.end_page(&range, &page.audit, end);
+                self.latest = latest.unwrap_or(self.latest);
+                PageOutcome::of(matched, done)
+            }
+            Walk::Access(walk) => {
+                let (pass, pages) = (walk.stop, walk.pages);
+                let done = walk.end_page(sorted_by, &mut context.access, &page.access, end);
+                if walk.stop != pass {
+                    self.depth = Depth::default(); // a later pass goes less far back
+                } else if walk.pages == 0 && pages > 0 {
+                    context.progress.restart();
+                }
+                PageOutcome::of(matched, done)
+            }
+            Walk::Integration(walk) => {
+                let page = walk.page;
+                let outcome = walk.process_page(&(reach..=self.latest), &mut context.integration, rows, end, page_rows);
+                if walk.page == 0 && page > 0 {
+                    context.progress.restart();
+                }
+                outcome
+            }
+        };
+        if outcome.taken {
+            context.progress.come_to(shown);
+        }
+        outcome
+    }
+
+    /// Moves to the first page of another workspace.
+    pub fn enter(&mut self, workspace: String, uncollected_since: Option<Second>) {
+        self.walk.enter(workspace, uncollected_since, self.oldest);
+        self.depth = Depth::default();
+    }
+
+    /// Starts the walk again, without a workspace.
+    pub fn begin(&mut self, log: LogType) {
+        (self.walk, self.depth) = (Walk::begin(log, self.oldest), Depth::default());
+    }
+
+    /// Restarts the walk, for example after Slack rejected its page cursor.
+    ///
+    /// An audit walk continues from the oldest stored second. An access walk restarts its pass from now. An integration walk restarts from the
+    /// first page.
+    pub fn restart(&mut self, context: &mut PageContext) {
+        match &mut self.walk {
+            Walk::Audit(walk) => *walk = AuditWalk::default(),
+            Walk::Access(walk) => walk.restart(),
+            Walk::Integration(walk) => walk.restart(),
+        }
+        context.integration = integration::BoundaryState::default();
+        context.progress.restart();
+    }
+
+    /// Restarts the walk if its pages are numbered, because the numbers depend on the page size.
+    pub fn change_page_size(&mut self, context: &mut PageContext) {
+        if matches!(self.walk, Walk::Integration(_) | Walk::Access(AccessWalk { numbered: Some(_), .. })) {
+            self.restart(context);
+            context.progress.change_page_size();
+        }
+    }
+}
