@@ -107,7 +107,7 @@ async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
 
     // The used link is no longer valid.
     light.goto(&link).await;
-    assert!(light.page_text().await.contains("used before"), "{}", light.page_text().await);
+    assert!(light.page_text().await.contains("already used"), "{}", light.page_text().await);
     light.screenshot(&screenshots().join("used-light.png")).await;
 
     // After the token is revoked, `status` shows the state and a hint.

@@ -16,7 +16,7 @@ async fn local_deployment_prints_variables_that_commands_need() {
     let environment = environment.with("SLACKTRAIL_POLLER", poller.to_str().unwrap());
     let environment = environment.with("SLACKTRAIL_OAUTH", oauth.to_str().unwrap());
     let mut local = Terminal::run(&environment, Path::new(env!("CARGO_BIN_EXE_local-deployment")), &[]);
-    local.shows("Ctrl-C ends it all").await;
+    local.shows("Press Ctrl-C to stop everything").await;
 
     let printed = local.screen();
     let exports: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("    ")).collect();
