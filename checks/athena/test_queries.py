@@ -14,7 +14,7 @@ import samples
 import sources
 
 EXPECTED = Path(__file__).parent / "expected"
-GOLDEN = sources.ROOT / "shared" / "tests" / "golden"
+GOLDEN = sources.ROOT / "shared" / "core" / "tests" / "golden"
 GOLDEN_DAY = datetime(2026, 11, 22, tzinfo=UTC)
 
 

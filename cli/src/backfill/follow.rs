@@ -70,9 +70,11 @@ async fn read_rest<T: DeploymentStore>(
     range: Range,
     since: Option<Version>,
 ) -> Result<Rest, CliError> {
-    let stored = deployment.load().await?;
-    let source = sources::find_connected(&stored.sources, &stream.source)?;
-    let cursor = match stored.cursors.get(stream) {
+    let stored = deployment.load_source(&stream.source).await?;
+    let loaded = stored.map(|(_, source)| (stream.source.clone(), source)).into_iter().collect();
+    let source = sources::find_connected(&loaded, &stream.source)?;
+    let stored = deployment.load_stream(stream).await?;
+    let cursor = match &stored {
         Some((version, Ok(cursor))) if Some(*version) >= since => cursor,
         Some((_, Err(error))) => return Err(error.clone().into()),
         _ => {
@@ -82,7 +84,7 @@ async fn read_rest<T: DeploymentStore>(
     };
     let rest = Rest::of(cursor, range);
     if rest != Rest::Nothing {
-        let status = StreamStatus::of(&stored, &source, stream.log, Target::Aws, Second::of(Timestamp::now()));
+        let status = StreamStatus::of(stored.as_ref(), &source, stream.log, Target::Aws, Second::of(Timestamp::now()));
         check(&status)?;
     }
     Ok(rest)

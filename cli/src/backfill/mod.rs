@@ -135,7 +135,7 @@ async fn add<T: DeploymentStore>(
     now: Second,
 ) -> Result<(Option<Version>, Stage), CliError> {
     for _ in 0..ADD_TRIES_MAX {
-        let stored = deployment.load().await?.cursors.remove(stream);
+        let stored = deployment.load_stream(stream).await?;
         let (version, mut cursor) = match stored {
             Some((version, cursor)) => (Some(version), cursor?),
             None => (None, Cursor::first(source, stream.log, now)),

@@ -7,7 +7,7 @@ use slacktrail_core::health::State;
 use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_core::walk::{Gap, GapKind, Walk};
-use slacktrail_ports::Deployment;
+use slacktrail_ports::{Deployment, StoredCursor};
 
 use crate::duration;
 use crate::hints::{self, Collector};
@@ -68,7 +68,10 @@ pub(crate) fn statuses(deployment: &Deployment, target: Target, now: Second) -> 
             Ok(source) if source.disconnected => {}
             Ok(source) => {
                 let logs = LogType::ALL.into_iter().filter(|log| source.logs.contains(log));
-                statuses.extend(logs.map(|log| StreamStatus::of(deployment, source, log, target, now)));
+                statuses.extend(logs.map(|log| {
+                    let stream = StreamId { source: source.id.clone(), log };
+                    StreamStatus::of(deployment.cursors.get(&stream), source, log, target, now)
+                }));
             }
         }
     }
@@ -76,16 +79,15 @@ pub(crate) fn statuses(deployment: &Deployment, target: Target, now: Second) -> 
 }
 
 impl StreamStatus {
-    /// Returns the status of one stream.
+    /// Returns the status of one stream with this cursor, if it has one.
     pub(crate) fn of(
-        deployment: &Deployment,
+        stored: Option<&StoredCursor>,
         source: &Source,
         log: LogType,
         target: Target,
         now: Second,
     ) -> StreamStatus {
-        let stream = StreamId { source: source.id.clone(), log };
-        let status = match deployment.cursors.get(&stream) {
+        let status = match stored {
             None => StreamStatus::without_cursor(source, log, target),
             Some((_, Err(error))) => StreamStatus::unreadable(&source.id, Some(log), error),
             Some((_, Ok(cursor))) => {

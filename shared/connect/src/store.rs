@@ -41,6 +41,7 @@ pub async fn store<T: DeploymentStore, K: CredentialStore>(
 
 /// Replaces a source that has no tenant or the same tenant. Returns the stored source, or `None` if `change` returns `None`. Replaces a corrupt
 /// source too, because connecting again is the fix for it.
+#[expect(clippy::result_large_err, reason = "the error is rare, and it is passed on once")]
 async fn replace<T: DeploymentStore>(
     table: &T,
     source: &Source,

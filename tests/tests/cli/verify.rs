@@ -340,7 +340,7 @@ async fn revoked_token_and_other_failures_are_inconclusive_with_hint() {
     assert!(ran.stderr.starts_with("error: `--day` is in the future: 2999/01/01\nhint: "), "{}", ran.stderr);
     let workspace = Slack::workspace().await;
     let ran = Slacktrail::of(&workspace).token(WORKSPACE).run(&arguments).await.exits(INCONCLUSIVE);
-    assert!(ran.stderr.starts_with("error: the token is of the workspace"), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("error: the token belongs to the workspace"), "{}", ran.stderr);
 
     pulled.slack.world().revoke(ORGANIZATION);
     let ran = pulled.verify("audit", &[]).await.exits(INCONCLUSIVE);

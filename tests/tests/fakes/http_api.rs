@@ -257,7 +257,7 @@ async fn api_certificate_is_trusted_and_server_stops_when_dropped() {
 }
 
 #[test]
-#[should_panic(expected = "`ANY /oauth` is no method and exact path")]
+#[should_panic(expected = "`ANY /oauth` is not a method and an exact path")]
 fn route_that_is_not_emulated_is_rejected() {
     Settings::new(&["ANY /oauth"]);
 }
