@@ -65,7 +65,9 @@ impl Unread {
         let is_hidden = |unreported: &Unreported| {
             clock - unreported.since > UNREPORTED_SECONDS_MAX && unreported.ticks > UNREPORTED_TICKS_MAX
         };
-        let (id, unreported) = self.0.iter().find(|(_, unreported)| is_hidden(unreported))?;
+        // A tick that was shown the workspace reports no error for it, even if another tick saves its cursor first.
+        let was_shown = |id: &String| facts.workspaces.get(id) == Some(&true);
+        let (id, unreported) = self.0.iter().find(|(id, unreported)| is_hidden(unreported) && !was_shown(id))?;
         Some(format!(
             "unread: `{id}` has been unreadable for {} seconds, and the stream reports no error",
             clock - unreported.since
