@@ -175,8 +175,8 @@ class TheDocument(unittest.TestCase):
         self.assertIn(f"{cost.PARTITION_READS_A_SECOND:,} read units", operations)
 
     def test_security_states_cost_of_requests_without_link(self):
-        (told,) = found("docs/security.md", r"At this rate, others cannot connect, and a month costs about \$(\d+)")
-        self.assertEqual(int(told), round(cost.refusals_usd()))
+        (documented,) = found("docs/security.md", r"At this rate, others cannot connect, and a month costs about \$(\d+)")
+        self.assertEqual(int(documented), round(cost.refusals_usd()))
 
     def test_document_states_date_of_prices(self):
         self.assertIn(cost.PRICES_AS_OF, cost.DOCUMENT.read_text())

@@ -140,7 +140,7 @@ def statements(**parameters: str) -> Iterator[tuple[str, dict]]:
     """Yields every statement in the stack that allows or denies something, with the name of its resource."""
     for name, resource in template.resolved(**parameters)["Resources"].items():
         found = [resource["Properties"]] if resource["Type"] == "AWS::Lambda::Permission" else within(resource)
-        yield from ((name, told(it)) for it in found)
+        yield from ((name, normalized(it)) for it in found)
 
 
 def within(value: object) -> Iterator[dict]:
@@ -152,7 +152,7 @@ def within(value: object) -> Iterator[dict]:
             yield from within(inner)
 
 
-def told(value: object) -> object:
+def normalized(value: object) -> object:
     """Normalizes a part of a policy: intrinsic functions become `${Name}`, actions and resources become sorted lists."""
     match value:
         case {"Ref": name}:
@@ -160,15 +160,15 @@ def told(value: object) -> object:
         case {"Fn::GetAtt": [name, attribute]}:
             return f"${{{name}.{attribute}}}"
         case {"Fn::Sub": [text, names]}:
-            return re.sub(r"\$\{(\w+)\}", lambda found: told(names.get(found[1], {"Ref": found[1]})), text)
+            return re.sub(r"\$\{(\w+)\}", lambda found: normalized(names.get(found[1], {"Ref": found[1]})), text)
         case {"Fn::Sub": text}:
             return text
         case dict():
-            told_of = {key: told(inner) for key, inner in value.items()}
-            lone = {key: [it] for key, it in told_of.items() if key in ("Action", "Resource") and isinstance(it, str)}
-            return told_of | lone
+            values = {key: normalized(inner) for key, inner in value.items()}
+            lone = {key: [it] for key, it in values.items() if key in ("Action", "Resource") and isinstance(it, str)}
+            return values | lone
         case list():
-            return sorted(told(inner) for inner in value)
+            return sorted(normalized(inner) for inner in value)
         case str():
             return value.replace("${", "$ {")  # a literal `${` without !Sub is an error, so it must not match
     return value

@@ -10,7 +10,7 @@ import unittest
 import parliament
 import template
 from cloudformation_validate import CompositeEngine, Severity, TemplateContent
-from test_grants import told
+from test_grants import normalized
 
 # Values for the intrinsic functions in policies, so that the linter can parse them.
 VALUES = {
@@ -52,7 +52,7 @@ def policies() -> dict[str, list[str]]:
     found = {}
     for name, resource in template.resolved(KmsKeyArn=KEY)["Resources"].items():
         for document in documents(resource):
-            text = json.dumps(document | {"Statement": [told(it) for it in document["Statement"]]})
+            text = json.dumps(document | {"Statement": [normalized(it) for it in document["Statement"]]})
             found.setdefault(name, []).append(re.sub(r"\$\{([\w:.]+)\}", lambda it: VALUES[it[1]], text))
     return found
 

@@ -84,7 +84,7 @@ class Api(unittest.TestCase):
 
     def test_api_access_log_omits_codes_and_states(self):
         (stage,) = template.of_type(template.resolved(), "AWS::ApiGatewayV2::Stage").values()
-        told = set(json.loads(stage["AccessLogSettings"]["Format"]).values())
+        logged = set(json.loads(stage["AccessLogSettings"]["Format"]).values())
         harmless = {
             "requestTime",
             "identity.sourceIp",
@@ -94,7 +94,7 @@ class Api(unittest.TestCase):
             "integrationErrorMessage",
             "requestId",
         }
-        self.assertLessEqual(told, {f"$context.{name}" for name in harmless})
+        self.assertLessEqual(logged, {f"$context.{name}" for name in harmless})
 
     def test_function_times_out_before_api(self):
         self.assertLess(function("OAuth")["Timeout"], 30)
@@ -117,9 +117,9 @@ class Metrics(unittest.TestCase):
                 actions = ["AlarmActions", "OKActions"]
                 if missing == "missing":  # missing data raises no alarm, so the change to INSUFFICIENT_DATA must notify
                     actions.append("InsufficientDataActions")
-                told = {it: [{"Ref": "AlarmTopic"}] for it in actions}
+                notified = {it: [{"Ref": "AlarmTopic"}] for it in actions}
                 counted = {"EvaluationPeriods": periods, "ComparisonOperator": comparison, "Threshold": threshold}
-                wanted = watched | counted | told | {"TreatMissingData": missing}
+                wanted = watched | counted | notified | {"TreatMissingData": missing}
                 self.assertEqual({key: it for key, it in alarms[name].items() if key != "AlarmDescription"}, wanted)
 
     def test_no_alarm_fires_before_its_metric_has_data(self):

@@ -85,7 +85,7 @@ impl Harness {
         self.world.with(|state| state.clock_ahead = SignedDuration::from_secs(seconds));
     }
 
-    /// Adds rows, `spread` seconds apart, of which the last one is of now. Slack shows none of them before now.
+    /// Adds rows, `spread` seconds apart. The last row happens now, and Slack shows all of them from now on.
     pub fn rows(&mut self, log: Log, count: u32, spread: i64) {
         for n in (0..count).rev() {
             let time = self.ago(i64::from(n) * spread);

@@ -247,8 +247,8 @@ async fn backfill_is_awaited_and_collects_time_before_source_once() {
         let (from, to) = days(60, 59);
         let arguments = ["backfill", "acme", "--log", log, "--from", &from, "--to", &to];
         let mut child = deployed.slacktrail.start(&arguments);
-        let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
-        let first = told.next_line().await.unwrap().unwrap();
+        let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
+        let first = messages.next_line().await.unwrap().unwrap();
         assert!(first.starts_with(&format!("collecting acme/{log} from {from}T00:00:00Z to ")), "{first}");
         deployed.tick().await;
         let ran = deployed.slacktrail.end(child).await.exits(0);
@@ -259,8 +259,8 @@ async fn backfill_is_awaited_and_collects_time_before_source_once() {
     let (from, to) = days(60, 0);
     let mut child =
         deployed.slacktrail.start(&["backfill", "acme", "--log", "audit", "--from", &from, "--to", &to, "--json"]);
-    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
-    told.next_line().await.unwrap().unwrap();
+    let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
+    messages.next_line().await.unwrap().unwrap();
     deployed.tick().await;
     let again = deployed.slacktrail.end(child).await.exits(0).json();
     assert_eq!((&again["log"], &again["state"]), (&json!("audit"), &json!("completed")));
@@ -276,8 +276,11 @@ async fn backfill_can_be_detached_repeated_and_requested_before_first_tick() {
     let started = deployed.slacktrail.run(&json).await.exits(0).json();
     assert_eq!((&started["state"], &started["oldest"]), (&json!("started"), &json!(format!("{from}T00:00:00Z"))));
     assert_eq!(deployed.slacktrail.run(&json).await.exits(0).json()["state"], "in_progress");
-    let told = deployed.slacktrail.run(&arguments).await.exits(0).stdout;
-    assert!(told.starts_with("already collecting acme/audit from ") && told.contains("`slacktrail status`"), "{told}");
+    let messages = deployed.slacktrail.run(&arguments).await.exits(0).stdout;
+    assert!(
+        messages.starts_with("already collecting acme/audit from ") && messages.contains("`slacktrail status`"),
+        "{messages}"
+    );
     let status = deployed.slacktrail.run(&["status", "--json"]).await.exits(0).json();
     let kinds: Vec<&str> =
         status[0]["gaps"].as_array().unwrap().iter().map(|gap| gap["kind"].as_str().unwrap()).collect();
@@ -294,11 +297,11 @@ async fn stalled_backfill_is_reported_with_hint() {
     let (from, to) = days(60, 59);
     let arguments = ["backfill", "acme", "--log", "audit", "--from", &from, "--to", &to];
     let mut child = deployed.slacktrail.start(&arguments);
-    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
-    told.next_line().await.unwrap().unwrap();
+    let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
+    messages.next_line().await.unwrap().unwrap();
     deployed.tick().await;
     let mut rest = String::new();
-    while let Some(line) = told.next_line().await.unwrap() {
+    while let Some(line) = messages.next_line().await.unwrap() {
         rest += &format!("{line}\n");
     }
     deployed.slacktrail.end(child).await.exits(1);

@@ -110,7 +110,7 @@ pub(super) async fn errors(facts: &Facts) -> Verdict {
 
 /// Returns the newest error and its time.
 ///
-/// Lambda reports a failed invocation in several lines, of which only some contain the reason. If the newest error is such a report, an
+/// Lambda reports a failed invocation in several lines, and only some contain the reason. If the newest error is such a report, an
 /// error of the same invocation that says that the binary cannot start replaces it.
 fn newest_error(events: &[Event]) -> Option<(Timestamp, String)> {
     let errors = || events.iter().rev().filter_map(|event| Some((event.written_at, error_of(&event.text)?)));

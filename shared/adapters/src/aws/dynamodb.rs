@@ -38,9 +38,9 @@ const AUTHORIZATIONS: &str = "authorization";
 /// The time for which an authorization is kept after it expires, so that the waiting command can read the outcome.
 const KEPT_SECONDS: i64 = 86_400;
 
-/// The memory limit for the sources that an invocation polls, of which there are at most 100. A source takes about 2 kB.
+/// The memory limit for the sources that an invocation polls. It polls at most 100 sources, and each takes about 2 kB.
 const SOURCES_BYTES_MAX: usize = 4 << 20;
-/// The memory limit for the cursors of these sources, of which there are at most 300. A cursor takes about 6 kB, plus 0.4 kB for each workspace
+/// The memory limit for the cursors of these sources, at most 300. A cursor takes about 6 kB, plus 0.4 kB for each workspace
 /// that it waits for.
 const CURSORS_BYTES_MAX: usize = 28 << 20;
 /// The memory that an item takes in addition to its text.

@@ -286,7 +286,7 @@ impl Judge<'_> {
         // the tick ends.
         let honored = !own.token_revoked && !shared.token_revoked;
         let rejections = own.token_rejections + shared.token_rejections;
-        // A page in this tick overrides what earlier ticks were told.
+        // A page in this tick overrides the rejections of earlier ticks.
         let once = rejections == 1 && (own.pages > 0 || self.watch().rejections(self.facts.operations_before) == 1);
         (summary.state == Health::Reauthorize
             && honored

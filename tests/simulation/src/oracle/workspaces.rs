@@ -33,7 +33,7 @@ impl Unread {
         }
     }
 
-    /// Records what a tick was told about each workspace. Returns the violation if the tick reports no error although a workspace has been
+    /// Records how Slack answered a tick for each workspace. Returns the violation if the tick reports no error although a workspace has been
     /// unreadable for long.
     pub(super) fn end_tick(
         &mut self,
@@ -46,7 +46,7 @@ impl Unread {
             return None;
         }
         let code = summary.code.as_deref();
-        // If a tick does not save the cursor, the next tick does not know what it was told.
+        // If a tick does not save the cursor, the next tick does not know those answers.
         for (id, is_shown) in facts.workspaces.iter().filter(|_| facts.saved == Some(true)) {
             if *is_shown {
                 self.0.remove(id);

@@ -35,7 +35,7 @@ pub const REGRESSIONS: [&str; 48] = [
     "randomized/access/1795784327000106",
     // Two consecutive walks of access logs need more than 15 ticks for the same rows.
     "randomized/access/1795784328000006",
-    // One stream of a process is told that its token is revoked, hours after the tick of the other stream ended.
+    // Slack reports a revoked token to one stream of a process, hours after the tick of the other stream ended.
     "randomized/access/1795785100000018",
     // The only response of a tick is broken JSON.
     "randomized/integration/1795785099000056",
@@ -47,7 +47,7 @@ pub const REGRESSIONS: [&str; 48] = [
     "randomized/access/1795793079000098",
     // Defect: a walk in a workspace that had failed counted the rows that it had missed as late.
     "randomized/access/1795793992000032",
-    // The tick that restarts a stream of audit logs is told that its token is rejected.
+    // Slack rejects the token of the tick that restarts a stream of audit logs.
     "randomized/audit/1795794764000047",
     // The same case with another seed.
     "randomized/audit/1795794766000099",

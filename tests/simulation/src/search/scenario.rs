@@ -32,7 +32,7 @@ pub enum Event {
     Slack(u32, SlackFaultKind),
     /// Slack misbehaves at every call, until the quiescent phase.
     SlackAlways(SlackFaultKind),
-    /// Integration logs get pages of up to 1,000 rows, of which Slack shows only the first few.
+    /// Integration logs get pages of up to 1,000 rows, and Slack shows only the first few.
     FewPages(usize),
     /// The year 2100 is written into the cursors: into all of their times, or only into their watermarks.
     Tamper(bool),

@@ -386,7 +386,7 @@ fn standalone_workspace_reports_missing_argument_of_access_logs() {
     assert_eq!((summary.calls, summary.code.as_deref()), (1, Some("missing_argument")));
 }
 
-/// Returns an integration log of seven pages, of which Slack shows only the first three.
+/// Returns an integration log of seven pages. Slack shows only the first three.
 fn beyond_the_page_limit(order: Direction) -> Harness {
     let limited = Settings { integration_count_max: 3, integration_page_max: Some(3), ..Settings::workspace() };
     let settings = Settings { limits: Limits::OFF, integration_order: order, ..limited };
@@ -408,7 +408,7 @@ fn integration_log_without_its_newest_page_is_not_collected() {
     assert_eq!(harness.gaps(LogType::Integration).len(), 1);
 }
 
-/// Returns an integration log of 700 rows, of which Slack shows three pages of at most 1,000 rows.
+/// Returns an integration log of 700 rows. Slack shows three pages of at most 1,000 rows.
 fn three_pages_of_any_size() -> Harness {
     let limited = Settings { integration_page_max: Some(3), ..Settings::workspace() };
     let mut harness = Harness::new(Settings { limits: Limits::OFF, ..limited }, &[LogType::Integration]);

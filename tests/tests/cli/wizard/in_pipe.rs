@@ -31,13 +31,13 @@ async fn missing_arguments_are_all_named_in_pipe() {
 async fn flags_suffice_in_pipe_and_stdout_has_only_json() {
     let Some(stage) = Stage::workspace().await else { return };
     let arguments = ["connect", "acme", "--name", "Acme", "--plan", "pro", "--silent-after", "3d", "--json"];
-    let (child, link, told) = stage.pipe(&arguments).await;
+    let (child, link, messages) = stage.pipe(&arguments).await;
     stage.open(&link, &Consent::workspace("T1")).await.unwrap();
     let ran = stage.slacktrail.end(child).await.exits(0);
     // Without empty lines, because the reader that found the link may have consumed the empty line after it.
-    let told = plain(&format!("{told}{}", ran.stderr));
-    let told: Vec<&str> = told.lines().filter(|line| !line.is_empty()).collect();
-    insta::assert_snapshot!(told.join("\n"), @r"
+    let messages = plain(&format!("{messages}{}", ran.stderr));
+    let messages: Vec<&str> = messages.lines().filter(|line| !line.is_empty()).collect();
+    insta::assert_snapshot!(messages.join("\n"), @r"
     1/4 Slack app
     Using the app with client ID 2000000000.2000000002.
     It needs:
@@ -79,8 +79,8 @@ async fn rotating_app_is_reported_and_its_refresh_token_is_stored() {
     let Some(stage) = Stage::organization().await else { return };
     let stage = Stage { app: stage.app.clone().rotating(), ..stage };
     stage.slack.world().settings_mut().apps = vec![stage.app.clone()];
-    let (child, link, told) = stage.pipe(&[&NEW[..], &["--token-rotation"]].concat()).await;
-    assert!(told.contains("warning: `--token-rotation` has no effect on an existing app"), "{told}");
+    let (child, link, messages) = stage.pipe(&[&NEW[..], &["--token-rotation"]].concat()).await;
+    assert!(messages.contains("warning: `--token-rotation` has no effect on an existing app"), "{messages}");
     stage.open(&link, &Consent::organization()).await.unwrap();
     let ran = stage.slacktrail.end(child).await.exits(0);
     assert!(ran.stdout.contains("; its tokens rotate, and the poller refreshes them"), "{}", ran.stdout);
@@ -125,8 +125,11 @@ async fn new_app_leaves_grant_to_first_app_until_it_has_its_own() {
     let other = App { client_id, client_secret: "hush-hush".to_owned(), ..stage.app.clone() };
     stage.slack.world().settings_mut().apps.push(other.clone());
     let again = Stage { app: other.clone(), ..stage };
-    let (child, link, told) = again.pipe(&["connect", "acme"]).await;
-    assert!(told.contains("source `acme` exists: `Organization E1` (E1): audit, access, integration"), "{told}");
+    let (child, link, messages) = again.pipe(&["connect", "acme"]).await;
+    assert!(
+        messages.contains("source `acme` exists: `Organization E1` (E1): audit, access, integration"),
+        "{messages}"
+    );
     let mut pending = again.secret().await.unwrap();
     assert_eq!(pending["pending_client_id"], json!(other.client_id));
     for field in ["pending_client_id", "pending_client_secret"] {
