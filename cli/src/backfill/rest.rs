@@ -24,7 +24,7 @@ impl Rest {
         let open = cursor.gaps.iter().filter(|gap| matches!(gap.kind, GapKind::Backfill | GapKind::Backlog));
         let open: Vec<&Gap> = open.filter(|gap| gap.oldest <= range.latest && gap.latest >= range.oldest).collect();
         let seconds = open.iter().map(|gap| overlap(gap, range)).max();
-        match open.iter().find_map(|gap| position(&gap.walk)) {
+        match open.iter().find_map(|gap| position(gap)) {
             _ if open.is_empty() => Rest::Nothing,
             Some(position) => Rest::Unknown(position),
             None => Rest::Seconds(seconds.unwrap_or(0)),
@@ -37,11 +37,11 @@ fn overlap(gap: &Gap, range: Range) -> i64 {
 }
 
 /// Returns the position of a walk that does not follow time.
-fn position(walk: &Walk) -> Option<String> {
-    match walk {
+fn position(gap: &Gap) -> Option<String> {
+    match &gap.walk {
         Walk::Audit(_) => None,
         Walk::Access(walk) => Some(format!("{} pages read", duration::count(u64::from(walk.pages)))),
-        Walk::Integration(walk) => Some(match &walk.workspace {
+        Walk::Integration(walk) => Some(match gap.workspace_id() {
             Some(workspace) => format!("page {} of workspace {workspace}", walk.page),
             None => format!("page {}", walk.page),
         }),

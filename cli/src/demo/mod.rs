@@ -113,8 +113,8 @@ fn fresh_directory(given: Option<PathBuf>) -> Result<PathBuf, CliError> {
 
 fn report(totals: &Totals, archive: &Archive, verdict: &Verdict, directory: &Path) {
     terminal::print(&totals.table());
-    let late: u64 = totals.streams().iter().map(|total| total.late).sum();
-    let latest = totals.streams().iter().map(|total| total.late_seconds_max).max().unwrap_or(0);
+    let late: u64 = totals.streams().iter().map(|total| total.counts.late).sum();
+    let latest = totals.streams().iter().map(|total| total.counts.late_seconds_max).max().unwrap_or(0);
     terminal::print(&format!(
         "\n{} records came late and were stored up to {} after their time.",
         duration::count(late),

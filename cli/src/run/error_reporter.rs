@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use slacktrail_collector::tick::{StreamSummary, Summary};
+use slacktrail_collector::tick::Summary;
 use slacktrail_core::health::State;
+use slacktrail_core::stream::StreamOutcome;
 
 use super::progress::Progress;
 use crate::cli_error::CliError;
@@ -35,10 +36,10 @@ impl ErrorReporter {
         self.of_run = None;
         for stream in &summary.streams {
             let name = name(stream);
-            match &stream.code {
+            match stream.code() {
                 None => drop(self.errors.remove(&name)),
                 Some(code) => {
-                    let error = (code.clone(), stream.state);
+                    let error = (code.to_owned(), stream.state);
                     if self.errors.insert(name, error.clone()) != Some(error) {
                         print(progress, level(stream.state), &stream_error(stream));
                     }
@@ -61,10 +62,10 @@ fn print(progress: &Progress, level: Level, error: &CliError) {
     progress.suspend(|| terminal::print_error(level, error));
 }
 
-fn name(stream: &StreamSummary) -> String {
+fn name(stream: &StreamOutcome) -> String {
     match stream.log {
         Some(log) => format!("{}/{log}", stream.source),
-        None => stream.source.clone(),
+        None => stream.source.to_string(),
     }
 }
 
@@ -75,26 +76,26 @@ fn level(state: State) -> Level {
     }
 }
 
-pub(super) fn stream_error(stream: &StreamSummary) -> CliError {
-    let (name, hint) = (name(stream), hints::of_stream(stream.hint.as_deref().unwrap_or_default(), Collector::Pull));
-    let Some(message) = &stream.message else {
+pub(super) fn stream_error(stream: &StreamOutcome) -> CliError {
+    let (name, hint) = (name(stream), hints::of_stream(stream.hint().unwrap_or_default(), Collector::Pull));
+    let Some(error) = stream.error() else {
         return CliError::new(format!("{name}: {hint}")); // the stream was not polled, so only the hint is known
     };
-    let error = CliError::new(format!("{name}: {message}")).hint(hint);
-    match &stream.cause {
-        Some(cause) => error.with_source(cause.clone()),
-        None => error,
+    let shown = CliError::new(format!("{name}: {}", error.message)).hint(hint);
+    match error.causes() {
+        Some(cause) => shown.with_source(cause),
+        None => shown,
     }
 }
 
-fn clock(stream: &StreamSummary) -> Option<CliError> {
+fn clock(stream: &StreamOutcome) -> Option<CliError> {
     let seconds = stream.clock_skew_seconds?;
     let which = if seconds > 0 { "ahead of" } else { "behind" };
     let message = format!("this machine's clock is {} {which} Slack's", duration::words(seconds.abs()));
     Some(CliError::new(message).hint("set the clock; no data is lost, because slacktrail uses Slack's clock"))
 }
 
-fn workspaces(stream: &StreamSummary) -> Option<CliError> {
+fn workspaces(stream: &StreamOutcome) -> Option<CliError> {
     let number = stream.workspaces_failing;
     let message = format!("{}: {number} workspaces of the organization cannot be read", name(stream));
     (number > 0)

@@ -12,10 +12,11 @@ use std::rc::Rc;
 
 use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_adapters::http::SlackHttp;
-use slacktrail_collector::tick::{Poller, ResourceLimits, StreamSummary, TickLimits};
+use slacktrail_collector::tick::{Poller, ResourceLimits, TickLimits};
 use slacktrail_core::health::State;
 use slacktrail_core::secret::Token;
 use slacktrail_core::source::{LogType, SourceId, StreamId};
+use slacktrail_core::stream::StreamOutcome;
 use slacktrail_ports::{DeploymentStore, Ports};
 
 pub(crate) use pace::{Pace, Wall};
@@ -102,7 +103,7 @@ impl Run {
             TickLimits { calls_max: None, resources: ResourceLimits::default(), deadline_reached: &deadline_reached };
         let summary = self.collector.tick(now, &limits).await?;
         self.progress.end_tick(&summary);
-        if let Some(locked) = summary.streams.iter().find(|stream| stream.code.as_deref() == Some(watched::LOCKED)) {
+        if let Some(locked) = summary.streams.iter().find(|stream| stream.code() == Some(watched::LOCKED)) {
             return Err(error_reporter::stream_error(locked));
         }
         self.reporter.report(&self.progress, &summary, pace.is_real());
@@ -118,7 +119,7 @@ impl Run {
 }
 
 /// Returns `true` if another tick could collect more of a stream. A stream that requires action does not count.
-fn leaves_work(stream: &StreamSummary) -> bool {
+fn leaves_work(stream: &StreamOutcome) -> bool {
     match stream.state {
         State::CatchingUp | State::Waiting => true,
         State::Ok | State::Silent => stream.gaps > 0,

@@ -77,10 +77,10 @@ impl Progress {
 
     pub(crate) fn end_tick(&self, summary: &Summary) {
         for summary in &summary.streams {
-            let Some((source, log)) = summary.source.parse().ok().zip(summary.log) else { continue };
-            self.change(&StreamId { source, log }, |line| {
-                line.records += summary.records;
-                line.pages += summary.pages;
+            let Some(log) = summary.log else { continue };
+            self.change(&StreamId { source: summary.source.clone(), log }, |line| {
+                line.records += summary.counts.records;
+                line.pages += summary.counts.pages;
                 line.pages_of_tick = 0;
                 line.state = Some(summary.state);
                 if summary.state == State::Ok && summary.gaps == 0 {

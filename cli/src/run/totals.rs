@@ -4,6 +4,7 @@ use serde::Serialize;
 use slacktrail_collector::tick::Summary;
 use slacktrail_core::health::State;
 use slacktrail_core::source::{LogType, StreamId};
+use slacktrail_core::stream::TickCounts;
 
 use crate::duration;
 use crate::hints::{self, Collector};
@@ -20,15 +21,9 @@ pub(crate) struct Totals {
 pub(crate) struct Total {
     pub(crate) source: String,
     pub(crate) log: LogType,
-    /// Records stored in this run.
-    pub(crate) records: u64,
-    /// Objects created in this run.
-    pub(crate) objects: u64,
-    /// The compressed size of these objects.
-    pub(crate) bytes: u64,
-    /// Records that Slack returned late.
-    pub(crate) late: u64,
-    pub(crate) late_seconds_max: i64,
+    /// What the ticks of this run read and stored.
+    #[serde(flatten)]
+    pub(crate) counts: TickCounts,
     pub(crate) gaps: usize,
     pub(crate) lag_seconds: i64,
     pub(crate) state: Option<State>,
@@ -51,11 +46,7 @@ impl Totals {
         let none = |stream: StreamId| Total {
             source: stream.source.to_string(),
             log: stream.log,
-            records: 0,
-            objects: 0,
-            bytes: 0,
-            late: 0,
-            late_seconds_max: 0,
+            counts: TickCounts::default(),
             gaps: 0,
             lag_seconds: 0,
             state: None,
@@ -68,19 +59,16 @@ impl Totals {
     /// Adds the summary of a tick.
     pub(crate) fn add(&mut self, summary: &Summary) {
         for stream in &summary.streams {
-            let of_stream =
-                |total: &&mut Total| total.source == stream.source && stream.log.is_none_or(|log| log == total.log);
+            let of_stream = |total: &&mut Total| {
+                total.source == stream.source.as_str() && stream.log.is_none_or(|log| log == total.log)
+            };
             for total in self.streams.iter_mut().filter(of_stream) {
-                total.records += stream.records;
-                total.objects += stream.objects;
-                total.bytes += stream.bytes;
-                total.late += stream.late;
-                total.late_seconds_max = total.late_seconds_max.max(stream.late_seconds_max);
+                total.counts += stream.counts;
                 total.gaps = stream.gaps;
                 total.lag_seconds = stream.lag_seconds;
                 total.state = Some(stream.state);
-                total.code.clone_from(&stream.code);
-                total.hint = stream.hint.as_deref().map(|hint| hints::of_stream(hint, Collector::Pull));
+                total.code = stream.code().map(str::to_owned);
+                total.hint = stream.hint().map(|hint| hints::of_stream(hint, Collector::Pull));
             }
         }
     }
@@ -98,9 +86,9 @@ impl Totals {
         let row = |total: &Total| {
             vec![
                 format!("{}/{}", total.source, total.log),
-                duration::count(total.records),
-                duration::count(total.objects),
-                size(total.bytes),
+                duration::count(total.counts.records),
+                duration::count(total.counts.objects),
+                size(total.counts.bytes),
                 total.gaps.to_string(),
                 duration::words(total.lag_seconds),
                 total.state.map_or("-", State::name).replace('_', " "),
@@ -128,7 +116,7 @@ mod tests {
         let stream = |log| StreamId { source: "a-source-with-a-rather-long-id-of-its-own".parse().unwrap(), log };
         let mut totals = Totals::new(LogType::ALL.map(stream).to_vec());
         for total in &mut totals.streams {
-            (total.records, total.objects, total.bytes) = (123_456_789, 12_345, 98_765_432_109);
+            (total.counts.records, total.counts.objects, total.counts.bytes) = (123_456_789, 12_345, 98_765_432_109);
             (total.gaps, total.lag_seconds, total.state) = (16, 86_399, Some(State::Reauthorize));
         }
         let table = totals.table();

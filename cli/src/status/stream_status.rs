@@ -242,14 +242,13 @@ fn last_success(cursor: &Cursor) -> Option<Second> {
 
 /// Returns the code and the hint for an organization's workspaces that cannot be read, or `None` if all can be read.
 fn workspaces(cursor: &Cursor) -> Option<(String, String)> {
-    let failing = || cursor.workspaces.iter().filter_map(|(id, state)| Some((id, state.code.as_ref()?)));
-    let (_, code) = failing().next()?;
-    let names: Vec<String> = failing().map(|(id, code)| format!("{id} (`{code}`)")).collect();
+    let (_, code) = cursor.workspaces.failing().next()?;
+    let names: Vec<String> = cursor.workspaces.failing().map(|(id, code)| format!("{id} (`{code}`)")).collect();
     let hint = format!(
         "some workspaces cannot be read: {}; add the app to them, and ask its owner to join them; slacktrail then collects the missing records",
         names.join(", ")
     );
-    Some((code.clone(), hint))
+    Some((code.to_owned(), hint))
 }
 
 #[cfg(test)]

@@ -7,10 +7,11 @@ use lambda_runtime::tracing::{error, info, warn};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 use slacktrail_collector::dispatch::dispatch_shards;
-use slacktrail_collector::tick::{Poller, ResourceLimits, StreamSummary, Summary, TickLimits, TokenRefreshSummary};
+use slacktrail_collector::tick::{Poller, ResourceLimits, Summary, TickLimits, TokenRefreshSummary};
 use slacktrail_core::error::Error;
 use slacktrail_core::event::PollRequest;
 use slacktrail_core::shard::SOURCES_MAX;
+use slacktrail_core::stream::{StreamOutcome, TickCounts};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Invoker, Slack};
 
 use crate::metrics;
@@ -86,41 +87,42 @@ async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
 
 /// Logs one line per stream and tick. The level is INFO for normal collection, WARN for a degraded stream that loses no data, and ERROR if action is
 /// required.
-fn log_stream(stream: &StreamSummary) {
+fn log_stream(stream: &StreamOutcome) {
     use slacktrail_core::health::State;
-    let log = stream.log.map_or("", |log| log.name());
+    let TickCounts { calls, pages, records, objects, bytes, malformed, repaired, conflicting, late, late_seconds_max } =
+        stream.counts;
     macro_rules! line {
         ($level:ident, $text:literal) => {
             $level!(
-                source = stream.source,
-                log,
+                source = stream.source.as_str(),
+                log = stream.log.map_or("", |log| log.name()),
                 state = stream.state.name(),
                 polled = stream.polled,
-                records = stream.records,
-                objects = stream.objects,
-                bytes = stream.bytes,
-                pages = stream.pages,
-                calls = stream.calls,
-                malformed = stream.malformed,
-                repaired = stream.repaired,
-                conflicting = stream.conflicting,
-                late = stream.late,
-                late_seconds_max = stream.late_seconds_max,
+                records,
+                objects,
+                bytes,
+                pages,
+                calls,
+                malformed,
+                repaired,
+                conflicting,
+                late,
+                late_seconds_max,
                 lag_seconds = stream.lag_seconds,
                 gaps = stream.gaps,
                 clock_skew_seconds = stream.clock_skew_seconds,
                 workspaces_failing = stream.workspaces_failing,
-                code = stream.code,
-                error_message = stream.message,
-                hint = stream.hint,
-                cause = stream.cause,
+                code = stream.code(),
+                error_message = stream.error().map(|error| error.message.as_str()),
+                hint = stream.hint(),
+                cause = stream.error().and_then(Error::causes),
                 $text
             )
         };
     }
     match stream.state {
         State::Ok | State::CatchingUp | State::Paused
-            if stream.malformed + stream.repaired + stream.conflicting == 0
+            if malformed + repaired + conflicting == 0
                 && stream.workspaces_failing == 0
                 && stream.clock_skew_seconds.is_none() =>
         {
@@ -135,10 +137,12 @@ fn log_stream(stream: &StreamSummary) {
 
 /// Logs one line per token that was due for a refresh.
 fn log_token_refresh(token_refresh: &TokenRefreshSummary) {
-    let TokenRefreshSummary { source, code, message, hint, refreshed } = token_refresh;
-    if *refreshed && code.is_none() {
+    let source = token_refresh.source.as_str();
+    let Some(Error { code, message, hint, .. }) = &token_refresh.error else {
         info!(source, "token refreshed");
-    } else if *refreshed {
+        return;
+    };
+    if token_refresh.refreshed {
         warn!(source, code, error_message = message, hint, "token refreshed");
     } else {
         warn!(source, code, error_message = message, hint, "token refresh failed");
@@ -149,9 +153,8 @@ fn log_token_refresh(token_refresh: &TokenRefreshSummary) {
 /// contains the hint and the causes.
 fn fail(error: &Error) -> Diagnostic {
     let mut message = format!("{}; hint: {}", error.message, error.hint);
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    for cause in causes {
-        message.push_str(&format!("; caused by: {cause}"));
+    if let Some(causes) = error.causes() {
+        message.push_str(&format!("; caused by: {causes}"));
     }
     error!(code = error.code, hint = error.hint, error_message = error.message, "no stream could be polled");
     Diagnostic { error_type: error.kind.name().to_owned(), error_message: message }

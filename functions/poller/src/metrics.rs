@@ -38,7 +38,7 @@ fn line(function: &str, summary: &Summary, now: Timestamp) -> Value {
             }],
         },
         "FunctionName": function,
-        "RecordsStored": summary.streams.iter().map(|stream| stream.records).sum::<u64>(),
+        "RecordsStored": summary.streams.iter().map(|stream| stream.counts.records).sum::<u64>(),
         "LagSeconds": lag.max().unwrap_or(0),
         "StreamsRequiringAction": streams(requires_action),
         "SilentStreams": streams(|state| state == State::Silent),

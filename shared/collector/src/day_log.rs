@@ -15,6 +15,7 @@ use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::object::{DayLogId, ObjectKey, decode, encode};
 use slacktrail_core::record::RowId;
 use slacktrail_core::source::StreamId;
+use slacktrail_core::stream::TickCounts;
 use slacktrail_core::time::{CLOCK_SKEW_SECONDS, Day, Second};
 use slacktrail_ports::{CreateOutcome, DayLogStore};
 
@@ -160,7 +161,7 @@ impl DayLogs {
         self.days.get(&day).is_some_and(|open| open.holds(id))
     }
 
-    /// Appends the records of `batch` that are not stored yet, and adds their counts to `appended`.
+    /// Appends the records of `batch` that are not stored yet, and adds their counts to `counts`.
     ///
     /// # Errors
     ///
@@ -171,11 +172,11 @@ impl DayLogs {
         store: &D,
         batch: &mut Batch,
         gzip_level: u32,
-        appended: &mut AppendStats,
+        counts: &mut TickCounts,
     ) -> Result<(), Error> {
         while let Some((day, mut lines)) = batch.take_day() {
             lines.sort_unstable_by_key(|line| (line.time, line.id));
-            let outcome = self.append_day(store, day, batch.lines_bytes(), &mut lines, gzip_level, appended).await;
+            let outcome = self.append_day(store, day, batch.lines_bytes(), &mut lines, gzip_level, counts).await;
             if outcome.is_err() {
                 batch.put_back(day, lines);
             }
@@ -191,7 +192,7 @@ impl DayLogs {
         bytes: &[u8],
         lines: &mut Vec<BatchLine>,
         gzip_level: u32,
-        appended: &mut AppendStats,
+        counts: &mut TickCounts,
     ) -> Result<(), Error> {
         let log = self.log(day);
         let open = self.days.entry(day).or_default();
@@ -206,10 +207,9 @@ impl DayLogs {
             match store.create(&key, object).await? {
                 CreateOutcome::Created => {
                     open.add_object(lines.iter().map(|line| (line.id, line.time)));
-                    appended.records += lines.len() as u64;
-                    appended.objects += 1;
-                    appended.bytes += object_bytes;
-                    appended.newest = appended.newest.max(lines.last().map(|line| line.time));
+                    counts.records += lines.len() as u64;
+                    counts.objects += 1;
+                    counts.bytes += object_bytes;
                     return Ok(());
                 }
                 CreateOutcome::Conflict => {}
@@ -291,19 +291,6 @@ pub struct Limits<'a> {
     pub deadline_reached: &'a dyn Fn() -> bool,
     /// Held by the stream that is reading a long row.
     pub long_rows: &'a Mutex<()>,
-}
-
-/// Counts of what a stream stored in one tick.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct AppendStats {
-    /// Number of records stored.
-    pub records: u64,
-    /// Number of objects created.
-    pub objects: u64,
-    /// Compressed size of these objects.
-    pub bytes: u64,
-    /// The time of the newest stored record.
-    pub newest: Option<Second>,
 }
 
 struct ReadObject {
@@ -511,7 +498,7 @@ mod tests {
 
     /// Returns how many records an append stores, or `None` if it fails.
     fn append(logs: &mut DayLogs, bucket: &Bucket, batch: &mut Batch) -> Option<u64> {
-        let mut appended = AppendStats::default();
+        let mut appended = TickCounts::default();
         let outcome = logs.append(bucket, batch, 0, &mut appended).now_or_never().unwrap();
         outcome.is_ok().then_some(appended.records)
     }

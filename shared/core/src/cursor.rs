@@ -11,7 +11,8 @@ use crate::error::{Error, ErrorKind, json_location};
 use crate::health::Health;
 use crate::source::{LogType, Source};
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
-use crate::walk::{Gap, GapKind, Walk, WorkspaceState};
+use crate::walk::{Gap, GapKind, Walk};
+use crate::workspaces::Workspaces;
 
 /// The version of the stored format. A greater number was written by a newer slacktrail, and is rejected.
 const FORMAT: u32 = 1;
@@ -63,8 +64,8 @@ pub struct Cursor {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_workspace: bool,
     /// The workspaces of an organization that is read workspace by workspace, and the rows that are missing from each.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub workspaces: BTreeMap<String, WorkspaceState>,
+    #[serde(default, skip_serializing_if = "Workspaces::is_empty")]
+    pub workspaces: Workspaces,
     /// The time until which Slack must not be called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Second>,
@@ -88,7 +89,7 @@ impl Cursor {
             rereads: [now; REREADS.len()],
             sorted_by: None,
             by_workspace: false,
-            workspaces: BTreeMap::new(),
+            workspaces: Workspaces::default(),
             not_before: None,
             health: Health::default(),
             saved_at: now,
@@ -96,10 +97,7 @@ impl Cursor {
     }
 
     /// Opens the gaps of this tick: the time since the previous tick with an overlap (if `live`), and re-reads that are due.
-    ///
-    /// Returns `true` if the cursor must be saved because of these gaps.
-    pub fn open_gaps(&mut self, log: LogType, now: Second, overlap_seconds: i64, live: bool) -> bool {
-        let mut lasting = false;
+    pub fn open_gaps(&mut self, log: LogType, now: Second, overlap_seconds: i64, live: bool) {
         let since = self.since.min(now);
         if live {
             // A live gap that an earlier tick left partly walked becomes backlog. If no page of it was read, it is extended.
@@ -107,7 +105,6 @@ impl Cursor {
                 self.gaps.drain(..).partition(|gap| gap.kind == GapKind::Live && !gap.is_under_way());
             kept.iter_mut().filter(|gap| gap.kind == GapKind::Live).for_each(|gap| gap.kind = GapKind::Backlog);
             self.gaps = kept;
-            lasting |= !untouched.is_empty();
             let reach = self.watermark.min(now).plus(-overlap_seconds).max(since);
             let reach = untouched.iter().map(|gap| gap.oldest).min().map_or(reach, |earlier| reach.min(earlier));
             // The local clock may have stepped back, or this tick may have been suspended before it loaded the cursor.
@@ -123,11 +120,9 @@ impl Cursor {
                 let reach = self.rereads[index].plus(every - back).max(since);
                 self.gaps.push(Gap::unwalked(log, GapKind::Reread, reach, now));
                 self.rereads[index] = now;
-                lasting = true;
             }
         }
         self.limit_gaps(log);
-        lasting
     }
 
     /// Opens a gap for a range that a user requested. It has the lowest priority.
@@ -166,6 +161,20 @@ impl Cursor {
     /// Returns the index of the gap to walk next: by kind (live, backlog, re-read, backfill), and newest first within a kind.
     pub fn next_gap(&self) -> Option<usize> {
         (0..self.gaps.len()).min_by_key(|&index| (self.gaps[index].kind, std::cmp::Reverse(self.gaps[index].latest)))
+    }
+
+    /// Returns `true` if this cursor must replace the stored one.
+    ///
+    /// A tick that finds nothing new moves only the times of the tick itself. If they are lost, the next tick reads a little more time again, so
+    /// they alone are no reason to save. The same applies to the live gap as long as none of its pages was read.
+    pub fn must_replace(&self, stored: &Cursor) -> bool {
+        let untouched_live = |gap: &Gap| gap.kind == GapKind::Live && gap.is_untouched();
+        let gaps: Vec<Gap> = self.gaps.iter().filter(|gap| !untouched_live(gap)).cloned().collect();
+        // If the live gap is collected and others are left, the next tick would read the live gap's time again before the others.
+        let closed_before_others = !gaps.is_empty() && gaps.len() == self.gaps.len();
+        let watermark = if closed_before_others { self.watermark } else { stored.watermark };
+        let health = Health { last_success: stored.health.last_success, ..self.health.clone() };
+        Cursor { watermark, gaps, health, saved_at: stored.saved_at, ..self.clone() } != *stored
     }
 
     /// Returns `true` if any time is not collected yet. Re-reads do not count.
@@ -305,7 +314,7 @@ mod tests {
         let mut cursor = settled();
         cursor.open_gaps(LogType::Audit, second(600), 300, true);
         assert_eq!(ranges(&cursor), [(-300, 600)]);
-        assert!(cursor.open_gaps(LogType::Audit, second(510), 10, true));
+        cursor.open_gaps(LogType::Audit, second(510), 10, true);
         assert_eq!((ranges(&cursor), cursor.watermark), (vec![(-300, 600)], second(600)));
     }
 
@@ -389,6 +398,35 @@ mod tests {
             turns.push(cursor.gaps.remove(index).kind);
         }
         assert_eq!(turns, [GapKind::Live, GapKind::Backlog, GapKind::Reread, GapKind::Backfill]);
+    }
+
+    #[test]
+    fn cursor_is_replaced_only_if_more_than_times_of_tick_changed() {
+        let stored = settled();
+        let mut cursor = stored.clone();
+        cursor.open_gaps(LogType::Audit, second(60), 300, true);
+        (cursor.saved_at, cursor.health.last_success) = (second(60), Some(second(60)));
+        assert!(!cursor.must_replace(&stored), "no page of the live gap was read");
+        let untouched = cursor.clone();
+        walk_to(&mut cursor.gaps[0], 30);
+        assert!(cursor.must_replace(&stored));
+        cursor.gaps.clear();
+        assert!(!cursor.must_replace(&stored), "the live gap is collected");
+        assert!(cursor.must_replace(&untouched), "the stored live gap would be read again");
+        let mut behind = stored.clone();
+        backfill(&mut behind, -50, -50);
+        cursor.gaps.clone_from(&behind.gaps);
+        assert!(cursor.must_replace(&behind), "the live gap would be read again before the backfill");
+        for change in [
+            |cursor: &mut Cursor| cursor.not_before = Some(second(90)),
+            |cursor: &mut Cursor| cursor.health.last_record = Some(second(1)),
+            |cursor: &mut Cursor| cursor.last_objects = BTreeMap::from([(second(0).day(), 1)]),
+            |cursor: &mut Cursor| cursor.rereads[0] = second(60),
+        ] {
+            let mut changed = stored.clone();
+            change(&mut changed);
+            assert!(changed.must_replace(&stored), "{changed:?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,11 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::iter::successors;
 use std::sync::Arc;
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 /// Who must act on an error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -112,6 +116,14 @@ impl Error {
         Error { hint: hint.to_owned(), ..self }
     }
 
+    /// Returns the chain of underlying errors, as reported by the libraries, or `None` if there is none.
+    pub fn causes(&self) -> Option<String> {
+        let first = StdError::source(self);
+        let causes: Vec<String> =
+            successors(first, |cause| StdError::source(*cause)).map(ToString::to_string).collect();
+        (!causes.is_empty()).then(|| causes.join(": "))
+    }
+
     /// Sets the number of seconds that Slack asked to wait.
     #[must_use]
     pub fn with_retry_after(self, seconds: Option<i64>) -> Error {
@@ -123,6 +135,21 @@ impl Error {
 /// or control characters.
 pub fn json_location(error: &serde_json::Error) -> String {
     format!("unexpected JSON at line {}, column {}", error.line(), error.column())
+}
+
+/// Serializes the code, the message, the hint and the chain of causes, as in the poller's response.
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let cause = self.causes();
+        let mut fields = serializer.serialize_struct("Error", 3 + usize::from(cause.is_some()))?;
+        fields.serialize_field("code", &self.code)?;
+        fields.serialize_field("message", &self.message)?;
+        fields.serialize_field("hint", &self.hint)?;
+        if let Some(cause) = cause {
+            fields.serialize_field("cause", &cause)?;
+        }
+        fields.end()
+    }
 }
 
 impl fmt::Display for Error {

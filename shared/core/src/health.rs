@@ -98,15 +98,15 @@ pub struct TickOutcome<'a> {
 }
 
 impl Health {
-    /// Updates the health from the outcome of a tick. Returns `true` if the cursor must be saved.
-    pub fn update(&mut self, tick: &TickOutcome<'_>, source: &Source, log: LogType, now: Second) -> bool {
+    /// Updates the health from the outcome of a tick.
+    pub fn update(&mut self, tick: &TickOutcome<'_>, source: &Source, log: LogType, now: Second) {
         let &TickOutcome { error, behind, was_read, newest_shown } = tick;
         let believed = now.plus(CLOCK_SKEW_SECONDS);
         self.since = self.since.map(|since| if since > believed { now } else { since });
         self.last_record = self.last_record.filter(|record| *record <= believed).max(newest_shown);
         let is_well = matches!(self.state, State::Ok | State::CatchingUp | State::Silent | State::Paused);
         if error.is_none() && !was_read && !is_well {
-            return false; // a tick that read nothing is not a success
+            return; // a tick that read nothing is not a success
         }
         let silent_since = self.silent_since(source, log, now);
         let state = match error.map(|error| error.kind) {
@@ -144,9 +144,7 @@ impl Health {
             };
         } else if self.since.is_none() {
             self.since = Some(now); // healthy since the first tick
-            return true;
         }
-        changed
     }
 
     /// Returns since when Slack has returned no record, if that is longer than the source allows.
@@ -208,6 +206,13 @@ mod tests {
         Second::new(seconds).unwrap()
     }
 
+    /// Updates the health. Returns `true` if more than the time of the last success has changed.
+    fn update(health: &mut Health, tick: &TickOutcome<'_>, source: &Source, log: LogType, now: i64) -> bool {
+        let before = health.clone();
+        health.update(tick, source, log, second(now));
+        Health { last_success: before.last_success, ..health.clone() } != before
+    }
+
     fn read(behind: bool) -> TickOutcome<'static> {
         TickOutcome { error: None, behind, was_read: true, newest_shown: None }
     }
@@ -223,7 +228,7 @@ mod tests {
     #[test]
     fn day_without_records_is_silent_even_with_backlog() {
         let mut health = Health { last_record: Some(second(500)), ..Health::default() };
-        let update = |health: &mut Health, log, behind, now| health.update(&read(behind), &source(), log, second(now));
+        let update = |health: &mut Health, log, behind, now| update(health, &read(behind), &source(), log, now);
         assert!(update(&mut health, LogType::Audit, false, 500 + 86_400), "healthy for the first time");
         assert!(!update(&mut health, LogType::Integration, false, 501 + 86_400));
         assert!(update(&mut health, LogType::Audit, false, 501 + 86_400));
@@ -255,7 +260,7 @@ mod tests {
     fn healthy_stream_is_ok_since_first_tick() {
         let mut health = Health::default();
         for now in [100, 160, 220] {
-            assert_eq!(health.update(&read(false), &source(), LogType::Audit, second(now)), now == 100);
+            assert_eq!(update(&mut health, &read(false), &source(), LogType::Audit, now), now == 100);
             assert_eq!((health.state, health.since), (State::Ok, Some(second(100))));
         }
     }
@@ -264,29 +269,29 @@ mod tests {
     fn error_repeated_after_reconnect_has_new_start_time() {
         let error = Error::slack(ErrorKind::Reconfigure, "user_not_authorized", "Slack refused", "be the Owner");
         let mut health = Health::default();
-        assert!(health.update(&met(&error), &source(), LogType::Audit, second(200)));
+        assert!(update(&mut health, &met(&error), &source(), LogType::Audit, 200));
         let again = Source { connected_at: second(500), ..source() };
         assert!(health.predates_reconnect(&again));
-        assert!(health.update(&met(&error), &again, LogType::Audit, second(520)));
+        assert!(update(&mut health, &met(&error), &again, LogType::Audit, 520));
         assert_eq!(health.since, Some(second(520)));
         assert!(!health.predates_reconnect(&again));
-        assert!(!health.update(&met(&error), &again, LogType::Audit, second(580)));
+        assert!(!update(&mut health, &met(&error), &again, LogType::Audit, 580));
     }
 
     #[test]
     fn persistent_transient_error_becomes_failing_until_success() {
         let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
         let update = |health: &mut Health, error: Option<&Error>, now| {
-            health.update(&TickOutcome { error, ..read(false) }, &source(), LogType::Audit, now)
+            update(health, &TickOutcome { error, ..read(false) }, &source(), LogType::Audit, now)
         };
         let mut health = Health::default();
-        assert!(update(&mut health, Some(&error), second(100)));
+        assert!(update(&mut health, Some(&error), 100));
         assert_eq!((health.state, health.since), (State::Waiting, Some(second(100))));
-        assert!(!update(&mut health, Some(&error), second(160)));
-        assert!(update(&mut health, Some(&error), second(1001)));
+        assert!(!update(&mut health, Some(&error), 160));
+        assert!(update(&mut health, Some(&error), 1001));
         assert_eq!((health.state, health.since), (State::Failing, Some(second(100))));
-        assert!(!update(&mut health, Some(&error), second(1060)));
-        assert!(update(&mut health, None, second(1120)));
+        assert!(!update(&mut health, Some(&error), 1060));
+        assert!(update(&mut health, None, 1120));
         assert_eq!((health.state, health.code.as_deref(), health.last_success), (State::Ok, None, Some(second(1120))));
     }
 
@@ -296,10 +301,10 @@ mod tests {
         let mut health = Health::default();
         health.update(&met(&error), &source(), LogType::Audit, second(100));
         let nothing = TickOutcome { was_read: false, ..read(true) };
-        assert!(!health.update(&nothing, &source(), LogType::Audit, second(160)));
+        assert!(!update(&mut health, &nothing, &source(), LogType::Audit, 160));
         assert_eq!((health.state, health.code.as_deref()), (State::Waiting, Some("http_500")));
         assert_eq!(health.last_success, None);
-        assert!(health.update(&read(true), &source(), LogType::Audit, second(220)));
+        assert!(update(&mut health, &read(true), &source(), LogType::Audit, 220));
         assert_eq!((health.state, health.last_success), (State::CatchingUp, Some(second(220))));
     }
 

@@ -7,7 +7,9 @@
 //! - [`source`], [`time`] and [`error`]: the terms. [`sanitize`]: external text that is made safe to show.
 //! - [`record`], [`mod@line`], [`batch`], [`object`]: from a row of a page to the bytes of an object.
 //! - [`slack`]: requests, responses, and the meaning of each error.
-//! - [`cursor`] and [`walk`]: what is still to collect, and how each log is read. [`health`]: the state of a stream.
+//! - [`cursor`] and [`walk`]: what is still to collect, and how each log is read. [`workspaces`]: an organization that is read workspace by
+//!   workspace. [`health`]: the state of a stream.
+//! - [`stream`]: one tick of one stream, which changes all of these.
 //! - [`event`] and [`shard`]: the sources that an invocation polls.
 //! - [`credentials`] and [`authorization`]: the stored state of a grant, and of an attempt to connect a source.
 #![deny(clippy::disallowed_methods)]
@@ -30,5 +32,7 @@ pub mod settings;
 pub mod shard;
 pub mod slack;
 pub mod source;
+pub mod stream;
 pub mod time;
 pub mod walk;
+pub mod workspaces;

@@ -1,9 +1,10 @@
 //! A harness for tests: a source of the simulated Slack and one process that collects it, controlled step by step.
 
 use jiff::{SignedDuration, Timestamp};
-use slacktrail_collector::tick::{Quota, ResourceLimits, StreamSummary};
+use slacktrail_collector::tick::{Quota, ResourceLimits};
 use slacktrail_core::cursor::{Backfill, Cursor};
 use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_core::stream::StreamOutcome;
 use slacktrail_core::time::Second;
 use slacktrail_core::walk::GapKind;
 use slacktrail_simulator::tenant::Tenant;
@@ -249,7 +250,7 @@ impl Harness {
     ///
     /// # Panics
     /// Panics if the tick fails or an invariant is violated.
-    pub fn tick(&mut self) -> Vec<StreamSummary> {
+    pub fn tick(&mut self) -> Vec<StreamOutcome> {
         let End::Answered(answer) = self.try_tick() else { panic!("the process was killed") };
         let broken = self.world.with(|state| state.broken.clone());
         assert_eq!(broken, None, "\n{}", self.world.with(|state| state.trace.join("\n")));

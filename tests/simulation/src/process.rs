@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use slacktrail_collector::tick::{Poller, ResourceLimits, StreamSummary, Summary, TickLimits};
+use slacktrail_collector::tick::{Poller, ResourceLimits, Summary, TickLimits};
 use slacktrail_core::error::Error;
 use slacktrail_core::shard::Shard;
+use slacktrail_core::stream::StreamOutcome;
 use slacktrail_ports::DeploymentStore;
 
 use super::facts::Facts;
@@ -201,7 +202,7 @@ impl Process {
 impl End {
     /// Returns `true` if the tick returned and polled every stream and workspace without an error.
     pub fn succeeded(&self) -> bool {
-        self.all(|stream| stream.polled && stream.code.is_none() && stream.workspaces_failing == 0)
+        self.all(|stream| stream.polled && stream.code().is_none() && stream.workspaces_failing == 0)
     }
 
     /// Returns `true` if the tick returned and left no gap.
@@ -210,14 +211,14 @@ impl End {
     }
 
     /// Returns the summaries of the streams.
-    pub fn streams(&self) -> &[StreamSummary] {
+    pub fn streams(&self) -> &[StreamOutcome] {
         match self {
             End::Answered(answer) => answer.as_ref().as_ref().map_or(&[], |summary| &summary.streams),
             End::Killed => &[],
         }
     }
 
-    fn all(&self, is: fn(&StreamSummary) -> bool) -> bool {
+    fn all(&self, is: fn(&StreamOutcome) -> bool) -> bool {
         matches!(self, End::Answered(answer) if answer.is_ok()) && self.streams().iter().all(is)
     }
 }

@@ -2,9 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use slacktrail_collector::tick::{ResourceLimits, StreamSummary};
+use slacktrail_collector::tick::ResourceLimits;
 use slacktrail_core::health::State as Health;
 use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_core::stream::StreamOutcome;
 use slacktrail_core::time::Second;
 use slacktrail_simulator::oauth::{App, Consent, GraceReuse};
 use slacktrail_simulator::{Outcome, Request, Row, Settings, World};
@@ -99,13 +100,13 @@ impl Rotating {
     }
 
     /// Advances the time by a minute, and runs a tick.
-    pub fn minute(&mut self) -> Option<StreamSummary> {
+    pub fn minute(&mut self) -> Option<StreamOutcome> {
         self.pass(60);
         self.tick()
     }
 
     /// Runs a tick. Returns `None` if its process was killed or the tick failed. Replaces a killed process.
-    pub fn tick(&mut self) -> Option<StreamSummary> {
+    pub fn tick(&mut self) -> Option<StreamOutcome> {
         match self.process.tick(None, ResourceLimits::default()) {
             End::Killed => self.restart(),
             End::Answered(answer) => return answer.ok()?.streams.into_iter().next(),
@@ -158,7 +159,12 @@ impl Rotating {
         }
         let last = self.minute().ok_or("the last tick failed")?;
         if !matches!(last.state, Health::Ok | Health::CatchingUp) {
-            return Err(format!("the source ended as {:?}: {:?} {:?}", last.state, last.code, last.message));
+            return Err(format!(
+                "the source ended as {:?}: {:?} {:?}",
+                last.state,
+                last.code(),
+                last.error().map(|error| error.message.clone())
+            ));
         }
         self.world.with(oracle::check_end)
     }

@@ -144,15 +144,7 @@ async fn with_many_states() -> tempfile::TempDir {
         cursor
     };
     let mut behind = with_state(ok(LogType::Audit), State::CatchingUp, None, None);
-    let walk = Cursor::first(&source("acme"), LogType::Audit, now).gaps[0].walk.clone();
-    behind.gaps.push(Gap {
-        kind: GapKind::Backlog,
-        oldest: ago(200_000),
-        latest: ago(100_000),
-        walk,
-        depth: Depth::default(),
-        uncollected_since: None,
-    });
+    behind.gaps.push(Gap::unwalked(LogType::Audit, GapKind::Backlog, ago(200_000), ago(100_000)));
     let silent_hint =
         "Slack answers, and has shown no record since 2026-11-20T08:00:00Z; see in Slack whether people are at work";
     let rejected_hint = "Slack answered `team.integrationLogs` with the error `token_revoked`; connect the source again: the token was revoked or the app removed";

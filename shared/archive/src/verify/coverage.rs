@@ -17,17 +17,14 @@ impl Coverage<'_> {
     /// Returns why a record of this time may not be stored yet, or `None` if it must be stored.
     pub(super) fn excuse(&self, workspace: Option<&str>, time: Second) -> Option<Reason> {
         let Some(cursor) = self.cursor else { return Some(Reason::NeverCollected) };
-        let state = workspace.and_then(|workspace| cursor.workspaces.get(workspace));
+        let uncollected_since = workspace.and_then(|workspace| cursor.workspaces.uncollected_since(workspace));
         // The next re-read of each kind starts where the previous one could still miss late records.
         let reach = REREADS.iter().zip(cursor.rereads).map(|((every, back), began)| began.plus(every - back)).min();
         [
             (cursor.gaps.iter().any(|gap| (gap.oldest..=gap.latest).contains(&time)), Reason::InGap),
             (time < self.since, Reason::BeforeSince),
             (time > cursor.watermark, Reason::SinceLastTick),
-            (
-                state.and_then(|state| state.uncollected_since).is_some_and(|from| time >= from),
-                Reason::SkippedWorkspace,
-            ),
+            (uncollected_since.is_some_and(|from| time >= from), Reason::SkippedWorkspace),
             (reach.is_some_and(|reach| time >= reach), Reason::BeforeReread),
         ]
         .into_iter()
@@ -39,8 +36,9 @@ impl Coverage<'_> {
 mod tests {
     use super::*;
     use slacktrail_core::source::{LogType, Plan, Source};
+    use slacktrail_core::walk::Walk;
     use slacktrail_core::walk::{Gap, GapKind};
-    use slacktrail_core::walk::{Walk, WorkspaceState};
+    use slacktrail_core::workspaces::WorkspaceState;
 
     const HOUR: i64 = 3600;
 
@@ -67,7 +65,7 @@ mod tests {
         gapped.gaps.push(Gap { walk, ..Gap::unwalked(LogType::Audit, GapKind::Backlog, at(-200), at(-100)) });
         let mut skipped = settled();
         let state = WorkspaceState { uncollected_since: Some(at(-90)), ..WorkspaceState::default() };
-        skipped.workspaces.insert("T1".to_owned(), state);
+        skipped.workspaces.0.insert("T1".to_owned(), state);
         for (cursor, hours, expected) in [
             (&settled(), -299, None),
             (&settled(), -300, None),
@@ -91,7 +89,7 @@ mod tests {
     fn unread_workspace_excuses_no_other_and_missing_cursor_excuses_all() {
         let mut cursor = settled();
         let state = WorkspaceState { uncollected_since: Some(at(-90)), ..WorkspaceState::default() };
-        cursor.workspaces.insert("T2".to_owned(), state);
+        cursor.workspaces.0.insert("T2".to_owned(), state);
         assert_eq!(excuse(&cursor, -90), None);
         let coverage = Coverage { since: at(-300), cursor: None };
         assert_eq!(coverage.excuse(None, at(-90)), Some(Reason::NeverCollected));

@@ -15,6 +15,7 @@ use slacktrail_core::slack::{
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::{Day, Second};
 use slacktrail_core::walk::{Column, Gap, GapKind, PageContext, PageSoFar, Row, Walk};
+use slacktrail_core::workspaces::WorkspacePosition;
 use slacktrail_ports::credentials::token_of;
 use slacktrail_ports::{CallAuth, CredentialStore, ReadBody, Slack};
 
@@ -128,7 +129,7 @@ impl<'a> Reading<'a> {
     }
 
     pub(super) fn position(&self) -> Position<'_> {
-        let workspace = self.gap.walk.workspace();
+        let workspace = self.gap.workspace_id();
         Position { pages: self.pages, records: self.records, oldest: self.oldest, workspace }
     }
 
@@ -222,7 +223,7 @@ impl<'a> Reading<'a> {
     }
 
     fn may_read_by_workspace(&self, error: &Error) -> bool {
-        let is_whole = self.source.organization && self.gap.walk.workspace().is_none();
+        let is_whole = self.source.organization && self.gap.workspace.is_none();
         is_whole && self.log == LogType::Access && error.code == "missing_argument"
     }
 
@@ -231,7 +232,7 @@ impl<'a> Reading<'a> {
             return Err(pagination_loop(&format!("it does not end within {PAGES_MAX} pages")));
         }
         self.pages += 1;
-        let workspace = self.gap.walk.workspace().map(str::to_owned);
+        let workspace = self.gap.workspace_id().map(str::to_owned);
         let records: Vec<Record<'_>> =
             page.rows.iter().map(|row| Record::read(self.log, workspace.as_deref(), row)).collect();
         let rows: Vec<Row> = records.iter().map(Row::of).collect();
@@ -318,7 +319,7 @@ impl<'a> Reading<'a> {
         };
         match next {
             Some(id) => {
-                self.gap.enter(id, None);
+                self.gap.enter(self.log, Some(WorkspacePosition { id, uncollected_since: None }));
                 self.context = PageContext::default();
             }
             None => self.stage = Stage::Done,
@@ -329,7 +330,7 @@ impl<'a> Reading<'a> {
     /// failed, because then the token is the cause.
     fn skip_workspace(&mut self, error: Error) -> Result<(), Error> {
         let is_own = matches!(error.kind, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
-        let Some(id) = self.gap.walk.workspace().filter(|_| is_own).map(str::to_owned) else { return Err(error) };
+        let Some(id) = self.gap.workspace_id().filter(|_| is_own).map(str::to_owned) else { return Err(error) };
         if self.skipped.len() + 1 >= self.workspaces {
             return Err(error);
         }

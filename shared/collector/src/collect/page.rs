@@ -1,17 +1,14 @@
-//! A page that is read while it arrives, and the number of rows to request per page.
+//! A page that is read while it arrives.
 
 use futures_util::lock::{Mutex, MutexGuard};
 
 use slacktrail_core::error::Error;
 use slacktrail_core::slack::{Advance, PageEnd, PageError, PageReader, RawRow, Request, Response, too_large};
-use slacktrail_core::source::LogType;
 use slacktrail_core::time::Second;
 use slacktrail_ports::Body;
 
 /// Only one stream at a time reads a row longer than this, because each concurrent stream might receive a row of the maximum length.
 const LONG_ROW_BYTES: usize = 256 << 10;
-/// Good pages in a row after which the page size doubles.
-const GOOD_PAGES: u32 = 8;
 
 /// A response that is being read, row by row.
 pub(super) struct OpenPage<'a> {
@@ -96,89 +93,11 @@ impl<'a> OpenPage<'a> {
     }
 }
 
-/// The number of rows to request per page: Slack's maximum, or fewer if such pages are too large or take too long.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PageSize {
-    rows: u32,
-    rows_max: u32,
-    good_pages: u32,
-}
-
-impl PageSize {
-    pub(super) fn of(log: LogType) -> PageSize {
-        let rows_max = slacktrail_core::slack::rows_per_page(log);
-        PageSize { rows: rows_max, rows_max, good_pages: 0 }
-    }
-
-    pub(super) fn rows(&self) -> u32 {
-        self.rows
-    }
-
-    /// Counts a good page, and doubles the size after [`GOOD_PAGES`] of them.
-    pub(super) fn grow(&mut self) {
-        self.good_pages += 1;
-        if self.good_pages >= GOOD_PAGES {
-            (self.rows, self.good_pages) = ((self.rows * 2).min(self.rows_max), 0);
-        }
-    }
-
-    /// Requests larger pages after pages of `asked` rows did not reach far enough. Returns `false` if larger pages do not exist.
-    pub(super) fn enlarge(&mut self, asked: u32) -> bool {
-        (self.rows, self.good_pages) = (self.rows.max(asked.saturating_mul(2)).min(self.rows_max), 0);
-        asked < self.rows_max
-    }
-
-    /// Requests smaller pages after a page of `asked` rows was too large. Returns `false` if smaller pages do not exist.
-    pub(super) fn shrink(&mut self, asked: u32) -> bool {
-        (self.rows, self.good_pages) = ((asked / 4).max(1), 0);
-        asked > 1
-    }
-}
-
-/// Returns `true` if a smaller page may succeed after this error.
-pub(super) fn may_be_smaller(error: &Error) -> bool {
-    matches!(error.code.as_str(), "response_too_large" | "incomplete_response" | "page_unfinished")
-}
-
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-
-    #[test]
-    fn page_size_shrinks_to_one_row_and_recovers() {
-        let mut size = PageSize::of(LogType::Audit);
-        let mut sizes = vec![size.rows()];
-        while size.shrink(size.rows()) {
-            sizes.push(size.rows());
-        }
-        assert_eq!(sizes, [1000, 250, 62, 15, 3, 1]);
-        (1..GOOD_PAGES).for_each(|_| size.grow());
-        assert_eq!(size.rows(), 1, "seven good pages");
-        size.grow();
-        assert_eq!(size.rows(), 2);
-        (0..10 * GOOD_PAGES).for_each(|_| size.grow());
-        assert_eq!(size.rows(), 1000);
-    }
-
-    #[test]
-    fn pages_that_reach_too_little_are_enlarged_up_to_maximum() {
-        let mut size = PageSize::of(LogType::Integration);
-        size.shrink(1000);
-        let enlarged = [250, 500, 1000].map(|asked| (size.enlarge(asked), size.rows()));
-        assert_eq!(enlarged, [(true, 500), (true, 1000), (false, 1000)]);
-    }
-
-    #[test]
-    fn smaller_pages_are_requested_only_if_that_can_help() {
-        let may_be = |code| {
-            let error = Error::slack(slacktrail_core::error::ErrorKind::Retry, code, String::new(), "");
-            may_be_smaller(&error)
-        };
-        assert!(["response_too_large", "incomplete_response", "page_unfinished"].into_iter().all(may_be));
-        assert!(!["ratelimited", "internal_error", "invalid_response"].into_iter().any(may_be));
-    }
 
     #[test]
     fn long_row_waits_for_other_long_row_and_short_row_does_not() {

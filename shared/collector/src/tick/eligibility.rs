@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::StreamSummary;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
 use slacktrail_core::health::State;
 use slacktrail_core::source::{Source, StreamId};
+use slacktrail_core::stream::{Problem, StreamOutcome};
 use slacktrail_core::time::Second;
 use slacktrail_ports::Version;
 
@@ -22,7 +22,7 @@ pub(super) enum Eligibility {
     /// Polls the stream, starting from its stored cursor.
     Due(Box<Option<(Version, Cursor)>>),
     /// Does not poll the stream, and only reports its state.
-    Skipped(Box<StreamSummary>),
+    Skipped(Box<StreamOutcome>),
 }
 
 /// Returns whether a tick polls a stream. A stream is skipped if its source is paused, its cursor is corrupt, or it must wait.
@@ -34,11 +34,10 @@ pub(super) fn eligibility(
 ) -> Eligibility {
     let (version, cursor) = match cursor {
         None if source.is_active() => return Eligibility::Due(Box::new(None)),
-        None => {
-            return Eligibility::Skipped(Box::new(StreamSummary::of(&stream.source, Some(stream.log), State::Paused)));
-        }
+        None => return Eligibility::Skipped(Box::new(StreamOutcome::skipped(stream, State::Paused))),
         Some((_, Err(error))) => {
-            return Eligibility::Skipped(Box::new(StreamSummary::of_error(&stream.source, Some(stream.log), &error)));
+            let outcome = StreamOutcome::unreadable(stream.source.clone(), Some(stream.log), error);
+            return Eligibility::Skipped(Box::new(outcome));
         }
         Some((version, Ok(cursor))) => (version, cursor),
     };
@@ -47,12 +46,11 @@ pub(super) fn eligibility(
         return Eligibility::Due(Box::new(Some((version, cursor))));
     }
     let state = if source.paused { State::Paused } else { cursor.health.state };
-    let mut summary = StreamSummary::of(&stream.source, Some(stream.log), state);
-    summary.gaps = cursor.gaps.len();
-    summary.lag_seconds = cursor.lag_seconds(now);
-    summary.code = cursor.health.code.filter(|_| !source.paused);
-    summary.hint = cursor.health.hint.filter(|_| !source.paused);
-    Eligibility::Skipped(Box::new(summary))
+    let mut outcome = StreamOutcome::skipped(stream, state);
+    (outcome.gaps, outcome.lag_seconds) = (cursor.gaps.len(), cursor.lag_seconds(now));
+    let (code, hint) = (cursor.health.code.filter(|_| !source.paused), cursor.health.hint);
+    outcome.problem = code.map(|code| Problem::Stored { code, hint });
+    Eligibility::Skipped(Box::new(outcome))
 }
 
 #[cfg(test)]
@@ -68,11 +66,11 @@ mod tests {
         Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, now())
     }
 
-    fn skipped(source: &Source, cursor: Option<Cursor>) -> Option<StreamSummary> {
+    fn skipped(source: &Source, cursor: Option<Cursor>) -> Option<StreamOutcome> {
         let stream = StreamId { source: source.id.clone(), log: LogType::Audit };
         match eligibility(source, &stream, cursor.map(|cursor| (Version(1), Ok(cursor))), now()) {
             Eligibility::Due(_) => None,
-            Eligibility::Skipped(summary) => Some(*summary),
+            Eligibility::Skipped(outcome) => Some(*outcome),
         }
     }
 
@@ -98,9 +96,9 @@ mod tests {
         cursor.health.state = State::Waiting;
         (cursor.health.code, cursor.health.hint) = (Some("ratelimited".to_owned()), Some("nothing to do".to_owned()));
         let waiting = skipped(&acme(), Some(cursor.clone())).unwrap();
-        assert_eq!((waiting.state, waiting.code.as_deref()), (State::Waiting, Some("ratelimited")));
-        assert_eq!(waiting.hint.as_deref(), Some("nothing to do"));
+        assert_eq!((waiting.state, waiting.code()), (State::Waiting, Some("ratelimited")));
+        assert_eq!(waiting.hint(), Some("nothing to do"));
         let paused = skipped(&Source { paused: true, ..acme() }, Some(cursor)).unwrap();
-        assert_eq!((paused.state, paused.code, paused.hint), (State::Paused, None, None));
+        assert_eq!((paused.state, paused.code(), paused.hint()), (State::Paused, None, None));
     }
 }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use eligibility::{Eligibility, eligibility, first_at};
 pub use resources::{Quota, ResourceLimits};
 use stream_caches::StreamCaches;
-pub use summary::{StreamSummary, Summary, TokenRefreshSummary};
+pub use summary::{Summary, TokenRefreshSummary};
 
 use crate::collect::Collector;
 use crate::day_log::Limits;
@@ -26,6 +26,7 @@ use crate::token_refresh::{RefreshFailure, TokenRefresher};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
 use slacktrail_core::source::{Source, SourceId, StreamId};
+use slacktrail_core::stream::StreamOutcome;
 use slacktrail_core::time::Second;
 use slacktrail_ports::{CredentialStore, DayLogStore, Deployment, DeploymentStore, Ports, Slack, Version};
 
@@ -98,7 +99,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         let mut due = Vec::new();
         for (id, source) in sources {
             match source {
-                Err(error) => streams.push(StreamSummary::of_error(&id, None, &error)),
+                Err(error) => streams.push(StreamOutcome::unreadable(id, None, error)),
                 Ok(source) if source.disconnected => {}
                 Ok(source) => {
                     let source = source.believed(Second::of(now));
@@ -107,7 +108,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
                         let cursor = cursors.remove(&stream);
                         match eligibility(&source, &stream, cursor, Second::of(now)) {
                             Eligibility::Due(stored) => due.push((source.clone(), stream, *stored)),
-                            Eligibility::Skipped(summary) => streams.push(*summary),
+                            Eligibility::Skipped(outcome) => streams.push(*outcome),
                         }
                     }
                 }
@@ -130,7 +131,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         let ticks = due.iter().map(|(source, stream, stored)| {
             self.tick_stream(source, stream, stored.clone(), refresh_failures.get(&source.id), now, &stream_limits)
         });
-        let mut polled: Vec<StreamSummary> = stream::iter(ticks).buffer_unordered(concurrent).collect().await;
+        let mut polled: Vec<StreamOutcome> = stream::iter(ticks).buffer_unordered(concurrent).collect().await;
         streams.append(&mut polled);
         streams.sort_by(|a, b| (&a.source, a.log).cmp(&(&b.source, b.log)));
         match summary::failure(&streams) {
@@ -168,13 +169,12 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         refresh_failure: Option<&RefreshFailure>,
         now: Timestamp,
         limits: &Limits<'_>,
-    ) -> StreamSummary {
+    ) -> StreamOutcome {
         let mut cache = self.caches.take(stream);
-        let report = Collector::new(&self.ports, (source, stream), now, limits, stored, refresh_failure, &mut cache)
-            .collect()
-            .await;
+        let collector = Collector::new(&self.ports, (source, stream), now, limits, stored, &mut cache);
+        let outcome = collector.collect(refresh_failure).await;
         self.caches.keep(stream, cache, limits.cached_ids_max);
-        StreamSummary::of_report(stream, report)
+        outcome
     }
 }
 

@@ -26,12 +26,6 @@ pub enum Column {
 /// The position of an access walk.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct AccessWalk {
-    /// The workspace that is being read, if an organization is read workspace by workspace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub workspace: Option<String>,
-    /// How far back the walk of this workspace goes, if that is further than the gap.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uncollected_since: Option<Second>,
     /// How far back the current pass goes.
     pub stop: Second,
     /// When the current pass started or earlier, by Slack's clock.
@@ -125,30 +119,12 @@ impl AccessPage {
 impl AccessWalk {
     /// Starts a pass that goes back to `stop`.
     pub(super) fn begin(stop: Second) -> AccessWalk {
-        AccessWalk {
-            workspace: None,
-            uncollected_since: None,
-            stop,
-            begun: stop,
-            pages: 0,
-            page_cursor: None,
-            numbered: None,
-        }
-    }
-
-    fn begin_pass(&mut self, stop: Second) {
-        let (workspace, uncollected_since) = (self.workspace.take(), self.uncollected_since);
-        *self = AccessWalk { workspace, uncollected_since, ..AccessWalk::begin(stop) };
+        AccessWalk { stop, begun: stop, pages: 0, page_cursor: None, numbered: None }
     }
 
     /// Restarts the current pass from now. Stored records are not stored again, and Slack does not document which column `before` would compare.
     pub(super) fn restart(&mut self) {
-        self.begin_pass(self.stop);
-    }
-
-    /// Returns how far back the walk goes in a gap that begins at `oldest`.
-    pub(super) fn reach(&self, oldest: Second) -> Second {
-        self.uncollected_since.map_or(oldest, |from| from.min(oldest))
+        *self = AccessWalk::begin(self.stop);
     }
 
     /// Moves forward by a page. Returns `true` if the walk is complete.
@@ -183,7 +159,7 @@ impl AccessWalk {
         let at_end = !has_next || through;
         let done = at_end && self.pages == 1;
         if at_end && !done {
-            self.begin_pass(self.begun);
+            *self = AccessWalk::begin(self.begun);
         }
         done
     }
@@ -309,15 +285,6 @@ mod tests {
         assert_eq!(outcome(1), (false, None));
         assert_eq!(outcome(1), (false, Some(2)));
         assert_eq!(outcome(2), (false, Some(3)));
-    }
-
-    #[test]
-    fn restarted_walk_stays_in_its_workspace() {
-        let (workspace, uncollected_since) = (Some("T1".to_owned()), Some(second(7)));
-        let begun = AccessWalk { workspace, uncollected_since, ..AccessWalk::begin(second(9)) };
-        let mut walk = AccessWalk { pages: 3, page_cursor: Some("c".to_owned()), ..begun.clone() };
-        walk.restart();
-        assert_eq!(walk, begun);
     }
 
     #[test]

@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessWalk, AuditWalk, Column, Depth, MatchedRecord, PageContext, PageOutcome, PageSoFar, Row, Walk, integration,
+    AccessWalk, AuditWalk, Column, Depth, IntegrationWalk, MatchedRecord, PageContext, PageOutcome, PageSoFar, Row,
+    Walk, integration,
 };
 use crate::slack::{PageEnd, Request};
 use crate::source::LogType;
 use crate::time::Second;
+use crate::workspaces::WorkspacePosition;
 
 /// A time range that is not collected yet. Both ends are inclusive.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -18,6 +20,9 @@ pub struct Gap {
     pub oldest: Second,
     /// The last second. While an audit gap is walked, this is the oldest stored second.
     pub latest: Second,
+    /// The workspace that the walk is in, if an organization is read workspace by workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<WorkspacePosition>,
     /// The position of the walk.
     pub walk: Walk,
     /// How far back the walk has come.
@@ -45,7 +50,8 @@ pub enum GapKind {
 impl Gap {
     /// Creates a gap with a walk that has not started.
     pub fn unwalked(log: LogType, kind: GapKind, oldest: Second, latest: Second) -> Gap {
-        Gap { kind, oldest, latest, walk: Walk::begin(log, oldest), depth: Depth::default(), uncollected_since: None }
+        let walk = Walk::begin(log, oldest);
+        Gap { kind, oldest, latest, workspace: None, walk, depth: Depth::default(), uncollected_since: None }
     }
 
     /// Returns the last second of the gap when its walk started.
@@ -59,12 +65,17 @@ impl Gap {
 
     /// Returns `true` if a page of the gap was stored.
     pub fn is_under_way(&self) -> bool {
-        match &self.walk {
+        let is_past_first_page = match &self.walk {
             Walk::Audit(walk) => walk.page_cursor.is_some(),
-            // In the first pass and after a page, or in a later pass.
-            Walk::Access(walk) => walk.pages > 0 || walk.stop != self.oldest || walk.workspace.is_some(),
-            Walk::Integration(walk) => walk.page > 1 || walk.workspace.is_some(),
-        }
+            Walk::Access(walk) => walk.pages > 0 || walk.stop != self.oldest, // in the first pass, or in a later one
+            Walk::Integration(walk) => walk.page > 1,
+        };
+        is_past_first_page || self.workspace.is_some()
+    }
+
+    /// Returns `true` if no page of the gap was read.
+    pub fn is_untouched(&self) -> bool {
+        self.depth.is_new() && !self.is_under_way()
     }
 
     /// Returns the number of rows per page, if pages are numbered and one was read.
@@ -79,30 +90,31 @@ impl Gap {
     /// Returns the request for the next page, and the number of rows that it requests. That number is `page_rows`, unless earlier numbered pages
     /// had another size.
     pub fn request(&self, context: &PageContext, page_rows: u32) -> (Request, u32) {
+        let workspace = self.workspace_id();
         match &self.walk {
             Walk::Audit(walk) => {
                 (Request::audit_logs(self.oldest, self.end(), page_rows, walk.page_cursor.as_deref()), page_rows)
             }
-            Walk::Access(AccessWalk { numbered: Some((page, rows)), workspace, .. }) => {
-                (Request::access_logs_page(*rows, *page, workspace.as_deref()), *rows)
+            Walk::Access(AccessWalk { numbered: Some((page, rows)), .. }) => {
+                (Request::access_logs_page(*rows, *page, workspace), *rows)
             }
-            Walk::Access(walk) => {
-                (Request::access_logs(page_rows, walk.page_cursor.as_deref(), walk.workspace.as_deref()), page_rows)
-            }
+            Walk::Access(walk) => (Request::access_logs(page_rows, walk.page_cursor.as_deref(), workspace), page_rows),
             Walk::Integration(walk) => {
                 let rows = walk.page_rows.unwrap_or(page_rows);
-                (Request::integration_logs(rows, context.integration.ask(walk), walk.workspace.as_deref()), rows)
+                (Request::integration_logs(rows, context.integration.ask(walk), workspace), rows)
             }
         }
     }
 
     /// Returns how far back the walk goes.
     pub fn reach(&self) -> Second {
-        match &self.walk {
-            Walk::Audit(_) => self.oldest,
-            Walk::Access(walk) => walk.reach(self.oldest),
-            Walk::Integration(walk) => walk.reach(self.oldest),
-        }
+        let uncollected_since = self.workspace.as_ref().and_then(|workspace| workspace.uncollected_since);
+        uncollected_since.map_or(self.oldest, |from| from.min(self.oldest))
+    }
+
+    /// Returns the ID of the workspace that the walk is in, if an organization is read workspace by workspace.
+    pub fn workspace_id(&self) -> Option<&str> {
+        self.workspace.as_ref().map(|workspace| workspace.id.as_str())
     }
 
     /// Returns `true` if a page must be processed as a whole, because only all of its rows distinguish equal rows.
@@ -115,8 +127,8 @@ impl Gap {
         page.reach.process_rows(rows, self.reach());
         match &self.walk {
             Walk::Audit(_) => page.audit.process_rows(&(self.oldest..=self.end()), rows),
-            Walk::Access(walk) => {
-                let mut matched = page.access.process_rows(walk.reach(self.oldest), rows);
+            Walk::Access(_) => {
+                let mut matched = page.access.process_rows(self.reach(), rows);
                 if self.kind == GapKind::Backfill {
                     // The walk passes all rows first seen since the gap's end, which a backfill does not request.
                     matched.retain(|(index, _)| rows[*index].time.is_none_or(|time| time <= self.latest));
@@ -172,15 +184,10 @@ impl Gap {
         outcome
     }
 
-    /// Moves to the first page of another workspace.
-    pub fn enter(&mut self, workspace: String, uncollected_since: Option<Second>) {
-        self.walk.enter(workspace, uncollected_since, self.oldest);
-        self.depth = Depth::default();
-    }
-
-    /// Starts the walk again, without a workspace.
-    pub fn begin(&mut self, log: LogType) {
-        (self.walk, self.depth) = (Walk::begin(log, self.oldest), Depth::default());
+    /// Starts the walk of a workspace, or of the whole organization.
+    pub fn enter(&mut self, log: LogType, workspace: Option<WorkspacePosition>) {
+        self.workspace = workspace;
+        (self.walk, self.depth) = (Walk::begin(log, self.reach()), Depth::default());
     }
 
     /// Restarts the walk, for example after Slack rejected its page cursor.
@@ -191,7 +198,7 @@ impl Gap {
         match &mut self.walk {
             Walk::Audit(walk) => *walk = AuditWalk::default(),
             Walk::Access(walk) => walk.restart(),
-            Walk::Integration(walk) => walk.restart(),
+            Walk::Integration(walk) => *walk = IntegrationWalk::default(),
         }
         context.integration = integration::BoundaryState::default();
         context.progress.restart();

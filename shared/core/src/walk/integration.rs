@@ -24,12 +24,6 @@ use crate::time::Second;
 /// The position of an integration walk.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct IntegrationWalk {
-    /// The workspace that is being read, if an organization is read workspace by workspace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub workspace: Option<String>,
-    /// How far back the walk of this workspace goes, if that is further than the gap.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uncollected_since: Option<Second>,
     /// The last stored page, or 0. The walk reads it again to continue, because a second may continue on the next page.
     #[serde(default)]
     pub page: u32,
@@ -58,23 +52,6 @@ pub struct OneSecond {
     /// The counts of equal rows before the page, by the record ID of its rows.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     before: BTreeMap<RowId, u32>,
-}
-
-/// The stored state of an organization's workspace. By default, all its time is collected or in a gap.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
-pub struct WorkspaceState {
-    /// The error code, while the workspace is unreadable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// The time from which the workspace's rows are missing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uncollected_since: Option<Second>,
-    /// Since when the workspace is unreadable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<Second>,
-    /// When the workspace is tried again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_before: Option<Second>,
 }
 
 /// The state of the walk between the pages of one tick.
@@ -194,7 +171,7 @@ impl IntegrationWalk {
         if boundary_state.repeats(number, fingerprint) && (paging.is_none() || !are_equal) {
             // Slack returned the same page for two numbers, so it ignores page numbers. Equal rows may fill more than one page. But without page
             // counts, counting them might never end.
-            self.restart();
+            *self = IntegrationWalk::default();
             *boundary_state = BoundaryState::default();
             return PageOutcome::nothing_yet();
         }
@@ -244,12 +221,6 @@ impl IntegrationWalk {
         if reads_last { Order::Read(pages) } else { Order::Known }
     }
 
-    /// Restarts the walk from the first page.
-    pub(super) fn restart(&mut self) {
-        let (workspace, uncollected_since) = (self.workspace.take(), self.uncollected_since);
-        *self = IntegrationWalk { workspace, uncollected_since, ..IntegrationWalk::default() };
-    }
-
     /// Returns `true` if the next page to request is the last stored one, or one before it.
     pub(super) fn asks_again(&self, boundary_state: &BoundaryState) -> bool {
         self.page > 0 && boundary_state.ask(self) <= self.page
@@ -293,11 +264,6 @@ impl IntegrationWalk {
             && (boundary_state.page.is_none() && boundary_state.back.is_none() || has_grown)
             && number < paging.pages
             && self.boundary.is_some_and(|boundary| rows.iter().all(|row| row.id != boundary))
-    }
-
-    /// Returns how far back the walk goes in a gap that begins at `oldest`.
-    pub(super) fn reach(&self, oldest: Second) -> Second {
-        self.uncollected_since.map_or(oldest, |from| from.min(oldest))
     }
 }
 
@@ -664,14 +630,5 @@ mod tests {
             10,
         );
         assert_eq!((outcome.matched.len(), outcome.done), (2, true));
-    }
-
-    #[test]
-    fn restarted_walk_stays_in_its_workspace() {
-        let (workspace, uncollected_since) = (Some("T1".to_owned()), Some(Second::EPOCH.plus(7)));
-        let begun = IntegrationWalk { workspace, uncollected_since, ..IntegrationWalk::default() };
-        let mut walk = IntegrationWalk { page: 3, oldest_first: true, ..begun.clone() };
-        walk.restart();
-        assert_eq!(walk, begun);
     }
 }

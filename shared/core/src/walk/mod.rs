@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use access::{AccessWalk, Column};
 pub use audit::AuditWalk;
 pub use gap::{Gap, GapKind};
-pub use integration::{IntegrationWalk, WorkspaceState};
+pub use integration::IntegrationWalk;
 pub use progress::{Depth, Progress};
 
 use crate::record::{Record, RowId};
@@ -107,46 +107,14 @@ impl Walk {
         }
     }
 
-    /// Returns the workspace that is being read, or `None` if the log is not read per workspace.
-    pub fn workspace(&self) -> Option<&str> {
-        match self {
-            Walk::Integration(walk) => walk.workspace.as_deref(),
-            Walk::Access(walk) => walk.workspace.as_deref(),
-            Walk::Audit(_) => None,
-        }
-    }
-
     /// Returns `true` if the log lists the oldest rows first, so that the walk goes from the last page to the first.
     pub fn is_oldest_first(&self) -> bool {
         matches!(self, Walk::Integration(walk) if walk.oldest_first)
     }
 
-    /// Returns since when the current workspace was not read, if it was unreadable before this walk.
-    pub fn uncollected_since(&self) -> Option<Second> {
-        match self {
-            Walk::Integration(walk) => walk.uncollected_since,
-            Walk::Access(walk) => walk.uncollected_since,
-            Walk::Audit(_) => None,
-        }
-    }
-
     /// Returns `true` if the next page to request existed before.
     pub fn asks_again(&self, context: &PageContext) -> bool {
         matches!(self, Walk::Integration(walk) if walk.asks_again(&context.integration))
-    }
-
-    /// Moves to the first page of another workspace, in a gap that begins at `oldest`.
-    fn enter(&mut self, workspace: String, uncollected_since: Option<Second>, oldest: Second) {
-        let stop = uncollected_since.map_or(oldest, |from| from.min(oldest));
-        match self {
-            Walk::Integration(walk) => {
-                *walk = IntegrationWalk { workspace: Some(workspace), uncollected_since, ..IntegrationWalk::default() };
-            }
-            Walk::Access(walk) => {
-                *walk = AccessWalk { workspace: Some(workspace), uncollected_since, ..AccessWalk::begin(stop) };
-            }
-            Walk::Audit(_) => {}
-        }
     }
 }
 
@@ -154,6 +122,7 @@ impl Walk {
 mod tests {
     use super::*;
     use crate::slack::PageEnd;
+    use crate::workspaces::WorkspacePosition;
 
     fn second(seconds: i64) -> Second {
         Second::EPOCH.plus(seconds)
@@ -180,14 +149,15 @@ mod tests {
         for log in LogType::ALL {
             assert!(!gap(log).is_under_way(), "{log}");
         }
-        let (workspace, begun) = (Some("T1".to_owned()), AccessWalk::begin(second(10)));
+        let begun = AccessWalk::begin(second(10));
         assert!(audit(AuditWalk { page_cursor: Some("c".to_owned()), ..AuditWalk::default() }).is_under_way());
         assert!(access(AccessWalk { pages: 1, ..begun.clone() }).is_under_way());
         assert!(access(AccessWalk { stop: second(15), ..begun.clone() }).is_under_way(), "second pass");
-        assert!(access(AccessWalk { workspace: workspace.clone(), ..begun }).is_under_way());
+        let workspace = Some(WorkspacePosition { id: "T1".to_owned(), uncollected_since: None });
+        assert!(Gap { workspace: workspace.clone(), ..access(begun) }.is_under_way());
         assert!(!integration(IntegrationWalk { page: 1, ..IntegrationWalk::default() }).is_under_way());
         assert!(integration(IntegrationWalk { page: 2, ..IntegrationWalk::default() }).is_under_way());
-        assert!(integration(IntegrationWalk { workspace, ..IntegrationWalk::default() }).is_under_way());
+        assert!(Gap { workspace, ..integration(IntegrationWalk::default()) }.is_under_way());
     }
 
     #[test]
@@ -214,20 +184,21 @@ mod tests {
     fn workspace_walk_starts_at_first_page_and_covers_missing_time() {
         let entered = |log, uncollected_since: Option<i64>| {
             let mut gap = gap(log);
-            gap.enter("T2".to_owned(), uncollected_since.map(second));
-            assert_eq!(
-                (gap.walk.workspace(), gap.walk.uncollected_since()),
-                (Some("T2"), uncollected_since.map(second))
-            );
-            assert_eq!(gap.reach(), second(uncollected_since.map_or(10, |from| from.min(10))));
-            gap.walk
+            let uncollected_since = uncollected_since.map(second);
+            gap.enter(log, Some(WorkspacePosition { id: "T2".to_owned(), uncollected_since }));
+            assert_eq!(gap.reach(), uncollected_since.map_or(second(10), |from| from.min(second(10))));
+            assert_eq!(gap.workspace_id(), Some("T2"));
+            gap
         };
         for log in [LogType::Access, LogType::Integration] {
             for uncollected_since in [None, Some(4), Some(12)] {
                 entered(log, uncollected_since);
             }
         }
-        let Walk::Access(walk) = entered(LogType::Access, Some(4)) else { panic!("another walk") };
+        let mut gap = entered(LogType::Access, Some(4));
+        gap.restart(&mut PageContext::default());
+        assert_eq!(gap.workspace_id(), Some("T2"), "a restarted walk stays in its workspace");
+        let Walk::Access(walk) = gap.walk else { panic!("another walk") };
         assert_eq!(walk.stop, second(4), "the first pass goes as far back");
     }
 

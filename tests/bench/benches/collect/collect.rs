@@ -37,10 +37,10 @@ pub(crate) async fn run(backlog: Backlog, audit_url: &str, directory: &Path) -> 
     for _ in 0..TICKS_MAX {
         let summary = poller.tick(backlog.now.instant(), &limits).await?;
         for stream in &summary.streams {
-            if let Some(message) = &stream.message {
-                return Err(message.clone().into());
+            if let Some(error) = stream.error() {
+                return Err(error.message.clone().into());
             }
-            calls += u64::from(stream.calls);
+            calls += u64::from(stream.counts.calls);
         }
         if summary.streams.iter().all(|stream| stream.gaps == 0) {
             let used = meter.used();

@@ -14,7 +14,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use slacktrail_collector::tick::{Poller, ResourceLimits, StreamSummary, Summary, TickLimits};
+use slacktrail_collector::tick::{Poller, ResourceLimits, Summary, TickLimits};
 use slacktrail_core::credentials::{Credentials, Grant};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
@@ -173,8 +173,12 @@ fn assert_summary(summary: &Summary) {
     let json = serde_json::to_string(summary).expect("a summary can be encoded");
     assert!(!json.contains(TOKEN), "token in {json}");
     for stream in &summary.streams {
-        let StreamSummary { code, message, hint, cause, .. } = stream;
-        [code, message, hint, cause].into_iter().flatten().for_each(|text| assert_loggable(text));
+        let (message, cause) =
+            (stream.error().map(|error| error.message.clone()), stream.error().and_then(Error::causes));
+        [stream.code(), stream.hint(), message.as_deref(), cause.as_deref()]
+            .into_iter()
+            .flatten()
+            .for_each(assert_loggable);
     }
 }
 

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use slacktrail_collector::tick::StreamSummary;
 use slacktrail_core::health::State as Health;
 use slacktrail_core::slack::Request;
 use slacktrail_core::source::{LogType, Source};
+use slacktrail_core::stream::{StreamOutcome, TickCounts};
 use slacktrail_simulator::{Log, Response, Row};
 
 use super::{Book, Name};
@@ -101,7 +101,7 @@ pub(crate) fn begin_stream(state: &mut State, log: LogType, facts: &Facts) {
 }
 
 /// Judges what a tick reports about each stream.
-pub(crate) fn judge_tick(state: &mut State, facts: &Facts, streams: &[StreamSummary]) {
+pub(crate) fn judge_tick(state: &mut State, facts: &Facts, streams: &[StreamOutcome]) {
     if !state.is_judged() {
         return;
     }
@@ -133,8 +133,9 @@ pub(crate) fn judge_tick(state: &mut State, facts: &Facts, streams: &[StreamSumm
 }
 
 /// Formats the part of a summary that the oracle judges.
-fn describe(summary: &StreamSummary) -> String {
-    let StreamSummary { state, code, lag_seconds, gaps, calls, pages, records, late, .. } = summary;
+fn describe(summary: &StreamOutcome) -> String {
+    let StreamOutcome { state, lag_seconds, gaps, counts, .. } = summary;
+    let (code, TickCounts { calls, pages, records, late, .. }) = (summary.code(), counts);
     format!(
         "{state:?} {code:?} lag {lag_seconds} gaps {gaps} calls {calls} pages {pages} records {records} late {late}"
     )
@@ -143,7 +144,7 @@ fn describe(summary: &StreamSummary) -> String {
 struct Judge<'a> {
     state: &'a State,
     source: &'a Source,
-    summary: &'a StreamSummary,
+    summary: &'a StreamOutcome,
     log: LogType,
     facts: &'a Facts,
     own: &'a LogFacts,
@@ -155,7 +156,7 @@ impl Judge<'_> {
     fn judge(&self) -> (Option<String>, Watch) {
         let mut watch = self.watch().clone();
         let unstored = self.unstored();
-        let succeeded = self.summary.polled && self.summary.code.is_none();
+        let succeeded = self.summary.polled && self.summary.code().is_none();
         let workspaces = self.state.slack.settings().tenant.workspaces().len();
         let unread = watch.unread.end_tick(self.own, self.summary, self.facts.clock.as_second(), workspaces);
         if succeeded && self.own.saved == Some(true) {
@@ -186,7 +187,7 @@ impl Judge<'_> {
         if self.summary.polled {
             let rejections = self.own.token_rejections + self.facts.shared.token_rejections;
             // A tick that read nothing and met no error of its own leaves the earlier error in the cursor.
-            let says_more = self.own.pages > 0 || self.summary.message.is_some();
+            let says_more = self.own.pages > 0 || self.summary.error().is_some();
             if rejections == 0 && says_more && self.own.saved == Some(true) {
                 watch.note_honored(self.facts.operations_before, self.state.operations);
             }
@@ -229,7 +230,7 @@ impl Judge<'_> {
     /// Returns the times of rows that are wanted, were shown in time and before this tick, and are not stored. A late row may wait for a
     /// re-read. A failing workspace does not count for the whole stream.
     fn unstored(&self) -> Vec<i64> {
-        if self.summary.code.as_deref() == Some("workspaces_unreadable") {
+        if self.summary.code() == Some("workspaces_unreadable") {
             return Vec::new(); // some workspaces are skipped, for example because their pages lead nowhere, and the stream reports it
         }
         let (state, by_workspace) = (self.state, self.is_by_workspace());
@@ -245,7 +246,7 @@ impl Judge<'_> {
     /// Checks that a tick rejects a cursor with times of the year 2100 and reports it, and that it accepts a valid cursor.
     fn tampering(&self) -> Option<String> {
         let (tampered, polled) = (self.facts.tampered.contains(&self.log), self.summary.polled);
-        if tampered && polled && self.summary.code.is_none() {
+        if tampered && polled && self.summary.code().is_none() {
             return Some(format!(
                 "tampered: the cursor of {:?} contained the year 2100, and the tick reports no error",
                 self.log
@@ -261,7 +262,7 @@ impl Judge<'_> {
     fn is_restarted(&self) -> bool {
         let summary = self.summary;
         // An error of an earlier tick has no message.
-        summary.polled && summary.message.is_some() && summary.code.as_deref() == Some("corrupt_cursor")
+        summary.polled && summary.error().is_some() && summary.code() == Some("corrupt_cursor")
     }
 
     /// Checks that a tick reports an error if every call was rejected or the token is revoked, and that one rejection does not count as a
@@ -271,12 +272,12 @@ impl Judge<'_> {
         if !summary.polled {
             return None;
         }
-        if own.calls > 0 && own.answered == 0 && summary.code.is_none() {
+        if own.calls > 0 && own.answered == 0 && summary.code().is_none() {
             return Some(format!("refused: Slack answered no call of {:?}, and the tick reports no error", self.log));
         }
         // A response to a shared call may concern another stream.
         let token_revoked = own.token_revoked || (shared.token_revoked && self.source.logs.len() == 1);
-        if token_revoked && summary.code.is_none() {
+        if token_revoked && summary.code().is_none() {
             return Some(format!(
                 "unreported-error: the token of {:?} is revoked, and the tick reports no error",
                 self.log
@@ -313,7 +314,7 @@ impl Judge<'_> {
             ));
         }
         let spare = self.own.calls + facts.shared.calls < self.calls_max();
-        (self.quiescent && summary.code.is_none() && spare && summary.gaps > 0)
+        (self.quiescent && summary.code().is_none() && spare && summary.gaps > 0)
             .then(|| format!("gaps: a tick of {:?} with spare calls left {}", self.log, summary.gaps))
     }
 
@@ -328,9 +329,7 @@ impl Judge<'_> {
             return None; // live collection starts with this tick, or started during it
         }
         let first = watch.first.filter(|_| self.state.cursors.keys().any(|stream| stream.log == self.log))?;
-        if !summary.polled
-            && matches!(summary.code.as_deref(), Some("malformed_cursor" | "corrupt_cursor" | "newer_cursor"))
-        {
+        if !summary.polled && matches!(summary.code(), Some("malformed_cursor" | "corrupt_cursor" | "newer_cursor")) {
             return None;
         }
         let first_unstored = unstored.iter().filter(|time| **time >= first).min().copied().unwrap_or(i64::MAX);
@@ -342,7 +341,7 @@ impl Judge<'_> {
                 summary.lag_seconds, self.log
             ));
         }
-        if !self.quiescent || !summary.polled || summary.code.is_some() {
+        if !self.quiescent || !summary.polled || summary.code().is_some() {
             return None;
         }
         let reached = self.reached();
@@ -362,7 +361,7 @@ impl Judge<'_> {
             self.source.silent_after_seconds.filter(|_| self.log.expects_regular_traffic() && summary.polled)?;
         let connected = self.source.connected_at.get();
         let newest = watch.newest_shown.unwrap_or(i64::MIN).max(connected);
-        let succeeded = summary.code.is_none() && matches!(summary.state, Health::Ok | Health::CatchingUp);
+        let succeeded = summary.code().is_none() && matches!(summary.state, Health::Ok | Health::CatchingUp);
         if succeeded && clock - newest > may_last {
             return Some(format!(
                 "silence: Slack has shown no {:?} row since {}, and the tick does not report it",
@@ -395,7 +394,7 @@ impl Judge<'_> {
         let (summary, own, shared) = (self.summary, self.own, &self.facts.shared);
         let alone = self.source.logs.len() == 1;
         let calls = own.calls + if alone { shared.calls } else { 0 }..=own.calls + shared.calls;
-        let succeeded = summary.polled && summary.code.is_none();
+        let succeeded = summary.polled && summary.code().is_none();
         let pages = if succeeded { own.pages } else { 0 }..=own.pages + own.broken_pages;
         let created = |of: fn(&crate::facts::Stored) -> u64| of(&own.acknowledged)..=of(&own.actual);
         let exact = succeeded && self.quiescent;
@@ -404,14 +403,14 @@ impl Judge<'_> {
         // The tick that finds the result of an operation without a response may count it.
         let up_to = |count: u64| if exact { count } else { 0 }..=if own.met_others { u64::MAX } else { count };
         let counts = [
-            ("calls", u64::from(summary.calls), u64::from(*calls.start())..=u64::from(*calls.end())),
-            ("pages", u64::from(summary.pages), u64::from(*pages.start())..=u64::from(*pages.end())),
-            ("records", summary.records, created(|stored| stored.records)),
-            ("objects", summary.objects, created(|stored| stored.objects)),
-            ("bytes", summary.bytes, created(|stored| stored.bytes)),
-            ("malformed", summary.malformed, up_to(malformed)),
-            ("repaired", summary.repaired, up_to(repaired)),
-            ("conflicting", summary.conflicting, up_to(own.conflicting)),
+            ("calls", u64::from(summary.counts.calls), u64::from(*calls.start())..=u64::from(*calls.end())),
+            ("pages", u64::from(summary.counts.pages), u64::from(*pages.start())..=u64::from(*pages.end())),
+            ("records", summary.counts.records, created(|stored| stored.records)),
+            ("objects", summary.counts.objects, created(|stored| stored.objects)),
+            ("bytes", summary.counts.bytes, created(|stored| stored.bytes)),
+            ("malformed", summary.counts.malformed, up_to(malformed)),
+            ("repaired", summary.counts.repaired, up_to(repaired)),
+            ("conflicting", summary.counts.conflicting, up_to(own.conflicting)),
         ];
         let wrong = counts.into_iter().find(|(_, reported, expected)| !expected.contains(reported));
         wrong.map(|(name, reported, expected)| {
@@ -434,7 +433,9 @@ impl Judge<'_> {
     /// latest one.
     fn lateness(&self) -> Option<String> {
         let (summary, own) = (self.summary, self.own);
-        if own.met_others || (summary.late == 0 && summary.late_seconds_max == 0 && own.created.is_empty()) {
+        if own.met_others
+            || (summary.counts.late == 0 && summary.counts.late_seconds_max == 0 && own.created.is_empty())
+        {
             return None;
         }
         let by_workspace = self.is_by_workspace();
@@ -449,22 +450,22 @@ impl Judge<'_> {
             self.log == LogType::Audit && watch.first.is_some_and(|first| first < **time) && **time < watch.sure
         };
         let exact =
-            self.quiescent && summary.code.is_none() && self.was_caught_up() && self.state.backfilled.is_empty();
+            self.quiescent && summary.code().is_none() && self.was_caught_up() && self.state.backfilled.is_empty();
         let least = if exact { late.iter().filter(passed).count() as u64 } else { 0 };
-        if summary.late > late.len() as u64 || summary.late < least {
+        if summary.counts.late > late.len() as u64 || summary.counts.late < least {
             return Some(format!(
                 "counts: {} late of {:?}, expected {least} to {}",
-                summary.late,
+                summary.counts.late,
                 self.log,
                 late.len()
             ));
         }
-        let most = ages().max().filter(|_| summary.late > 0).unwrap_or(0).max(0);
-        let least = if summary.late == late.len() as u64 { most } else { 0 };
-        (!(least..=most).contains(&summary.late_seconds_max)).then(|| {
+        let most = ages().max().filter(|_| summary.counts.late > 0).unwrap_or(0).max(0);
+        let least = if summary.counts.late == late.len() as u64 { most } else { 0 };
+        (!(least..=most).contains(&summary.counts.late_seconds_max)).then(|| {
             format!(
                 "counts: maximum lateness of {} s of {:?}, expected {least} to {most}",
-                summary.late_seconds_max, self.log
+                summary.counts.late_seconds_max, self.log
             )
         })
     }
@@ -488,7 +489,7 @@ impl Judge<'_> {
     fn freshness(&self) -> Option<String> {
         let (_, last_tick) = self.watch().caught_up_at.filter(|_| self.was_caught_up())?;
         let by_workspace = self.is_by_workspace();
-        let succeeded = self.summary.polled && self.summary.code.is_none();
+        let succeeded = self.summary.polled && self.summary.code().is_none();
         if !self.quiescent
             || !succeeded
             || self.summary.gaps > 0
@@ -516,21 +517,21 @@ impl Judge<'_> {
     fn rows(&self) -> Option<String> {
         let own = self.own;
         let whole = self.quiescent && own.pages == own.calls && own.broken_pages == 0;
-        let is_own = self.summary.message.is_some(); // an error of an earlier tick has no message
-        (whole && self.summary.polled && is_own && self.summary.code.as_deref() == Some("invalid_response"))
+        let is_own = self.summary.error().is_some(); // an error of an earlier tick has no message
+        (whole && self.summary.polled && is_own && self.summary.code() == Some("invalid_response"))
             .then(|| format!("rows: {:?} pages that arrived whole were not read", self.log))
     }
 
     /// Checks that a stream which stores nothing for long reports it, if something is left to store.
     fn progress(&self, watch: &Watch, unstored: &[i64]) -> Option<String> {
-        if self.quiescent && self.own.idle_max > IDLE_PAGES_MAX && self.summary.code.is_none() {
+        if self.quiescent && self.own.idle_max > IDLE_PAGES_MAX && self.summary.code().is_none() {
             let idle = self.own.idle_max;
             return Some(format!("no-progress: {idle} consecutive pages of {:?} showed nothing new", self.log));
         }
         // With a local clock that is behind, the newest records are out of reach, and the tick reports the clock difference. A walk through
         // many small pages of known rows advances without a new row, and its lag, which another invariant checks, raises the alarm.
         let lags = self.summary.lag_seconds > LAG_ALARM_SECONDS;
-        let is_reported = self.summary.code.is_some() || self.summary.clock_skew_seconds.is_some() || lags;
+        let is_reported = self.summary.code().is_some() || self.summary.clock_skew_seconds.is_some() || lags;
         let is_idle = watch.dry_ticks >= DRY_TICKS_MAX || watch.stale_ticks >= STALE_TICKS_MAX;
         (self.summary.polled && is_idle && !is_reported).then(|| {
             let (ticks, missing) = (watch.dry_ticks.max(watch.stale_ticks), unstored.first().map(|time| at(*time)));

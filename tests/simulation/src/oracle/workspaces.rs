@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use slacktrail_collector::tick::StreamSummary;
+use slacktrail_core::stream::StreamOutcome;
 use slacktrail_simulator::Response;
 
 use crate::facts::LogFacts;
@@ -38,14 +38,14 @@ impl Unread {
     pub(super) fn end_tick(
         &mut self,
         facts: &LogFacts,
-        summary: &StreamSummary,
+        summary: &StreamOutcome,
         clock: i64,
         workspaces: usize,
     ) -> Option<String> {
         if !summary.polled {
             return None;
         }
-        let code = summary.code.as_deref();
+        let code = summary.code();
         // If a tick does not save the cursor, the next tick does not know those answers.
         for (id, is_shown) in facts.workspaces.iter().filter(|_| facts.saved == Some(true)) {
             if *is_shown {

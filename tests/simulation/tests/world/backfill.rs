@@ -116,7 +116,7 @@ fn re_reads_find_late_records_during_backfill() {
             if minute == 30 {
                 harness.late_row(simulated(log), 40 * 60);
             }
-            late_seconds_max = late_seconds_max.max(harness.tick()[0].late_seconds_max);
+            late_seconds_max = late_seconds_max.max(harness.tick()[0].counts.late_seconds_max);
         }
         assert!(late_seconds_max >= 40 * 60, "{log}: {late_seconds_max}");
         let gaps = harness.gaps(log);

@@ -58,7 +58,7 @@ fn lateness_of_records_is_measured() {
     harness.late_row(Log::Audit, 200);
     harness.rows(Log::Audit, 1, 1);
     let summary = harness.tick().into_iter().next().expect("the source has a stream");
-    assert_eq!((summary.records, summary.late, summary.late_seconds_max), (2, 1, 200));
+    assert_eq!((summary.counts.records, summary.counts.late, summary.counts.late_seconds_max), (2, 1, 200));
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn timely_records_after_failed_tick_are_not_late() {
     harness.tick();
     harness.pass(60);
     let summary = harness.tick().into_iter().next().expect("the source has a stream");
-    assert_eq!((summary.records, summary.late, summary.late_seconds_max), (2, 0, 0));
+    assert_eq!((summary.counts.records, summary.counts.late, summary.counts.late_seconds_max), (2, 0, 0));
 }
 
 /// Runs a tick, and adds three pages of new records in the next minute.
@@ -117,7 +117,7 @@ fn record_in_second_of_last_tick_is_not_late() {
     harness.row_shown_after(LogType::Audit, 0, 1);
     harness.pass(60);
     let summary = harness.tick().remove(0);
-    assert_eq!((summary.records, summary.late), (1, 0));
+    assert_eq!((summary.counts.records, summary.counts.late), (1, 0));
 }
 
 /// Returns the overlap in seconds after an hour with a backlog and 18 records per minute, each `late` seconds late.

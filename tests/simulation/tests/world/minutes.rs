@@ -1,8 +1,8 @@
 //! Helpers for a source that is collected once a minute.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
-use slacktrail_collector::tick::StreamSummary;
 use slacktrail_core::source::LogType;
+use slacktrail_core::stream::StreamOutcome;
 use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::Settings;
 use slacktrail_simulator::settings::Limits;
@@ -22,7 +22,7 @@ pub(crate) fn with_two_new_rows(log: LogType, base: Settings) -> Harness {
 }
 
 /// Runs a tick, and advances the time by a minute.
-pub(crate) fn tick_and_pass(harness: &mut Harness) -> StreamSummary {
+pub(crate) fn tick_and_pass(harness: &mut Harness) -> StreamOutcome {
     let summary = harness.tick().into_iter().next().unwrap();
     harness.pass(60);
     summary

@@ -21,7 +21,7 @@ fn php_envelopes_lose_no_record() {
             for _ in 0..4 {
                 harness.rows(simulated(log), 7, 4);
                 let summary = harness.tick().into_iter().next().unwrap();
-                assert_eq!((summary.state, summary.code), (State::Ok, None), "{log} {seed}");
+                assert_eq!((summary.state, summary.code()), (State::Ok, None), "{log} {seed}");
                 assert_eq!(harness.missing(), None, "{log} {seed}");
                 harness.pass(60);
             }
@@ -40,7 +40,7 @@ fn errors_are_read_regardless_of_other_fields() {
     for (body, code) in bodies {
         let mut harness = Harness::new(settings(LogType::Access), &[LogType::Access]);
         harness.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::Status(200, body.to_owned())));
-        assert_eq!(harness.tick()[0].code.as_deref(), Some(code), "{body}");
+        assert_eq!(harness.tick()[0].code(), Some(code), "{body}");
     }
 }
 
@@ -53,7 +53,7 @@ fn rows_of_page_with_malformed_end_are_stored() {
         let body = format!(r#"{{"entries":[{row}{end}"#);
         harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Status(200, body)));
         let summary = harness.tick().remove(0);
-        assert_eq!((summary.state, summary.records, harness.missing()), (State::Waiting, 1, None), "{end}");
+        assert_eq!((summary.state, summary.counts.records, harness.missing()), (State::Waiting, 1, None), "{end}");
     }
 }
 
@@ -64,7 +64,7 @@ fn revoked_token_is_detected_alongside_empty_list() {
     harness.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::Status(200, body.to_owned())));
     harness.revoke();
     let summary = harness.tick().into_iter().next().unwrap();
-    assert_eq!((summary.state, summary.code.as_deref()), (State::Reauthorize, Some("token_revoked")));
+    assert_eq!((summary.state, summary.code()), (State::Reauthorize, Some("token_revoked")));
 }
 
 #[test]
@@ -85,10 +85,10 @@ fn row_with_invalid_utf8_is_stored_with_replacement_and_counted() {
             .damaged(),
         );
         let summary = harness.tick().into_iter().next().unwrap();
-        assert_eq!((summary.state, summary.records, summary.repaired), (State::Ok, 3, 1), "{log}");
+        assert_eq!((summary.state, summary.counts.records, summary.counts.repaired), (State::Ok, 3, 1), "{log}");
         harness.assert_complete();
         harness.pass(60);
-        assert_eq!(harness.tick()[0].repaired, 0, "the row is stored only once");
+        assert_eq!(harness.tick()[0].counts.repaired, 0, "the row is stored only once");
     }
 }
 
@@ -177,7 +177,7 @@ fn access_logs_are_read_per_workspace_where_slack_requires_it() {
     row(&mut harness, "late1", "T1");
     row(&mut harness, "late2", "T2");
     let summary = harness.tick().into_iter().next().unwrap();
-    assert_eq!((summary.records, summary.workspaces_failing), (1, 1), "{summary:?}");
+    assert_eq!((summary.counts.records, summary.workspaces_failing), (1, 1), "{summary:?}");
     harness.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = true);
     harness.settle();
     harness.assert_complete();
@@ -197,7 +197,7 @@ fn conflict_late_in_long_page_is_counted() {
     // `tick` would fail, because the oracle does not know a page that a test made up.
     let End::Answered(answer) = harness.try_tick() else { panic!("the process was killed") };
     let summary = answer.unwrap().streams.remove(0);
-    assert_eq!((summary.records, summary.conflicting), (9_999, 1));
+    assert_eq!((summary.counts.records, summary.counts.conflicting), (9_999, 1));
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn second_row_with_same_id_is_counted_as_conflict() {
     harness.add(Row::audit(now, second));
     harness.add(Row::audit(now, first.clone())); // added last, so Slack shows it first
     let summary = harness.tick().into_iter().next().unwrap();
-    assert_eq!((summary.records, summary.conflicting), (1, 1));
+    assert_eq!((summary.counts.records, summary.counts.conflicting), (1, 1));
     harness.assert_stored_bytes(&[&first]);
 }
 
@@ -238,7 +238,7 @@ fn row_with_impossible_time_is_stored_and_counted() {
             let row = row_of_time(log, harness.now(), time);
             harness.add(row);
             let summary = harness.tick().remove(0);
-            assert_eq!((summary.records, summary.malformed), (8, 1), "{log} {time}");
+            assert_eq!((summary.counts.records, summary.counts.malformed), (8, 1), "{log} {time}");
             assert_eq!(harness.missing(), None, "{log} {time}");
         }
     }

@@ -33,7 +33,7 @@ fn endless_cursor_has_error_at_once_and_fails_after_15_minutes() {
             for minute in 0..18 {
                 harness.rows(simulated(log), 1, 1);
                 let summary = tick_and_pass(&mut harness);
-                assert_eq!(summary.code.as_deref(), Some("no_progress"), "{log} {kind:?} {minute}: {summary:?}");
+                assert_eq!(summary.code(), Some("no_progress"), "{log} {kind:?} {minute}: {summary:?}");
                 assert!(summary.lag_seconds >= 60 * (minute + 1), "{log} {kind:?} {minute}: {summary:?}");
                 assert!(summary.lag_seconds > lag);
                 (lag, state) = (summary.lag_seconds, summary.state);
@@ -57,7 +57,7 @@ fn integration_log_that_claims_million_rows_has_error_code() {
     harness.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::Claims(1_000_000)));
     harness.rows(Log::Integration, 5, 30);
     for _ in 0..3 {
-        assert_eq!(tick_and_pass(&mut harness).code.as_deref(), Some("no_progress"));
+        assert_eq!(tick_and_pass(&mut harness).code(), Some("no_progress"));
     }
     harness.heal();
     harness.settle();
@@ -72,7 +72,7 @@ fn integration_log_that_ignores_page_numbers_causes_no_duplicates() {
     harness.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::PageIgnored));
     harness.rows(Log::Integration, 8, 30);
     for _ in 0..3 {
-        assert_eq!(tick_and_pass(&mut harness).code.as_deref(), Some("no_progress"));
+        assert_eq!(tick_and_pass(&mut harness).code(), Some("no_progress"));
         assert_eq!(harness.stored_lines(), 3);
     }
     harness.heal();
@@ -94,7 +94,7 @@ fn full_integration_page_under_every_number_has_error_code() {
         // `tick` would fail, because the oracle does not know a page that a test made up.
         let End::Answered(answer) = harness.try_tick() else { panic!("the process was killed") };
         let summary = answer.unwrap().streams.remove(0);
-        assert_eq!((summary.records, summary.code.as_deref()), (records, Some("no_progress")), "{summary:?}");
+        assert_eq!((summary.counts.records, summary.code()), (records, Some("no_progress")), "{summary:?}");
         harness.pass(60);
     }
 }
@@ -105,7 +105,7 @@ fn walk_that_reaches_its_end_is_no_error() {
         let mut harness = up_to_date(log);
         for _ in 0..30 {
             let summary = tick_and_pass(&mut harness);
-            assert_eq!((summary.state, summary.code), (State::Ok, None));
+            assert_eq!((summary.state, summary.code()), (State::Ok, None));
         }
     }
 }
@@ -130,7 +130,7 @@ fn lag_of_half_read_minute_counts_from_its_start() {
     harness.pass(240); // the live gap is five minutes long
     harness.rows(Log::Audit, 200, 1);
     let summary = tick_and_pass(&mut harness);
-    assert_eq!((summary.calls, summary.lag_seconds), (25, 300), "75 of 200 records are read: {summary:?}");
+    assert_eq!((summary.counts.calls, summary.lag_seconds), (25, 300), "75 of 200 records are read: {summary:?}");
     let summary = tick_and_pass(&mut harness);
     assert!(summary.lag_seconds >= 360 || summary.gaps == 0, "{summary:?}");
     harness.settle();
@@ -163,7 +163,7 @@ fn silent_stream_is_reported_during_backlog() {
     let mut states = Vec::new();
     for _ in 0..110 {
         let summary = harness.tick().into_iter().next().unwrap();
-        states.push((summary.state, summary.code.clone()));
+        states.push((summary.state, summary.code().map(str::to_owned)));
         assert!(summary.gaps > 0, "{summary:?}");
         harness.pass(900);
     }
@@ -178,7 +178,7 @@ fn page_cursor_that_leads_to_itself_is_not_reused_by_next_tick() {
     let mut harness = up_to_date(LogType::Audit);
     harness.fault(Fault::next(CallMatcher::log(Log::Audit).first_pages(), FaultKind::Endless(Endless::SameCursor)));
     harness.fault(Fault::every(CallMatcher::log(Log::Audit).later_pages(), FaultKind::Endless(Endless::SameCursor)));
-    assert_eq!(tick_and_pass(&mut harness).code.as_deref(), Some("no_progress"));
+    assert_eq!(tick_and_pass(&mut harness).code(), Some("no_progress"));
     harness.rows(Log::Audit, 2, 1);
     tick_and_pass(&mut harness);
     assert_eq!(harness.missing(), None);
@@ -200,7 +200,7 @@ fn walk_continues_after_more_empty_pages_than_tick_reads() {
     for _ in 0..3 {
         // `tick` would fail, because the oracle does not know a page that a test made up.
         let End::Answered(answer) = harness.try_tick() else { panic!("the process was killed") };
-        records += answer.unwrap().streams[0].records;
+        records += answer.unwrap().streams[0].counts.records;
         harness.pass(60);
     }
     assert_eq!(records, 1);
@@ -215,7 +215,7 @@ fn single_empty_page_after_outage_is_no_success() {
     harness.fault(Fault::every(CallMatcher::any(), FaultKind::Endless(Endless::FreshCursor)));
     harness.calls_max = 1;
     let summary = harness.tick().remove(0);
-    assert_eq!((summary.pages, summary.state), (1, State::Failing));
+    assert_eq!((summary.counts.pages, summary.state), (1, State::Failing));
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn second_too_long_for_small_pages_is_read_with_larger_ones() {
     (0..9).for_each(|_| harness.equal_row());
     for _ in 0..5 {
         harness.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Truncated));
-        assert_eq!(tick_and_pass(&mut harness).code.as_deref(), Some("incomplete_response"));
+        assert_eq!(tick_and_pass(&mut harness).code(), Some("incomplete_response"));
     }
     harness.settle_within(40);
     harness.assert_complete();

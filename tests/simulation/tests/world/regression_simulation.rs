@@ -115,7 +115,7 @@ fn tick_with_only_rejected_range_is_no_success() {
     harness.clock_ahead(60);
     harness.calls_max = 1; // the range ends in Slack's future, and no call is left for another request
     let summary = tick_and_pass(&mut harness);
-    assert!(summary.code.is_some() && !matches!(summary.state, State::Ok | State::CatchingUp), "{summary:?}");
+    assert!(summary.code().is_some() && !matches!(summary.state, State::Ok | State::CatchingUp), "{summary:?}");
     harness.clock_ahead(0);
     harness.settle();
     harness.assert_complete();
@@ -131,7 +131,7 @@ fn round_in_which_every_workspace_fails_is_no_success() {
     harness.calls_max = 50;
     harness.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::Status(404, String::new())));
     let summary = tick_and_pass(&mut harness);
-    assert!(summary.code.is_some() && !matches!(summary.state, State::Ok | State::CatchingUp), "{summary:?}");
+    assert!(summary.code().is_some() && !matches!(summary.state, State::Ok | State::CatchingUp), "{summary:?}");
     harness.heal();
     harness.settle();
     harness.assert_complete();

@@ -104,7 +104,7 @@ const BUSY: [(&str, usize); 2] = [("create", 300), ("replace", 300)];
 fn polls(summaries: &[Option<Summary>]) -> BTreeMap<String, usize> {
     let mut polls = BTreeMap::new();
     for stream in summaries.iter().flatten().flat_map(|summary| &summary.streams).filter(|stream| stream.polled) {
-        *polls.entry(stream.source.clone()).or_default() += 1;
+        *polls.entry(stream.source.to_string()).or_default() += 1;
     }
     polls
 }
@@ -136,7 +136,7 @@ fn ten_thousand_sources_are_polled_once_per_tick_at_same_shard_cost() {
             assert!(polled.values().all(|times| *times == LogType::ALL.len()), "{polled:?}");
             let mut streams = summaries.iter().flatten().flat_map(|summary| &summary.streams);
             let records = u64::from(minute != "idle");
-            assert!(streams.all(|stream| stream.records == records), "the record of each stream is stored once");
+            assert!(streams.all(|stream| stream.counts.records == records), "the record of each stream is stored once");
             world.pass(60);
         }
     }

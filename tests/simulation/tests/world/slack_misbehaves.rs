@@ -1,9 +1,9 @@
 //! Known behaviors of Slack that break a naive collector, and how slacktrail handles each of them.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
-use slacktrail_collector::tick::StreamSummary;
 use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;
+use slacktrail_core::stream::StreamOutcome;
 use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging};
 use slacktrail_simulator::tenant::{Tenant, Workspace};
@@ -15,8 +15,8 @@ fn organization() -> Settings {
     Settings { limits: Limits::OFF, audit_limit_max: 3, integration_count_max: 3, ..Settings::organization() }
 }
 
-fn state(streams: &[StreamSummary]) -> (State, Option<&str>) {
-    (streams[0].state, streams[0].code.as_deref())
+fn state(streams: &[StreamOutcome]) -> (State, Option<&str>) {
+    (streams[0].state, streams[0].code())
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn revoked_token_is_reported_and_rarely_retried_until_reconnect() {
     harness.pass(60);
     for stream in harness.tick() {
         assert_eq!(stream.state, State::Reauthorize, "{stream:?}");
-        assert!(stream.hint.as_deref().is_some_and(|hint| hint.contains("connect the source again")), "{stream:?}");
+        assert!(stream.hint().is_some_and(|hint| hint.contains("connect the source again")), "{stream:?}");
     }
     let calls = harness.calls();
     for _ in 0..10 {
@@ -69,7 +69,7 @@ fn record_25_hours_late_is_collected_and_its_lateness_is_measured() {
     let mut late_seconds_max = 0;
     for _ in 0..60 {
         harness.pass(3_600);
-        late_seconds_max = late_seconds_max.max(harness.tick()[0].late_seconds_max);
+        late_seconds_max = late_seconds_max.max(harness.tick()[0].counts.late_seconds_max);
     }
     assert!((25 * 3600..52 * 3600).contains(&late_seconds_max), "{late_seconds_max}");
     harness.assert_complete();
@@ -137,7 +137,7 @@ fn access_log_that_fails_after_page_does_not_count_as_collected() {
     let mut harness = Harness::new(settings, &[LogType::Access]);
     harness.rows(Log::Access, 9, 600);
     harness.fault(Fault::nth(2, CallMatcher::log(Log::Access), FaultKind::not_ok("over_pagination_limit")));
-    assert_eq!(harness.tick()[0].code.as_deref(), Some("over_pagination_limit"));
+    assert_eq!(harness.tick()[0].code(), Some("over_pagination_limit"));
     harness.pass(1_000);
     harness.settle();
     harness.assert_complete();
@@ -152,7 +152,7 @@ fn access_logs_that_need_workspace_are_read_per_workspace() {
         let row = Row::small_access(time, time, &format!("u{n}"), "203.0.113.7", "SlackWeb/0 x");
         harness.add(row.in_workspace(workspace));
     }
-    assert_eq!(harness.tick()[0].code, None);
+    assert_eq!(harness.tick()[0].code(), None);
     assert_eq!(harness.stored_lines(), 4);
     harness.pass(60);
     harness.settle();
@@ -321,7 +321,7 @@ fn malformed_rows_are_stored_counted_and_reported() {
     let malformed: u64 = (0..10)
         .map(|_| {
             harness.pass(60);
-            harness.tick()[0].malformed
+            harness.tick()[0].counts.malformed
         })
         .sum();
     assert_eq!(malformed, 3);
@@ -370,7 +370,7 @@ fn interrupted_walk_resumes_where_it_stopped() {
     harness.pass(3_000);
     harness.rows(Log::Audit, 60, 50);
     harness.fault(Fault::nth(11, CallMatcher::log(Log::Audit), FaultKind::Html(502)));
-    assert_eq!(harness.tick()[0].pages, 10);
+    assert_eq!(harness.tick()[0].counts.pages, 10);
     harness.pass(60);
     let calls = harness.calls();
     assert_eq!((harness.tick()[0].lag_seconds, harness.missing()), (0, None));
@@ -383,7 +383,7 @@ fn standalone_workspace_reports_missing_argument_of_access_logs() {
     let mut harness = Harness::new(Settings { limits: Limits::OFF, ..Settings::workspace() }, &[LogType::Access]);
     harness.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::not_ok("missing_argument")));
     let summary = harness.tick().remove(0);
-    assert_eq!((summary.calls, summary.code.as_deref()), (1, Some("missing_argument")));
+    assert_eq!((summary.counts.calls, summary.code()), (1, Some("missing_argument")));
 }
 
 /// Returns an integration log of seven pages. Slack shows only the first three.
@@ -436,7 +436,7 @@ fn log_whose_older_rows_never_arrive_is_reported() {
     harness.settings(|settings| settings.response_bytes_max = Some(20_000));
     let codes: Vec<_> = (0..60)
         .map(|_| {
-            let code = harness.tick()[0].code.clone();
+            let code = harness.tick()[0].code().map(str::to_owned);
             harness.pass(60);
             code
         })

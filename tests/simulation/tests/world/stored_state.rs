@@ -43,7 +43,7 @@ fn cursor_from_year_2100_is_reported_and_hides_nothing() {
                 }
                 harness.tamper_with_cursors(edit);
                 let summary = harness.tick().into_iter().next().unwrap();
-                let reported = (summary.state, summary.code.as_deref());
+                let reported = (summary.state, summary.code());
                 assert_eq!(reported, (State::Failing, Some("corrupt_cursor")), "{log}, edit {number}");
                 harness.pass(60);
                 harness.rows(simulated(log), 2, 20);
@@ -61,7 +61,7 @@ fn corrupt_cursor_is_reported_even_if_slack_then_fails() {
         let mut harness = harness(log);
         harness.tamper_with_cursors(|cursor| cursor["watermark"] = YEAR_2100.into());
         harness.fault(Fault::every(CallMatcher::any(), FaultKind::Hangup));
-        assert_eq!(harness.tick()[0].code.as_deref(), Some("corrupt_cursor"), "{log}");
+        assert_eq!(harness.tick()[0].code(), Some("corrupt_cursor"), "{log}");
     }
 }
 

@@ -102,10 +102,7 @@ fn pair_received_by_live_process_is_kept_without_grace_period() {
                 must_outlive(rotating, &format!("{kind:?} at operation {operation}"));
             } else {
                 let summary = rotating.minute().unwrap();
-                assert_eq!(
-                    (summary.state, summary.code.as_deref()),
-                    (State::Reauthorize, Some("invalid_refresh_token"))
-                );
+                assert_eq!((summary.state, summary.code()), (State::Reauthorize, Some("invalid_refresh_token")));
             }
         }
     }
@@ -161,22 +158,26 @@ fn invalid_refresh_token_is_reported_and_collection_lasts_until_expiry() {
         *secret = secret.as_ref().map(|text| text.replace("xoxe-1-", "xoxe-1-dead-"));
     });
     let summary = rotating.minute().unwrap();
-    assert_eq!((summary.state, summary.code.as_deref()), (State::Reauthorize, Some("invalid_refresh_token")));
-    assert_eq!(summary.records, 2, "records since the last tick are still collected");
+    assert_eq!((summary.state, summary.code()), (State::Reauthorize, Some("invalid_refresh_token")));
+    assert_eq!(summary.counts.records, 2, "records since the last tick are still collected");
     let calls = refresh_calls(&rotating);
     for _ in 0..10 {
         let summary = rotating.minute().unwrap();
-        assert_eq!((summary.state, summary.records), (State::Reauthorize, 1));
+        assert_eq!((summary.state, summary.counts.records), (State::Reauthorize, 1));
     }
     assert_eq!(refresh_calls(&rotating), calls, "a rejected refresh is not retried each minute");
 
     rotating.pass(2 * 3_600);
     let ended = rotating.tick().unwrap();
-    assert_eq!((ended.state, ended.calls), (State::Reauthorize, 0), "an expired token is not used");
+    assert_eq!((ended.state, ended.counts.calls), (State::Reauthorize, 0), "an expired token is not used");
     rotating.pass(3_600);
     rotating.connect();
     let again = rotating.tick().unwrap();
-    assert_eq!((again.state, again.records), (State::Ok, 2), "the first tick after the reconnect collects the outage");
+    assert_eq!(
+        (again.state, again.counts.records),
+        (State::Ok, 2),
+        "the first tick after the reconnect collects the outage"
+    );
     must_outlive(rotating, "after a reconnect");
 }
 
@@ -190,7 +191,7 @@ fn token_that_expired_while_not_polled_is_refreshed_before_use() {
     rotating.tick();
     rotating.pass(5 * 86_400);
     let tick = rotating.tick().unwrap();
-    assert_eq!((tick.state, tick.records), (State::Ok, 1));
+    assert_eq!((tick.state, tick.counts.records), (State::Ok, 1));
     assert_eq!(rotating.refreshes(), 1);
 }
 
@@ -204,7 +205,7 @@ fn slack_outage_before_token_expiry_waits_without_requiring_action() {
     assert_eq!(rotating.minute().unwrap().state, State::Ok, "a failed refresh is no error while the token is valid");
     rotating.pass(2 * 3_600);
     let ended = rotating.tick().unwrap();
-    assert_eq!((ended.state, ended.code.as_deref()), (State::Waiting, Some("http_502")));
+    assert_eq!((ended.state, ended.code()), (State::Waiting, Some("http_502")));
     rotating.world.with(|state| state.slack.clear_faults());
     assert_eq!(rotating.minute().unwrap().state, State::Ok);
     must_outlive(rotating, "after an outage");
@@ -258,5 +259,5 @@ fn token_with_unknown_expiry_is_used_while_refresh_fails() {
         state.slack.fault(slacktrail_simulator::Fault::every(refresh, slacktrail_simulator::FaultKind::Html(502)));
     });
     let tick = rotating.minute().unwrap();
-    assert_eq!((tick.state, tick.records), (State::Ok, 1));
+    assert_eq!((tick.state, tick.counts.records), (State::Ok, 1));
 }

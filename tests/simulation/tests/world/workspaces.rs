@@ -117,7 +117,7 @@ fn token_revoked_between_workspaces_is_stream_error_at_once() {
     let on = CallMatcher::log(Log::Integration).team("T2");
     harness.fault(SlackFault::next(on, SlackFaultKind::not_ok("token_revoked")));
     let streams = harness.tick();
-    assert_eq!(streams[0].code.as_deref(), Some("token_revoked"));
+    assert_eq!(streams[0].code(), Some("token_revoked"));
     assert_eq!(streams[0].workspaces_failing, 0);
 }
 
@@ -130,7 +130,7 @@ fn round_that_read_nothing_reaches_up_to_now_in_next_tick() {
         harness.tick();
         harness.pass(60);
         harness.fault(SlackFault::next(CallMatcher::log(Log::Integration), kind));
-        assert!(harness.tick()[0].code.is_some());
+        assert!(harness.tick()[0].code().is_some());
         harness.pass(60);
         harness.connect_again(); // a rejected token is retried at once
         for id in ["T1", "T2"] {
@@ -154,14 +154,14 @@ fn workspace_that_fails_for_15_minutes_no_longer_blocks_others() {
         harness.tick().remove(0)
     };
     for n in 0..17 {
-        assert_eq!(tick(&mut harness, n).code.as_deref(), Some("http_500"));
+        assert_eq!(tick(&mut harness, n).code(), Some("http_500"));
     }
     tick(&mut harness, 17); // finishes the interrupted round
     let mut reported = Vec::new();
     for n in 18..60 {
         let stream = tick(&mut harness, n);
         assert_eq!(stream.workspaces_failing, 1);
-        reported.push((n, stream.state, stream.code));
+        reported.push((n, stream.state, stream.code().map(str::to_owned)));
         harness.assert_newest_stored_in(Log::Integration, "T2");
     }
     let persistent = |n| (n, State::Failing, Some("workspaces_unreadable".to_owned()));
@@ -187,7 +187,7 @@ fn workspace_with_one_hour_retry_after_waits_and_blocks_no_other() {
     for n in 0..50 {
         harness.pass(60);
         row(&mut harness, "T2", 5, &format!("two{n}"));
-        reported += u32::from(harness.tick()[0].code.is_some());
+        reported += u32::from(harness.tick()[0].code().is_some());
     }
     assert_eq!(
         (harness.stored_lines(), reported),
@@ -221,7 +221,7 @@ fn listed_workspace_without_id_is_counted_and_blocks_no_other() {
         row(&mut harness, "T1", 5, &format!("one{n}"));
         row(&mut harness, "T2", 5, &format!("two{n}"));
         let stream = harness.tick().remove(0);
-        assert_eq!((stream.code.as_deref(), stream.workspaces_failing), (None, 2), "{stream:?}");
+        assert_eq!((stream.code(), stream.workspaces_failing), (None, 2), "{stream:?}");
         harness.pass(60);
     }
     assert_eq!(harness.stored_lines(), 6);
@@ -235,7 +235,7 @@ fn workspace_list_without_any_id_is_reported() {
     let mut harness = Harness::new(organization(), &INTEGRATION);
     let list = r#"{"ok":true,"teams":[{"name":"x"}]}"#.to_owned();
     harness.fault(SlackFault::next(CallMatcher::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
-    assert_eq!(harness.tick()[0].code.as_deref(), Some("workspace_list_failed"));
+    assert_eq!(harness.tick()[0].code(), Some("workspace_list_failed"));
 }
 
 #[test]
@@ -247,13 +247,15 @@ fn records_of_unreadable_workspace_do_not_count_as_late() {
     // T2 has been failing for a minute, and a re-read is at T2. The re-read continues there, although no live round enters T2 yet.
     harness.edit_cursors(|cursor| {
         let watermark = cursor["watermark"].as_i64().unwrap();
-        let walk = json!({"integration": {"workspace": "T2"}});
-        cursor["gaps"] = json!([{"kind": "reread", "oldest": watermark - 3_600, "latest": watermark, "walk": walk}]);
+        let (workspace, walk) = (json!({"id": "T2"}), json!({"integration": {}}));
+        cursor["gaps"] = json!([{
+            "kind": "reread", "oldest": watermark - 3_600, "latest": watermark, "workspace": workspace, "walk": walk,
+        }]);
         cursor["workspaces"]["T2"] =
             json!({"code": "x", "uncollected_since": watermark - 60, "not_before": watermark + 1_200});
     });
     let summary = harness.tick().remove(0);
-    assert_eq!((summary.records, summary.late), (1, 0));
+    assert_eq!((summary.counts.records, summary.counts.late), (1, 0));
 }
 
 #[test]
@@ -268,7 +270,7 @@ fn endless_pages_of_one_workspace_do_not_block_next_one() {
         harness.pass(60);
         row(&mut harness, "T2", 10, &format!("two{minute}"));
         let summary = harness.tick().remove(0);
-        assert!(summary.code.is_some(), "{minute}: {summary:?}");
+        assert!(summary.code().is_some(), "{minute}: {summary:?}");
         assert_eq!(summary.state == State::Failing, minute > 15, "{minute}: {summary:?}");
     }
     harness.assert_newest_stored_in(Log::Integration, "T2");
@@ -352,7 +354,7 @@ fn unread_workspace_is_reported_despite_future_stored_time() {
     harness.edit_cursors(|cursor| cursor["workspaces"]["T2"]["since"] = json!(far));
     let mut codes = (0..17).map(|_| {
         harness.pass(60);
-        harness.tick().remove(0).code
+        harness.tick().remove(0).code().map(str::to_owned)
     });
     assert!(codes.any(|code| code.as_deref() == Some("workspaces_unreadable")));
 }
@@ -368,7 +370,7 @@ fn single_error_of_other_workspace_does_not_hide_persistent_one() {
                 harness.fault(SlackFault::next(of("T1"), SlackFaultKind::not_ok("invalid_auth")));
             }
             harness.pass(60);
-            harness.tick().remove(0).code.as_deref() == Some("workspaces_unreadable")
+            harness.tick().remove(0).code() == Some("workspaces_unreadable")
         })
         .collect();
     assert!(reported[16..].iter().all(|is_reported| *is_reported), "{reported:?}");
@@ -381,7 +383,7 @@ fn error_of_every_workspace_is_stream_error_and_skips_no_workspace() {
     harness.pass(60);
     harness.fault(SlackFault::every(CallMatcher::log(Log::Integration), SlackFaultKind::not_ok("no_permission")));
     let stream = harness.tick().remove(0);
-    assert_eq!((stream.code.as_deref(), stream.workspaces_failing), (Some("no_permission"), 0));
+    assert_eq!((stream.code(), stream.workspaces_failing), (Some("no_permission"), 0));
     harness.heal();
     for id in ["T1", "T2"] {
         row(&mut harness, id, 5, id);
@@ -419,7 +421,7 @@ fn workspace_list_is_read_over_several_pages() {
     for id in ["T0000", "T1199"] {
         row(&mut harness, id, 5, id);
     }
-    assert_eq!(harness.tick()[0].code, None);
+    assert_eq!(harness.tick()[0].code(), None);
     assert_eq!(harness.stored_lines(), 2);
 }
 
@@ -432,7 +434,7 @@ fn workspace_unreadable_for_15_minutes_is_reported_until_it_recovers() {
             row(&mut harness, "T1", 5, &format!("one{minute}"));
             let stream = harness.tick().remove(0);
             let code = (minute >= 15).then_some("workspaces_unreadable");
-            assert_eq!((stream.code.as_deref(), stream.workspaces_failing), (code, 1), "{minute}");
+            assert_eq!((stream.code(), stream.workspaces_failing), (code, 1), "{minute}");
             assert_eq!(stream.state, if minute < 15 { State::Ok } else { State::Failing }, "{minute}");
             harness.assert_newest_stored_in(Log::Integration, "T1");
         }
@@ -444,7 +446,7 @@ fn workspace_unreadable_for_15_minutes_is_reported_until_it_recovers() {
             harness.pass(900);
         }
         let stream = harness.tick().remove(0);
-        assert_eq!((stream.state, stream.code, stream.workspaces_failing), (State::Ok, None, 0), "{leaves}");
+        assert_eq!((stream.state, stream.code(), stream.workspaces_failing), (State::Ok, None, 0), "{leaves}");
     }
 }
 
@@ -464,7 +466,7 @@ fn error_names_at_most_ten_unreadable_workspaces() {
         harness.pass(901);
         harness.tick();
     }
-    let message = harness.tick()[0].message.clone().unwrap();
+    let message = harness.tick()[0].error().map(|error| error.message.clone()).unwrap();
     assert!(message.contains("`T01` (no_permission), `T02` (no_permission)"), "{message}");
     assert!(message.ends_with("`T10` (no_permission) and 2 more"), "{message}");
 }

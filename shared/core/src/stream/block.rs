@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use std::mem;
 use std::ops::Range;
 
-use slacktrail_core::batch::Counts;
-use slacktrail_core::line::LineWriter;
-use slacktrail_core::record::{Record, RowId};
-use slacktrail_core::slack::RawRow;
-use slacktrail_core::source::LogType;
-use slacktrail_core::time::Second;
-use slacktrail_core::walk::Row;
+use crate::batch::Counts;
+use crate::line::LineWriter;
+use crate::record::{Record, RowId};
+use crate::slack::RawRow;
+use crate::source::LogType;
+use crate::time::Second;
+use crate::walk::Row;
 
 /// The bytes of lines after which a block is full.
 const BLOCK_BYTES_MAX: usize = 256 << 10;
@@ -24,29 +24,29 @@ const COMPARED_MIN: usize = 7_168;
 
 /// A block of rows.
 #[derive(Debug, Default)]
-pub(super) struct Block {
+pub struct Block {
     /// The parts of each row that the walk needs.
-    pub(super) rows: Vec<Row>,
+    pub rows: Vec<Row>,
     /// The line of each row.
-    pub(super) lines: Vec<BlockLine>,
+    pub lines: Vec<BlockLine>,
     bytes: Vec<u8>,
 }
 
 /// The line of one row.
 #[derive(Debug)]
-pub(super) struct BlockLine {
+pub struct BlockLine {
     /// The row's second record ID, if it has one.
-    pub(super) alias: Option<RowId>,
+    pub alias: Option<RowId>,
     /// The offset of the record ID's digits in the line.
-    pub(super) id_at: usize,
+    pub id_at: usize,
     /// The counts to add if the record is new.
-    pub(super) counts: Counts,
+    pub counts: Counts,
     range: Range<usize>,
 }
 
 impl Block {
     /// Parses a row and writes its line. Returns its record ID and a digest of its content.
-    pub(super) fn read(
+    pub fn read(
         &mut self,
         log: LogType,
         workspace: Option<&str>,
@@ -68,25 +68,27 @@ impl Block {
     }
 
     /// Returns the line of a row, with the record ID from before the walk added an ordinal.
-    pub(super) fn line(&self, index: usize) -> &[u8] {
+    pub fn line(&self, index: usize) -> &[u8] {
         &self.bytes[self.lines[index].range.clone()]
     }
 
     /// Returns the time that decides the row's day log.
-    pub(super) fn partition_time(&self, index: usize) -> Second {
+    pub fn partition_time(&self, index: usize) -> Second {
         self.rows[index].time.unwrap_or(Second::EPOCH)
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    /// Returns the size of all lines.
+    pub fn bytes(&self) -> usize {
         self.bytes.len()
     }
 
     /// Returns `true` if the rows must be processed now. A block is never larger than a batch, which is stored after `batch_bytes`.
-    pub(super) fn is_full(&self, batch_bytes: usize) -> bool {
+    pub fn is_full(&self, batch_bytes: usize) -> bool {
         self.bytes.len() >= BLOCK_BYTES_MAX.min(batch_bytes) || self.rows.len() >= BLOCK_ROWS_MAX
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Removes all rows. Keeps the buffer, unless long lines made it much larger than a block.
+    pub fn clear(&mut self) {
         self.rows.clear();
         self.lines.clear();
         self.bytes.clear();
@@ -98,17 +100,17 @@ impl Block {
 ///
 /// Only one of them can be stored. The content of a row may change between reads, so it cannot be part of the ID.
 #[derive(Debug, Default)]
-pub(super) struct Conflicts {
+pub struct Conflicts {
     contents: HashMap<RowId, u64>,
     /// The IDs before those in `contents`. Rotating two maps keeps memory bounded for a page of any length.
     older: HashMap<RowId, u64>,
     /// The number of conflicting rows.
-    pub(super) count: u64,
+    pub count: u64,
 }
 
 impl Conflicts {
     /// Adds a row of the response.
-    pub(super) fn add(&mut self, id: RowId, content: u64) {
+    pub fn add(&mut self, id: RowId, content: u64) {
         if let Some(first) = self.contents.get(&id).or_else(|| self.older.get(&id)) {
             self.count += u64::from(*first != content);
             return;
@@ -123,8 +125,8 @@ impl Conflicts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use slacktrail_core::slack::PageReader;
-    use slacktrail_core::source::{Plan, Source};
+    use crate::slack::PageReader;
+    use crate::source::{Plan, Source};
 
     fn conflicts(log: LogType, workspace: Option<&str>, rows: [&str; 3]) -> u64 {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH);
@@ -132,7 +134,7 @@ mod tests {
         let (mut block, mut conflicts) = (Block::default(), Conflicts::default());
         let mut page = PageReader::new("logs");
         page.push(format!(r#"{{"entries":[{}]}}"#, rows.join(",")).as_bytes()).unwrap();
-        while page.advance() == Ok(slacktrail_core::slack::Advance::Row) {
+        while page.advance() == Ok(crate::slack::Advance::Row) {
             let (id, content) = block.read(log, workspace, &page.row(), &lines);
             conflicts.add(id, content);
         }

@@ -2,10 +2,10 @@
 //!
 //! The overlap is five minutes as long as that fits into the calls of a tick. Otherwise it shrinks to what the measured lateness requires.
 
-use slacktrail_core::time::Second;
+use crate::time::Second;
 
 /// The largest overlap.
-pub(crate) const OVERLAP_MAX_SECONDS: i64 = 300;
+pub(super) const OVERLAP_MAX_SECONDS: i64 = 300;
 /// The smallest overlap. The boundary second is always read again.
 const OVERLAP_MIN_SECONDS: i64 = 10;
 /// The time between two ticks.
@@ -15,7 +15,7 @@ const WINDOW_SECONDS: i64 = 3_600;
 
 /// The overlap of a stream's next tick.
 #[derive(Clone, Debug)]
-pub(crate) struct Overlap {
+pub(super) struct Overlap {
     seconds: i64,
     /// The greatest lateness in the current window and in the previous one.
     lateness: [i64; 2],
@@ -24,30 +24,30 @@ pub(crate) struct Overlap {
 
 /// A live walk that reached its end or used up its calls.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LiveWalk {
+pub(super) struct LiveWalk {
     /// The number of pages that it read.
-    pub pages: u32,
+    pub(super) pages: u32,
     /// The time range that these pages cover.
-    pub seconds: i64,
+    pub(super) seconds: i64,
     /// Maximum calls per tick.
-    pub calls_max: u32,
+    pub(super) calls_max: u32,
     /// Whether other gaps wait for calls.
-    pub(crate) others_wait: bool,
+    pub(super) others_wait: bool,
 }
 
 impl Overlap {
     /// Creates the largest overlap.
-    pub(crate) fn new() -> Overlap {
+    pub(super) fn new() -> Overlap {
         Overlap { seconds: OVERLAP_MAX_SECONDS, lateness: [0; 2], window_began: Second::EPOCH }
     }
 
     /// Returns the overlap in seconds.
-    pub(crate) fn seconds(&self) -> i64 {
+    pub(super) fn seconds(&self) -> i64 {
         self.seconds
     }
 
     /// Records that a record was late by this many seconds. The re-reads find records that are later than the largest overlap.
-    pub(crate) fn add_late(&mut self, seconds: i64, now: Second) {
+    pub(super) fn add_late(&mut self, seconds: i64, now: Second) {
         self.turn_window(now);
         if seconds <= OVERLAP_MAX_SECONDS {
             self.lateness[0] = self.lateness[0].max(seconds);
@@ -58,7 +58,7 @@ impl Overlap {
     ///
     /// The overlap is as large as fits into all calls, or into half of them while other gaps wait. If that is less than the measured lateness
     /// requires, live records may use seven eighths of the calls.
-    pub(crate) fn adapt(&mut self, walk: LiveWalk, now: Second) {
+    pub(super) fn adapt(&mut self, walk: LiveWalk, now: Second) {
         self.turn_window(now);
         let calls = i64::from(walk.calls_max);
         let fitting = |calls: i64| calls * walk.seconds / i64::from(walk.pages.max(1)) - TICK_SECONDS;

@@ -1,16 +1,16 @@
-//! Processes a page: rows go into blocks, new records into the batch, and full batches into day logs.
+//! Reads the rows of a page: they go into blocks, new records into the batch, and full batches into day logs.
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::block::{Block, Conflicts};
+use super::Collector;
 use super::page::OpenPage;
-use super::{Collector, missing_page};
-use slacktrail_core::batch::{Batch, Counts};
+use slacktrail_core::batch::Batch;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::record::RowId;
 use slacktrail_core::slack::{PageError, Request, TooLarge, too_large};
-use slacktrail_core::time::{CLOCK_SKEW_SECONDS, Day, Second};
-use slacktrail_core::walk::{Gap, GapKind, MatchedRecord, PageContext, PageSoFar};
+use slacktrail_core::stream::{ActiveGap, Block, Conflicts, missing_page};
+use slacktrail_core::time::Day;
+use slacktrail_core::walk::{Gap, MatchedRecord, PageContext, PageSoFar};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 
 /// Maximum number of checked IDs to keep for a page that takes several ticks. Pages of the requested size have fewer rows.
@@ -19,23 +19,22 @@ const CHECKED_IDS_MAX: usize = 5_000;
 const WHOLE_PAGE_BYTES_MAX: usize = 8 << 20;
 
 impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'_, S, D, T, K> {
-    /// Processes a page while it arrives. Adds its new records to the batch, and advances the gap at the end of the page.
+    /// Reads the rows of a page while they arrive. Adds new records to the batch, and advances the gap at the end of the page.
     ///
     /// Returns `true` if the gap, or its current workspace, is at its end.
-    pub(super) async fn process(
+    pub(super) async fn read_rows(
         &mut self,
-        gap: &mut Gap,
+        active: &mut ActiveGap,
         mut page: OpenPage<'_>,
         (request, page_rows): (&Request, u32),
-        context: &mut PageContext,
         batch: &mut Batch,
     ) -> Result<bool, Error> {
-        let workspace = gap.walk.workspace().map(str::to_owned);
+        let ActiveGap { gap, context, .. } = active;
         self.checked_ids.clear();
         let mut ahead = gap.clone();
         let (mut so_far, mut block, mut conflicts) = (PageSoFar::default(), Block::default(), Conflicts::default());
         while page.advance().await? {
-            let (id, content) = block.read(self.stream.log, workspace.as_deref(), &page.row(), &self.lines);
+            let (id, content) = block.read(self.stream.log, gap.workspace_id(), &page.row(), &self.lines);
             block.rows.last().into_iter().for_each(|row| context.progress.row(row, gap.reach()));
             if ahead.processes_whole_pages() {
                 if block.bytes() > WHOLE_PAGE_BYTES_MAX {
@@ -66,9 +65,9 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
                 return Err(to_error(page_error));
             }
         };
-        self.report.pages += 1;
-        self.report.conflicting += conflicts.count;
-        let outcome = ahead.end_page(&mut self.cursor.sorted_by, context, so_far, (&block.rows, page_rows), &end);
+        self.tick.counts().pages += 1;
+        self.tick.counts().conflicting += conflicts.count;
+        let outcome = self.tick.end_page(&mut ahead, context, so_far, (&block.rows, page_rows), &end);
         self.keep(&ahead, &block, &outcome.matched, context, batch).await?;
         self.checked_ids.clear();
         *gap = ahead;
@@ -84,48 +83,18 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         context: &mut PageContext,
         batch: &mut Batch,
     ) -> Result<(), Error> {
-        let believed = self.now.plus(CLOCK_SKEW_SECONDS);
-        let shown = block.rows.iter().filter_map(|row| row.time).filter(|time| *time <= believed).max();
-        self.report.newest_shown = self.report.newest_shown.max(shown);
+        self.tick.see_rows(block);
         let mut days: BTreeMap<Day, Vec<MatchedRecord>> = BTreeMap::new();
         for (index, id) in matched {
             days.entry(block.partition_time(*index).day()).or_default().push((*index, *id));
         }
         for (day, records) in days.into_iter().rev() {
             let stored = self.stored_of(day, block, &records).await?;
-            for (index, id) in records.into_iter().filter(|(_, id)| !stored.contains(id)) {
-                let time = block.partition_time(index);
-                let mut counts = block.lines[index].counts;
-                if matches!(gap.kind, GapKind::Live | GapKind::Reread)
-                    && block.rows[index].time.is_some_and(|time| self.was_passed(gap, time))
-                {
-                    counts = Counts { late: 1, late_oldest: Some(time), ..counts };
-                }
-                if batch.add(id, time, block.line(index), block.lines[index].id_at, counts) {
-                    context.progress.record_is_new();
-                    if counts.late > 0 {
-                        self.cache.overlap.add_late(self.now.since(time), self.now);
-                    }
-                }
+            for record in records.into_iter().filter(|(_, id)| !stored.contains(id)) {
+                self.tick.add_record(gap, context, block, record, batch);
             }
         }
         Ok(())
-    }
-
-    /// Returns `true` if earlier ticks have already read this second, so that a new record from it is late.
-    fn was_passed(&self, gap: &Gap, time: Second) -> bool {
-        // If the workspace could not be read, its time since then was not read either. Check both when this walk entered it and now.
-        let workspace = gap.walk.workspace().and_then(|id| self.cursor.workspaces.get(id));
-        let uncollected_since = [gap.walk.uncollected_since(), workspace.and_then(|state| state.uncollected_since)];
-        if uncollected_since.into_iter().flatten().any(|from| time >= from) {
-            return false;
-        }
-        let is_unread = |gap: &Gap| {
-            let since = gap.uncollected_since.map_or(gap.oldest, |since| since.max(gap.oldest));
-            matches!(gap.kind, GapKind::Live | GapKind::Backlog) && (since..=gap.latest).contains(&time)
-        };
-        self.previous_watermark.is_some_and(|previous_watermark| time < previous_watermark)
-            && !self.cursor.gaps.iter().any(is_unread)
     }
 
     /// Returns those of the records of one day that its day log contains. Called day by day, because loading one day's IDs may evict another's.
@@ -138,11 +107,11 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         let times = || records.iter().map(|(index, _)| block.partition_time(*index));
         let range = times().min().unwrap_or(day.start())..=times().max().unwrap_or(day.end());
         let (store, day_logs) = (&self.ports.day_logs, &mut self.cache.day_logs);
-        let opened = day_logs.load_ids(store, &self.cursor.last_objects, day, range, self.limits).await;
+        let opened = day_logs.load_ids(store, self.tick.last_objects(), day, range, self.limits).await;
         if matches!(&opened, Err(error) if error.kind == ErrorKind::Investigate) {
             // An operator will move or restore objects, so list the day log again next time.
             day_logs.remove(day);
-            self.cursor.last_objects.remove(&day);
+            self.tick.forget_last_object(day);
         }
         let known_from = opened?;
         let names = |(index, id): &MatchedRecord| [Some(*id), block.lines[*index].alias].into_iter().flatten();

@@ -1,0 +1,434 @@
+//! One tick of one stream, without I/O: which gap is walked next, what a response of Slack means for it, and what the cursor must store.
+//!
+//! The collector drives it: it calls Slack, appends records to the day logs and replaces the stored cursor. A tick
+//! - opens gaps for the time since the previous tick and for re-reads that are due ([`StreamTick::open_gaps`]),
+//! - takes the most urgent gap ([`StreamTick::next_gap`]), and decides after each page how its walk goes on ([`StreamTick::after_page`]),
+//! - removes the gap or its collected part once the records are stored ([`StreamTick::commit`]),
+//! - derives the stream's health ([`StreamTick::finish`]).
+//!
+//! What a tick changes is found by comparing its cursor with the stored one ([`StreamTick::cursor_to_save`]).
+
+mod block;
+mod outcome;
+mod overlap;
+mod page_size;
+mod pages;
+
+pub use block::{Block, Conflicts};
+pub use outcome::{Problem, StreamOutcome, TickCounts};
+pub use pages::{NextStep, PageRead, missing_page};
+
+use std::collections::BTreeMap;
+
+use overlap::Overlap;
+use page_size::PageSize;
+
+use crate::batch::Batch;
+use crate::cursor::{Cursor, REREADS};
+use crate::error::{Error, ErrorKind, Origin};
+use crate::health::{Health, TickOutcome};
+use crate::slack::{PageEnd, Response};
+use crate::source::{LogType, Source, StreamId};
+use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
+use crate::walk::{Gap, GapKind, MatchedRecord, PageContext, PageOutcome, PageSoFar, Row};
+use crate::workspaces::{WorkspaceList, Workspaces};
+
+/// The interval at which the cursor of a quiet stream is saved. It limits the time that each tick reads again.
+const HEARTBEAT_SECONDS: i64 = 900;
+/// The time for which a day log stays cached after the end of its day. It covers the hourly re-read.
+const CACHED_SECONDS: i64 = 26 * 3600;
+/// Clock differences up to this are not reported.
+const CLOCK_SKEW_REPORTED_SECONDS: i64 = 60;
+
+/// What a process remembers of a stream between two ticks. Without it, a tick only reads more.
+#[derive(Clone, Debug)]
+pub struct StreamMemory {
+    overlap: Overlap,
+    page_size: PageSize,
+    workspaces: WorkspaceList,
+}
+
+impl StreamMemory {
+    /// Creates the memory of a process that has not polled the stream yet.
+    pub fn new(log: LogType) -> StreamMemory {
+        StreamMemory { overlap: Overlap::new(), page_size: PageSize::of(log), workspaces: WorkspaceList::default() }
+    }
+}
+
+/// The state of one tick of one stream.
+#[derive(Debug)]
+pub struct StreamTick<'a> {
+    source: &'a Source,
+    log: LogType,
+    now: Second,
+    calls_max: u32,
+    /// Whether the stream has no stored cursor, so that its first gap covers its whole time.
+    is_first: bool,
+    cursor: Cursor,
+    /// The stored cursor, or `None` if none is stored or it was discarded.
+    stored: Option<Cursor>,
+    /// The watermark that earlier ticks reached. A record from before it is late.
+    previous_watermark: Option<Second>,
+    memory: &'a mut StreamMemory,
+    /// An error that does not end the tick, but that it reports.
+    error: Option<Error>,
+    /// The last error response that did not affect the whole stream. It becomes the tick's error if the tick reads no page.
+    refused: Option<Error>,
+    /// Whether a walk advanced or reached its end. Otherwise the tick is not a success, however many pages it read.
+    advanced: bool,
+    /// The time of the newest record that Slack returned, new or not.
+    newest_shown: Option<Second>,
+    /// Whether the cursor must be saved even if nothing else changed.
+    heartbeat: bool,
+    outcome: StreamOutcome,
+}
+
+/// A gap that is being walked.
+#[derive(Debug)]
+pub struct ActiveGap {
+    /// The gap as the walk leaves it. The cursor takes it over once the records are stored.
+    pub gap: Gap,
+    /// The state of the walk between the pages of this tick.
+    pub context: PageContext,
+    index: usize,
+    /// Whether the gap is collected.
+    is_complete: bool,
+    /// The workspaces before the walk.
+    workspaces: Workspaces,
+    /// The number of pages that the tick had read before.
+    pages_before: u32,
+    /// Number of requests for pages that were answered.
+    pages: u32,
+}
+
+/// What an error of a tick needs before it is reported.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Confirmation {
+    /// Nothing.
+    None,
+    /// `auth.test` must reject the token, too.
+    AuthTest,
+    /// The next tick must meet the error, too.
+    NextTick,
+}
+
+impl<'a> StreamTick<'a> {
+    /// Starts a tick from the stored cursor, which is `None` for a new stream. A cursor with times in the future is discarded.
+    pub fn new(
+        source: &'a Source,
+        log: LogType,
+        now: Second,
+        calls_max: Option<u32>,
+        stored: Option<Cursor>,
+        memory: &'a mut StreamMemory,
+    ) -> StreamTick<'a> {
+        let is_first = stored.is_none();
+        let doubt = stored.as_ref().and_then(|cursor| cursor.time_in_future(now));
+        let stored = stored.filter(|_| doubt.is_none());
+        let mut cursor = stored.clone().unwrap_or_else(|| Cursor::first(source, log, now));
+        cursor.workspaces.limit_times(now, source.connected_at);
+        let stream = StreamId { source: source.id.clone(), log };
+        let mut outcome = StreamOutcome::skipped(&stream, cursor.health.state);
+        (outcome.polled, outcome.recovered) = (true, doubt.is_some());
+        StreamTick {
+            source,
+            log,
+            now,
+            calls_max: calls_max.unwrap_or_else(|| log.calls_per_tick_max()),
+            is_first,
+            previous_watermark: stored.as_ref().map(|cursor| cursor.watermark),
+            cursor,
+            stored,
+            memory,
+            error: doubt.map(corrupt_cursor),
+            refused: None,
+            advanced: false,
+            newest_shown: None,
+            heartbeat: false,
+            outcome,
+        }
+    }
+
+    /// Returns what the tick did so far.
+    pub fn counts(&mut self) -> &mut TickCounts {
+        &mut self.outcome.counts
+    }
+
+    /// Returns `true` if no call to Slack is left.
+    pub fn calls_exhausted(&self) -> bool {
+        self.outcome.counts.calls >= self.calls_max
+    }
+
+    /// Returns the number of the last object of each recent day log, as far as the writer of the cursor knew.
+    pub fn last_objects(&self) -> &BTreeMap<Day, u32> {
+        &self.cursor.last_objects
+    }
+
+    /// Forgets the last object of a day log that is damaged. An operator will move or restore objects.
+    pub fn forget_last_object(&mut self, day: Day) {
+        self.cursor.last_objects.remove(&day);
+    }
+
+    /// Returns the time before which the day logs of ended days need not be cached.
+    pub fn cached_from(&self) -> Second {
+        self.now.plus(-CACHED_SECONDS)
+    }
+
+    /// Returns `true` if no time is left to collect.
+    pub fn is_done(&self) -> bool {
+        self.cursor.gaps.is_empty()
+    }
+
+    fn reads_per_workspace(&self) -> bool {
+        let log_is = self.log == LogType::Integration || self.log == LogType::Access && self.cursor.by_workspace;
+        self.source.organization && log_is
+    }
+
+    /// Returns `true` if the list of the organization's workspaces must be read.
+    pub fn needs_workspaces(&self) -> bool {
+        self.reads_per_workspace() && self.memory.workspaces.is_due(self.now)
+    }
+
+    /// Takes over the list of the organization's workspaces.
+    pub fn update_workspaces(&mut self, ids: Vec<String>, without_id: usize) {
+        self.memory.workspaces = WorkspaceList { ids, without_id, listed_at: Some(self.now) };
+        let joined_since = (!self.is_first).then_some(self.source.since); // the stream's first gap covers their whole time
+        // The rows of a workspace that left are missing in all open gaps, and from where the next daily re-read starts.
+        let open = self.cursor.gaps.iter().filter(|gap| gap.kind != GapKind::Backfill).map(|gap| gap.oldest);
+        let left_since = open.fold(self.cursor.watermark.plus(-REREADS[1].1), Second::min);
+        self.cursor.workspaces.update_listed(&self.memory.workspaces, joined_since, left_since);
+    }
+
+    /// Opens the gaps of this tick.
+    pub fn open_gaps(&mut self) {
+        if self.is_first {
+            return;
+        }
+        let under_way = self.cursor.gaps.iter().any(|gap| gap.kind == GapKind::Live && gap.is_under_way());
+        let since_round = self.now.since(self.cursor.watermark);
+        let may_start = !under_way && since_round >= self.memory.workspaces.seconds_between_rounds(self.calls_max);
+        let live = !self.reads_per_workspace() || may_start;
+        self.cursor.open_gaps(self.log, self.now, self.memory.overlap.seconds(), live);
+    }
+
+    /// Returns the most urgent gap, or `None` if none is left.
+    pub fn next_gap(&mut self) -> Option<ActiveGap> {
+        let index = self.cursor.next_gap()?;
+        let mut active = ActiveGap {
+            gap: self.cursor.gaps[index].clone(),
+            context: PageContext::default(),
+            index,
+            is_complete: false,
+            workspaces: self.cursor.workspaces.clone(),
+            pages_before: self.outcome.counts.pages,
+            pages: 0,
+        };
+        if self.reads_per_workspace() {
+            active.is_complete = !self.stay_or_enter(&mut active.gap);
+        }
+        Some(active)
+    }
+
+    /// Takes over what a walk collected, after its records were stored. `failed` is whether the walk ended with an error.
+    pub fn commit(&mut self, active: ActiveGap, failed: bool) {
+        let ActiveGap { gap, index, is_complete, pages_before, .. } = active;
+        if is_complete {
+            self.cursor.gaps.remove(index);
+        } else if failed && !self.cursor.gaps[index].is_under_way() && self.outcome.counts.pages == pages_before {
+            // No page of the gap was read, so leave it as it was. The next tick opens it again, up to its own `now`.
+        } else {
+            self.cursor.gaps[index] = gap;
+        }
+    }
+
+    /// Drops what a walk changed, because its records could not be stored.
+    pub fn roll_back(&mut self, active: ActiveGap) {
+        self.cursor.workspaces = active.workspaces;
+    }
+
+    /// Moves a gap forward by the last rows of a page and the fields beside the rows.
+    pub fn end_page(
+        &mut self,
+        gap: &mut Gap,
+        context: &mut PageContext,
+        page: PageSoFar,
+        rows: (&[Row], u32),
+        end: &PageEnd,
+    ) -> PageOutcome {
+        gap.end_page(&mut self.cursor.sorted_by, context, page, rows, end)
+    }
+
+    /// Updates the newest time that Slack has shown.
+    pub fn see_rows(&mut self, block: &Block) {
+        let believed = self.now.plus(CLOCK_SKEW_SECONDS);
+        let shown = block.rows.iter().filter_map(|row| row.time).filter(|time| *time <= believed).max();
+        self.newest_shown = self.newest_shown.max(shown);
+    }
+
+    /// Adds a row of a block, which is not stored yet, to the batch.
+    pub fn add_record(
+        &mut self,
+        gap: &Gap,
+        context: &mut PageContext,
+        block: &Block,
+        (index, id): MatchedRecord,
+        batch: &mut Batch,
+    ) {
+        let time = block.partition_time(index);
+        let mut counts = block.lines[index].counts;
+        let is_late = block.rows[index].time.is_some_and(|time| self.is_late(gap, time));
+        if is_late {
+            (counts.late, counts.late_oldest) = (1, Some(time));
+        }
+        if batch.add(id, time, block.line(index), block.lines[index].id_at, counts) {
+            context.progress.record_is_new();
+            if is_late {
+                self.memory.overlap.add_late(self.now.since(time), self.now);
+            }
+        }
+    }
+
+    /// Returns `true` if earlier ticks have already read this second, so that a new record from it is late.
+    fn is_late(&self, gap: &Gap, time: Second) -> bool {
+        if !matches!(gap.kind, GapKind::Live | GapKind::Reread) {
+            return false;
+        }
+        // If the workspace could not be read, its time since then was not read either. Check both when this walk entered it and now.
+        let entered = gap.workspace.as_ref();
+        let now = entered.and_then(|workspace| self.cursor.workspaces.uncollected_since(&workspace.id));
+        let uncollected_since = [entered.and_then(|workspace| workspace.uncollected_since), now];
+        if uncollected_since.into_iter().flatten().any(|from| time >= from) {
+            return false;
+        }
+        let is_unread = |gap: &Gap| {
+            let since = gap.uncollected_since.map_or(gap.oldest, |since| since.max(gap.oldest));
+            matches!(gap.kind, GapKind::Live | GapKind::Backlog) && (since..=gap.latest).contains(&time)
+        };
+        self.previous_watermark.is_some_and(|previous_watermark| time < previous_watermark)
+            && !self.cursor.gaps.iter().any(is_unread)
+    }
+
+    /// Counts the records of a batch that was stored.
+    pub fn add_batch(&mut self, batch: &Batch) {
+        let late_seconds_max = batch.counts.late_oldest.map_or(0, |oldest| self.now.since(oldest));
+        let crate::batch::Counts { malformed, repaired, late, .. } = batch.counts;
+        self.outcome.counts += TickCounts { malformed, repaired, late, late_seconds_max, ..TickCounts::default() };
+    }
+
+    /// Limits the watermark and the re-read times to Slack's clock. Time that Slack has not reached yet is not collected, even if the local
+    /// clock is ahead, now or when an earlier tick opened a gap and got no response.
+    pub fn apply_server_clock<B>(&mut self, response: &Response<B>) {
+        let skew = response.date.map(|date| self.now.since(Second::of(date)));
+        let reported = skew.filter(|skew| skew.abs() > CLOCK_SKEW_REPORTED_SECONDS);
+        self.outcome.clock_skew_seconds = reported.or(self.outcome.clock_skew_seconds);
+        let reached = response.slack_now(self.now);
+        self.cursor.watermark = self.cursor.watermark.min(reached);
+        self.cursor.rereads.iter_mut().for_each(|began| *began = reached.min(*began));
+    }
+
+    /// Returns what an error that ended the walks needs before it is reported.
+    ///
+    /// A proxy or a restart at Slack can answer a single call with an error that requires action. It is confirmed if the previous tick met the
+    /// same code and this tick has read no page. A rejected token is confirmed immediately if `auth.test` rejects it too. Errors from before a
+    /// reconnect do not count, because they concern another token.
+    pub fn confirmation(&self, error: &Error) -> Confirmation {
+        let health = &self.cursor.health;
+        let is_repeated = self.outcome.counts.pages == 0
+            && health.code.as_deref() == Some(&error.code)
+            && !health.is_before_connection(self.source);
+        match (error.origin, error.kind) {
+            _ if is_repeated => Confirmation::None,
+            (Origin::Slack, ErrorKind::Reauthorize) => Confirmation::AuthTest,
+            (Origin::Slack, ErrorKind::Reconfigure | ErrorKind::Investigate) => Confirmation::NextTick,
+            _ => Confirmation::None,
+        }
+    }
+
+    /// Returns the cursor if it must replace the stored one, and `None` if nothing has changed.
+    pub fn cursor_to_save(&mut self, last_objects: impl Iterator<Item = (Day, u32)>) -> Option<&Cursor> {
+        let cached_from = self.cached_from();
+        self.cursor.last_objects.extend(last_objects);
+        self.cursor.last_objects.retain(|day, _| day.end() >= cached_from);
+        self.cursor.health.last_record = self.cursor.health.last_record.max(self.newest_shown);
+        let has_changed = self.stored.as_ref().is_none_or(|stored| self.cursor.must_replace(stored));
+        (has_changed || self.heartbeat).then(|| {
+            self.cursor.saved_at = self.now;
+            &self.cursor
+        })
+    }
+
+    /// Records that the cursor is stored.
+    pub fn cursor_saved(&mut self) {
+        self.stored = Some(self.cursor.clone());
+        self.heartbeat = false;
+    }
+
+    /// Ends the tick: derives the health and the outcome. `error` is the error that ended the walks, and `token_error` the reason why a due token
+    /// could not be refreshed.
+    pub fn finish(&mut self, error: Option<Error>, token_error: Option<&Error>) {
+        let error = self.error_of_tick(error);
+        let pause = error.as_ref().and_then(Health::pause_seconds);
+        self.cursor.not_before = pause.map(|seconds| self.now.plus(seconds));
+        // Until the old token expires, collection continues. Report now that it will expire, so that there is time to act.
+        let error = error.or_else(|| token_error.filter(|error| error.kind != ErrorKind::Retry).cloned());
+        let tick = TickOutcome {
+            error: error.as_ref(),
+            behind: self.cursor.is_behind(),
+            was_read: self.outcome.counts.pages > 0 && self.advanced,
+            newest_shown: self.newest_shown,
+        };
+        self.cursor.health.update(&tick, self.source, self.log, self.now);
+        self.heartbeat = self.now.since(self.cursor.saved_at) >= HEARTBEAT_SECONDS;
+        let health = &self.cursor.health;
+        let stored = || health.code.clone().map(|code| Problem::Stored { code, hint: health.hint.clone() });
+        self.outcome.state = health.state;
+        self.outcome.problem = error.map(Problem::Error).or_else(stored);
+        self.outcome.gaps = self.cursor.gaps.len();
+        self.outcome.lag_seconds = self.cursor.lag_seconds(self.now);
+        self.outcome.workspaces_failing = self.cursor.workspaces.failing().count() + self.memory.workspaces.without_id;
+    }
+
+    fn error_of_tick(&mut self, error: Option<Error>) -> Option<Error> {
+        let noted = self.error.take();
+        let error = match error {
+            // Report the corrupt cursor in any case, because the next tick finds a valid one.
+            Some(error) if self.outcome.recovered && error.kind == ErrorKind::Retry => {
+                noted.map(|doubt| doubt.with_retry_after(error.retry_after_seconds))
+            }
+            Some(error) => {
+                self.outcome.recovered = false;
+                Some(error)
+            }
+            None => noted,
+        };
+        // Slack responded, but never with a page. That is not a success, whatever the gaps say.
+        let refused = self.refused.take().filter(|_| self.outcome.counts.pages == 0);
+        error
+            .or_else(|| refused.map(Error::transient))
+            .or_else(|| self.stuck_walk())
+            .or_else(|| self.cursor.workspaces.unreadable(self.now))
+    }
+
+    fn stuck_walk(&self) -> Option<Error> {
+        let gap = self.cursor.gaps.iter().find(|gap| gap.depth.is_stuck())?;
+        Some(pages::no_progress(gap.request(&PageContext::default(), 1).0.method))
+    }
+
+    /// Returns the outcome of the tick. `error` is an error of saving the cursor.
+    pub fn into_outcome(self, error: Option<Error>) -> StreamOutcome {
+        let problem = match self.outcome.problem {
+            Some(Problem::Error(met)) => Some(Problem::Error(met)),
+            stored => error.map(Problem::Error).or(stored),
+        };
+        StreamOutcome { problem, ..self.outcome }
+    }
+}
+
+fn corrupt_cursor(field: &'static str) -> Error {
+    Error::deployment(
+        ErrorKind::Investigate,
+        "corrupt_cursor",
+        format!("reading the stream's cursor: its `{field}` is in the future, so the cursor was discarded"),
+        "find out what else writes to the table; slacktrail collects the stream again from its start and stores no duplicates",
+    )
+}

@@ -1,0 +1,148 @@
+//! The outcome of one stream's tick. The poller's response, its log lines and the CLI's tables are made from it.
+
+use std::ops::AddAssign;
+
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::health::State;
+use crate::source::{LogType, SourceId, StreamId};
+
+/// The outcome of one stream's tick.
+#[derive(Clone, Debug, Serialize)]
+pub struct StreamOutcome {
+    /// The source ID.
+    pub source: SourceId,
+    /// The log type, or `None` if the source itself could not be read.
+    pub log: Option<LogType>,
+    /// The state after the tick.
+    pub state: State,
+    /// Whether the stream was polled. It is not polled if it is paused, must wait or cannot be read.
+    pub polled: bool,
+    /// The reason for the state.
+    #[serde(flatten)]
+    pub problem: Option<Problem>,
+    /// What the tick did.
+    #[serde(flatten)]
+    pub counts: TickCounts,
+    /// Number of gaps that remain.
+    pub gaps: usize,
+    /// The delay of live collection.
+    pub lag_seconds: i64,
+    /// The local clock minus Slack's clock, if they differ by more than a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_skew_seconds: Option<i64>,
+    /// Number of workspaces that could not be read, plus entries without an ID in Slack's list of workspaces.
+    pub workspaces_failing: usize,
+    /// Whether this tick recovered from its error, so that the stream was collected in spite of it.
+    #[serde(skip)]
+    pub recovered: bool,
+}
+
+/// The reason for a state that is not healthy.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Problem {
+    /// An error of this tick.
+    Error(Error),
+    /// The stored reason, if this tick met no error or did not poll the stream.
+    Stored {
+        /// Slack's or slacktrail's error code.
+        code: String,
+        /// The error message and the next action.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
+}
+
+/// Counts of what a tick read and stored.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct TickCounts {
+    /// Number of calls to Slack.
+    pub calls: u32,
+    /// Number of pages read.
+    pub pages: u32,
+    /// Number of records stored.
+    pub records: u64,
+    /// Number of objects created.
+    pub objects: u64,
+    /// Compressed size of these objects.
+    pub bytes: u64,
+    /// Number of records that were stored although their ID or time was missing or invalid.
+    pub malformed: u64,
+    /// Number of stored records whose rows contained invalid UTF-8, which was replaced.
+    pub repaired: u64,
+    /// Number of rows that were not stored because another row of the response has the same record ID and different content.
+    pub conflicting: u64,
+    /// Number of records that Slack published after a tick had already read their time.
+    pub late: u64,
+    /// The greatest delay among these late records.
+    pub late_seconds_max: i64,
+}
+
+impl StreamOutcome {
+    /// Returns the outcome of a stream that was not polled.
+    pub fn skipped(stream: &StreamId, state: State) -> StreamOutcome {
+        StreamOutcome::of(stream.source.clone(), Some(stream.log), state)
+    }
+
+    /// Returns the outcome of a stream, or of a source, that could not be read.
+    pub fn unreadable(source: SourceId, log: Option<LogType>, error: Error) -> StreamOutcome {
+        StreamOutcome { problem: Some(Problem::Error(error)), ..StreamOutcome::of(source, log, State::Failing) }
+    }
+
+    fn of(source: SourceId, log: Option<LogType>, state: State) -> StreamOutcome {
+        StreamOutcome {
+            source,
+            log,
+            state,
+            polled: false,
+            problem: None,
+            counts: TickCounts::default(),
+            gaps: 0,
+            lag_seconds: 0,
+            clock_skew_seconds: None,
+            workspaces_failing: 0,
+            recovered: false,
+        }
+    }
+
+    /// Returns the error of this tick.
+    pub fn error(&self) -> Option<&Error> {
+        match self.problem.as_ref()? {
+            Problem::Error(error) => Some(error),
+            Problem::Stored { .. } => None,
+        }
+    }
+
+    /// Returns Slack's or slacktrail's error code.
+    pub fn code(&self) -> Option<&str> {
+        self.problem.as_ref().map(|problem| match problem {
+            Problem::Error(error) => error.code.as_str(),
+            Problem::Stored { code, .. } => code,
+        })
+    }
+
+    /// Returns the next action.
+    pub fn hint(&self) -> Option<&str> {
+        match self.problem.as_ref()? {
+            Problem::Error(error) => Some(&error.hint),
+            Problem::Stored { hint, .. } => hint.as_deref(),
+        }
+    }
+}
+
+impl AddAssign for TickCounts {
+    fn add_assign(&mut self, other: TickCounts) {
+        self.calls += other.calls;
+        self.pages += other.pages;
+        self.records += other.records;
+        self.objects += other.objects;
+        self.bytes += other.bytes;
+        self.malformed += other.malformed;
+        self.repaired += other.repaired;
+        self.conflicting += other.conflicting;
+        self.late += other.late;
+        self.late_seconds_max = self.late_seconds_max.max(other.late_seconds_max);
+    }
+}
