@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use slacktrail_core::authorization::ConnectError;
+use slacktrail_connect::ConnectError;
 use slacktrail_core::error::Error;
 
 use crate::hints;

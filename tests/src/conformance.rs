@@ -2,7 +2,7 @@
 //! directory, and the simulated stores of other tests.
 
 use futures_util::future::join_all;
-use slacktrail_core::authorization::{Authorization, AuthorizationState};
+use slacktrail_connect::{Authorization, AuthorizationState, AuthorizationStore};
 use slacktrail_core::credentials::{Credentials, Grant};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::{Error, ErrorKind};
@@ -13,8 +13,8 @@ use slacktrail_core::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_ports::sources;
 use slacktrail_ports::{
-    AuthorizationStore, CreateOutcome, CredentialStore, DayLogStore, DeploymentStore, ReplaceOutcome, SecretVersion,
-    StoredCredentials, Version,
+    CreateOutcome, CredentialStore, DayLogStore, DeploymentStore, ReplaceOutcome, SecretVersion, StoredCredentials,
+    Version,
 };
 
 /// The number of writers that try to create the same object concurrently.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use slacktrail_ports::Timer;
+use slacktrail_connect::Timer;
 
 /// A timer without time limits, except for one that a test lets expire.
 #[derive(Clone, Debug, Default)]

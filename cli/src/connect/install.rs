@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use jiff::Timestamp;
 use slacktrail_adapters::aws::AwsPorts;
-use slacktrail_core::authorization::{
+use slacktrail_connect::{
     Authorization, ConnectError, ConnectErrorKind, ConnectReport, LINK_TTL_SECONDS, OneTimeToken,
 };
 use slacktrail_core::credentials::App;

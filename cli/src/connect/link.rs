@@ -1,11 +1,10 @@
 //! The single-use link that starts an authorization.
 
 use slacktrail_adapters::random;
-use slacktrail_core::authorization::{Authorization, LINK_TTL_SECONDS, OneTimeToken};
+use slacktrail_connect::{Authorization, AuthorizationStore, LINK_TTL_SECONDS, OneTimeToken};
 use slacktrail_core::error::Error;
 use slacktrail_core::source::Source;
 use slacktrail_core::time::Second;
-use slacktrail_ports::AuthorizationStore;
 
 use super::browser::{self, Opened};
 use super::public_url::PublicUrl;

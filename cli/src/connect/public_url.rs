@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use slacktrail_core::authorization::OneTimeToken;
+use slacktrail_connect::OneTimeToken;
 
 use crate::cli_error::CliError;
 

@@ -1,7 +1,7 @@
 //! Reports the connected source and what was verified, as text or as JSON.
 
 use serde::Serialize;
-use slacktrail_core::authorization::ConnectReport;
+use slacktrail_connect::ConnectReport;
 use slacktrail_core::source::{LogType, Source, Tenant, shown_name};
 
 use crate::sources::Listing;
@@ -76,7 +76,7 @@ impl Verified {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_core::authorization::LogProbe;
+    use slacktrail_connect::LogProbe;
     use slacktrail_core::source::Plan;
     use slacktrail_core::time::Second;
 

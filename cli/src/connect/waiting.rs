@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
-use slacktrail_core::authorization::{Authorization, AuthorizationId, AuthorizationState, ConnectError, ConnectReport};
+use slacktrail_connect::{
+    Authorization, AuthorizationId, AuthorizationState, AuthorizationStore, ConnectError, ConnectReport,
+};
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::time::Second;
-use slacktrail_ports::{AuthorizationStore, ReplaceOutcome};
+use slacktrail_ports::ReplaceOutcome;
 
 use crate::{duration, terminal};
 
@@ -188,7 +190,7 @@ impl Drop for Display {
 mod tests {
     use std::cell::RefCell;
 
-    use slacktrail_core::authorization::ConnectErrorKind;
+    use slacktrail_connect::ConnectErrorKind;
     use slacktrail_core::source::{Plan, Source, Tenant};
     use slacktrail_ports::Version;
 

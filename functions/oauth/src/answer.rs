@@ -20,7 +20,7 @@ use lambda_http::http::header::{
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use lambda_http::http::{HeaderMap, HeaderName, HeaderValue};
-use slacktrail_core::authorization::{AuthorizationId, ConnectErrorKind, LINK_TTL_SECONDS, cookie_name};
+use slacktrail_connect::{AuthorizationId, ConnectErrorKind, LINK_TTL_SECONDS, cookie_name};
 
 use crate::handler::Outcome;
 use crate::page;

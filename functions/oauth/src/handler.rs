@@ -4,11 +4,11 @@ use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV
 use lambda_http::http::Method;
 use slacktrail_adapters::random;
 use slacktrail_connect::{
-    BEGIN_MAX, Callback, CallbackError, CallbackPorts, Connected, Offer, Started, callback, offer, start,
+    AuthorizationStore, BEGIN_MAX, Callback, CallbackError, CallbackPorts, ConnectError, Connected, Offer, Started,
+    Timer, callback, offer, start,
 };
-use slacktrail_core::authorization::ConnectError;
 use slacktrail_core::time::Second;
-use slacktrail_ports::{AuthorizationStore, CredentialStore, DeploymentStore, Slack, Timer};
+use slacktrail_ports::{CredentialStore, DeploymentStore, Slack};
 
 use crate::query::Parameters;
 use crate::request::{Address, Request};

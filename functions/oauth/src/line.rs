@@ -4,8 +4,7 @@
 use std::error::Error as StdError;
 
 use lambda_http::tracing::{error, info, warn};
-use slacktrail_connect::TokenOutcome;
-use slacktrail_core::authorization::{AuthorizationId, ConnectErrorKind};
+use slacktrail_connect::{AuthorizationId, ConnectErrorKind, TokenOutcome};
 use slacktrail_core::error::Error;
 use slacktrail_core::source::SourceId;
 

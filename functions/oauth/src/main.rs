@@ -10,11 +10,10 @@ use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn};
 use slacktrail_adapters::aws::{connect_table_and_secrets_within, sdk_config};
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_adapters::log;
-use slacktrail_connect::{CallbackPorts, WORK_MAX};
+use slacktrail_connect::{CallbackPorts, Timer, WORK_MAX};
 use slacktrail_core::settings::OauthSettings;
 use slacktrail_core::time::Second;
 use slacktrail_oauth::{Oauth, handle};
-use slacktrail_ports::Timer;
 
 /// The longest time for one call to Slack. All work of a callback must fit into its time limit (see `slacktrail_connect`). API Gateway
 /// times out after 30 seconds and would then show its own error page, which does not name the cause.

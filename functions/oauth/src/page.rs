@@ -7,8 +7,7 @@ use askama::filters::HtmlSafe;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
-use slacktrail_connect::{CallbackError, Connected, Offer};
-use slacktrail_core::authorization::{AuthorizationId, ConnectErrorKind, ConnectReport};
+use slacktrail_connect::{AuthorizationId, CallbackError, ConnectErrorKind, ConnectReport, Connected, Offer};
 use slacktrail_core::source::{LogType, Source, shown_name};
 
 use crate::handler::Outcome;
@@ -195,7 +194,7 @@ fn title(kind: ConnectErrorKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_core::authorization::{ConnectError, LogProbe};
+    use slacktrail_connect::{ConnectError, LogProbe};
     use slacktrail_core::source::{Plan, Tenant};
     use slacktrail_core::time::Second;
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use slacktrail_core::authorization::ConnectError;
+use slacktrail_connect::ConnectError;
 
 /// The maximum length of a query string. Those of slacktrail and Slack have a few hundred bytes.
 const QUERY_BYTES_MAX: usize = 4096;

@@ -3,15 +3,6 @@
 use std::cell::RefCell;
 
 use futures_util::future::join_all;
-
-use super::budget::{BEGIN_MAX, PROBES_MAX, REVOKE_MAX, TELL_MAX, WORK_MAX};
-use super::manifest::user_scopes;
-use super::revoke::{self, Granted, TokenOutcome};
-use super::store::{check_tenant, store};
-use super::{CallbackError, probe};
-use slacktrail_core::authorization::{
-    Authorization, AuthorizationId, AuthorizationState, ConnectError, ConnectReport, LogProbe, OneTimeToken, Visit,
-};
 use slacktrail_core::credentials::{App, Grant};
 use slacktrail_core::error::Error;
 use slacktrail_core::secret::Token;
@@ -20,8 +11,16 @@ use slacktrail_core::slack::{Request, Response};
 use slacktrail_core::source::{LogType, Source, Tenant};
 use slacktrail_core::time::Second;
 use slacktrail_ports::{
-    AuthorizationStore, CallAuth, CredentialStore, DeploymentStore, ReadBody, ReplaceOutcome, Slack, Timer, Version,
-    WHOLE_BYTES_MAX,
+    CallAuth, CredentialStore, DeploymentStore, ReadBody, ReplaceOutcome, Slack, Version, WHOLE_BYTES_MAX,
+};
+
+use crate::budget::{BEGIN_MAX, PROBES_MAX, REVOKE_MAX, TELL_MAX, WORK_MAX};
+use crate::manifest::user_scopes;
+use crate::revoke::{self, Granted, TokenOutcome};
+use crate::store::{check_tenant, store};
+use crate::{
+    Authorization, AuthorizationId, AuthorizationState, AuthorizationStore, CallbackError, ConnectError, ConnectReport,
+    LogProbe, OneTimeToken, Timer, Visit, probe,
 };
 
 /// The parameters of Slack's redirect. Has no `Debug`, because it would show secrets.
@@ -293,7 +292,7 @@ fn check_installation(source: &Source, installed: &Installation) -> Result<(Tena
 #[cfg(test)]
 mod tests {
     use super::*;
-    use slacktrail_core::authorization::{ConnectErrorKind, LINK_TTL_SECONDS, SecretHash};
+    use crate::{ConnectErrorKind, LINK_TTL_SECONDS, SecretHash};
     use slacktrail_core::source::Plan;
 
     const NOW: Second = Second::MARCH_2018;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::TokenOutcome;
-use slacktrail_core::authorization::{Authorization, AuthorizationId, ConnectError, ConnectErrorKind};
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::source::SourceId;
+
+use crate::{Authorization, AuthorizationId, ConnectError, ConnectErrorKind, TokenOutcome};
 
 /// The error of a request to the OAuth function.
 #[derive(Debug)]

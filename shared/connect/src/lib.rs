@@ -9,21 +9,38 @@
 //! | connected, failed | `GET /oauth/callback` | stores the credentials and the source, or revokes the token unless it may be in use |
 //!
 //! An authorization is one item. It is replaced only if its version is unchanged, so each transition happens once.
+//!
+//! Read in this order:
+//! - `authorization` and `one_time_token`: what is stored, and the secrets of links and OAuth states. `ports`: the store and the timer.
+//! - `start`: from the link to Slack. [`manifest`]: the app and its scopes.
+//! - `callback`: from Slack to a connected source, with `probe`, `store` and `revoke`, within the time limits of `budget`.
+//! - `connect_error` and `connect_report`: what the page and the command show. `callback_error`: what else the log shows.
 #![deny(clippy::disallowed_methods)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
+#![expect(async_fn_in_trait, reason = "all futures run on one thread and need not be Send")]
 
+mod authorization;
 mod budget;
 mod callback;
 mod callback_error;
+mod connect_error;
+mod connect_report;
 pub mod manifest;
+mod one_time_token;
+mod ports;
 mod probe;
 mod revoke;
 mod start;
 mod store;
 
+pub use authorization::{Authorization, AuthorizationState, LINK_TTL_SECONDS, Visit, cookie_name};
 pub use budget::{BEGIN_MAX, PROBES_MAX, REVOKE_MAX, TELL_MAX, WORK_MAX};
 pub use callback::{Callback, CallbackPorts, Connected, callback};
 pub use callback_error::CallbackError;
+pub use connect_error::{ConnectError, ConnectErrorKind};
+pub use connect_report::{ConnectReport, LogProbe};
+pub use one_time_token::{AuthorizationId, OneTimeToken, SecretHash};
+pub use ports::{AuthorizationStore, Timer};
 pub use probe::probe;
 pub use revoke::{TokenOutcome, is_token_invalid, revoke};
 pub use start::{Offer, Started, offer, start};

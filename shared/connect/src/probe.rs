@@ -1,6 +1,5 @@
 //! Checks whether a token can read a log.
 
-use slacktrail_core::authorization::{ConnectError, LogProbe};
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::record::Record;
 use slacktrail_core::secret::Token;
@@ -9,6 +8,8 @@ use slacktrail_core::slack::{PageError, Request};
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Second;
 use slacktrail_ports::{CallAuth, Slack};
+
+use crate::{ConnectError, LogProbe};
 
 /// Reads the newest records of a log with a user token. A transient error, or an error of one workspace, becomes a note and does not fail the
 /// authorization.

@@ -3,15 +3,15 @@
 use std::mem;
 
 use serde::Deserialize;
-
-use super::{CallbackError, CallbackPorts};
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::secret::Token;
 use slacktrail_core::slack::Request;
 use slacktrail_core::slack::oauth::{Installation, Remains, remains};
 use slacktrail_core::source::{Source, Tenant};
 use slacktrail_core::time::Second;
-use slacktrail_ports::{CallAuth, DeploymentStore, Slack, Timer};
+use slacktrail_ports::{CallAuth, DeploymentStore, Slack};
+
+use crate::{CallbackError, CallbackPorts, Timer};
 
 /// The outcome of revoking a token that Slack granted for a failed authorization.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,17 +1,17 @@
 //! `GET /oauth/start` shows what a link connects. `POST /oauth/start` consumes the link and redirects the browser to Slack.
 
 use form_urlencoded::Serializer;
-
-use super::CallbackError;
-use super::manifest::{bot_scopes, user_scopes};
-use slacktrail_core::authorization::{
-    Authorization, AuthorizationId, AuthorizationState, ConnectError, LINK_TTL_SECONDS, OneTimeToken, SecretHash, Visit,
-};
-use slacktrail_core::authorization::{hex, is_hex};
 use slacktrail_core::settings::SLACK_AUTHORIZE_URL;
 use slacktrail_core::source::{Source, SourceId};
 use slacktrail_core::time::Second;
-use slacktrail_ports::{AuthorizationStore, ReplaceOutcome, Version};
+use slacktrail_ports::{ReplaceOutcome, Version};
+
+use crate::manifest::{bot_scopes, user_scopes};
+use crate::one_time_token::{hex, is_hex};
+use crate::{
+    Authorization, AuthorizationId, AuthorizationState, AuthorizationStore, CallbackError, ConnectError,
+    LINK_TTL_SECONDS, OneTimeToken, SecretHash, Visit,
+};
 
 /// GovSlack's consent page (docs.slack.dev, GovSlack).
 const GOV_AUTHORIZE_URL: &str = "https://slack-gov.com/oauth/v2/authorize";
@@ -200,7 +200,7 @@ fn location(authorization: &Authorization, authorize_url: &str, redirect_url: &s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use slacktrail_core::authorization::ConnectErrorKind;
+    use crate::ConnectErrorKind;
     use slacktrail_core::source::Plan;
 
     const NOW: Second = Second::MARCH_2018;

@@ -4,12 +4,11 @@
 //! the token, together with the ID of its tenant. A new source stays `disconnected` until its token is stored. If a later step fails,
 //! `slacktrail sources` still shows the source, and `slacktrail disconnect` revokes its token.
 
-use super::CallbackError;
-use slacktrail_core::authorization::ConnectError;
 use slacktrail_core::credentials::Credentials;
 use slacktrail_core::source::{Source, Tenant};
-use slacktrail_ports::sources;
-use slacktrail_ports::{CredentialStore, DeploymentStore};
+use slacktrail_ports::{CredentialStore, DeploymentStore, sources};
+
+use crate::{CallbackError, ConnectError};
 
 /// Binds `source` to `tenant`, writes its credentials with `change`, and enables collection. Returns the source as stored.
 ///

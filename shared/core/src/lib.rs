@@ -11,11 +11,10 @@
 //!   workspace. [`health`]: the state of a stream.
 //! - [`stream`]: one tick of one stream, which changes all of these.
 //! - [`event`] and [`shard`]: the sources that an invocation polls.
-//! - [`credentials`] and [`authorization`]: the stored state of a grant, and of an attempt to connect a source.
+//! - [`credentials`]: the stored app and grant of a source.
 #![deny(clippy::disallowed_methods)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 
-pub mod authorization;
 pub mod batch;
 pub mod credentials;
 pub mod cursor;

@@ -1,5 +1,5 @@
 //! The ports: traits for the systems that the collector and the OAuth flow need. Each has an adapter for AWS or HTTP, one for a local directory,
-//! and one for the simulation.
+//! and one for the simulation. What only the OAuth flow needs is in `slacktrail_connect`.
 //!
 //! A call may be interrupted at any time, take effect although its response is lost, or take effect twice. The protocol of the collector
 //! tolerates this. Adapters therefore need no locks, and no retries beyond those of their SDK.
@@ -13,14 +13,12 @@ mod update;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 use futures_util::stream::{LocalBoxStream, Stream, StreamExt};
 use jiff::Timestamp;
 
 pub use update::update;
 
-use slacktrail_core::authorization::{Authorization, AuthorizationId};
 use slacktrail_core::credentials::{App, Credentials};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::{Error, ErrorKind, json_location};
@@ -393,33 +391,6 @@ pub trait Invoker {
     ///
     /// Returns an error if the invocation was rejected or there was no response. The shard may be polled even if this method returns an error.
     async fn invoke(&self, shard: &Shard) -> Result<(), Error>;
-}
-
-/// Stores authorizations.
-pub trait AuthorizationStore {
-    /// Reads an authorization, or returns `None` if it does not exist or was deleted.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the store fails or the authorization is corrupt.
-    async fn load_authorization(&self, id: &AuthorizationId) -> Result<Option<(Version, Authorization)>, Error>;
-
-    /// Replaces an authorization if its version is still `expected`, or creates it if `expected` is `None` and it does not exist.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the store fails. The authorization may have been replaced even if this method returns an error.
-    async fn replace_authorization(
-        &self,
-        expected: Option<Version>,
-        authorization: &Authorization,
-    ) -> Result<ReplaceOutcome, Error>;
-}
-
-/// Limits how long an operation may take. The core itself has no clock.
-pub trait Timer {
-    /// Runs `work` for at most `limit`. Returns `None` if the limit is reached, and drops `work`. Its last call may still have taken effect.
-    async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T>;
 }
 
 /// The ports of the poller.

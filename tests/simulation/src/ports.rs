@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use futures_util::stream;
 use jiff::Timestamp;
 use serde_json::Value;
-use slacktrail_core::authorization::{Authorization, AuthorizationId};
+use slacktrail_connect::{Authorization, AuthorizationId, AuthorizationStore};
 use slacktrail_core::credentials::Credentials;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::{Error, ErrorKind};
@@ -15,8 +15,8 @@ use slacktrail_core::slack::{Family, Request, Response};
 use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_core::time::parse_http_date;
 use slacktrail_ports::{
-    AuthorizationStore, Body, CallAuth, CreateOutcome, CredentialStore, DayLogStore, Deployment, DeploymentStore,
-    Invoker, Ports, ReplaceOutcome, SecretVersion, Slack, StoredCredentials, StoredObject, StoredSource, Version,
+    Body, CallAuth, CreateOutcome, CredentialStore, DayLogStore, Deployment, DeploymentStore, Invoker, Ports,
+    ReplaceOutcome, SecretVersion, Slack, StoredCredentials, StoredObject, StoredSource, Version,
 };
 use slacktrail_simulator as simulator;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
-use slacktrail_core::authorization::AuthorizationId;
+use slacktrail_connect::AuthorizationId;
 use slacktrail_core::shard::Shard;
 use slacktrail_core::source::{Source, SourceId, StreamId};
 use slacktrail_core::time::Second;

@@ -5,12 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use slacktrail_adapters::aws::connect_table_and_secrets;
-use slacktrail_core::authorization::Authorization;
+use slacktrail_connect::{Authorization, AuthorizationStore as _};
 use slacktrail_core::credentials::App;
 use slacktrail_core::secret::ClientSecret;
 use slacktrail_core::settings::SECRET_PREFIX;
 use slacktrail_core::time::Second;
-use slacktrail_ports::AuthorizationStore as _;
 use slacktrail_simulator::oauth::Consent;
 
 use super::Siege;

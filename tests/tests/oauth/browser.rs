@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use slacktrail_core::authorization::OneTimeToken;
+use slacktrail_connect::OneTimeToken;
 use slacktrail_simulator::oauth::Consent;
 use slacktrail_tests::http_api::event;
 

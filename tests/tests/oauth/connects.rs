@@ -1,6 +1,6 @@
 //! Tests of successful authorizations: which credentials and sources are stored, and what the page shows.
 
-use slacktrail_core::authorization::AuthorizationState;
+use slacktrail_connect::AuthorizationState;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::source::{LogType, Source, StreamId, Tenant};
 use slacktrail_simulation::StoredCursor;

@@ -1,10 +1,9 @@
 //! Tests of the sample events in `events/`, which also work with `sam local invoke`.
 
 use serde_json::Value;
-use slacktrail_core::authorization::{
-    Authorization, AuthorizationId, AuthorizationState, OneTimeToken, SecretHash, Visit,
+use slacktrail_connect::{
+    Authorization, AuthorizationId, AuthorizationState, AuthorizationStore, OneTimeToken, SecretHash, Visit,
 };
-use slacktrail_ports::AuthorizationStore;
 use slacktrail_simulator::oauth::Consent;
 
 use crate::browser::{Answer, Browser};

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use slacktrail_connect::{BEGIN_MAX, TELL_MAX, WORK_MAX};
-use slacktrail_core::authorization::{AuthorizationState, OneTimeToken};
+use slacktrail_connect::{AuthorizationState, BEGIN_MAX, OneTimeToken, TELL_MAX, WORK_MAX};
 use slacktrail_simulation::{Fault, FaultKind};
 use slacktrail_simulator::oauth::{App, Consent};
 use tracing::Level;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join;
 use serde_json::json;
-use slacktrail_core::authorization::{AuthorizationId, AuthorizationState, LINK_TTL_SECONDS, OneTimeToken};
+use slacktrail_connect::{AuthorizationId, AuthorizationState, LINK_TTL_SECONDS, OneTimeToken};
 use slacktrail_core::source::Source;
 use slacktrail_simulation::Part;
 use slacktrail_simulator::oauth::Consent;

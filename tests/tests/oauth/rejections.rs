@@ -1,6 +1,6 @@
 //! Tests of rejected installations and of Slack's errors. Each has its own error page, and the function stores no source and no token.
 
-use slacktrail_core::authorization::AuthorizationState;
+use slacktrail_connect::AuthorizationState;
 use slacktrail_core::credentials::{App as StoredApp, Credentials};
 use slacktrail_core::secret::ClientSecret;
 use slacktrail_core::source::{Source, Tenant};
@@ -549,7 +549,7 @@ fn names_are_escaped_whatever_they_contain() {
     }
 }
 
-fn authorization_id(query: &str) -> slacktrail_core::authorization::AuthorizationId {
+fn authorization_id(query: &str) -> slacktrail_connect::AuthorizationId {
     let (_, state) = query.split_once("state=").unwrap();
     state.split('.').next().unwrap().parse().unwrap()
 }

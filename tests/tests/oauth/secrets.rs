@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use slacktrail_core::authorization::{Authorization, OneTimeToken};
+use slacktrail_connect::{Authorization, OneTimeToken};
 use slacktrail_core::source::Source;
 use slacktrail_simulation::{Fault as SimulatedFault, FaultKind as SimulatedFaultKind};
 use slacktrail_simulator::oauth::{App, Consent};

@@ -1,7 +1,7 @@
 //! Tests of attacks on the `state` parameter: replayed, stolen, swapped, expired and concurrent. A rejected callback exchanges and stores nothing.
 
 use futures_util::future::join;
-use slacktrail_core::authorization::{AuthorizationState, LINK_TTL_SECONDS};
+use slacktrail_connect::{AuthorizationState, LINK_TTL_SECONDS};
 use slacktrail_simulator::oauth::Consent;
 
 use crate::browser::{Answer, Browser, query_of};

@@ -1,7 +1,7 @@
 //! `api`: the API invokes the OAuth function, which reads the table and returns the page for an unknown link.
 
 use slacktrail_adapters::random;
-use slacktrail_core::authorization::{AuthorizationId, ConnectError, OneTimeToken};
+use slacktrail_connect::{AuthorizationId, ConnectError, OneTimeToken};
 
 use super::functions::SET_ARCHITECTURE;
 use crate::doctor::facts::Facts;

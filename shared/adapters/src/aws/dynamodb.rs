@@ -20,14 +20,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join;
 
 use super::operation::{Operation, Resource};
-use slacktrail_core::authorization::{Authorization, AuthorizationId};
+use slacktrail_connect::{Authorization, AuthorizationId, AuthorizationStore};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::shard::Shard;
 use slacktrail_core::source::{Source, SourceId, StreamId};
-use slacktrail_ports::{
-    AuthorizationStore, Deployment, DeploymentStore, ReplaceOutcome, StoredCursor, StoredSource, Version,
-};
+use slacktrail_ports::{Deployment, DeploymentStore, ReplaceOutcome, StoredCursor, StoredSource, Version};
 
 /// The partition key of sources.
 const SOURCES: &str = "source";

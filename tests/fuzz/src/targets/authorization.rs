@@ -1,6 +1,6 @@
 //! Stored authorizations, and the one-time tokens of their links.
 
-use slacktrail_core::authorization::{Authorization, OneTimeToken};
+use slacktrail_connect::{Authorization, OneTimeToken};
 
 use super::{now, text};
 use crate::error_text::assert_hides;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use slacktrail_core::authorization::{Authorization, AuthorizationState};
+use slacktrail_connect::{Authorization, AuthorizationState};
 use slacktrail_core::time::Second;
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::tenant::Token;

@@ -1,7 +1,7 @@
 //! Tests `connect` in a terminal: its questions, Ctrl-C, and opening the browser.
 
 use serde_json::json;
-use slacktrail_core::authorization::AuthorizationState;
+use slacktrail_connect::AuthorizationState;
 use slacktrail_simulator::oauth::Consent;
 
 use super::{NEW, Stage, link, plain};

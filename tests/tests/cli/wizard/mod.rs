@@ -9,10 +9,11 @@ use serde_json::Value;
 use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_adapters::random;
-use slacktrail_connect::{self, Callback, CallbackPorts};
-use slacktrail_core::authorization::{Authorization, AuthorizationId, ConnectError, ConnectReport, OneTimeToken};
+use slacktrail_connect::{
+    self, Authorization, AuthorizationId, AuthorizationStore, Callback, CallbackPorts, ConnectError, ConnectReport,
+    OneTimeToken,
+};
 use slacktrail_core::time::Second;
-use slacktrail_ports::AuthorizationStore;
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::patience::Patience;

@@ -1,10 +1,9 @@
 //! Errors of connecting a source.
 
 use serde::{Deserialize, Serialize};
-
-use crate::error::{Error, ErrorKind};
-use crate::slack::error::to_error;
-use crate::source::{LogType, Source, SourceId, Tenant};
+use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::slack::error::to_error;
+use slacktrail_core::source::{LogType, Source, SourceId, Tenant};
 
 /// The reason why connecting failed. It contains no secret, so pages and terminals can show it.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -320,9 +319,10 @@ fn kind_of_call(error: &Error) -> ConnectErrorKind {
 
 #[cfg(test)]
 mod tests {
+    use slacktrail_core::source::Plan;
+    use slacktrail_core::time::Second;
+
     use super::*;
-    use crate::source::Plan;
-    use crate::time::Second;
 
     fn source() -> Source {
         Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH)

@@ -1,9 +1,8 @@
 //! The result of verifying a source before it counts as connected.
 
 use serde::{Deserialize, Serialize};
-
-use crate::source::{LogType, Tenant};
-use crate::time::Second;
+use slacktrail_core::source::{LogType, Tenant};
+use slacktrail_core::time::Second;
 
 /// The result of verifying a source.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]

@@ -1,17 +1,10 @@
-//! An attempt to connect a source through OAuth, as it is stored: one item, replaced only if its version is unchanged.
-
-mod connect_error;
-mod connect_report;
-mod one_time_token;
+//! An attempt to connect a source through OAuth, as it is stored.
 
 use serde::{Deserialize, Serialize};
+use slacktrail_core::source::Source;
+use slacktrail_core::time::{CLOCK_SKEW_SECONDS, Second};
 
-pub use connect_error::{ConnectError, ConnectErrorKind};
-pub use connect_report::{ConnectReport, LogProbe};
-pub use one_time_token::{AuthorizationId, OneTimeToken, SecretHash, hex, is_hex};
-
-use crate::source::Source;
-use crate::time::{CLOCK_SKEW_SECONDS, Second};
+use crate::{AuthorizationId, ConnectError, ConnectReport, OneTimeToken, SecretHash};
 
 /// The time for which a link is valid, and within which Slack must redirect back after the link was used.
 pub const LINK_TTL_SECONDS: i64 = 600;
@@ -118,8 +111,9 @@ pub fn cookie_name(authorization: &AuthorizationId) -> String {
 
 #[cfg(test)]
 mod tests {
+    use slacktrail_core::source::Plan;
+
     use super::*;
-    use crate::source::Plan;
 
     #[test]
     fn stored_expiry_beyond_link_ttl_is_expired() {
