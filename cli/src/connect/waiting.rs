@@ -9,7 +9,6 @@ use slacktrail_connect::{
 };
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::time::Second;
-use slacktrail_ports::ReplaceOutcome;
 
 use crate::{duration, terminal};
 
@@ -114,29 +113,17 @@ pub(super) async fn give_up<C: AuthorizationStore>(authorizations: &C, id: &Auth
 async fn cancel<C: AuthorizationStore>(authorizations: &C, id: &AuthorizationId) -> End {
     let mut is_printed = false;
     loop {
-        // The loop ends, because an authorization enters each of its three steps only once. The caller also limits its time.
-        match authorizations.load_authorization(id).await {
-            Ok(None) => return End::Canceled,
-            Ok(Some((version, authorization))) => match &authorization.state {
-                AuthorizationState::LinkIssued | AuthorizationState::Started => {
-                    let canceled = authorization.with_state(AuthorizationState::Canceled);
-                    match authorizations.replace_authorization(Some(version), &canceled).await {
-                        Ok(ReplaceOutcome::Replaced(_)) => return End::Canceled,
-                        Ok(ReplaceOutcome::Conflict) => continue,
-                        Err(_) => {}
-                    }
-                }
-                AuthorizationState::Verifying if is_printed => {}
-                AuthorizationState::Verifying => {
-                    terminal::note("slacktrail is verifying what Slack granted; waiting for the result");
-                    is_printed = true;
-                }
-                AuthorizationState::Connected(report) => return End::Connected(report.clone()),
-                // A failed authorization may require a cleanup.
-                AuthorizationState::Failed(connect_error) => return End::Failed(connect_error.clone()),
-                AuthorizationState::Canceled => return End::Canceled,
-            },
-            Err(_) => {}
+        // The caller limits the time of this loop.
+        match slacktrail_connect::cancel(authorizations, id).await {
+            Ok(None | Some(AuthorizationState::Canceled)) => return End::Canceled,
+            Ok(Some(AuthorizationState::Connected(report))) => return End::Connected(report),
+            // A failed authorization may require a cleanup.
+            Ok(Some(AuthorizationState::Failed(connect_error))) => return End::Failed(connect_error),
+            Ok(Some(AuthorizationState::Verifying)) if !is_printed => {
+                terminal::note("slacktrail is verifying what Slack granted; waiting for the result");
+                is_printed = true;
+            }
+            Ok(Some(_)) | Err(_) => {}
         }
         tokio::time::sleep(READ_INTERVAL).await;
     }
@@ -192,7 +179,7 @@ mod tests {
 
     use slacktrail_connect::ConnectErrorKind;
     use slacktrail_core::source::{Plan, Source, Tenant};
-    use slacktrail_ports::Version;
+    use slacktrail_ports::{ReplaceOutcome, Version};
 
     use super::*;
 

@@ -7,13 +7,14 @@
 //! | started | `POST /oauth/start` | consumes the link, binds an OAuth state to the browser, redirects the browser to Slack |
 //! | verifying | `GET /oauth/callback` | consumes the OAuth state, exchanges the code, checks the grant, probes each log |
 //! | connected, failed | `GET /oauth/callback` | stores the credentials and the source, or revokes the token unless it may be in use |
+//! | canceled | the command | invalidates the link and the OAuth state, unless the grant is already being verified |
 //!
 //! An authorization is one item. It is replaced only if its version is unchanged, so each transition happens once.
 //!
 //! Read in this order:
 //! - `authorization` and `one_time_token`: what is stored, and the secrets of links and OAuth states. `ports`: the store and the timer.
 //! - `start`: from the link to Slack. [`manifest`]: the app and its scopes.
-//! - `callback`: from Slack to a connected source, with `probe`, `store` and `revoke`, within the time limits of `budget`.
+//! - `cancel`: the end of a link that nobody needs. `callback`: from Slack to a connected source, with `probe`, `store` and `revoke`, within the time limits of `budget`.
 //! - `connect_error` and `connect_report`: what the page and the command show. `callback_error`: what else the log shows.
 #![deny(clippy::disallowed_methods)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
@@ -23,6 +24,7 @@ mod authorization;
 mod budget;
 mod callback;
 mod callback_error;
+mod cancel;
 mod connect_error;
 mod connect_report;
 pub mod manifest;
@@ -37,6 +39,7 @@ pub use authorization::{Authorization, AuthorizationState, LINK_TTL_SECONDS, Vis
 pub use budget::{BEGIN_MAX, PROBES_MAX, REVOKE_MAX, TELL_MAX, WORK_MAX};
 pub use callback::{Callback, CallbackPorts, Connected, callback};
 pub use callback_error::CallbackError;
+pub use cancel::cancel;
 pub use connect_error::{ConnectError, ConnectErrorKind};
 pub use connect_report::{ConnectReport, LogProbe};
 pub use one_time_token::{AuthorizationId, OneTimeToken, SecretHash};

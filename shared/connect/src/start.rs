@@ -4,19 +4,17 @@ use form_urlencoded::Serializer;
 use slacktrail_core::settings::SLACK_AUTHORIZE_URL;
 use slacktrail_core::source::{Source, SourceId};
 use slacktrail_core::time::Second;
-use slacktrail_ports::{ReplaceOutcome, Version};
+use slacktrail_ports::{Change, Version, update};
 
 use crate::manifest::{bot_scopes, user_scopes};
 use crate::one_time_token::{hex, is_hex};
 use crate::{
     Authorization, AuthorizationId, AuthorizationState, AuthorizationStore, CallbackError, ConnectError,
-    LINK_TTL_SECONDS, OneTimeToken, SecretHash, Visit,
+    LINK_TTL_SECONDS, OneTimeToken, SecretHash, Visit, cookie_name,
 };
 
 /// GovSlack's consent page (docs.slack.dev, GovSlack).
 const GOV_AUTHORIZE_URL: &str = "https://slack-gov.com/oauth/v2/authorize";
-/// If a user presses the button twice, only the first request replaces the authorization. The second request finds it started and continues.
-const ROUNDS_MAX: usize = 2;
 
 /// What a link connects. Has no `Debug`, because it would show secrets.
 pub struct Offer {
@@ -63,7 +61,7 @@ pub async fn offer<C: AuthorizationStore>(
     browser_bits: [u8; 32],
     now: Second,
 ) -> Result<Offer, CallbackError> {
-    let (_, authorization, _) = find(authorizations, link_token).await?;
+    let (_, authorization) = find(authorizations, &parse(link_token)?).await?;
     let cookie_name = authorization.cookie_name();
     let known = cookie(&cookie_name).filter(|value| is_hex(value, 64));
     check(&authorization, known.as_deref(), now)
@@ -80,11 +78,13 @@ pub async fn offer<C: AuthorizationStore>(
 
 /// Consumes the link with `link_token`, and returns the redirect to Slack.
 ///
-/// The browser that used a link can use it again until the link expires, with the same OAuth state. `redirect_url` is the URL of the callback.
-/// `browser_bits` are random bytes for the cookie of a browser that has none.
+/// The browser that used a link can use it again until the link expires, with the same OAuth state. If a user presses the button twice, only
+/// the first request replaces the authorization. The second one finds it started. `redirect_url` is the URL of the callback. `browser_bits`
+/// are random bytes for the cookie of a browser that has none.
 ///
 /// # Errors
 /// Returns an error if the link is invalid, or if the store fails. The link may have been consumed even if this function returns an error.
+#[expect(clippy::result_large_err, reason = "the error is rare, and it is passed on once")]
 pub async fn start<C: AuthorizationStore>(
     authorizations: &C,
     link_token: &str,
@@ -93,51 +93,53 @@ pub async fn start<C: AuthorizationStore>(
     browser_bits: [u8; 32],
     now: Second,
 ) -> Result<Started, CallbackError> {
-    for _ in 0..ROUNDS_MAX {
-        let (version, authorization, link_token) = find(authorizations, link_token).await?;
-        let about = |callback_error: CallbackError| callback_error.for_authorization(&authorization);
-        let known = cookie(&authorization.cookie_name()).filter(|value| is_hex(value, 64));
-        let page = check(&authorization, known.as_deref(), now).map_err(|connect_error| about(connect_error.into()))?;
-        let cookie_value = known.unwrap_or_else(|| hex(&browser_bits));
-        let state = link_token.state_in(&cookie_value);
-        let started = match page {
-            Page::Again => authorization.clone(),
-            Page::First => {
-                let (state, browser) = (state.hash(), SecretHash::of(&cookie_value));
-                let visit = Visit { state, browser, redirect_url: redirect_url.to_owned() };
-                let started = authorization.with_state(AuthorizationState::Started);
-                let started = Authorization { expires_at: now.plus(LINK_TTL_SECONDS), visit: Some(visit), ..started };
-                match authorizations.replace_authorization(Some(version), &started).await {
-                    Ok(ReplaceOutcome::Replaced(_)) => started,
-                    Ok(ReplaceOutcome::Conflict) => continue,
-                    Err(error) => return Err(about(error.into())),
-                }
-            }
-        };
-        let redirect_url = started.visit.as_ref().map_or(redirect_url, |visit| &visit.redirect_url);
-        return Ok(Started {
-            location: location(&started, authorize_url, redirect_url, &state),
-            cookie_name: started.cookie_name(),
-            cookie_value,
-            authorization: started.id,
-            source: started.source.id,
-        });
-    }
-    Err(ConnectError::used().into())
+    let link_token = parse(link_token)?;
+    let cookie_name = cookie_name(&link_token.id);
+    let known = cookie(&cookie_name).filter(|value| is_hex(value, 64));
+    let cookie_value = known.clone().unwrap_or_else(|| hex(&browser_bits));
+    let state = link_token.state_in(&cookie_value);
+    let change = |authorization: Authorization| match check(&authorization, known.as_deref(), now) {
+        Ok(Page::Again) => Ok(Change::Keep(authorization)),
+        Ok(Page::First) => {
+            let (state, browser) = (state.hash(), SecretHash::of(&cookie_value));
+            let visit = Visit { state, browser, redirect_url: redirect_url.to_owned() };
+            let started = authorization.with_state(AuthorizationState::Started);
+            Ok(Change::Replace(Authorization { expires_at: now.plus(LINK_TTL_SECONDS), visit: Some(visit), ..started }))
+        }
+        Err(connect_error) => Err(CallbackError::from(connect_error).for_authorization(&authorization)),
+    };
+    let load = async || {
+        let (version, authorization) = find(authorizations, &link_token).await?;
+        Ok((Some(version), authorization))
+    };
+    let replace = async |version, started: &Authorization| {
+        let replaced = authorizations.replace_authorization(version, started).await;
+        replaced.map_err(|error| CallbackError::from(error).for_authorization(started))
+    };
+    let updated = update(load, change, replace, || ConnectError::used().into()).await?;
+    let (Change::Replace(started) | Change::Keep(started)) = updated;
+    let redirect_url = started.visit.as_ref().map_or(redirect_url, |visit| &visit.redirect_url);
+    Ok(Started {
+        location: location(&started, authorize_url, redirect_url, &state),
+        cookie_name,
+        cookie_value,
+        authorization: started.id,
+        source: started.source.id,
+    })
+}
+
+fn parse(link_token: &str) -> Result<OneTimeToken, ConnectError> {
+    OneTimeToken::parse(link_token).ok_or_else(ConnectError::unknown)
 }
 
 /// Finds the authorization of a link. Returns the same error for an unknown ID and for a wrong secret, in every state of the authorization.
 async fn find<C: AuthorizationStore>(
     authorizations: &C,
-    link_token: &str,
-) -> Result<(Version, Authorization, OneTimeToken), CallbackError> {
-    let Some(link_token) = OneTimeToken::parse(link_token) else { return Err(ConnectError::unknown().into()) };
-    match authorizations.load_authorization(&link_token.id).await? {
-        Some((version, authorization)) if link_token.matches(&authorization.grant) => {
-            Ok((version, authorization, link_token))
-        }
-        _ => Err(ConnectError::unknown().into()),
-    }
+    link_token: &OneTimeToken,
+) -> Result<(Version, Authorization), CallbackError> {
+    let found = authorizations.load_authorization(&link_token.id).await?;
+    let found = found.filter(|(_, authorization)| link_token.matches(&authorization.grant));
+    found.ok_or_else(|| ConnectError::unknown().into())
 }
 
 /// The visit of a browser to a valid link.

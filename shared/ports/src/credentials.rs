@@ -35,7 +35,8 @@ pub async fn update<K: CredentialStore>(
             "try again",
         )
     };
-    Ok(crate::update(load, |present| Ok(change(present)), replace, contended).await?.is_some())
+    let updated = crate::update(load, |present| Ok(change(present).into()), replace, contended).await?;
+    Ok(updated.replacement().is_some())
 }
 
 /// Returns the token of a source's credentials.

@@ -17,7 +17,7 @@ use std::fmt;
 use futures_util::stream::{LocalBoxStream, Stream, StreamExt};
 use jiff::Timestamp;
 
-pub use update::update;
+pub use update::{Change, update};
 
 use slacktrail_core::credentials::{App, Credentials};
 use slacktrail_core::cursor::Cursor;

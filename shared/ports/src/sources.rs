@@ -1,6 +1,6 @@
 //! Changes a stored source while other writers may change it, too.
 
-use crate::{DeploymentStore, StoredSource, Version};
+use crate::{Change, DeploymentStore, StoredSource, Version};
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::source::{Source, SourceId};
 
@@ -31,8 +31,9 @@ pub async fn try_update<T: DeploymentStore, E: From<Error>>(
 ) -> Result<Option<Source>, E> {
     let load = async || Ok(split(store.load_source(id).await?));
     let replace = async |version, source: &Source| Ok(store.replace_source(version, source).await?);
-    let updated = crate::update(load, change, replace, || contended(id).into()).await?;
-    Ok(updated.map(|(_, source)| source))
+    let updated =
+        crate::update(load, |present| change(present).map(Change::from), replace, || contended(id).into()).await?;
+    Ok(updated.replacement())
 }
 
 /// Splits a stored source into its version and what can be read of it.
