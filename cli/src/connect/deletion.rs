@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use slacktrail_adapters::aws::{DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION};
+use slacktrail_adapters::aws::{DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION, SecretsManagerCredentials};
 use slacktrail_core::error::Error;
+use slacktrail_core::source::SourceId;
 
 use crate::cli_error::CliError;
 use crate::terminal;
@@ -13,17 +14,23 @@ use crate::terminal;
 /// The seconds between tries, one minute in total.
 const PAUSES_SECONDS: [u64; 9] = [1, 2, 3, 4, 10, 10, 10, 10, 10];
 
-/// Repeats a call until the secret is no longer being deleted, or one minute has passed.
+/// Repeats a call until the secret of `source` is no longer being deleted, or one minute has passed.
 ///
 /// # Errors
 /// Returns the error of the call. If the secret is still being deleted, the hint depends on the cause.
-pub(super) async fn wait_out<T>(call: impl AsyncFn() -> Result<T, Error>) -> Result<T, CliError> {
-    wait_out_with(call, async |pause| tokio::time::sleep(pause).await).await
+pub(super) async fn wait_out<T>(
+    credentials: &SecretsManagerCredentials,
+    source: &SourceId,
+    call: impl AsyncFn() -> Result<T, Error>,
+) -> Result<T, CliError> {
+    let restore = credentials.restore_command(source);
+    wait_out_with(call, async |pause| tokio::time::sleep(pause).await, &restore).await
 }
 
 async fn wait_out_with<T>(
     call: impl AsyncFn() -> Result<T, Error>,
     pause: impl AsyncFn(Duration),
+    restore: &str,
 ) -> Result<T, CliError> {
     let mut line: Option<ProgressBar> = None;
     let mut seconds_left: u64 = PAUSES_SECONDS.iter().sum();
@@ -41,7 +48,7 @@ async fn wait_out_with<T>(
         }
     }
     line.inspect(ProgressBar::finish_and_clear);
-    call().await.map_err(still_being_deleted)
+    call().await.map_err(|error| still_being_deleted(error, restore))
 }
 
 /// Returns `true` if a secret cannot be used because it is being deleted, now or at the end of a recovery window.
@@ -66,11 +73,11 @@ fn show(line: &ProgressBar, seconds_left: u64) {
 }
 
 /// Returns the error after one minute. A secret that is still scheduled for deletion is then in a recovery window, because a forced
-/// deletion would be complete.
-fn still_being_deleted(error: Error) -> CliError {
+/// deletion would be complete. The command `restore` ends that window.
+fn still_being_deleted(error: Error, restore: &str) -> CliError {
     let hint = match error.code.as_str() {
         DELETION_IN_PROGRESS => "wait a few minutes".to_owned(),
-        SCHEDULED_FOR_DELETION => error.hint.split("; ").next().unwrap_or_default().to_owned(),
+        SCHEDULED_FOR_DELETION => format!("restore it: `{restore}`"),
         _ => return error.into(),
     };
     CliError::from(error).hint(format!("{hint}, then run the command again"))
@@ -85,12 +92,7 @@ mod tests {
     use super::*;
 
     fn to_error(code: &str) -> Error {
-        Error::deployment(
-            ErrorKind::Reconfigure,
-            code,
-            "creating secret `slacktrail/acme`: no",
-            "restore it; or else wait",
-        )
+        Error::deployment(ErrorKind::Reconfigure, code, "creating secret `slacktrail/acme`: no", "restore it")
     }
 
     /// Makes a call that fails `failures` times with `code`. Returns the result, the number of calls, and the seconds waited.
@@ -100,7 +102,8 @@ mod tests {
             calls.set(calls.get() + 1);
             if calls.get() > failures { Ok(()) } else { Err(to_error(code)) }
         };
-        let result = wait_out_with(call, async |pause: Duration| *waited.borrow_mut() += pause.as_secs()).await;
+        let pause = async |pause: Duration| *waited.borrow_mut() += pause.as_secs();
+        let result = wait_out_with(call, pause, "aws restore").await;
         (result, calls.get(), waited.into_inner())
     }
 
@@ -121,13 +124,13 @@ mod tests {
     #[tokio::test]
     async fn other_errors_are_not_awaited() {
         let (result, made, waited) = tried(1, "access_denied").await;
-        assert_eq!((result.unwrap_err().next_action(), made, waited), (Some("restore it; or else wait"), 1, 0));
+        assert_eq!((result.unwrap_err().next_action(), made, waited), (Some("restore it"), 1, 0));
     }
 
     #[tokio::test]
     async fn hint_after_one_minute_depends_on_cause() {
         let hint = async |code: &str| tried(99, code).await.0.unwrap_err().next_action().unwrap().to_owned();
         assert_eq!(hint(DELETION_IN_PROGRESS).await, "wait a few minutes, then run the command again");
-        assert_eq!(hint(SCHEDULED_FOR_DELETION).await, "restore it, then run the command again");
+        assert_eq!(hint(SCHEDULED_FOR_DELETION).await, "restore it: `aws restore`, then run the command again");
     }
 }

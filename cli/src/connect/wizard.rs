@@ -33,7 +33,9 @@ pub(super) async fn connect(args: Arguments) -> Result<ExitCode, CliError> {
     let collected = source::collected(&stored, &args.id);
     // A source that cannot be read is connected as a new one, as the hint of its error says.
     let existing = stored.sources.remove(&args.id).and_then(Result::ok);
-    let secret = deletion::wait_out(async || ports.credentials.reload_credentials(&args.id).await).await?;
+    let secret =
+        deletion::wait_out(&ports.credentials, &args.id, async || ports.credentials.reload_credentials(&args.id).await)
+            .await?;
     let known = given.with_stored(secret.and_then(|secret| secret.credentials).as_ref(), args.new_app);
     let questions = source::missing(&args, existing.as_ref());
     let args = complete(args, existing.as_ref(), &known)?;

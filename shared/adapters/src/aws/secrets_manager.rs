@@ -43,6 +43,11 @@ impl SecretsManagerCredentials {
         format!("{}{source}", self.prefix)
     }
 
+    /// Returns the command that restores the secret of a source while it is scheduled for deletion.
+    pub fn restore_command(&self, source: &SourceId) -> String {
+        format!("aws secretsmanager restore-secret --secret-id {}", self.name(source))
+    }
+
     fn cache(&self) -> MutexGuard<'_, HashMap<SourceId, StoredCredentials>> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner) // a panic cannot leave partial credentials in the map
     }
@@ -86,8 +91,8 @@ impl SecretsManagerCredentials {
             error.code = SCHEDULED_FOR_DELETION.to_owned();
             error.message = format!("{doing} secret `{name}`: it is scheduled for deletion");
             error.hint = format!(
-                "restore it: `aws secretsmanager restore-secret --secret-id {name}`; if `slacktrail disconnect` has just deleted it, \
-                 run `slacktrail connect {source}` in a minute"
+                "restore it: `{}`; if `slacktrail disconnect` has just deleted it, run `slacktrail connect {source}` in a minute",
+                self.restore_command(source)
             );
         }
         error
