@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use slacktrail_connect::manifest::user_scopes;
+use slacktrail_connect::manifest::missing_scopes;
 use slacktrail_core::error::Error;
 use slacktrail_core::secret::Token;
 use slacktrail_core::slack::Request;
@@ -110,9 +110,7 @@ impl Identity {
     /// Returns an error that names the missing scopes.
     pub(crate) fn check_scopes(&self, logs: &[LogType]) -> Result<(), CliError> {
         let Some(granted) = &self.scopes else { return Ok(()) };
-        let needed = user_scopes(logs);
-        let missing: Vec<&str> =
-            needed.into_iter().filter(|scope| !granted.iter().any(|granted| granted == scope)).collect();
+        let missing = missing_scopes(logs, granted);
         if missing.is_empty() {
             return Ok(());
         }

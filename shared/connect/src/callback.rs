@@ -15,7 +15,7 @@ use slacktrail_ports::{
 };
 
 use crate::budget::{BEGIN_MAX, PROBES_MAX, REVOKE_MAX, TELL_MAX, WORK_MAX};
-use crate::manifest::user_scopes;
+use crate::manifest::{missing_scopes, user_scopes};
 use crate::revoke::{self, Granted, TokenOutcome};
 use crate::store::{check_tenant, store};
 use crate::{
@@ -278,14 +278,12 @@ fn check_installation(source: &Source, installed: &Installation) -> Result<(Tena
         return Err(ConnectError::not_organization(source, &tenant));
     }
     check_tenant(&Source { tenant: Some(tenant.clone()), ..source.clone() }, Some(source))?;
-    let needed = user_scopes(&source.logs);
     // If Slack's response does not list the granted scopes, the probes detect missing ones.
-    let lacks =
-        |scope: &&str| installed.scopes.as_ref().is_some_and(|granted| !granted.iter().any(|granted| granted == scope));
-    let missing: Vec<&str> = needed.iter().copied().filter(lacks).collect();
+    let missing = installed.scopes.as_ref().map(|granted| missing_scopes(&source.logs, granted)).unwrap_or_default();
     match &installed.grant {
         Some(grant) if missing.is_empty() => Ok((tenant.clone(), Grant { tenant: Some(tenant.id), ..grant.clone() })),
-        _ => Err(ConnectError::missing_scope(if missing.is_empty() { &needed } else { &missing })),
+        None if missing.is_empty() => Err(ConnectError::missing_scope(&user_scopes(&source.logs))),
+        _ => Err(ConnectError::missing_scope(&missing)),
     }
 }
 

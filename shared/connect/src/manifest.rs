@@ -22,6 +22,11 @@ pub fn user_scopes(logs: &[LogType]) -> Vec<&'static str> {
     audit.into_iter().chain(admin).collect()
 }
 
+/// Returns the user scopes that these logs need and `granted` lacks.
+pub fn missing_scopes(logs: &[LogType], granted: &[String]) -> Vec<&'static str> {
+    user_scopes(logs).into_iter().filter(|scope| !granted.iter().any(|granted| granted == scope)).collect()
+}
+
 /// Returns the bot scopes for an app that reads these logs. No log needs one, but Slack lists an app for organization-wide installation only
 /// if it has a bot scope (docs.slack.dev, audit logs guide). slacktrail does not store the bot token.
 pub fn bot_scopes(logs: &[LogType]) -> &'static [&'static str] {
