@@ -5,11 +5,9 @@ use std::cell::Cell;
 
 use jiff::Timestamp;
 use slacktrail_adapters::aws::AwsPorts;
-use slacktrail_connect::{
-    Authorization, ConnectError, ConnectErrorKind, ConnectReport, LINK_TTL_SECONDS, OneTimeToken,
-};
+use slacktrail_connect::{Authorization, ConnectError, ConnectReport, OneTimeToken};
 use slacktrail_core::credentials::App;
-use slacktrail_core::source::{Source, SourceId};
+use slacktrail_core::source::Source;
 use slacktrail_core::time::Second;
 use slacktrail_ports::DeploymentStore;
 
@@ -54,11 +52,11 @@ pub(super) async fn install(
     };
     match (end, ended) {
         (End::Connected(report), _) => Ok((connected(ports, &authorization, &report).await, report)),
-        (End::Failed(connect_error), _) => Err(failed(connect_error, &source.id, url)),
-        (End::Lost, _) => Err(lost(&source.id)),
+        (End::Failed(connect_error), _) => Err(connect_error.with_redirect_url(&source.id, &url.redirect_url()).into()),
+        (End::Lost, _) => Err(ConnectError::outcome_unknown(&source.id).into()),
         (_, Err(Stopped::Failed(error))) => Err(error),
         (_, Err(Stopped::Interrupted)) => Err(stopped(app_is_stored.get(), again)),
-        (End::Expired | End::Canceled, Ok(_)) => Err(expired(&source.id, again)),
+        (End::Expired | End::Canceled, Ok(_)) => Err(ConnectError::not_installed(&source.id, again).into()),
     }
 }
 
@@ -98,27 +96,4 @@ fn stopped(app_is_stored: bool, again: &str) -> CliError {
             .hint(format!("run {again} to continue: only the app's credentials were stored")),
         false => CliError::new("interrupted: the source was not connected").hint(format!("run {again}")),
     }
-}
-
-fn expired(id: &SourceId, again: &str) -> CliError {
-    let minutes = LINK_TTL_SECONDS / 60;
-    CliError::new(format!("the link expired: the app was not installed within {minutes} minutes")).hint(format!(
-        "run {again} for a new link; if Slack's page showed an error, check the app's settings, or use another app (`slacktrail connect {id} --new-app`)"
-    ))
-}
-
-fn lost(id: &SourceId) -> CliError {
-    CliError::new(format!("the outcome of the installation is unknown: `{id}` may or may not be connected"))
-        .hint("run `slacktrail sources`; if the source is not connected, check the log of the OAuth function and run the same command again; if you do not connect again, remove the app in Slack, because Slack may have issued a token that slacktrail did not store")
-}
-
-fn failed(connect_error: ConnectError, id: &SourceId, url: &PublicUrl) -> CliError {
-    let hint = match connect_error.kind {
-        ConnectErrorKind::WrongApp => format!(
-            "add the redirect URL {} to the app's settings, or use another app (`slacktrail connect {id} --new-app`)",
-            url.redirect_url()
-        ),
-        _ => connect_error.hint,
-    };
-    CliError::new(connect_error.message).hint(hint)
 }

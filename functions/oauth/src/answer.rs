@@ -119,7 +119,7 @@ mod tests {
     fn every_error_kind_has_documented_http_status() {
         let table = include_str!("answer.rs");
         for kind in ConnectErrorKind::ALL {
-            let status = status_of_kind(kind);
+            let status = status_of_kind(*kind);
             let row = table.lines().find(|line| line.starts_with(&format!("//! | {status} |"))).unwrap();
             assert!(row.split([' ', ',', ':', ';']).any(|word| word == kind.name()), "{} {row}", kind.name());
         }

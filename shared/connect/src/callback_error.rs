@@ -63,6 +63,11 @@ impl CallbackError {
             ..self
         }
     }
+
+    /// Adds the outcome of revoking the token, and extends the hint with the remaining action.
+    pub(super) fn with_token(self, outcome: TokenOutcome) -> CallbackError {
+        CallbackError { connect_error: self.connect_error.with_token(outcome), token: Some(outcome), ..self }
+    }
 }
 
 impl From<Error> for CallbackError {

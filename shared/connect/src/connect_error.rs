@@ -1,14 +1,20 @@
-//! Errors of connecting a source.
+//! The table of reasons why a source is not connected. Each has a code and a title ([`ConnectErrorKind`]), a cause and a next action
+//! ([`ConnectError`]). The pages of the OAuth function and the terminal of `slacktrail connect` show the same texts.
 
 use serde::{Deserialize, Serialize};
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::slack::error::to_error;
 use slacktrail_core::source::{LogType, Source, SourceId, Tenant};
 
+use crate::{LINK_TTL_SECONDS, TokenOutcome};
+
+/// What to do about a request that is not one of a link.
+const OPEN_COMPLETE_LINK: &str = "open the complete link that `slacktrail connect` prints";
+
 /// The reason why connecting failed. It contains no secret, so pages and terminals can show it.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct ConnectError {
-    /// The kind, which determines the page's title and HTTP status.
+    /// The kind, which has the code and the title.
     pub kind: ConnectErrorKind,
     /// The cause.
     pub message: String,
@@ -16,108 +22,88 @@ pub struct ConnectError {
     pub hint: String,
 }
 
-/// The kinds of errors when connecting.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ConnectErrorKind {
-    /// The request has a form that neither slacktrail's links nor Slack produce.
-    Malformed,
-    /// The OAuth state is missing, because the installation was started on one of Slack's own pages.
-    MissingState,
-    /// The link or state does not exist.
-    Unknown,
-    /// The link or state was used before.
-    Used,
-    /// The link or state has expired.
-    Expired,
-    /// A different browser opened the link.
-    WrongBrowser,
-    /// The user declined.
-    Denied,
-    /// The app was installed on a different workspace or organization than before.
-    WrongTenant,
-    /// The app was installed on a workspace where the organization is needed.
-    NotOrganization,
-    /// Scopes are missing.
-    MissingScope,
-    /// The plan does not include the log.
-    NotOnPlan,
-    /// The user's role does not allow reading the log.
-    InsufficientRole,
-    /// The app's credentials or redirect URL do not match Slack's.
-    WrongApp,
-    /// Another command connected or disconnected the source in the meantime.
-    Conflict,
-    /// Slack rejected the installation for another reason.
-    SlackRefused,
-    /// Slack did not respond, or asked to retry.
-    SlackUnreachable,
-    /// Slack or AWS exceeded the function's time limits.
-    DeadlineReached,
-    /// The table, the secret store or the settings caused an error.
-    Internal,
+/// Defines the kinds of errors: for each, its code and the title of its page.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident: $code:literal, $title:literal;)*) => {
+        /// The kinds of errors when connecting.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+        pub enum ConnectErrorKind {
+            $($(#[$doc])* #[serde(rename = $code)] $kind,)*
+        }
+
+        impl ConnectErrorKind {
+            /// All kinds.
+            pub const ALL: &[ConnectErrorKind] = &[$(ConnectErrorKind::$kind),*];
+
+            /// Returns the code of this kind in logs and in the table.
+            pub fn name(self) -> &'static str {
+                match self { $(ConnectErrorKind::$kind => $code,)* }
+            }
+
+            /// Returns the title of a page about an error of this kind.
+            pub fn title(self) -> &'static str {
+                match self { $(ConnectErrorKind::$kind => $title,)* }
+            }
+        }
+    };
 }
 
-impl ConnectErrorKind {
-    /// All kinds.
-    pub const ALL: [ConnectErrorKind; 18] = [
-        ConnectErrorKind::Malformed,
-        ConnectErrorKind::MissingState,
-        ConnectErrorKind::Unknown,
-        ConnectErrorKind::Used,
-        ConnectErrorKind::Expired,
-        ConnectErrorKind::WrongBrowser,
-        ConnectErrorKind::Denied,
-        ConnectErrorKind::WrongTenant,
-        ConnectErrorKind::NotOrganization,
-        ConnectErrorKind::MissingScope,
-        ConnectErrorKind::NotOnPlan,
-        ConnectErrorKind::InsufficientRole,
-        ConnectErrorKind::WrongApp,
-        ConnectErrorKind::Conflict,
-        ConnectErrorKind::SlackRefused,
-        ConnectErrorKind::SlackUnreachable,
-        ConnectErrorKind::DeadlineReached,
-        ConnectErrorKind::Internal,
-    ];
-
-    /// Returns the name of this kind in logs and in the table.
-    pub fn name(self) -> &'static str {
-        match self {
-            ConnectErrorKind::Malformed => "malformed",
-            ConnectErrorKind::MissingState => "missing_state",
-            ConnectErrorKind::Unknown => "unknown",
-            ConnectErrorKind::Used => "used",
-            ConnectErrorKind::Expired => "expired",
-            ConnectErrorKind::WrongBrowser => "wrong_browser",
-            ConnectErrorKind::Denied => "denied",
-            ConnectErrorKind::WrongTenant => "wrong_tenant",
-            ConnectErrorKind::NotOrganization => "not_organization",
-            ConnectErrorKind::MissingScope => "missing_scope",
-            ConnectErrorKind::NotOnPlan => "not_on_plan",
-            ConnectErrorKind::InsufficientRole => "insufficient_role",
-            ConnectErrorKind::WrongApp => "wrong_app",
-            ConnectErrorKind::Conflict => "conflict",
-            ConnectErrorKind::SlackRefused => "slack_refused",
-            ConnectErrorKind::SlackUnreachable => "slack_unreachable",
-            ConnectErrorKind::DeadlineReached => "deadline_reached",
-            ConnectErrorKind::Internal => "internal",
-        }
-    }
+kinds! {
+    /// The request has a form that neither slacktrail's links nor Slack produce.
+    Malformed: "malformed", "Incomplete link";
+    /// The OAuth state is missing, because the installation was started on one of Slack's own pages.
+    MissingState: "missing_state", "Start with slacktrail, not in Slack";
+    /// The link or state does not exist.
+    Unknown: "unknown", "Unknown link";
+    /// The link or state was used before.
+    Used: "used", "This link was already used";
+    /// The link or state has expired.
+    Expired: "expired", "This link has expired";
+    /// A different browser opened the link.
+    WrongBrowser: "wrong_browser", "Opened in a different browser";
+    /// The user declined.
+    Denied: "denied", "Access was declined";
+    /// The app was installed on a different workspace or organization than before.
+    WrongTenant: "wrong_tenant", "Different workspace or organization";
+    /// The app was installed on a workspace where the organization is needed.
+    NotOrganization: "not_organization", "Audit logs require the whole organization";
+    /// Scopes are missing.
+    MissingScope: "missing_scope", "Missing permission";
+    /// The plan does not include the log.
+    NotOnPlan: "not_on_plan", "Log not available on this Slack plan";
+    /// The user's role does not allow reading the log.
+    InsufficientRole: "insufficient_role", "Insufficient permissions";
+    /// The app's credentials or redirect URL do not match Slack's.
+    WrongApp: "wrong_app", "Wrong Slack app settings";
+    /// Another command connected or disconnected the source in the meantime.
+    Conflict: "conflict", "Another command changed this source";
+    /// Slack rejected the installation for another reason.
+    SlackRefused: "slack_refused", "Slack rejected the request";
+    /// Slack did not respond, or asked to retry.
+    SlackUnreachable: "slack_unreachable", "Slack is temporarily unavailable";
+    /// Slack or AWS exceeded the function's time limits.
+    DeadlineReached: "deadline_reached", "The request timed out";
+    /// The table, the secret store or the settings caused an error.
+    Internal: "internal", "Internal error";
 }
 
 impl ConnectError {
-    /// Returns an error of this kind.
-    pub fn new(kind: ConnectErrorKind, message: impl Into<String>, hint: impl Into<String>) -> ConnectError {
+    /// Private, so that every cause and next action is a row of this table.
+    fn new(kind: ConnectErrorKind, message: impl Into<String>, hint: impl Into<String>) -> ConnectError {
         ConnectError { kind, message: message.into(), hint: hint.into() }
     }
 
     /// Returns the error of a request that neither slacktrail's links nor Slack produce.
     pub fn malformed(what: &str) -> ConnectError {
+        ConnectError::new(ConnectErrorKind::Malformed, format!("this URL is invalid: {what}"), OPEN_COMPLETE_LINK)
+    }
+
+    /// Returns the error of a request for a page or with a method that does not exist.
+    pub fn unsupported_request() -> ConnectError {
         ConnectError::new(
             ConnectErrorKind::Malformed,
-            format!("this URL is invalid: {what}"),
-            "open the complete link that `slacktrail connect` prints",
+            "neither slacktrail nor Slack sends this request",
+            OPEN_COMPLETE_LINK,
         )
     }
 
@@ -143,8 +129,19 @@ impl ConnectError {
     pub fn expired() -> ConnectError {
         ConnectError::new(
             ConnectErrorKind::Expired,
-            "this link has expired: links are valid for 10 minutes",
+            format!("this link has expired: links are valid for {} minutes", LINK_TTL_SECONDS / 60),
             "run `slacktrail connect` for a new link",
+        )
+    }
+
+    /// Returns the error of a command whose link has expired. `again` describes the command that tries again.
+    pub fn not_installed(source: &SourceId, again: &str) -> ConnectError {
+        ConnectError::new(
+            ConnectErrorKind::Expired,
+            format!("the link expired: the app was not installed within {} minutes", LINK_TTL_SECONDS / 60),
+            format!(
+                "run {again} for a new link; if Slack's page showed an error, check the app's settings, or use another app (`slacktrail connect {source} --new-app`)"
+            ),
         )
     }
 
@@ -173,6 +170,15 @@ impl ConnectError {
             ConnectErrorKind::DeadlineReached,
             "slacktrail ran out of time, because Slack or AWS took too long to respond",
             format!("run `slacktrail sources`; if the source is not connected, run `{connect}` again in a few minutes"),
+        )
+    }
+
+    /// Returns the error of a command to which the OAuth function did not report an outcome.
+    pub fn outcome_unknown(source: &SourceId) -> ConnectError {
+        ConnectError::new(
+            ConnectErrorKind::DeadlineReached,
+            format!("the outcome of the installation is unknown: `{source}` may or may not be connected"),
+            "run `slacktrail sources`; if the source is not connected, check the log of the OAuth function and run the same command again; if you do not connect again, remove the app in Slack, because Slack may have issued a token that slacktrail did not store",
         )
     }
 
@@ -304,6 +310,36 @@ impl ConnectError {
             format!("the function's log says why (`{}`); then run `slacktrail connect` again", error.code),
         )
     }
+
+    /// Adds what to do about the tokens that Slack granted before the error.
+    #[must_use]
+    pub(crate) fn with_token(mut self, outcome: TokenOutcome) -> ConnectError {
+        self.hint.push_str(match outcome {
+            TokenOutcome::Revoked | TokenOutcome::MayBeInUse => "",
+            TokenOutcome::RefreshTokenMayBeValid => {
+                "; Slack revoked the access token, but its refresh token may still be valid: connect the same workspace or organization again, or remove the app from it in Slack"
+            }
+            TokenOutcome::MayBeValid => "; remove the app in Slack too, because its token may still be valid",
+            TokenOutcome::MayExist => {
+                "; Slack may have issued a token that slacktrail did not receive: connect again, or remove the app in Slack, which revokes its tokens"
+            }
+        });
+        self
+    }
+
+    /// Returns the error for the command, which knows the redirect URL that the app needs.
+    #[must_use]
+    pub fn with_redirect_url(self, source: &SourceId, redirect_url: &str) -> ConnectError {
+        match self.kind {
+            ConnectErrorKind::WrongApp => {
+                let hint = format!(
+                    "add the redirect URL {redirect_url} to the app's settings, or use another app (`slacktrail connect {source} --new-app`)"
+                );
+                ConnectError { hint, ..self }
+            }
+            _ => self,
+        }
+    }
 }
 
 fn kind_of_call(error: &Error) -> ConnectErrorKind {
@@ -329,10 +365,24 @@ mod tests {
     }
 
     #[test]
-    fn error_kind_is_stored_under_its_log_name() {
-        for kind in ConnectErrorKind::ALL {
-            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.name()));
+    fn every_error_kind_has_own_code_and_title() {
+        for column in [ConnectErrorKind::name, ConnectErrorKind::title] {
+            let mut texts: Vec<&str> = ConnectErrorKind::ALL.iter().copied().map(column).collect();
+            texts.sort_unstable();
+            texts.dedup();
+            assert_eq!(texts.len(), ConnectErrorKind::ALL.len());
         }
+        assert_eq!(serde_json::to_string(&ConnectErrorKind::WrongApp).unwrap(), r#""wrong_app""#);
+    }
+
+    #[test]
+    fn command_hint_for_wrong_app_names_redirect_url() {
+        let source = source();
+        let at_command = |error: ConnectError| error.with_redirect_url(&source.id, "https://x/oauth/callback");
+        let wrong_app = at_command(ConnectError::sent_back(&source, "bad_redirect_uri"));
+        assert!(wrong_app.hint.starts_with("add the redirect URL https://x/oauth/callback to"), "{}", wrong_app.hint);
+        let denied = ConnectError::sent_back(&source, "access_denied");
+        assert_eq!(at_command(denied.clone()), denied);
     }
 
     #[test]

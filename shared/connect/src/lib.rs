@@ -15,7 +15,7 @@
 //! - `authorization` and `one_time_token`: what is stored, and the secrets of links and OAuth states. `ports`: the store and the timer.
 //! - `start`: from the link to Slack. [`manifest`]: the app and its scopes.
 //! - `cancel`: the end of a link that nobody needs. `callback`: from Slack to a connected source, with `probe`, `store` and `revoke`, within the time limits of `budget`.
-//! - `connect_error` and `connect_report`: what the page and the command show. `callback_error`: what else the log shows.
+//! - `connect_error` and `connect_report`: what the page and the command show: the table of errors, and what was verified. `callback_error`: what else the log shows.
 #![deny(clippy::disallowed_methods)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 #![expect(async_fn_in_trait, reason = "all futures run on one thread and need not be Send")]

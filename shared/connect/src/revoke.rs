@@ -11,7 +11,7 @@ use slacktrail_core::source::{Source, Tenant};
 use slacktrail_core::time::Second;
 use slacktrail_ports::{CallAuth, DeploymentStore, Slack};
 
-use crate::{CallbackError, CallbackPorts, Timer};
+use crate::{CallbackPorts, Timer};
 
 /// The outcome of revoking a token that Slack granted for a failed authorization.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -191,23 +191,5 @@ async fn may_be_in_use<C: DeploymentStore>(table: &C, source: &Source, unstored:
             !present.disconnected && !present.tenant.as_ref().zip(unstored.tenant.as_ref()).is_some_and(differs)
         }
         Ok(Some((_, Err(_)))) | Err(_) => true,
-    }
-}
-
-impl CallbackError {
-    /// Adds the outcome of the revocation, and extends the hint with the remaining action.
-    #[must_use]
-    pub(super) fn with_token(mut self, outcome: TokenOutcome) -> CallbackError {
-        self.connect_error.hint.push_str(match outcome {
-            TokenOutcome::Revoked | TokenOutcome::MayBeInUse => "",
-            TokenOutcome::RefreshTokenMayBeValid => {
-                "; Slack revoked the access token, but its refresh token may still be valid: connect the same workspace or organization again, or remove the app from it in Slack"
-            }
-            TokenOutcome::MayBeValid => "; remove the app in Slack too, because its token may still be valid",
-            TokenOutcome::MayExist => {
-                "; Slack may have issued a token that slacktrail did not receive: connect again, or remove the app in Slack, which revokes its tokens"
-            }
-        });
-        CallbackError { token: Some(outcome), ..self }
     }
 }

@@ -1,7 +1,7 @@
 //! `api`: the API invokes the OAuth function, which reads the table and returns the page for an unknown link.
 
 use slacktrail_adapters::random;
-use slacktrail_connect::{AuthorizationId, ConnectError, OneTimeToken};
+use slacktrail_connect::{AuthorizationId, ConnectErrorKind, OneTimeToken};
 
 use super::functions::SET_ARCHITECTURE;
 use crate::doctor::facts::Facts;
@@ -18,8 +18,6 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
         "check the network and the URL; for errors of the function, see \"OAuth errors\" in docs/operations.md",
     )
     .await?;
-    let connect_error = ConnectError::unknown().message;
-    let phrase = &connect_error[1..]; // the page capitalizes the first letter
     let logs = "run `sam logs --stack-name $SLACKTRAIL_STACK --name OAuth` to find the function's error";
     let hint = if response.status >= 500 {
         format!("{logs}; if it is `Runtime.InvalidEntrypoint`, the architecture is wrong: {SET_ARCHITECTURE}")
@@ -27,7 +25,7 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
         format!("{logs}, or deploy the stack again")
     };
     ensure(
-        response.status == 404 && response.body.contains(phrase),
+        response.status == 404 && response.body.contains(ConnectErrorKind::Unknown.title()),
         format!("`{address}` returned HTTP status {} and an unexpected page for an unknown link", response.status),
         hint,
     )?;
