@@ -9,9 +9,7 @@ use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::record::{Record, RowId};
 use slacktrail_core::secret::Token;
 use slacktrail_core::slack::page_reader::RESPONSE_BYTES_MAX;
-use slacktrail_core::slack::{
-    LIST_PAGES_MAX, Page, PageError, Request, Response, list_error, rows_per_page, workspace_id,
-};
+use slacktrail_core::slack::{Page, PageError, Request, Response, WorkspaceListing, rows_per_page};
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::{Day, Second};
 use slacktrail_core::walk::{Column, Gap, GapKind, PageContext, PageSoFar, Row, Walk};
@@ -75,8 +73,8 @@ pub(super) struct Reading<'a> {
 
 /// The stage of a reading, which determines the next request.
 enum Stage {
-    /// Lists the workspaces: the next page's cursor, the number of pages read, and the IDs found so far.
-    Listing { page_cursor: Option<String>, pages: u32, ids: Vec<String> },
+    /// Lists the workspaces.
+    Listing(WorkspaceListing),
     /// Reads rows: the remaining workspaces, in reverse order.
     Walking { left: Vec<String> },
     /// All pages are read.
@@ -97,7 +95,7 @@ impl<'a> Reading<'a> {
         let reads_per_workspace = source.organization && log == LogType::Integration;
         let stage = match (can_be_requested, reads_per_workspace) {
             (false, _) => Stage::Done,
-            (true, true) => Stage::Listing { page_cursor: None, pages: 0, ids: Vec::new() },
+            (true, true) => Stage::Listing(WorkspaceListing::default()),
             (true, false) => Stage::Walking { left: Vec::new() },
         };
         Reading {
@@ -166,19 +164,13 @@ impl<'a> Reading<'a> {
     ) -> Result<Step, Error> {
         let (request, page_rows) = match &self.stage {
             Stage::Done => return Ok(Step::Done),
-            Stage::Listing { page_cursor, .. } => (Request::workspaces(page_cursor.as_deref()), 0),
+            Stage::Listing(listing) => (listing.request(), 0),
             Stage::Walking { .. } => self.gap.request(&self.context, rows_per_page(self.log)),
         };
         let response = self.call(slack, credentials, &request, now).await?;
-        let is_listing = matches!(self.stage, Stage::Listing { .. });
         match response.page(&request, now) {
-            Ok(page) if is_listing => self.process_workspace_list(&page)?,
+            page if matches!(self.stage, Stage::Listing(_)) => self.process_workspace_list(page)?,
             Ok(page) => self.process_page(&page, page_rows)?,
-            Err(PageError::Error(error)) if is_listing => return Err(error),
-            Err(_) if is_listing => {
-                self.begin_list(); // Slack would reject the same page cursor again
-                return Err(list_error("its page cursor was refused"));
-            }
             Err(PageError::NoSuchPage) => {
                 self.was_cut_short = true;
                 self.next_workspace();
@@ -279,35 +271,24 @@ impl<'a> Reading<'a> {
     }
 
     fn begin_list(&mut self) {
-        self.stage = Stage::Listing { page_cursor: None, pages: 0, ids: Vec::new() };
+        self.stage = Stage::Listing(WorkspaceListing::default());
         self.skipped.clear();
     }
 
-    fn process_workspace_list(&mut self, page: &Page) -> Result<(), Error> {
-        let listed: Vec<Option<String>> = page.rows.iter().map(|row| workspace_id(row)).collect();
-        let Stage::Listing { page_cursor, pages, ids } = &mut self.stage else { return Ok(()) };
-        if *pages >= LIST_PAGES_MAX {
-            return Err(list_error("it exceeds 10 pages"));
-        }
-        let without_id = listed.iter().filter(|id| id.is_none()).count();
-        let is_last = page.end.next.is_none();
-        if is_last && ids.is_empty() && listed.len() == without_id && without_id + self.skipped.len() > 0 {
-            return Err(list_error("no workspace in it has an ID"));
-        }
-        *pages += 1;
+    fn process_workspace_list(&mut self, page: Result<Page, PageError>) -> Result<(), Error> {
+        let Stage::Listing(listing) = &mut self.stage else { return Ok(()) };
+        let listed = page.map_err(WorkspaceListing::page_error).and_then(|page| {
+            page.rows.iter().try_for_each(|row| listing.add(row))?;
+            listing.end_page(page.end.next)
+        });
+        // Slack would reject the same page cursor again, so a retry starts with the first page.
+        let Some(list) = listed.inspect_err(|_| self.begin_list())? else { return Ok(()) };
         // The rows of workspaces without an ID cannot be requested. The other workspaces are still compared.
         let skipped = SkippedWorkspace { id: "(no ID)".to_owned(), code: "workspace_list_failed".to_owned() };
-        self.skipped.extend(std::iter::repeat_n(skipped, without_id));
-        ids.extend(listed.into_iter().flatten());
-        page_cursor.clone_from(&page.end.next);
-        if is_last {
-            let mut left = std::mem::take(ids);
-            left.sort_unstable_by(|a, b| b.cmp(a));
-            left.dedup();
-            self.workspaces = left.len() + self.skipped.len();
-            self.stage = Stage::Walking { left };
-            self.next_workspace();
-        }
+        self.skipped.extend(std::iter::repeat_n(skipped, list.without_id));
+        self.workspaces = list.ids.len() + list.without_id;
+        self.stage = Stage::Walking { left: list.ids.into_iter().rev().collect() };
+        self.next_workspace();
         Ok(())
     }
 

@@ -1,9 +1,12 @@
 //! The list of an organization's workspaces, `auth.teams.list` (docs.slack.dev/reference/methods/auth.teams.list).
 
+use super::{PageError, Request};
 use crate::error::{Error, ErrorKind};
 
-/// Maximum pages of the list that are read, with 10,000 workspaces in total.
+/// Maximum pages of the list that are read.
 pub const LIST_PAGES_MAX: u32 = 10;
+/// Maximum entries of the list. This is the requested page size times the maximum number of pages.
+const LISTED_MAX: usize = 10_000;
 /// Maximum length of an ID. Slack's IDs are far shorter.
 const ID_BYTES_MAX: usize = 100;
 
@@ -18,6 +21,83 @@ pub fn workspace_id(json: &str) -> Option<String> {
     Some(workspace.id).filter(|id| (1..=ID_BYTES_MAX).contains(&id.len()))
 }
 
+/// A list of workspaces that was read to its end.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct WorkspaceList {
+    /// The workspaces' IDs in ascending order, each once.
+    pub ids: Vec<String>,
+    /// The number of entries without an ID, whose logs cannot be requested.
+    pub without_id: usize,
+}
+
+/// The list of workspaces while its pages are read.
+///
+/// The caller sends [`request`](Self::request), passes the rows of the response to [`add`](Self::add), and then the next page's cursor to
+/// [`end_page`](Self::end_page), until that returns the list. After an error of this type, the caller starts with a new value.
+#[derive(Clone, Debug, Default)]
+pub struct WorkspaceListing {
+    list: WorkspaceList,
+    page_cursor: Option<String>,
+    pages: u32,
+}
+
+impl WorkspaceListing {
+    /// Returns the request for the next page.
+    pub fn request(&self) -> Request {
+        Request::workspaces(self.page_cursor.as_deref())
+    }
+
+    /// Adds an entry of the current page.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the list has more than 10,000 entries.
+    pub fn add(&mut self, json: &str) -> Result<(), Error> {
+        match workspace_id(json) {
+            Some(id) => self.list.ids.push(id),
+            None => self.list.without_id += 1,
+        }
+        if self.list.ids.len() + self.list.without_id > LISTED_MAX {
+            return Err(list_error("it has more than 10,000 workspaces"));
+        }
+        Ok(())
+    }
+
+    /// Ends the current page. Returns the list if `next`, the cursor of the next page, is `None`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the list does not end within 10 pages, if the cursor leads to the same page, or if the list has entries but no ID.
+    pub fn end_page(&mut self, next: Option<String>) -> Result<Option<WorkspaceList>, Error> {
+        self.pages += 1;
+        if next.is_none() {
+            let mut list = std::mem::take(&mut self.list);
+            if list.ids.is_empty() && list.without_id > 0 {
+                return Err(list_error("no workspace in it has an ID"));
+            }
+            list.ids.sort_unstable();
+            list.ids.dedup();
+            return Ok(Some(list));
+        }
+        if next == self.page_cursor {
+            return Err(list_error("its page cursor leads to the same page"));
+        }
+        if self.pages >= LIST_PAGES_MAX {
+            return Err(list_error("it has more than 10 pages"));
+        }
+        self.page_cursor = next;
+        Ok(None)
+    }
+
+    /// Returns the error for a response that is not a page of the list.
+    pub fn page_error(error: PageError) -> Error {
+        match error {
+            PageError::Error(error) => error,
+            PageError::StalePageCursor | PageError::NoSuchPage => list_error("Slack rejected its page cursor"),
+        }
+    }
+}
+
 /// Returns the error of an unusable list of workspaces. `what` names the cause.
 pub fn list_error(what: &str) -> Error {
     let message = format!("Slack's list of the organization's workspaces (`auth.teams.list`) cannot be used: {what}");
@@ -27,6 +107,51 @@ pub fn list_error(what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Reads pages of these IDs, `-` for an entry without an ID. Each page but the last leads to the cursor of its number.
+    fn listed(pages: &[&[&str]]) -> Result<WorkspaceList, String> {
+        let mut listing = WorkspaceListing::default();
+        for (page, number) in pages.iter().zip(1..) {
+            for id in *page {
+                let json = if *id == "-" { "{}".to_owned() } else { format!(r#"{{"id":"{id}"}}"#) };
+                listing.add(&json).map_err(|error| error.message)?;
+            }
+            let next = (number < pages.len()).then(|| number.to_string());
+            if let Some(list) = listing.end_page(next).map_err(|error| error.message)? {
+                return Ok(list);
+            }
+        }
+        Err("the list does not end".to_owned())
+    }
+
+    #[test]
+    fn list_is_sorted_unique_and_counts_entries_without_id() {
+        let list = |ids: &[&str], without_id| {
+            Ok(WorkspaceList { ids: ids.iter().map(|id| (*id).to_owned()).collect(), without_id })
+        };
+        assert_eq!(listed(&[&["T2", "-"], &["T1", "T2"], &["-"]]), list(&["T1", "T2"], 2));
+        assert_eq!(listed(&[&[]]), list(&[], 0), "an organization may have no workspace");
+        assert_eq!(listed(&[&["T1"][..]; 10]), list(&["T1"], 0));
+    }
+
+    #[test]
+    fn list_without_id_end_or_limit_is_error() {
+        let full = ["T1"; 1_001];
+        for (pages, what) in [
+            (&[&["-"][..]][..], "no workspace in it has an ID"),
+            (&[&["T1"][..]; 11], "it has more than 10 pages"),
+            (&[&full[..]; 10], "it has more than 10,000 workspaces"),
+        ] {
+            let error = listed(pages).unwrap_err();
+            assert!(error.ends_with(what), "{error}");
+        }
+        let mut listing = WorkspaceListing::default();
+        let mut lead = |cursor: &str| listing.end_page(Some(cursor.to_owned())).map_err(|error| error.message);
+        assert_eq!(lead("a"), Ok(None));
+        assert!(lead("a").unwrap_err().ends_with("leads to the same page"));
+        let rejected = WorkspaceListing::page_error(PageError::StalePageCursor);
+        assert_eq!((rejected.kind, rejected.code.as_str()), (ErrorKind::Retry, "workspace_list_failed"));
+    }
 
     #[test]
     fn workspace_id_has_at_most_100_bytes() {
