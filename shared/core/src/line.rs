@@ -103,11 +103,6 @@ fn write_json(text: &str, out: &mut Vec<u8>) {
     serde_json::to_writer(out, text).expect("strings always serialize");
 }
 
-/// Returns the record ID and the time of a stored line, or `None` if no [`LineWriter`] of this log wrote the line.
-pub fn read_line(log: LogType, line: &[u8]) -> Option<(RowId, Second)> {
-    StoredLine::read(log, line).map(|line| (line.id, line.time))
-}
-
 /// A parsed line.
 #[derive(Clone, Copy, Debug)]
 pub struct StoredLine<'a> {
@@ -215,7 +210,7 @@ mod tests {
         for wrong in
             ["", "{}", r#"{"p_log_type":"Slack.AuditLogs"}"#, &line[..line.len() - 5], &line.replace("Audit", "Access")]
         {
-            assert_eq!(read_line(LogType::Audit, wrong.trim_end().as_bytes()), None, "{wrong}");
+            assert!(StoredLine::read(LogType::Audit, wrong.trim_end().as_bytes()).is_none(), "{wrong}");
         }
     }
 }

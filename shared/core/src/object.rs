@@ -2,15 +2,16 @@
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::str::FromStr;
 
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use flate2::{Compression, Crc, GzBuilder};
 
 use crate::error::{Error, ErrorKind};
-use crate::line::read_line;
+use crate::line::StoredLine;
 use crate::record::RowId;
-use crate::source::{LogType, SourceId, StreamId};
+use crate::source::StreamId;
 use crate::time::{Day, Second};
 
 /// The gzip level, from 1 to 9. docs/design.md explains the choice, which is based on `make bench`.
@@ -48,18 +49,18 @@ impl DayLogId {
 
     /// Returns the owner of a listed key that starts with [`prefix`](Self::prefix).
     pub fn read_key(&self, key: &str) -> KeyOwner {
-        let name = key.strip_prefix(&self.prefix()).and_then(|rest| rest.strip_suffix(".json.gz"));
-        let Some((before, digits)) = name.map(|name| name.rsplit_once('-').unwrap_or(("", name))) else {
-            return KeyOwner::Unknown;
-        };
-        let number = digits.parse().ok().filter(|number: &u32| *number > 0 && format!("{number:06}") == digits);
-        let others = || format!("{}-{before}", self.stream.source).parse::<SourceId>().is_ok();
-        match number {
-            Some(number) if name == Some(digits) => KeyOwner::This(number),
-            Some(_) if others() => KeyOwner::OtherSource,
-            _ => KeyOwner::Unknown,
+        match key.parse::<ObjectKey>() {
+            Ok(key) if key.log == *self => KeyOwner::This(key.number),
+            Ok(_) => KeyOwner::OtherSource,
+            Err(_) => KeyOwner::Unknown,
         }
     }
+}
+
+/// Returns the numbers that a day log skips: those from 1 to its last object that are not in `numbers`, which are in ascending order.
+pub fn missing_numbers(numbers: &[u32]) -> impl Iterator<Item = u32> {
+    let previous = std::iter::once(&0).chain(numbers);
+    previous.zip(numbers).flat_map(|(previous, number)| previous + 1..*number)
 }
 
 /// The owner of a listed key.
@@ -85,6 +86,21 @@ pub struct ObjectKey {
 impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{:06}.json.gz", self.log.prefix(), self.number)
+    }
+}
+
+impl FromStr for ObjectKey {
+    type Err = String;
+    fn from_str(text: &str) -> Result<ObjectKey, String> {
+        let parse = || {
+            let (log, rest) = text.split_once('/')?;
+            let (day, name) = rest.rsplit_once('/')?;
+            let (source, number) = name.strip_suffix(".json.gz")?.rsplit_once('-')?;
+            let stream = StreamId { source: source.parse().ok()?, log: log.parse().ok()? };
+            let key = DayLogId { stream, day: day.parse().ok()? }.key(number.parse().ok()?);
+            Some(key).filter(|key| key.number > 0 && key.to_string() == text)
+        };
+        parse().ok_or_else(|| format!("`{text}` is not the key of an object"))
     }
 }
 
@@ -128,25 +144,38 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
 ///
 /// Returns an error of kind [`ErrorKind::Investigate`] that names the key if slacktrail did not write these bytes.
 pub fn decode(key: &ObjectKey, bytes: &[u8], mut take: impl FnMut(RowId, Second)) -> Result<(), Error> {
-    let log: LogType = key.log.stream.log;
+    decode_lines(key, bytes, |_, line| {
+        take(line.id, line.time);
+        Ok(())
+    })
+}
+
+/// Passes each line of an object to `take`: its bytes without the line break, and the line parsed. Holds one line in memory at a time.
+///
+/// # Errors
+///
+/// Returns an error of kind [`ErrorKind::Investigate`] that names the key if slacktrail did not write these bytes, or the error of `take`.
+pub fn decode_lines(
+    key: &ObjectKey,
+    bytes: &[u8],
+    mut take: impl FnMut(&[u8], &StoredLine<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut lines = Lines::of(bytes);
-    while let Some((number, line)) =
-        lines.next_line().map_err(|error| corrupt_object(key, "its gzip data is corrupt").with_source(error))?
-    {
+    while let Some((number, line)) = lines.next_line().map_err(|error| corrupt_gzip(key, error))? {
         if number > LINES_MAX {
             return Err(corrupt_object(key, "it has more lines than slacktrail writes to an object"));
         }
-        let read = line.and_then(|line| read_line(log, line)).filter(|(_, time)| time.day() == key.log.day);
-        let Some((id, time)) = read else {
+        let read = line.and_then(|line| Some((line, StoredLine::read(key.log.stream.log, line)?)));
+        let Some((line, stored)) = read.filter(|(_, stored)| stored.time.day() == key.log.day) else {
             return Err(corrupt_object(key, &format!("slacktrail did not write line {number}")));
         };
-        take(id, time);
+        take(line, &stored)?;
     }
     Ok(())
 }
 
 /// A line's number, from 1, and the line without its line break, or `None` if it has no line break.
-pub(crate) type NumberedLine<'a> = (u64, Option<&'a [u8]>);
+pub type NumberedLine<'a> = (u64, Option<&'a [u8]>);
 
 /// Iterates over the lines of an object, with one line in memory at a time.
 pub struct Lines<'a> {
@@ -187,7 +216,13 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn corrupt_object(key: &ObjectKey, what: &str) -> Error {
+/// Returns the error of an object that cannot be decompressed.
+pub fn corrupt_gzip(key: &ObjectKey, error: io::Error) -> Error {
+    corrupt_object(key, "its gzip data is corrupt").with_source(error)
+}
+
+/// Returns the error of an object that slacktrail did not write. `what` names the defect.
+pub fn corrupt_object(key: &ObjectKey, what: &str) -> Error {
     Error::deployment(
         ErrorKind::Investigate,
         "corrupt_object",
@@ -201,7 +236,7 @@ mod tests {
     use super::*;
     use crate::line::LineWriter;
     use crate::record::Record;
-    use crate::source::{Plan, Source};
+    use crate::source::{LogType, Plan, Source};
 
     fn log(source: &str) -> DayLogId {
         let stream = StreamId { source: source.parse().unwrap(), log: LogType::Audit };
@@ -232,6 +267,35 @@ mod tests {
         ] {
             assert_eq!(day(foreign), KeyOwner::Unknown, "{foreign}");
         }
+    }
+
+    #[test]
+    fn only_complete_key_of_object_is_parsed() {
+        for key in [log("acme").key(42), log("acme-2").key(1_234_567)] {
+            assert_eq!(key.to_string().parse(), Ok(key));
+        }
+        for wrong in [
+            "",
+            "audit/2026/11/22/acme-1.json.gz",
+            "audit/2026/11/22/acme-000000.json.gz",
+            "audit/2026/11/22/acme-+00001.json.gz",
+            "audit/2026/11/22/notes.txt",
+            "audit/2026/11/31/acme-000001.json.gz",
+            "audit/2026/11/22/x/acme-000001.json.gz",
+            "other/2026/11/22/acme-000001.json.gz",
+            "audit/acme-000001.json",
+        ] {
+            assert_eq!(wrong.parse::<ObjectKey>(), Err(format!("`{wrong}` is not the key of an object")));
+        }
+    }
+
+    #[test]
+    fn numbers_that_day_log_skips_are_missing() {
+        let missing = |numbers: &[u32]| missing_numbers(numbers).collect::<Vec<_>>();
+        for (numbers, expected) in [(&[][..], &[][..]), (&[1, 2], &[]), (&[2], &[1]), (&[1, 4, 5, 7], &[2, 3, 6])] {
+            assert_eq!(missing(numbers), expected);
+        }
+        assert_eq!(missing_numbers(&[1, u32::MAX]).last(), Some(u32::MAX - 1));
     }
 
     #[test]

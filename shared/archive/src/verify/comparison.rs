@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::coverage::Coverage;
 use super::findings::{Difference, Findings, Kind, Limitation, SkippedWorkspace};
 use slacktrail_core::line::{StoredLine, slacks_part};
+use slacktrail_core::object::missing_numbers;
 use slacktrail_core::record::{Record, RowId};
 use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::time::{Day, Second};
@@ -210,11 +211,7 @@ impl Comparison {
 
     /// Adds a finding for each missing object. `numbers` are the numbers of all objects in ascending order.
     pub(super) fn add_missing_objects(&mut self, numbers: &[u32]) {
-        let present: HashSet<u32> = numbers.iter().copied().collect();
-        let missing_objects = (1..numbers.last().copied().unwrap_or(0)).filter(|number| !present.contains(number));
-        let missing_objects =
-            missing_objects.map(|object| Difference { object: Some(object), ..difference(Kind::MissingObject) });
-        self.differences.extend(missing_objects);
+        missing_numbers(numbers).for_each(|object| self.add_missing_object(object));
     }
 
     fn add_difference(&mut self, kind: Kind, record: Option<(RowId, Second)>, place: Option<Place>) {

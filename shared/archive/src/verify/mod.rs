@@ -16,16 +16,18 @@ mod tests;
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
+use std::pin::pin;
 
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 
-use slacktrail_core::error::{Error, ErrorKind};
-use slacktrail_core::object::{DayLogId, Lines};
+use slacktrail_core::error::Error;
+use slacktrail_core::object::DayLogId;
 use slacktrail_core::record::RowId;
 use slacktrail_core::source::{LogType, Source, StreamId};
 use slacktrail_core::time::{Day, Second};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, Slack};
 
+use crate::reader::{Object, read_object, read_objects};
 use comparison::{Comparison, Place};
 use coverage::Coverage;
 pub use findings::{Difference, Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
@@ -34,8 +36,6 @@ pub use reading::{Position, Step};
 
 /// The age below which records are not compared, because Slack may not return them yet, and the tick that collects them may still run.
 pub const MARGIN_SECONDS: i64 = 300;
-/// The number of objects that are read concurrently.
-const READS_AT_ONCE: usize = 4;
 /// The maximum number of times that the day log is listed. Further lists find the objects that the poller has stored since, if records are missing.
 const ROUNDS_MAX: usize = 3;
 
@@ -134,7 +134,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
         Ok(Findings { pages: self.position().pages, undated, ..comparison.finish(&self.stream, known) })
     }
 
-    /// Compares the objects with these numbers. Reads a few of them concurrently.
+    /// Compares the objects with these numbers.
     async fn compare(
         &self,
         comparison: &mut Comparison,
@@ -142,14 +142,13 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
         progress: &mut impl FnMut(u64, u64),
     ) -> Result<(), Error> {
         let log = self.day_log();
-        let reads = numbers.iter().map(async |number| (*number, self.ports.day_logs.read(&log.key(*number)).await));
-        let mut reads = stream::iter(reads).buffered(READS_AT_ONCE);
+        let mut objects = pin!(read_objects(&self.ports.day_logs, &log, numbers));
         for done in 0.. {
             progress(done, numbers.len() as u64);
-            let Some((object, read)) = reads.next().await else { break };
-            match read? {
-                Some(stored) => process_object(comparison, object, &stored.bytes),
-                None => comparison.add_missing_object(object),
+            match objects.next().await.transpose()? {
+                Some((_, Some(object))) => process_object(comparison, &object),
+                Some((number, None)) => comparison.add_missing_object(number),
+                None => break,
             }
         }
         Ok(())
@@ -164,20 +163,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
     /// # Errors
     /// Returns an error if the object cannot be read or decompressed.
     pub async fn stored_line(&self, object: u32, line: u64) -> Result<Option<String>, Error> {
-        let key = self.day_log().key(object);
-        let Some(stored) = self.ports.day_logs.read(&key).await? else { return Ok(None) };
-        let mut lines = Lines::of(&stored.bytes);
-        let damaged = |error| {
-            let message = format!("reading object `{key}`: its gzip is corrupt");
-            Error::deployment(ErrorKind::Investigate, "corrupt_object", message, "restore the object's first version")
-                .with_source(error)
-        };
-        while let Some((number, text)) = lines.next_line().map_err(damaged)? {
-            if number == line {
-                return Ok(text.map(|text| String::from_utf8_lossy(text).into_owned()));
-            }
-        }
-        Ok(None)
+        let object = read_object(&self.ports.day_logs, self.day_log().key(object)).await?;
+        object.map_or(Ok(None), |object| object.line(line))
     }
 
     /// Restarts reading Slack for the seconds in `range`, to keep the JSON of the records in `ids`.
@@ -191,14 +178,11 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
     }
 }
 
-fn process_object(comparison: &mut Comparison, object: u32, bytes: &[u8]) {
+fn process_object(comparison: &mut Comparison, object: &Object) {
     comparison.count_object();
-    let mut lines = Lines::of(bytes);
-    loop {
-        match lines.next_line() {
-            Ok(Some((line, text))) => comparison.process_line(Place { object, line }, text),
-            Ok(None) => return,
-            Err(_) => return comparison.add_corrupt_object(object),
-        }
+    let number = object.key.number;
+    let read = object.for_each_line(|line, text| comparison.process_line(Place { object: number, line }, text));
+    if read.is_err() {
+        comparison.add_corrupt_object(number);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use slacktrail_core::line::{LineWriter, StoredLine, read_line};
+use slacktrail_core::line::{LineWriter, StoredLine};
 use slacktrail_core::record::Record;
 use slacktrail_core::source::{LogType, Plan, Source};
 
@@ -62,12 +62,12 @@ fn assert_line(log: LogType, workspace: Option<&str>, row: &RawValue) {
         assert_eq!(field("p_source_label"), AWKWARD);
     }
 
-    assert_eq!(read_line(log, line), Some((record.id, record.partition_time())), "ID and time of {text}");
-    let stored = StoredLine::read(log, line).expect("`read_line` accepted the line");
+    let stored = StoredLine::read(log, line).expect("a written line can be read");
+    assert_eq!((stored.id, stored.time), (record.id, record.partition_time()), "ID and time of {text}");
     assert_eq!(stored.workspace().as_deref(), workspace, "workspace of {text}");
     assert!(stored.slacks_json().any(|json| json == slack_json), "Slack's JSON of {text}");
     for other in LogType::ALL.into_iter().filter(|other| *other != log) {
-        assert_eq!(read_line(other, line), None, "accepted a line of the {log} log as one of the {other} log");
+        assert!(StoredLine::read(other, line).is_none(), "accepted a line of the {log} log as one of the {other} log");
     }
 }
 
