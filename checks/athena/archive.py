@@ -1,4 +1,7 @@
-"""Collects objects into a directory with the compiled collector, from the samples or from the simulated Slack."""
+"""Collects objects into a directory with the compiled collector, from the samples or from the simulated Slack.
+
+The reader here shares no code with slacktrail, so that DuckDB's results are compared with what any other program reads.
+"""
 
 import gzip
 import json

@@ -50,6 +50,10 @@ pub mod oauth;
 pub mod generate;
 pub use generate::{Activity, Generator};
 
+// The check of what a collector stored.
+mod comparison;
+pub use comparison::{Comparison, Differences, Stored};
+
 // HTTP.
 pub mod server;
 pub use server::Server;

@@ -1,33 +1,32 @@
-//! Reads the log bucket without slacktrail's own code, and compares it with the rows of the simulated Slack.
+//! Reads the log bucket or a log directory, and compares it with the rows of the simulated Slack.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 use serde_json::Value;
-use slacktrail_simulator::{Log, Row, World};
+use slacktrail_adapters::directory::DirectoryDayLogs;
+use slacktrail_archive::reader::Object;
+use slacktrail_core::line::StoredLine;
+use slacktrail_core::object::{Lines, ObjectKey, missing_numbers};
+use slacktrail_simulator::{Comparison, Differences, Log, Stored, World};
 
-/// The largest number of differences that a message lists.
+/// The largest number of differences of a kind that a message lists.
 const SHOWN_MAX: usize = 3;
+const CONTENT_TYPE: &str = "application/x-ndjson";
 
-/// The objects of a bucket, by key.
+/// The objects of a bucket or a directory, by key.
 #[derive(Debug, Default)]
 pub struct Archive {
-    objects: BTreeMap<String, Object>,
+    objects: BTreeMap<String, StoredObject>,
 }
 
 #[derive(Debug)]
-struct Object {
+struct StoredObject {
     bytes: Vec<u8>,
     content_type: Option<String>,
 }
-
-/// A day log, as named by an object's key: log type, day and source ID.
-type DayLog = (String, String, String);
-
-/// The number of copies of each record of one log, by day and record.
-type Records = BTreeMap<(String, String), usize>;
 
 impl Archive {
     /// Reads the whole bucket.
@@ -42,9 +41,22 @@ impl Archive {
             let object = s3.get_object().bucket(bucket).key(key).send().await.expect("a listed object can be read");
             let content_type = object.content_type().map(str::to_owned);
             let bytes = object.body.collect().await.expect("an object's body can be read").to_vec();
-            archive.objects.insert(key.to_owned(), Object { bytes, content_type });
+            archive.objects.insert(key.to_owned(), StoredObject { bytes, content_type });
         }
         archive
+    }
+
+    /// Reads the objects of a directory.
+    ///
+    /// # Panics
+    /// Panics if a file cannot be read, or if it is not an object.
+    pub fn of_directory(directory: &Path) -> Archive {
+        let keys = DirectoryDayLogs::new(directory).keys().expect("the directory contains only objects");
+        let read = |key: String| {
+            let bytes = fs::read(directory.join(&key)).expect("a listed file can be read");
+            (key, StoredObject { bytes, content_type: Some(CONTENT_TYPE.to_owned()) })
+        };
+        Archive { objects: keys.iter().map(ObjectKey::to_string).map(read).collect() }
     }
 
     /// Returns all keys in lexical order.
@@ -52,15 +64,26 @@ impl Archive {
         self.objects.keys().map(String::as_str).collect()
     }
 
-    /// Returns the decompressed text of each object, or an empty string if the object is not gzip.
+    /// Returns the decompressed text of each object. An object that is corrupt ends where its corruption starts.
     pub fn texts(&self) -> impl Iterator<Item = String> + '_ {
-        self.objects.values().map(|object| unpack(&object.bytes).unwrap_or_default())
+        self.objects.values().map(|object| {
+            let (mut lines, mut text) = (Lines::of(&object.bytes), String::new());
+            while let Ok(Some((_, line))) = lines.next_line() {
+                text.push_str(&String::from_utf8_lossy(line.unwrap_or_default()));
+                text.push('\n');
+            }
+            text
+        })
     }
 
     /// Returns all lines of a source's objects.
     pub fn lines_of(&self, source: &str) -> Vec<String> {
-        let keys: Vec<&str> = self.day_logs(source).values().flat_map(|objects| objects.values().copied()).collect();
-        keys.into_iter().flat_map(|key| self.lines(key)).collect()
+        self.lines(|key| key.log.stream.source.as_str() == source)
+    }
+
+    /// Returns all lines of the objects whose keys start with `prefix`.
+    pub fn lines_under(&self, prefix: &str) -> Vec<String> {
+        self.lines(|key| key.to_string().starts_with(prefix))
     }
 
     /// Asserts that a source's day logs contain exactly the records of `logs` that Slack shows by now.
@@ -70,53 +93,47 @@ impl Archive {
     /// # Panics
     /// Panics if they do not. The message lists the first differences.
     pub fn assert_exactly(&self, world: &World, source: &str, logs: &[Log]) {
-        let day_logs = self.day_logs(source);
         for &log in logs {
-            let mut stored = Records::new();
-            let mut ids = BTreeSet::new();
-            for ((_, day, _), objects) in day_logs.iter().filter(|((kind, ..), _)| kind == name(log)) {
-                let numbers: Vec<u32> = objects.keys().copied().collect();
-                let expected: Vec<u32> = (1..).take(numbers.len()).collect();
-                assert_eq!(numbers, expected, "object numbers of the {} log of {source} on {day}", name(log));
-                for key in objects.values() {
-                    for line in self.lines(key) {
-                        let (record, fields) = split(&line, key);
-                        assert_fields(&fields, key, log, source, day);
-                        assert!(ids.insert(fields["p_row_id"].to_string()), "`{key}` repeats a record ID: {line}");
-                        *stored.entry((day.clone(), without_volatile_fields(log, record))).or_default() += 1;
-                    }
-                }
+            let mut comparison = Comparison::new(log, world.visible_rows(log, Timestamp::now()));
+            let keys =
+                self.objects(|key| key.log.stream.source.as_str() == source && key.log.stream.log.name() == name(log));
+            for day_log in keys.chunk_by(|a, b| a.key.log == b.key.log) {
+                let numbers: Vec<u32> = day_log.iter().map(|object| object.key.number).collect();
+                let missing: Vec<u32> = missing_numbers(&numbers).collect();
+                assert!(missing.is_empty(), "`{}` lacks the objects {missing:?}", day_log[0].key.log.prefix());
             }
-            assert_same(&stored, &expected(world, log), &format!("{} log of {source}", name(log)));
+            for object in &keys {
+                let day = object.key.log.day.to_string();
+                for_each_record(object, |text, line| {
+                    assert_fields(text, line, log, &object.key);
+                    let (id, workspace) = (line.id.to_string(), line.workspace());
+                    let json = line.slacks_json().next().expect("a line has Slack's JSON");
+                    comparison.add(&Stored { id: &id, day: &day, workspace: workspace.as_deref(), json: &json });
+                });
+            }
+            assert_none(&comparison.finish(), &format!("{} log of {source}", name(log)));
         }
     }
 
-    /// Returns the object keys of a source, by day log and number.
-    fn day_logs(&self, source: &str) -> BTreeMap<DayLog, BTreeMap<u32, &str>> {
-        let mut day_logs: BTreeMap<DayLog, BTreeMap<u32, &str>> = BTreeMap::new();
-        for key in self.objects.keys() {
-            let parts: Vec<&str> = key.split('/').collect();
-            let [log, year, month, day, file] = parts[..] else { panic!("`{key}` is not an object key") };
-            let (owner, number) = file
-                .strip_suffix(".json.gz")
-                .and_then(|name| name.rsplit_once('-'))
-                .unwrap_or_else(|| panic!("`{key}` is not an object key"));
-            assert!(number.len() >= 6, "`{key}` has a number with fewer than six digits");
-            if owner == source {
-                let day_log = (log.to_owned(), format!("{year}/{month}/{day}"), owner.to_owned());
-                let number = number.parse().unwrap_or_else(|_| panic!("`{key}` has an invalid number"));
-                day_logs.entry(day_log).or_default().insert(number, key);
-            }
+    fn lines(&self, is_wanted: impl Fn(&ObjectKey) -> bool) -> Vec<String> {
+        let mut lines = Vec::new();
+        for object in self.objects(is_wanted) {
+            for_each_record(&object, |text, _| lines.push(text.to_owned()));
         }
-        day_logs
+        lines
     }
 
-    fn lines(&self, key: &str) -> Vec<String> {
-        let object = &self.objects[key];
-        assert_eq!(object.content_type.as_deref(), Some("application/x-ndjson"), "`{key}`");
-        let text = unpack(&object.bytes).unwrap_or_else(|| panic!("`{key}` is not gzip"));
-        assert!(text.ends_with('\n'), "`{key}` does not end with a line break");
-        text.lines().map(str::to_owned).collect()
+    /// Returns the wanted objects in the order of their keys. Every key must be the key of an object.
+    fn objects(&self, is_wanted: impl Fn(&ObjectKey) -> bool) -> Vec<Object> {
+        let parsed = |key: &String| key.parse::<ObjectKey>().unwrap_or_else(|error| panic!("{error}"));
+        let mut keys: Vec<ObjectKey> = self.objects.keys().map(parsed).filter(is_wanted).collect();
+        keys.sort();
+        let object = |key: ObjectKey| {
+            let stored = &self.objects[&key.to_string()];
+            assert_eq!(stored.content_type.as_deref(), Some(CONTENT_TYPE), "`{key}`");
+            Object::new(key, stored.bytes.clone())
+        };
+        keys.into_iter().map(object).collect()
     }
 }
 
@@ -129,118 +146,87 @@ pub fn name(log: Log) -> &'static str {
     }
 }
 
-fn unpack(bytes: &[u8]) -> Option<String> {
-    let mut text = String::new();
-    MultiGzDecoder::new(bytes).read_to_string(&mut text).ok()?;
-    Some(text)
+fn for_each_record(object: &Object, take: impl FnMut(&str, &StoredLine<'_>)) {
+    object.for_each_record(take).unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// Splits a line into Slack's JSON and slacktrail's fields.
-fn split(line: &str, key: &str) -> (String, Value) {
-    let start = line
-        .rfind(r#","p_log_type":""#)
-        .unwrap_or_else(|| panic!("`{key}` has a line without slacktrail's fields: {line}"));
-    let fields = serde_json::from_str(&format!("{{{}", &line[start + 1..])).expect("slacktrail's fields are JSON");
-    (format!("{}}}", &line[..start]), fields)
-}
-
-fn assert_fields(fields: &Value, key: &str, log: Log, source: &str, day: &str) {
+/// Asserts the values of slacktrail's fields, as any reader of JSON sees them.
+fn assert_fields(text: &str, line: &StoredLine<'_>, log: Log, key: &ObjectKey) {
+    let fields = format!("{{{}", &text[line.slacks_part.len()..]);
+    let fields: Value = serde_json::from_str(&fields).expect("slacktrail's fields are JSON");
     let log_type = match log {
         Log::Audit => "Slack.AuditLogs",
         Log::Access => "Slack.AccessLogs",
         Log::Integration => "Slack.IntegrationLogs",
     };
+    let source = key.log.stream.source.as_str();
     assert_eq!((&fields["p_log_type"], &fields["p_source_id"]), (&log_type.into(), &source.into()), "`{key}`");
+    assert_eq!(fields["p_row_id"], line.id.to_string(), "`{key}`");
     let day_of_time = fields["p_event_time"].as_str().map(|time| time[..10].replace('-', "/"));
-    assert_eq!(day_of_time.as_deref(), Some(day), "`{key}`");
+    assert_eq!(day_of_time, Some(key.log.day.to_string()), "`{key}`");
 }
 
-fn expected(world: &World, log: Log) -> Records {
-    let mut records = Records::new();
-    for row in world.visible_rows(log, Timestamp::now()) {
-        *records.entry((day(row), without_volatile_fields(log, row.json.to_string()))).or_default() += 1;
+fn assert_none(differences: &Differences, what: &str) {
+    let Differences { missing, duplicates, unexpected, wrong_day, .. } = differences;
+    for (kind, records) in [
+        ("missing", missing),
+        ("duplicate", duplicates),
+        ("changed or unexpected", unexpected),
+        ("on the wrong day", wrong_day),
+    ] {
+        let shown = &records[..records.len().min(SHOWN_MAX)];
+        assert!(records.is_empty(), "{what}: {} records are {kind}, such as {shown:#?}", records.len());
     }
-    records
-}
-
-fn day(row: &Row) -> String {
-    row.time.strftime("%Y/%m/%d").to_string()
-}
-
-/// Removes the values that Slack updates later: `date_last` and `count` of an access row.
-fn without_volatile_fields(log: Log, record: String) -> String {
-    if log != Log::Access {
-        return record;
-    }
-    ["\"date_last\":", "\"count\":"].iter().fold(record, |record, key| match record.split_once(key) {
-        Some((before, after)) => format!("{before}{key}{}", after.trim_start_matches(|c: char| c.is_ascii_digit())),
-        None => record,
-    })
-}
-
-fn assert_same(stored: &Records, expected: &Records, what: &str) {
-    let excess = |some: &Records, others: &Records| -> Vec<String> {
-        some.iter()
-            .filter(|(record, count)| others.get(*record).unwrap_or(&0) < *count)
-            .map(|((day, record), count)| format!("{count} x on {day}: {record}"))
-            .collect()
-    };
-    let (missing, surplus) = (excess(expected, stored), excess(stored, expected));
-    assert!(
-        missing.is_empty() && surplus.is_empty(),
-        "{what}: {} missing records, such as {:#?}; {} duplicate, changed or on the wrong day, such as {:#?}",
-        missing.len(),
-        &missing[..missing.len().min(SHOWN_MAX)],
-        surplus.len(),
-        &surplus[..surplus.len().min(SHOWN_MAX)],
-    );
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
     use std::panic::catch_unwind;
 
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
-    use slacktrail_simulator::Settings;
+    use slacktrail_core::line::LineWriter;
+    use slacktrail_core::object::encode;
+    use slacktrail_core::record::Record;
+    use slacktrail_core::source::{LogType, Plan, Source};
+    use slacktrail_core::time::Second;
+    use slacktrail_simulator::{Row, Settings};
 
     use super::*;
 
     const DAY: &str = "2026/11/22";
 
+    fn rows() -> [Row; 2] {
+        [(1_795_332_821, "a"), (1_795_332_822, "b")]
+            .map(|(second, id)| Row::small_audit(Timestamp::constant(second, 0), id))
+    }
+
     fn world() -> World {
         let mut world = World::new(Settings::organization());
-        for (second, id) in [(1_795_332_821, "a"), (1_795_332_822, "b")] {
-            world.add(Row::small_audit(Timestamp::constant(second, 0), id));
+        for row in rows() {
+            world.add(row);
         }
         world
     }
 
-    fn line(id: &str, day: &str) -> String {
-        let time = if id == "a" { 1_795_332_821 } else { 1_795_332_822 };
-        format!(
-            r#"{{"id":"{id}","date_create":{time},"action":"user_login","p_log_type":"Slack.AuditLogs","p_row_id":"{id}","p_event_time":"{} 07:33:41.000","p_source_id":"acme"}}"#,
-            day.replace('/', "-")
-        )
+    fn line(row: &Row) -> String {
+        let source = Source::new("acme".parse().expect("a source ID"), "Acme", Plan::Enterprise, Second::EPOCH);
+        let record = Record::read(LogType::Audit, None, &row.json);
+        let mut line = Vec::new();
+        LineWriter::new(&source, LogType::Audit, Timestamp::UNIX_EPOCH).write(&record, record.id, &mut line);
+        String::from_utf8(line).expect("a line is text")
     }
 
     fn archive(objects: &[(&str, &[String])]) -> Archive {
-        let mut archive = Archive::default();
-        for (key, lines) in objects {
-            let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-            lines.iter().for_each(|line| writeln!(gzip, "{line}").expect("a write to memory succeeds"));
-            let bytes = gzip.finish().expect("a write to memory succeeds");
-            let content_type = Some("application/x-ndjson".to_owned());
-            archive.objects.insert((*key).to_owned(), Object { bytes, content_type });
-        }
-        archive
+        let stored = |(key, lines): &(&str, &[String])| {
+            let bytes = encode(lines.iter().map(String::as_bytes), 1);
+            ((*key).to_owned(), StoredObject { bytes, content_type: Some(CONTENT_TYPE.to_owned()) })
+        };
+        Archive { objects: objects.iter().map(stored).collect() }
     }
 
     #[test]
     fn missing_duplicate_changed_and_misplaced_records_are_detected() {
         let key = |number: u32| format!("audit/{DAY}/acme-{number:06}.json.gz");
-        let [a, b] = ["a", "b"].map(|id| line(id, DAY));
+        let [a, b] = rows().map(|row| line(&row));
         let is_accepted = |objects: &[(&str, &[String])]| {
             let (archive, world) = (archive(objects), world());
             catch_unwind(|| archive.assert_exactly(&world, "acme", &[Log::Audit])).is_ok()
@@ -256,8 +242,11 @@ mod tests {
         assert!(!is_accepted(&[(&key(1), &both[..1]), (&key(3), &both[1..])]), "missing object");
         assert!(!is_accepted(&[(&key(2), &both)]), "numbers do not start at 1");
         let elsewhere = "audit/2026/11/23/acme-000001.json.gz";
-        assert!(!is_accepted(&[(elsewhere, &["a", "b"].map(|id| line(id, "2026/11/23")))]), "wrong day");
+        let moved = both.each_ref().map(|line| line.replace("2026-11-22 ", "2026-11-23 "));
+        assert!(!is_accepted(&[(elsewhere, &moved)]), "wrong day");
         assert!(!is_accepted(&[(elsewhere, &both)]), "day of the key differs from the record's time");
         assert!(!is_accepted(&[("audit/2026/11/22/other-000001.json.gz", &both)]), "wrong source");
+        let other = both.each_ref().map(|line| line.replace(r#""p_source_id":"acme""#, r#""p_source_id":"other""#));
+        assert!(!is_accepted(&[(&key(1), &other)]), "source of the key differs from the record's");
     }
 }

@@ -1,14 +1,26 @@
-//! Compares the stored records with what the simulated Slack returned, record by record and byte by byte.
+//! Reads the stored records back, and compares them with what the simulated Slack returned.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-use serde_json::Value;
-use slacktrail_simulator::{Log, Row};
+use slacktrail_adapters::directory::DirectoryDayLogs;
+use slacktrail_archive::reader::read_object;
+use slacktrail_core::object::{ObjectKey, missing_numbers};
+use slacktrail_core::source::LogType;
+use slacktrail_simulator::{Comparison, Differences, Log, Row, Stored};
 
-use super::archive::{Archive, Line};
+use crate::cli_error::CliError;
 use crate::duration;
+
+/// A directory that was compared with Slack.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) verdict: Verdict,
+    /// The last line of each log.
+    pub(crate) samples: Vec<(LogType, String)>,
+    /// The newest file of the audit log, or of another log if there is no audit log.
+    pub(crate) newest: Option<PathBuf>,
+}
 
 /// The result of the comparison.
 #[derive(Debug, Default, Eq, PartialEq)]
@@ -35,6 +47,14 @@ impl Verdict {
         self.compared > 0
             && self.missing + self.duplicates + self.unexpected + self.wrong_day + self.missing_objects == 0
     }
+
+    fn add(&mut self, differences: &Differences) {
+        self.compared += differences.compared;
+        self.missing += differences.missing.len() as u64;
+        self.duplicates += differences.duplicates.len() as u64;
+        self.unexpected += differences.unexpected.len() as u64;
+        self.wrong_day += differences.wrong_day.len() as u64;
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -58,135 +78,80 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Compares an archive with the rows that Slack returned.
-pub(crate) fn compare(archive: &Archive, rows: &[Row]) -> Verdict {
-    let mut verdict = Verdict {
-        objects: archive.files.len() as u64,
-        missing_objects: missing_objects(archive),
-        ..Verdict::default()
-    };
-    let mut expected: HashMap<String, u64> = HashMap::new();
-    for row in rows {
-        let workspace = row.workspace.as_deref().filter(|_| row.log == Log::Integration);
-        let times = expected.entry(content(name(row.log), workspace, &row.json)).or_default();
-        // Access rows that differ only in the fields that Slack updates are one record. Equal integration rows are separate records.
-        if row.log == Log::Integration || *times == 0 {
-            *times += 1;
-            verdict.compared += 1;
+/// Compares a directory with the rows that Slack returned.
+///
+/// # Errors
+/// Returns an error if a file cannot be read, or does not have the documented format.
+pub(crate) async fn check(directory: &Path, rows: &[Row]) -> Result<Checked, CliError> {
+    let store = DirectoryDayLogs::new(directory);
+    let keys = store.keys()?;
+    let missing_objects = missing_objects(&keys);
+    let mut verdict = Verdict { objects: keys.len() as u64, missing_objects, ..Verdict::default() };
+    let mut samples = Vec::new();
+    for (log, rows_log) in LogType::ALL.into_iter().zip(Log::ALL) {
+        let mut comparison = Comparison::new(rows_log, rows.iter().filter(|row| row.log == rows_log));
+        let mut last = None;
+        for key in keys.iter().filter(|key| key.log.stream.log == log) {
+            let day = key.log.day.to_string();
+            let Some(object) = read_object(&store, key.clone()).await? else { continue };
+            object.for_each_record(|text, line| {
+                let (id, workspace) = (line.id.to_string(), line.workspace());
+                let json = line.slacks_json().next().unwrap_or_default();
+                comparison.add(&Stored { id: &id, day: &day, workspace: workspace.as_deref(), json: &json });
+                last = Some(text.to_owned());
+            })?;
         }
+        verdict.add(&comparison.finish());
+        samples.extend(last.map(|last| (log, last)));
     }
-    let mut row_ids = HashSet::new();
-    let mut found: HashMap<String, u64> = HashMap::new();
-    for line in &archive.lines {
-        let content = content(&line.log, line.fields.p_workspace_id.as_deref(), &line.slack);
-        let is_new = row_ids.insert((line.log.as_str(), line.fields.p_row_id.as_str()));
-        match expected.get(&content) {
-            None => verdict.unexpected += 1,
-            Some(times) => {
-                let found = found.entry(content).or_default();
-                *found += 1;
-                verdict.duplicates += u64::from(*found > *times || !is_new);
-            }
-        }
-        verdict.wrong_day += u64::from(day(line).as_deref() != Some(line.day.as_str()));
-    }
-    verdict.missing =
-        expected.iter().map(|(content, times)| times.saturating_sub(found.get(content).copied().unwrap_or(0))).sum();
-    verdict
+    let newest = keys.iter().rfind(|key| key.log.stream.log == LogType::Audit).or(keys.last());
+    Ok(Checked { verdict, samples, newest: newest.map(|key| directory.join(key.to_string())) })
 }
 
-fn name(log: Log) -> &'static str {
-    match log {
-        Log::Audit => "audit",
-        Log::Access => "access",
-        Log::Integration => "integration",
-    }
-}
-
-/// Returns what identifies a record: its log, its workspace and Slack's bytes. Excludes the two numbers of an access row that Slack updates
-/// on every use.
-fn content(log: &str, workspace: Option<&str>, json: &str) -> String {
-    let json = match log {
-        "access" => without_number(&without_number(json, r#""date_last":"#), r#""count":"#),
-        _ => json.to_owned(),
+/// Counts the numbers that the day logs skip. `keys` are in order.
+fn missing_objects(keys: &[ObjectKey]) -> u64 {
+    let of_day_log = |keys: &[ObjectKey]| {
+        let numbers: Vec<u32> = keys.iter().map(|key| key.number).collect();
+        missing_numbers(&numbers).count() as u64
     };
-    format!("{log} {} {json}", workspace.unwrap_or("-"))
-}
-
-fn without_number(json: &str, key: &str) -> String {
-    let Some(start) = json.find(key).map(|start| start + key.len()) else { return json.to_owned() };
-    let rest = json[start..].trim_start_matches(|c: char| c.is_ascii_digit());
-    format!("{}{rest}", &json[..start])
-}
-
-/// Returns the day of the record's time.
-fn day(line: &Line) -> Option<String> {
-    let seconds = match line.fields.time(&line.log)? {
-        Value::String(text) => text.parse().ok()?,
-        other => other.as_i64()?,
-    };
-    Some(Timestamp::from_second(seconds).ok()?.strftime("%Y/%m/%d").to_string())
-}
-
-/// Counts the numbers from 1 to the last number of each day log that no file has.
-fn missing_objects(archive: &Archive) -> u64 {
-    let mut logs: BTreeMap<(&str, &str, &str), (u64, u64)> = BTreeMap::new();
-    for file in &archive.files {
-        let (files, last) = logs.entry((&file.log, &file.day, &file.source)).or_default();
-        *files += 1;
-        *last = (*last).max(u64::from(file.number));
-    }
-    logs.values().map(|(files, last)| last.abs_diff(*files)).sum()
+    keys.chunk_by(|a, b| a.log == b.log).map(of_day_log).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::archive::tests::archive;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_780_000_000 + second).unwrap()
-    }
-
-    fn stored(row: &Row, id: &str) -> String {
-        let open = row.json.strip_suffix('}').unwrap();
-        format!(r#"{open},"p_log_type":"Slack.AuditLogs","p_row_id":"{id}"}}"#)
-    }
 
     #[test]
-    fn record_in_exactly_one_line_is_exact() {
-        let rows = [Row::small_audit(at(0), "a"), Row::small_audit(at(1), "b")];
-        let lines = [stored(&rows[0], "1"), stored(&rows[1], "2")];
-        let verdict = compare(&archive("2026/05/28", &[1], &lines), &rows);
-        assert_eq!(verdict, Verdict { compared: 2, objects: 1, ..Verdict::default() });
-        assert!(verdict.is_exact());
-        assert!(verdict.to_string().contains("missing 0, duplicate 0"));
-    }
-
-    #[test]
-    fn every_kind_of_defect_is_counted() {
-        let rows = [Row::small_audit(at(0), "a"), Row::small_audit(at(1), "b")];
-        let other = Row::small_audit(at(2), "c");
-        let lines = [stored(&rows[0], "1"), stored(&rows[0], "1"), stored(&other, "3")];
-        let verdict = compare(&archive("2026/05/27", &[1, 3], &lines), &rows);
-        let expected = Verdict {
-            compared: 2,
-            missing: 1,
-            duplicates: 1,
-            unexpected: 1,
-            wrong_day: 3,
-            missing_objects: 1,
-            objects: 2,
+    fn only_comparison_without_difference_is_exact() {
+        let one = || vec!["x".to_owned()];
+        let exact = || Differences { compared: 1, ..Differences::default() };
+        let defects = [
+            Differences { missing: one(), ..exact() },
+            Differences { duplicates: one(), ..exact() },
+            Differences { unexpected: one(), ..exact() },
+            Differences { wrong_day: one(), ..exact() },
+        ];
+        let verdict = |differences: &[&Differences]| {
+            let mut verdict = Verdict { objects: 2, ..Verdict::default() };
+            differences.iter().for_each(|differences| verdict.add(differences));
+            verdict
         };
-        assert_eq!(verdict, expected);
-        assert!(!verdict.is_exact());
-        assert!(!Verdict::default().is_exact(), "a comparison without records is not exact");
+        assert!(verdict(&[&exact(), &exact()]).is_exact());
+        assert!(!verdict(&[]).is_exact(), "a comparison without records is not exact");
+        assert!(defects.iter().all(|defect| !verdict(&[defect]).is_exact()));
+        assert!(!Verdict { missing_objects: 1, ..verdict(&[&exact()]) }.is_exact());
+        let all = verdict(&defects.each_ref());
+        assert_eq!(
+            all.to_string(),
+            "NOT EXACT: compared 4 records from Slack with 2 stored objects:\n\
+             missing 1, duplicate 1, unexpected 1, in the wrong file 1, missing objects 0."
+        );
     }
 
     #[test]
-    fn moved_access_row_is_same_and_other_row_is_not() {
-        let moved = |last, user| Row::small_access(at(0), at(last), user, "203.0.113.7", "x").json;
-        assert_eq!(content("access", None, &moved(1, "a")), content("access", None, &moved(2, "a")));
-        assert_ne!(content("access", None, &moved(1, "a")), content("access", None, &moved(1, "b")));
+    fn missing_objects_of_every_day_log_are_counted() {
+        let key = |day: &str, number: u32| format!("audit/2026/11/{day}/acme-{number:06}.json.gz").parse().unwrap();
+        assert_eq!(missing_objects(&[key("21", 1), key("21", 2), key("22", 1)]), 0);
+        assert_eq!(missing_objects(&[key("21", 1), key("21", 4), key("22", 2)]), 3);
     }
 }

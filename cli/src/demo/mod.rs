@@ -1,6 +1,5 @@
 //! `slacktrail demo`: runs the real collector against a simulated Slack, and checks that each record is stored exactly once.
 
-mod archive;
 mod check;
 mod organization;
 mod time;
@@ -21,8 +20,7 @@ use crate::cli_error::CliError;
 use crate::duration;
 use crate::run::{Run, Totals, Until};
 use crate::terminal;
-use archive::Archive;
-use check::Verdict;
+use check::Checked;
 use organization::Organization;
 use time::{Immediate, Live, SimulatedTime};
 
@@ -50,11 +48,10 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
 
     let totals = collect(&organization, &time, &directory, args.seconds).await?;
 
-    let archive = Archive::read(&directory)?;
-    let verdict = check::compare(&archive, &organization.visible_rows(time.now()));
-    report(&totals, &archive, &verdict, &directory);
+    let checked = check::check(&directory, &organization.visible_rows(time.now())).await?;
+    report(&totals, &checked, &directory);
     organization.close().await;
-    if verdict.is_exact() && totals.is_ok() { Ok(ExitCode::SUCCESS) } else { Err(inexact(&totals)) }
+    if checked.verdict.is_exact() && totals.is_ok() { Ok(ExitCode::SUCCESS) } else { Err(inexact(&totals)) }
 }
 
 /// Collects as in production, with one tick per simulated minute, and then collects the late records.
@@ -111,7 +108,7 @@ fn fresh_directory(given: Option<PathBuf>) -> Result<PathBuf, CliError> {
     }
 }
 
-fn report(totals: &Totals, archive: &Archive, verdict: &Verdict, directory: &Path) {
+fn report(totals: &Totals, checked: &Checked, directory: &Path) {
     terminal::print(&totals.table());
     let late: u64 = totals.streams().iter().map(|total| total.counts.late).sum();
     let latest = totals.streams().iter().map(|total| total.counts.late_seconds_max).max().unwrap_or(0);
@@ -120,12 +117,12 @@ fn report(totals: &Totals, archive: &Archive, verdict: &Verdict, directory: &Pat
         duration::count(late),
         duration::words(latest)
     ));
-    terminal::print(&format!("\n{verdict}\n"));
-    for (log, line) in archive.samples() {
+    terminal::print(&format!("\n{}\n", checked.verdict));
+    for (log, line) in &checked.samples {
         terminal::print(&terminal::shorten(&format!("{log}: {line}"), terminal::columns()));
     }
     terminal::print(&format!("\nThe files are in {}. To view one:", directory.display()));
-    if let Some(newest) = archive.newest() {
+    if let Some(newest) = &checked.newest {
         terminal::print(&format!(
             "  gzip -dc {} | head -1 | python3 -m json.tool",
             terminal::shell_word(&newest.display().to_string())

@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt, stream};
 
 use slacktrail_core::error::Error;
 use slacktrail_core::line::StoredLine;
-use slacktrail_core::object::{DayLogId, Lines, ObjectKey, corrupt_gzip, corrupt_object, decode_lines};
+use slacktrail_core::object::{DayLogId, Lines, ObjectKey, corrupt_gzip, decode_lines, foreign_line};
 use slacktrail_ports::DayLogStore;
 
 /// The number of objects that are read concurrently.
@@ -54,14 +54,13 @@ impl Object {
         Ok(None)
     }
 
-    /// Passes the text of each line to `take`, and the line parsed.
+    /// Passes the text of each line to `take`, and the line parsed. The caller checks the day of the line.
     ///
     /// # Errors
-    /// Returns an error that names the object if slacktrail did not write it, or if a line belongs to another day.
+    /// Returns an error that names the object if slacktrail did not write it.
     pub fn for_each_record(&self, mut take: impl FnMut(&str, &StoredLine<'_>)) -> Result<(), Error> {
-        decode_lines(&self.key, &self.bytes, |line, stored| {
-            let text = str::from_utf8(line).map_err(|_| corrupt_object(&self.key, "a line is not valid UTF-8"))?;
-            take(text, stored);
+        decode_lines(&self.key, &self.bytes, |number, line, stored| {
+            take(str::from_utf8(line).map_err(|_| foreign_line(&self.key, number))?, stored);
             Ok(())
         })
     }
@@ -126,9 +125,6 @@ mod tests {
         let foreign =
             "reading object `audit/2026/11/22/acme-000007.json.gz`: slacktrail did not write line 3".to_owned();
         assert_eq!(read(&object(b"{}\n")), (records.to_vec(), Err(foreign)));
-        let mut other_day = object(b"");
-        other_day.key.log.day = "2026/11/23".parse().unwrap();
-        assert!(read(&other_day).1.unwrap_err().ends_with("slacktrail did not write line 1"));
         let mut truncated = object(b"");
         truncated.bytes.truncate(40);
         assert!(read(&truncated).1.unwrap_err().contains("acme-000007.json.gz`: its gzip data is corrupt"));

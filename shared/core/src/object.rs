@@ -144,21 +144,24 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
 ///
 /// Returns an error of kind [`ErrorKind::Investigate`] that names the key if slacktrail did not write these bytes.
 pub fn decode(key: &ObjectKey, bytes: &[u8], mut take: impl FnMut(RowId, Second)) -> Result<(), Error> {
-    decode_lines(key, bytes, |_, line| {
+    decode_lines(key, bytes, |number, _, line| {
+        if line.time.day() != key.log.day {
+            return Err(foreign_line(key, number));
+        }
         take(line.id, line.time);
         Ok(())
     })
 }
 
-/// Passes each line of an object to `take`: its bytes without the line break, and the line parsed. Holds one line in memory at a time.
+/// Passes each line of an object to `take`: its number, its bytes without the line break, and the line parsed. Holds one line in memory at a time.
 ///
 /// # Errors
 ///
-/// Returns an error of kind [`ErrorKind::Investigate`] that names the key if slacktrail did not write these bytes, or the error of `take`.
+/// Returns an error of kind [`ErrorKind::Investigate`] that names the key if slacktrail did not write these lines, or the error of `take`.
 pub fn decode_lines(
     key: &ObjectKey,
     bytes: &[u8],
-    mut take: impl FnMut(&[u8], &StoredLine<'_>) -> Result<(), Error>,
+    mut take: impl FnMut(u64, &[u8], &StoredLine<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut lines = Lines::of(bytes);
     while let Some((number, line)) = lines.next_line().map_err(|error| corrupt_gzip(key, error))? {
@@ -166,10 +169,8 @@ pub fn decode_lines(
             return Err(corrupt_object(key, "it has more lines than slacktrail writes to an object"));
         }
         let read = line.and_then(|line| Some((line, StoredLine::read(key.log.stream.log, line)?)));
-        let Some((line, stored)) = read.filter(|(_, stored)| stored.time.day() == key.log.day) else {
-            return Err(corrupt_object(key, &format!("slacktrail did not write line {number}")));
-        };
-        take(line, &stored)?;
+        let (line, stored) = read.ok_or_else(|| foreign_line(key, number))?;
+        take(number, line, &stored)?;
     }
     Ok(())
 }
@@ -221,8 +222,12 @@ pub fn corrupt_gzip(key: &ObjectKey, error: io::Error) -> Error {
     corrupt_object(key, "its gzip data is corrupt").with_source(error)
 }
 
-/// Returns the error of an object that slacktrail did not write. `what` names the defect.
-pub fn corrupt_object(key: &ObjectKey, what: &str) -> Error {
+/// Returns the error of an object with a line that slacktrail did not write.
+pub fn foreign_line(key: &ObjectKey, number: u64) -> Error {
+    corrupt_object(key, &format!("slacktrail did not write line {number}"))
+}
+
+fn corrupt_object(key: &ObjectKey, what: &str) -> Error {
     Error::deployment(
         ErrorKind::Investigate,
         "corrupt_object",

@@ -1,5 +1,5 @@
 //! The oracle: checks the invariants. It compares what Slack has shown with what the bucket contains, and shares no code with the
-//! collector. It has its own object reader, and takes the day of a record from Slack's time.
+//! collector. It takes the day of a record from Slack's time, and has its own object reader: `slacktrail_archive::reader` is part of what it judges.
 //!
 //! The oracle reads each object once, when it is created, because objects never change.
 

@@ -164,6 +164,37 @@ async fn failed_or_killed_create_leaves_no_object() {
     assert_eq!(store.list(&log).await.unwrap(), [1]);
 }
 
+#[tokio::test]
+async fn keys_of_directory_are_listed_and_foreign_file_is_error() {
+    let root = tempfile::tempdir().unwrap();
+    let store = DirectoryDayLogs::new(root.path());
+    assert_eq!(store.keys().unwrap(), []);
+    let log = |source, day| day_log(source, day);
+    let keys = [
+        log("acme", "2026/11/22").key(1),
+        log("acme", "2026/11/22").key(2),
+        log("acme", "2026/11/23").key(1),
+        log("acme-2", "2026/11/22").key(1),
+    ];
+    for key in keys.iter().rev() {
+        store.create(key, b"x".to_vec()).await.unwrap();
+    }
+    put(&root.path().join("audit/2026/11/22/.slacktrail-tmp-Xy12"), "half an obj");
+    put(&root.path().join("notes.txt"), "outside of the logs");
+    assert_eq!(store.keys().unwrap(), keys);
+
+    for (foreign, code) in
+        [("audit/2026/11/22/acme-1.json.gz", "unexpected_object"), ("access/notes.txt", "not_a_directory")]
+    {
+        let path = root.path().join(foreign);
+        put(&path, "foreign");
+        let error = store.keys().unwrap_err();
+        assert_eq!(error.code, code, "{error}");
+        assert!(error.message.contains(&format!("`{}", path.display())), "{error}");
+        fs::remove_file(path).unwrap();
+    }
+}
+
 /// Returns the modes of a directory and of everything below it.
 #[cfg(unix)]
 fn modes(directory: &Path) -> Vec<(std::path::PathBuf, u32)> {

@@ -1,7 +1,6 @@
 //! Tests the compiled `slacktrail` command with a simulated Slack on loopback, a directory, and an emulated AWS.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-mod archive;
 mod aws;
 mod binary;
 mod connect;

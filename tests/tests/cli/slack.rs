@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_simulator::settings::{ORGANIZATION_TOKEN, WORKSPACE_TOKEN};
-use slacktrail_simulator::{Log, Row, Server, Settings, World};
+use slacktrail_simulator::{Row, Server, Settings, World};
 
 /// The valid token of a simulated organization.
 pub(crate) const ORGANIZATION: &str = ORGANIZATION_TOKEN;
@@ -63,14 +63,6 @@ impl Slack {
 
     pub(crate) fn audit_url(&self) -> String {
         self.server.audit_url()
-    }
-
-    /// Returns Slack's bytes of every record of a log that is visible now, sorted.
-    pub(crate) fn visible_records(&self, log: Log) -> Vec<String> {
-        let world = self.world();
-        let mut rows: Vec<String> = world.visible_rows(log, Timestamp::now()).map(|row| row.json.to_string()).collect();
-        rows.sort();
-        rows
     }
 }
 

@@ -1,14 +1,11 @@
 //! Tests `verify` with a complete and a corrupt archive, in a directory and in a deployment, and its exit codes.
 
 use std::fs;
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use flate2::Compression;
-use flate2::read::MultiGzDecoder;
-use flate2::write::GzEncoder;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use slacktrail_core::object::{Lines, encode};
 use slacktrail_core::source::Source;
 use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 use slacktrail_simulator::tenant::Tenant;
@@ -97,15 +94,17 @@ impl Pulled {
 }
 
 fn lines_of(path: &Path) -> Vec<String> {
-    let mut text = String::new();
-    MultiGzDecoder::new(&fs::read(path).unwrap()[..]).read_to_string(&mut text).unwrap();
-    text.lines().map(str::to_owned).collect()
+    let bytes = fs::read(path).unwrap();
+    let (mut lines, mut texts) = (Lines::of(&bytes), Vec::new());
+    while let Some((_, line)) = lines.next_line().unwrap() {
+        texts.push(String::from_utf8(line.unwrap().to_vec()).unwrap());
+    }
+    texts
 }
 
 fn write_lines(path: &Path, lines: &[String]) {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    lines.iter().for_each(|line| gzip.write_all(format!("{line}\n").as_bytes()).unwrap());
-    fs::write(path, gzip.finish().unwrap()).unwrap();
+    let lines: Vec<String> = lines.iter().map(|line| format!("{line}\n")).collect();
+    fs::write(path, encode(lines.iter().map(String::as_bytes), 1)).unwrap();
 }
 
 /// Returns the last line, with `DAY` for the day.

@@ -1,9 +1,7 @@
 //! Lists the objects of one day of one log, and counts their lines.
 
-use std::io::Read;
-
 use aws_sdk_s3::Client;
-use flate2::read::MultiGzDecoder;
+use slacktrail_core::object::Lines;
 
 use crate::doctor::aws::{problem, s3};
 use crate::doctor::facts::Facts;
@@ -66,17 +64,13 @@ impl<'a> Objects<'a> {
     }
 }
 
-/// Counts the line breaks of a gzip file, one block at a time.
+/// Counts the line breaks of any gzip file, because Athena reads files that slacktrail did not write, too.
 fn lines_of(gzip: &[u8]) -> std::io::Result<u64> {
-    let mut decoder = MultiGzDecoder::new(gzip);
-    let (mut block, mut lines) = ([0; 16 << 10], 0);
-    loop {
-        let length = decoder.read(&mut block)?;
-        if length == 0 {
-            return Ok(lines);
-        }
-        lines += block[..length].iter().filter(|byte| **byte == b'\n').map(|_| 1).sum::<u64>();
+    let (mut lines, mut count) = (Lines::of(gzip), 0);
+    while let Some((_, line)) = lines.next_line()? {
+        count += u64::from(line.is_some());
     }
+    Ok(count)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::file;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::object::{DayLogId, KeyOwner, ObjectKey};
+use slacktrail_core::source::LogType;
 use slacktrail_ports::{CreateOutcome, DayLogStore, StoredObject};
 
 /// A store of day logs in a directory.
@@ -19,6 +20,31 @@ impl DirectoryDayLogs {
     /// Creates a store in the directory `root`. The directory is created together with the first object.
     pub fn new(root: impl Into<PathBuf>) -> DirectoryDayLogs {
         DirectoryDayLogs { root: root.into() }
+    }
+
+    /// Lists the keys of all objects in order. Skips names that start with a dot, which are not objects.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a folder cannot be listed, or contains a file that slacktrail does not write.
+    pub fn keys(&self) -> Result<Vec<ObjectKey>, Error> {
+        let mut below: Vec<String> = LogType::ALL.iter().map(|log| log.name().to_owned()).collect();
+        for _level in ["year", "month", "day", "object"] {
+            let names = below.iter().map(|folder| self.names(folder)).collect::<Result<Vec<_>, Error>>()?;
+            below = names.concat();
+        }
+        let parse = |key: &String| key.parse().map_err(|_| foreign(&self.path(key)));
+        let mut keys = below.iter().map(parse).collect::<Result<Vec<ObjectKey>, Error>>()?;
+        keys.sort();
+        Ok(keys)
+    }
+
+    /// Returns the names in a folder, each with the folder before it.
+    fn names(&self, folder: &str) -> Result<Vec<String>, Error> {
+        let path = self.path(folder);
+        let names = file::names(&self.root, &path).map_err(|error| file::to_error("listing", &path, error))?;
+        let shown = names.iter().map(|name| name.to_string_lossy()).filter(|name| !name.starts_with('.'));
+        Ok(shown.map(|name| format!("{folder}/{name}")).collect())
     }
 
     fn path(&self, key: &str) -> PathBuf {
@@ -46,18 +72,13 @@ impl DayLogStore for DirectoryDayLogs {
 
     async fn list(&self, log: &DayLogId) -> Result<Vec<u32>, Error> {
         let prefix = log.prefix();
-        let (day, name_prefix) = prefix.rsplit_once('/').unwrap_or(("", &prefix));
-        let directory = self.path(day);
+        let (day, _) = prefix.rsplit_once('/').unwrap_or(("", &prefix));
         let mut numbers = Vec::new();
-        for name in file::names(&self.root, &directory).map_err(|error| file::to_error("listing", &directory, error))? {
-            let name = name.to_string_lossy();
-            if !name.starts_with(name_prefix) {
-                continue;
-            }
-            match log.read_key(&format!("{day}/{name}")) {
+        for key in self.names(day)?.iter().filter(|key| key.starts_with(&prefix)) {
+            match log.read_key(key) {
                 KeyOwner::This(number) => numbers.push(number),
                 KeyOwner::OtherSource => {}
-                KeyOwner::Unknown => return Err(foreign(&directory.join(&*name))),
+                KeyOwner::Unknown => return Err(foreign(&self.path(key))),
             }
         }
         numbers.sort_unstable();

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use slacktrail_core::source::Source;
 use slacktrail_simulator::Settings;
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
+use slacktrail_tests::archive::Archive;
 use slacktrail_tests::connecting::Connecting;
 use slacktrail_tests::deployment::{Life, LocalDeployment, organization_source};
 use slacktrail_tests::emulated_aws::EmulatedAws;
@@ -381,7 +382,9 @@ async fn query(s3: aws_sdk_s3::Client, bucket: String, call: AwsCall) -> Option<
             let words: Vec<&str> = sql.split(' ').collect();
             let from = words.iter().position(|word| *word == "from").unwrap();
             let day = sql.split('\'').nth(1).unwrap();
-            let rows = if sql.contains("count(*)") { lines(&s3, &bucket, words[from + 1], day).await } else { 0 };
+            let prefix = format!("{}/{day}/", words[from + 1]);
+            let counts = sql.contains("count(*)");
+            let rows = if counts { Archive::read(&s3, &bucket).await.lines_under(&prefix).len() } else { 0 };
             Some(CannedResponse::json(200, json!({"QueryExecutionId": format!("rows-{rows}")}).to_string()))
         }
         "GetQueryExecution" => {
@@ -395,17 +398,4 @@ async fn query(s3: aws_sdk_s3::Client, bucket: String, call: AwsCall) -> Option<
         }
         _ => None,
     }
-}
-
-async fn lines(s3: &aws_sdk_s3::Client, bucket: &str, log: &str, day: &str) -> usize {
-    let listed = s3.list_objects_v2().bucket(bucket).prefix(format!("{log}/{day}/")).send().await.unwrap();
-    let mut lines = 0;
-    for object in listed.contents() {
-        let object = s3.get_object().bucket(bucket).key(object.key().unwrap()).send().await.unwrap();
-        let bytes = object.body.collect().await.unwrap().into_bytes();
-        let mut text = String::new();
-        std::io::Read::read_to_string(&mut flate2::read::MultiGzDecoder::new(&bytes[..]), &mut text).unwrap();
-        lines += text.lines().count();
-    }
-    lines
 }
