@@ -7,6 +7,8 @@ use crate::{Log, Row};
 /// A record as stored.
 #[derive(Clone, Copy, Debug)]
 pub struct Stored<'a> {
+    /// The log.
+    pub log: Log,
     /// The record ID.
     pub id: &'a str,
     /// The day under which the record is stored, such as `2026/11/22`.
@@ -17,13 +19,12 @@ pub struct Stored<'a> {
     pub json: &'a str,
 }
 
-/// A comparison of one log, in progress.
-#[derive(Debug)]
+/// A comparison in progress.
+#[derive(Debug, Default)]
 pub struct Comparison {
-    log: Log,
     /// What identifies each record that Slack has returned.
     expected: HashMap<String, Expected>,
-    ids: HashSet<String>,
+    ids: HashSet<(Log, String)>,
     differences: Differences,
 }
 
@@ -50,17 +51,16 @@ pub struct Differences {
 }
 
 impl Comparison {
-    /// Begins to compare with the rows of a log that Slack has returned.
-    pub fn new<'a>(log: Log, rows: impl IntoIterator<Item = &'a Row>) -> Comparison {
-        let mut comparison =
-            Comparison { log, expected: HashMap::new(), ids: HashSet::new(), differences: Differences::default() };
+    /// Begins to compare with the rows that Slack has returned.
+    pub fn new<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Comparison {
+        let mut comparison = Comparison::default();
         for row in rows {
             let day = || row.time.strftime("%Y/%m/%d").to_string();
-            let record = content(log, row.workspace.as_deref(), &row.json);
+            let record = content(row.log, row.workspace.as_deref(), &row.json);
             let expected =
                 comparison.expected.entry(record).or_insert_with(|| Expected { day: day(), copies: 0, found: 0 });
             // Access rows that differ only in the fields that Slack updates are one record. Equal integration rows are separate records.
-            if log == Log::Integration || expected.copies == 0 {
+            if row.log == Log::Integration || expected.copies == 0 {
                 expected.copies += 1;
                 comparison.differences.compared += 1;
             }
@@ -70,14 +70,14 @@ impl Comparison {
 
     /// Compares a stored record.
     pub fn add(&mut self, stored: &Stored<'_>) {
-        let record = content(self.log, stored.workspace, stored.json);
-        let is_new_id = self.ids.insert(stored.id.to_owned());
+        let record = content(stored.log, stored.workspace, stored.json);
+        let is_new_id = self.ids.insert((stored.log, stored.id.to_owned()));
         let Some(expected) = self.expected.get_mut(&record) else {
             return self.differences.unexpected.push(record);
         };
         expected.found += 1;
         if stored.day != expected.day {
-            self.differences.wrong_day.push(format!("{} {record}", stored.day));
+            self.differences.wrong_day.push(format!("{}: {record}", stored.day));
         }
         if expected.found > expected.copies || !is_new_id {
             self.differences.duplicates.push(record);
@@ -94,14 +94,15 @@ impl Comparison {
     }
 }
 
-/// Returns what identifies a record: its workspace, if it is an integration row, and Slack's bytes. Excludes the two numbers of an access row
-/// that Slack updates on every use.
+/// Returns what identifies a record: its log, its workspace if it is an integration row, and Slack's bytes. Excludes the two numbers of an access
+/// row that Slack updates on every use.
 fn content(log: Log, workspace: Option<&str>, json: &str) -> String {
-    match log {
-        Log::Audit => json.to_owned(),
+    let json = match log {
         Log::Access => without_number(&without_number(json, r#""date_last":"#), r#""count":"#),
-        Log::Integration => format!("{} {json}", workspace.unwrap_or("-")),
-    }
+        Log::Audit | Log::Integration => json.to_owned(),
+    };
+    let workspace = workspace.filter(|_| log == Log::Integration).unwrap_or("-");
+    format!("{log:?} {workspace} {json}")
 }
 
 fn without_number(json: &str, key: &str) -> String {
@@ -122,10 +123,11 @@ mod tests {
     }
 
     /// Returns the numbers of missing, duplicate, unexpected and misplaced records.
-    fn compare(log: Log, rows: &[&Row], stored: &[(&str, &str, &Row)]) -> [usize; 4] {
-        let mut comparison = Comparison::new(log, rows.iter().copied());
+    fn compare(rows: &[&Row], stored: &[(&str, &str, &Row)]) -> [usize; 4] {
+        let mut comparison = Comparison::new(rows.iter().copied());
         for (id, day, row) in stored {
-            comparison.add(&Stored { id, day, workspace: row.workspace.as_deref(), json: &row.json });
+            let workspace = row.workspace.as_deref();
+            comparison.add(&Stored { log: row.log, id, day, workspace, json: &row.json });
         }
         let Differences { missing, duplicates, unexpected, wrong_day, .. } = comparison.finish();
         [missing.len(), duplicates.len(), unexpected.len(), wrong_day.len()]
@@ -146,7 +148,7 @@ mod tests {
             (&[], [2, 0, 0, 0]),
         ];
         for (stored, expected) in cases {
-            assert_eq!(compare(Log::Audit, &[&a, &b], stored), expected, "{stored:?}");
+            assert_eq!(compare(&[&a, &b], stored), expected, "{stored:?}");
         }
     }
 
@@ -155,16 +157,16 @@ mod tests {
         let row = |workspace: &str| Row::small_integration(at(0), "A1").in_workspace(workspace);
         let (one, two) = (row("T1"), row("T2"));
         let rows = [&one, &one, &two];
-        assert_eq!(compare(Log::Integration, &rows, &[("1", DAY, &one), ("2", DAY, &one), ("3", DAY, &two)]), [0; 4]);
+        assert_eq!(compare(&rows, &[("1", DAY, &one), ("2", DAY, &one), ("3", DAY, &two)]), [0; 4]);
         let stored = [("1", DAY, &one), ("2", DAY, &two), ("3", DAY, &two)];
-        assert_eq!(compare(Log::Integration, &rows, &stored), [1, 1, 0, 0]);
+        assert_eq!(compare(&rows, &stored), [1, 1, 0, 0]);
     }
 
     #[test]
     fn moved_access_row_is_same_and_other_row_is_not() {
         let row = |last, user| Row::small_access(at(0), at(last), user, "203.0.113.7", "x");
         let (first, moved, other) = (row(1, "a"), row(2, "a"), row(1, "b"));
-        assert_eq!(compare(Log::Access, &[&first, &moved], &[("1", DAY, &moved)]), [0; 4]);
-        assert_eq!(compare(Log::Access, &[&first], &[("1", DAY, &other)]), [1, 0, 1, 0]);
+        assert_eq!(compare(&[&first, &moved], &[("1", DAY, &moved)]), [0; 4]);
+        assert_eq!(compare(&[&first], &[("1", DAY, &other)]), [1, 0, 1, 0]);
     }
 }

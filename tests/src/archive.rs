@@ -7,9 +7,9 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::Value;
 use slacktrail_adapters::directory::DirectoryDayLogs;
-use slacktrail_archive::reader::Object;
+use slacktrail_archive::reader::{Object, missing_keys};
 use slacktrail_core::line::StoredLine;
-use slacktrail_core::object::{Lines, ObjectKey, missing_numbers};
+use slacktrail_core::object::{Lines, ObjectKey};
 use slacktrail_simulator::{Comparison, Differences, Log, Stored, World};
 
 /// The largest number of differences of a kind that a message lists.
@@ -93,26 +93,22 @@ impl Archive {
     /// # Panics
     /// Panics if they do not. The message lists the first differences.
     pub fn assert_exactly(&self, world: &World, source: &str, logs: &[Log]) {
+        let rows = logs.iter().flat_map(|log| world.visible_rows(*log, Timestamp::now()));
+        let mut comparison = Comparison::new(rows);
         for &log in logs {
-            let mut comparison = Comparison::new(log, world.visible_rows(log, Timestamp::now()));
-            let keys =
-                self.objects(|key| key.log.stream.source.as_str() == source && key.log.stream.log.name() == name(log));
-            for day_log in keys.chunk_by(|a, b| a.key.log == b.key.log) {
-                let numbers: Vec<u32> = day_log.iter().map(|object| object.key.number).collect();
-                let missing: Vec<u32> = missing_numbers(&numbers).collect();
-                assert!(missing.is_empty(), "`{}` lacks the objects {missing:?}", day_log[0].key.log.prefix());
-            }
-            for object in &keys {
+            let is_wanted =
+                |key: &ObjectKey| key.log.stream.source.as_str() == source && key.log.stream.log.name() == name(log);
+            for object in self.objects(is_wanted) {
                 let day = object.key.log.day.to_string();
-                for_each_record(object, |text, line| {
+                for_each_record(&object, |text, line| {
                     assert_fields(text, line, log, &object.key);
                     let (id, workspace) = (line.id.to_string(), line.workspace());
                     let json = line.slacks_json().next().expect("a line has Slack's JSON");
-                    comparison.add(&Stored { id: &id, day: &day, workspace: workspace.as_deref(), json: &json });
+                    comparison.add(&Stored { log, id: &id, day: &day, workspace: workspace.as_deref(), json: &json });
                 });
             }
-            assert_none(&comparison.finish(), &format!("{} log of {source}", name(log)));
         }
+        assert_none(&comparison.finish(), source);
     }
 
     fn lines(&self, is_wanted: impl Fn(&ObjectKey) -> bool) -> Vec<String> {
@@ -128,6 +124,7 @@ impl Archive {
         let parsed = |key: &String| key.parse::<ObjectKey>().unwrap_or_else(|error| panic!("{error}"));
         let mut keys: Vec<ObjectKey> = self.objects.keys().map(parsed).filter(is_wanted).collect();
         keys.sort();
+        assert_eq!(missing_keys(&keys), [], "missing objects");
         let object = |key: ObjectKey| {
             let stored = &self.objects[&key.to_string()];
             assert_eq!(stored.content_type.as_deref(), Some(CONTENT_TYPE), "`{key}`");
@@ -166,7 +163,7 @@ fn assert_fields(text: &str, line: &StoredLine<'_>, log: Log, key: &ObjectKey) {
     assert_eq!(day_of_time, Some(key.log.day.to_string()), "`{key}`");
 }
 
-fn assert_none(differences: &Differences, what: &str) {
+fn assert_none(differences: &Differences, source: &str) {
     let Differences { missing, duplicates, unexpected, wrong_day, .. } = differences;
     for (kind, records) in [
         ("missing", missing),
@@ -175,7 +172,7 @@ fn assert_none(differences: &Differences, what: &str) {
         ("on the wrong day", wrong_day),
     ] {
         let shown = &records[..records.len().min(SHOWN_MAX)];
-        assert!(records.is_empty(), "{what}: {} records are {kind}, such as {shown:#?}", records.len());
+        assert!(records.is_empty(), "{} records of {source} are {kind}, such as {shown:#?}", records.len());
     }
 }
 

@@ -1,11 +1,11 @@
 //! Reads the stored records back, and compares them with what the simulated Slack returned.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use slacktrail_adapters::directory::DirectoryDayLogs;
-use slacktrail_archive::reader::read_object;
-use slacktrail_core::object::{ObjectKey, missing_numbers};
+use slacktrail_archive::reader::{missing_keys, read_object};
 use slacktrail_core::source::LogType;
 use slacktrail_simulator::{Comparison, Differences, Log, Row, Stored};
 
@@ -17,64 +17,40 @@ use crate::duration;
 pub(crate) struct Checked {
     pub(crate) verdict: Verdict,
     /// The last line of each log.
-    pub(crate) samples: Vec<(LogType, String)>,
+    pub(crate) samples: BTreeMap<LogType, String>,
     /// The newest file of the audit log, or of another log if there is no audit log.
     pub(crate) newest: Option<PathBuf>,
 }
 
 /// The result of the comparison.
-#[derive(Debug, Default, Eq, PartialEq)]
+#[derive(Debug, Default)]
 pub(crate) struct Verdict {
-    /// Records that Slack returned.
-    compared: u64,
-    /// Records that no line contains.
-    missing: u64,
-    /// Lines with a record that another line contains too.
-    duplicates: u64,
-    /// Lines with a record that Slack never returned.
-    unexpected: u64,
-    /// Lines in the file of another day than the record's.
-    wrong_day: u64,
-    /// Numbers that a day log skips.
+    differences: Differences,
+    /// The number of objects that day logs skip.
     missing_objects: u64,
-    /// Objects that were read back.
+    /// The number of objects that were read back.
     objects: u64,
 }
 
 impl Verdict {
     /// Returns `true` if each record is in exactly one line, in the right file.
     pub(crate) fn is_exact(&self) -> bool {
-        self.compared > 0
-            && self.missing + self.duplicates + self.unexpected + self.wrong_day + self.missing_objects == 0
-    }
-
-    fn add(&mut self, differences: &Differences) {
-        self.compared += differences.compared;
-        self.missing += differences.missing.len() as u64;
-        self.duplicates += differences.duplicates.len() as u64;
-        self.unexpected += differences.unexpected.len() as u64;
-        self.wrong_day += differences.wrong_day.len() as u64;
+        let Differences { compared, missing, duplicates, unexpected, wrong_day } = &self.differences;
+        let defects = [missing, duplicates, unexpected, wrong_day];
+        *compared > 0 && self.missing_objects == 0 && defects.iter().all(|records| records.is_empty())
     }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.is_exact() { "Exact" } else { "NOT EXACT" };
-        let count = duration::count;
-        writeln!(
-            f,
-            "{verdict}: compared {} records from Slack with {} stored objects:",
-            count(self.compared),
-            count(self.objects)
-        )?;
-        write!(
-            f,
-            "missing {}, duplicate {}, unexpected {}",
-            count(self.missing),
-            count(self.duplicates),
-            count(self.unexpected)
-        )?;
-        write!(f, ", in the wrong file {}, missing objects {}.", count(self.wrong_day), count(self.missing_objects))
+        let (count, count_of) = (duration::count, |records: &Vec<String>| duration::count(records.len() as u64));
+        let Differences { compared, missing, duplicates, unexpected, wrong_day } = &self.differences;
+        let (compared, objects) = (count(*compared), count(self.objects));
+        writeln!(f, "{verdict}: compared {compared} records from Slack with {objects} stored objects:")?;
+        let (missing, duplicates, unexpected) = (count_of(missing), count_of(duplicates), count_of(unexpected));
+        write!(f, "missing {missing}, duplicate {duplicates}, unexpected {unexpected}")?;
+        write!(f, ", in the wrong file {}, missing objects {}.", count_of(wrong_day), count(self.missing_objects))
     }
 }
 
@@ -85,36 +61,28 @@ impl fmt::Display for Verdict {
 pub(crate) async fn check(directory: &Path, rows: &[Row]) -> Result<Checked, CliError> {
     let store = DirectoryDayLogs::new(directory);
     let keys = store.keys()?;
-    let missing_objects = missing_objects(&keys);
-    let mut verdict = Verdict { objects: keys.len() as u64, missing_objects, ..Verdict::default() };
-    let mut samples = Vec::new();
-    for (log, rows_log) in LogType::ALL.into_iter().zip(Log::ALL) {
-        let mut comparison = Comparison::new(rows_log, rows.iter().filter(|row| row.log == rows_log));
-        let mut last = None;
-        for key in keys.iter().filter(|key| key.log.stream.log == log) {
-            let day = key.log.day.to_string();
-            let Some(object) = read_object(&store, key.clone()).await? else { continue };
-            object.for_each_record(|text, line| {
-                let (id, workspace) = (line.id.to_string(), line.workspace());
-                let json = line.slacks_json().next().unwrap_or_default();
-                comparison.add(&Stored { id: &id, day: &day, workspace: workspace.as_deref(), json: &json });
-                last = Some(text.to_owned());
-            })?;
-        }
-        verdict.add(&comparison.finish());
-        samples.extend(last.map(|last| (log, last)));
+    let mut comparison = Comparison::new(rows);
+    let mut samples = BTreeMap::new();
+    for key in &keys {
+        let (kind, day) = (key.log.stream.log, key.log.day.to_string());
+        let log = match kind {
+            LogType::Audit => Log::Audit,
+            LogType::Access => Log::Access,
+            LogType::Integration => Log::Integration,
+        };
+        let Some(object) = read_object(&store, key.clone()).await? else { continue };
+        object.for_each_record(|text, line| {
+            let (id, workspace) = (line.id.to_string(), line.workspace());
+            let json = line.slacks_json().next().unwrap_or_default();
+            comparison.add(&Stored { log, id: &id, day: &day, workspace: workspace.as_deref(), json: &json });
+            samples.insert(kind, text.to_owned());
+        })?;
     }
     let newest = keys.iter().rfind(|key| key.log.stream.log == LogType::Audit).or(keys.last());
-    Ok(Checked { verdict, samples, newest: newest.map(|key| directory.join(key.to_string())) })
-}
-
-/// Counts the numbers that the day logs skip. `keys` are in order.
-fn missing_objects(keys: &[ObjectKey]) -> u64 {
-    let of_day_log = |keys: &[ObjectKey]| {
-        let numbers: Vec<u32> = keys.iter().map(|key| key.number).collect();
-        missing_numbers(&numbers).count() as u64
-    };
-    keys.chunk_by(|a, b| a.log == b.log).map(of_day_log).sum()
+    let newest = newest.map(|key| directory.join(key.to_string()));
+    let missing_objects = missing_keys(&keys).len() as u64;
+    let verdict = Verdict { differences: comparison.finish(), missing_objects, objects: keys.len() as u64 };
+    Ok(Checked { verdict, samples, newest })
 }
 
 #[cfg(test)]
@@ -123,35 +91,40 @@ mod tests {
 
     #[test]
     fn only_comparison_without_difference_is_exact() {
-        let one = || vec!["x".to_owned()];
-        let exact = || Differences { compared: 1, ..Differences::default() };
-        let defects = [
-            Differences { missing: one(), ..exact() },
-            Differences { duplicates: one(), ..exact() },
-            Differences { unexpected: one(), ..exact() },
-            Differences { wrong_day: one(), ..exact() },
-        ];
-        let verdict = |differences: &[&Differences]| {
+        type Change = fn(&mut Verdict, Vec<String>);
+        let verdict = |change: Change| {
             let mut verdict = Verdict { objects: 2, ..Verdict::default() };
-            differences.iter().for_each(|differences| verdict.add(differences));
+            verdict.differences.compared = 1_234;
+            change(&mut verdict, vec!["x".to_owned()]);
             verdict
         };
-        assert!(verdict(&[&exact(), &exact()]).is_exact());
-        assert!(!verdict(&[]).is_exact(), "a comparison without records is not exact");
-        assert!(defects.iter().all(|defect| !verdict(&[defect]).is_exact()));
-        assert!(!Verdict { missing_objects: 1, ..verdict(&[&exact()]) }.is_exact());
-        let all = verdict(&defects.each_ref());
+        assert!(verdict(|_, _| ()).is_exact());
+        let all: Change = |it, one| {
+            it.missing_objects = 1;
+            it.differences = Differences {
+                compared: 1_234,
+                missing: one.clone(),
+                duplicates: one.clone(),
+                unexpected: one.clone(),
+                wrong_day: one,
+            };
+        };
+        let changes: [Change; 7] = [
+            all,
+            |it, _| it.missing_objects = 1,
+            |it, _| it.differences.compared = 0,
+            |it, one| it.differences.missing = one,
+            |it, one| it.differences.duplicates = one,
+            |it, one| it.differences.unexpected = one,
+            |it, one| it.differences.wrong_day = one,
+        ];
+        for change in changes {
+            assert!(!verdict(change).is_exact());
+        }
         assert_eq!(
-            all.to_string(),
-            "NOT EXACT: compared 4 records from Slack with 2 stored objects:\n\
-             missing 1, duplicate 1, unexpected 1, in the wrong file 1, missing objects 0."
+            verdict(all).to_string(),
+            "NOT EXACT: compared 1,234 records from Slack with 2 stored objects:\n\
+             missing 1, duplicate 1, unexpected 1, in the wrong file 1, missing objects 1."
         );
-    }
-
-    #[test]
-    fn missing_objects_of_every_day_log_are_counted() {
-        let key = |day: &str, number: u32| format!("audit/2026/11/{day}/acme-{number:06}.json.gz").parse().unwrap();
-        assert_eq!(missing_objects(&[key("21", 1), key("21", 2), key("22", 1)]), 0);
-        assert_eq!(missing_objects(&[key("21", 1), key("21", 4), key("22", 2)]), 3);
     }
 }

@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt, stream};
 
 use slacktrail_core::error::Error;
 use slacktrail_core::line::StoredLine;
-use slacktrail_core::object::{DayLogId, Lines, ObjectKey, corrupt_gzip, decode_lines, foreign_line};
+use slacktrail_core::object::{DayLogId, Lines, ObjectKey, corrupt_gzip, decode_lines, foreign_line, missing_numbers};
 use slacktrail_ports::DayLogStore;
 
 /// The number of objects that are read concurrently.
@@ -87,6 +87,15 @@ pub fn read_objects<D: DayLogStore>(
     stream::iter(reads).buffered(READS_AT_ONCE)
 }
 
+/// Returns the keys of the objects that day logs skip. `keys` are in ascending order.
+pub fn missing_keys(keys: &[ObjectKey]) -> Vec<ObjectKey> {
+    let of_day_log = |keys: &[ObjectKey]| {
+        let numbers: Vec<u32> = keys.iter().map(|key| key.number).collect();
+        missing_numbers(&numbers).map(|number| keys[0].log.key(number)).collect::<Vec<_>>()
+    };
+    keys.chunk_by(|a, b| a.log == b.log).flat_map(of_day_log).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,5 +145,14 @@ mod tests {
         let line = |number| object.line(number).unwrap();
         assert!(line(1).is_some_and(|line| line.starts_with(r#"{"id":"a""#)));
         assert_eq!((line(3).as_deref(), line(4), line(5)), (Some("\u{fffd}"), None, None));
+    }
+
+    #[test]
+    fn missing_keys_of_every_day_log_are_returned() {
+        let key = |day: u32, number: u32| {
+            format!("audit/2026/11/{day}/acme-{number:06}.json.gz").parse::<ObjectKey>().unwrap()
+        };
+        assert_eq!(missing_keys(&[key(21, 1), key(21, 2), key(22, 1)]), []);
+        assert_eq!(missing_keys(&[key(21, 1), key(21, 4), key(22, 2)]), [key(21, 2), key(21, 3), key(22, 1)]);
     }
 }
