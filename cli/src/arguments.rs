@@ -1,4 +1,4 @@
-//! The command line. The module of each command defines its arguments.
+//! The command line. The module of each command defines its arguments. Two commands that share a module have their help here.
 
 use clap::{Parser, Subcommand};
 
@@ -17,8 +17,16 @@ pub(crate) enum Command {
     Connect(connect::Arguments),
     Sources(sources::Arguments),
     Status(status::Arguments),
-    Pause(pause::Pause),
-    Resume(pause::Resume),
+    /// Stop collecting a source until you resume it
+    ///
+    /// Slack keeps its logs during the pause. After `slacktrail resume`, slacktrail collects the records of that time that Slack
+    /// still returns. Pausing a paused source changes nothing.
+    Pause(pause::Arguments),
+    /// Resume a paused source
+    ///
+    /// Collection continues where it stopped and includes the records of the pause that Slack still returns. Resuming a source
+    /// that is not paused changes nothing.
+    Resume(pause::Arguments),
     Disconnect(disconnect::Arguments),
     Backfill(backfill::Arguments),
     Verify(verify::Arguments),

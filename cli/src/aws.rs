@@ -12,6 +12,7 @@ use slacktrail_core::settings::SECRET_PREFIX;
 
 use crate::cli_error::{CliError, chain};
 use crate::environment::variable;
+use crate::format::quoted;
 use crate::region;
 
 /// The variable that names the CloudFormation stack.
@@ -69,7 +70,7 @@ fn names(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -
         }
         (bucket, table) => {
             let missing = [(BUCKET, bucket), (TABLE, table)].into_iter().filter(|(_, found)| found.is_none());
-            Err(missing_names(missing.map(|(name, _)| name).collect(), outputs.is_some()))
+            Err(missing_names(&missing.map(|(setting, _)| setting).collect::<Vec<_>>(), outputs.is_some()))
         }
     }
 }
@@ -88,14 +89,13 @@ fn url(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -> 
     })
 }
 
-fn missing_names(missing: Vec<(&str, &str)>, stack_was_read: bool) -> CliError {
-    let list = |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
+fn missing_names(missing: &[(&str, &str)], stack_was_read: bool) -> CliError {
     if stack_was_read {
-        let outputs = list(missing.iter().map(|(_, output)| *output).collect());
+        let outputs = quoted(missing.iter().map(|(_, output)| output), " and ");
         CliError::new(format!("the stack that `{STACK}` names has no output {outputs}"))
             .hint("check that this is a slacktrail stack and that its deployment is complete")
     } else {
-        let variables = list(missing.iter().map(|(name, _)| *name).collect());
+        let variables = quoted(missing.iter().map(|(name, _)| name), " and ");
         CliError::new(format!("no deployment is configured: neither `{STACK}` nor {variables} is set"))
             .hint(format!("set `{STACK}` to the name of the CloudFormation stack that `sam deploy` created"))
     }

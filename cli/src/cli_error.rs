@@ -7,10 +7,20 @@ use slacktrail_core::error::Error;
 
 use crate::hints;
 
+/// The severity of an error.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Level {
+    /// The problem is transient or loses no data.
+    Warning,
+    /// The problem requires action.
+    Error,
+}
+
 /// The error of a command, or a warning with the same parts.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct CliError {
+    level: Level,
     message: String,
     hint: Option<String>,
     #[source]
@@ -20,7 +30,13 @@ pub(crate) struct CliError {
 impl CliError {
     /// Creates an error. The message is one line in lowercase, without a period.
     pub(crate) fn new(message: impl Into<String>) -> CliError {
-        CliError { message: message.into(), hint: None, cause: None }
+        CliError { level: Level::Error, message: message.into(), hint: None, cause: None }
+    }
+
+    /// Sets the severity.
+    #[must_use]
+    pub(crate) fn with_level(self, level: Level) -> CliError {
+        CliError { level, ..self }
     }
 
     /// Sets the hint.
@@ -33,6 +49,11 @@ impl CliError {
     #[must_use]
     pub(crate) fn with_source(self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> CliError {
         CliError { cause: Some(cause.into()), ..self }
+    }
+
+    /// Returns the severity.
+    pub(crate) fn level(&self) -> Level {
+        self.level
     }
 
     /// Returns the hint.
@@ -50,7 +71,8 @@ impl From<Error> for CliError {
     fn from(error: Error) -> CliError {
         let hint = hints::of_command(&error);
         let cause = causes(&error).into_iter().rev().fold(None, |below, text| Some(Box::new(Cause { text, below })));
-        CliError { message: error.message, hint, cause: cause.map(|cause| cause as Box<dyn StdError + Send + Sync>) }
+        let cause = cause.map(|cause| cause as Box<dyn StdError + Send + Sync>);
+        CliError { hint, cause, ..CliError::new(error.message) }
     }
 }
 

@@ -3,22 +3,19 @@
 //! The command can be interrupted anywhere and run again. It marks the source first, so that no tick uses a token that is about to be
 //! revoked. It deletes the secret last, because the token cannot be revoked without it.
 
-use std::process::ExitCode;
-
 use clap::Args;
-use inquire::{Confirm, InquireError};
-use jiff::Timestamp;
 use serde::Serialize;
 use slacktrail_connect::{is_token_invalid, revoke};
 use slacktrail_core::source::{Source, SourceId, shown_name};
-use slacktrail_core::time::Second;
-use slacktrail_ports::sources as stored_sources;
+use slacktrail_ports::sources;
 use slacktrail_ports::{CredentialStore, DeploymentStore, Slack, StoredCredentials};
 
 use crate::cli_error::CliError;
 use crate::connect::deletion::is_being_deleted;
-use crate::terminal::{self, Level};
-use crate::{aws, environment, prompt, sources};
+use crate::environment::{self, now};
+use crate::outcome::Outcome;
+use crate::prompt::{self, Stopped};
+use crate::{aws, source, terminal};
 
 /// Revoke a source's token at Slack and delete its secret, but keep its logs
 ///
@@ -36,7 +33,7 @@ pub(crate) struct Arguments {
     force: bool,
     /// Print the result as JSON
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 /// What happened to the token.
@@ -53,10 +50,10 @@ enum TokenOutcome {
     Unknown,
 }
 
-/// The result, as printed with `--json`.
+/// A disconnected source.
 #[derive(Debug, Serialize)]
-struct Outcome<'a> {
-    source: &'a SourceId,
+pub(crate) struct Disconnected {
+    source: SourceId,
     disconnected: bool,
     token: TokenOutcome,
     /// `true` if the source had a secret, which is now deleted.
@@ -66,33 +63,47 @@ struct Outcome<'a> {
 /// How many tokens the command revokes if the token changes while it runs. After that, another process keeps writing the secret.
 const TOKENS_MAX: usize = 4;
 
-/// Runs the command.
-pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
+/// Disconnects the source.
+pub(crate) async fn run(args: Arguments) -> Result<Disconnected, CliError> {
     let slack = environment::slack()?;
     let ports = aws::ports().await?;
-    let source = sources::find(&ports.deployment.load().await?.sources, &args.id)?;
+    let source = source::find(&ports.deployment.load().await?.sources, &args.id)?;
     let stored = match ports.credentials.reload_credentials(&args.id).await {
         // A previous run deleted the secret, and AWS has not completed the deletion.
         Err(error) if source.disconnected && is_being_deleted(&error) => None,
         stored => stored?,
     };
     if source.disconnected && stored.is_none() {
-        report(&args, TokenOutcome::None, false);
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Disconnected::of(args.id, TokenOutcome::None, false));
     }
     if !args.yes && !confirm(&source)? {
         return Err(CliError::new(format!("nothing was changed: source `{}` stays connected", args.id)));
     }
 
-    let disconnected = stored_sources::update(&ports.deployment, &args.id, |present| {
+    let disconnected = sources::update(&ports.deployment, &args.id, |present| {
         present.map(|present| Source { disconnected: true, ..present })
     });
     let source = disconnected.await?.unwrap_or(source); // from here on, no new tick uses it
     let secret_deleted = stored.is_some();
     let token = revoke_all(&args, &slack, &ports.credentials, &source, stored).await?;
     ports.credentials.delete_credentials(&args.id).await?;
-    report(&args, token, secret_deleted);
-    Ok(ExitCode::SUCCESS)
+    Ok(Disconnected::of(args.id, token, secret_deleted))
+}
+
+impl Disconnected {
+    fn of(source: SourceId, token: TokenOutcome, secret_deleted: bool) -> Disconnected {
+        Disconnected { source, disconnected: true, token, secret_deleted }
+    }
+}
+
+impl Outcome for Disconnected {
+    fn json(&self) -> impl Serialize {
+        self
+    }
+
+    fn print(&self) {
+        terminal::print(&describe(&self.source, self.token, self.secret_deleted));
+    }
 }
 
 /// Prints what the command will do, and asks for confirmation.
@@ -109,12 +120,10 @@ fn confirm(source: &Source) -> Result<bool, CliError> {
          - keeps its logs and cursors: connecting it again continues where collection stopped",
         shown_name(&source.label)
     ));
-    match Confirm::new("Disconnect it?").with_default(false).prompt() {
+    match prompt::confirm("Disconnect it?", false) {
+        Err(Stopped::Interrupted) => Ok(false),
+        Err(Stopped::Failed(error)) => Err(error.hint("use `--yes` to skip confirmation")),
         Ok(answer) => Ok(answer),
-        Err(InquireError::OperationCanceled | InquireError::OperationInterrupted) => Ok(false),
-        Err(error) => {
-            Err(CliError::new("the prompt failed").with_source(error).hint("use `--yes` to skip confirmation"))
-        }
     }
 }
 
@@ -133,7 +142,7 @@ async fn revoke_all<S: Slack, K: CredentialStore>(
         match revoke_one(slack, source, &present).await {
             Ok(one) => outcome = one,
             Err(error) if args.force => {
-                terminal::print_error(Level::Warning, &error.hint("remove the app in Slack to be sure"));
+                terminal::warn(error.hint("remove the app in Slack to be sure"));
                 outcome = TokenOutcome::Unknown;
             }
             Err(error) => return Err(error),
@@ -159,7 +168,7 @@ async fn revoke_one<S: Slack>(
             .hint("check its content; `--force` deletes it without revoking a token"));
     };
     let Some(grant) = &credentials.grant else { return Ok(TokenOutcome::None) };
-    match revoke(slack, source, &grant.token, Second::of(Timestamp::now())).await {
+    match revoke(slack, source, &grant.token, now()).await {
         Ok(()) => {
             if grant.token_refresh.is_some() {
                 // Slack revokes only the access token. The refresh token is deleted with the secret.
@@ -175,14 +184,6 @@ async fn revoke_one<S: Slack>(
                  or use `--force`, and remove the app in Slack yourself",
             )),
     }
-}
-
-fn report(args: &Arguments, token: TokenOutcome, secret_deleted: bool) {
-    let source = &args.id;
-    if args.json {
-        return terminal::print_json(&Outcome { source, disconnected: true, token, secret_deleted });
-    }
-    terminal::print(&describe(source, token, secret_deleted));
 }
 
 fn describe(id: &SourceId, token: TokenOutcome, secret_deleted: bool) -> String {
@@ -204,6 +205,7 @@ fn describe(id: &SourceId, token: TokenOutcome, secret_deleted: bool) -> String 
 #[cfg(test)]
 mod tests {
     use slacktrail_core::slack::{PageError, Request, Response};
+    use slacktrail_core::time::Second;
 
     use super::*;
 

@@ -1,10 +1,20 @@
-//! Reads settings from environment variables: the URLs of Slack, and the token of `pull` and `verify --dir`.
+//! Reads the clock, and settings from environment variables: the URLs of Slack, and the token of `pull` and `verify --dir`.
 
+use jiff::Timestamp;
 use slacktrail_adapters::http::SlackHttp;
+use slacktrail_connect::manifest::user_scopes;
 use slacktrail_core::secret::Token;
 use slacktrail_core::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
+use slacktrail_core::source::LogType;
+use slacktrail_core::time::Second;
 
 use crate::cli_error::CliError;
+use crate::format::quoted;
+
+/// Returns the current time.
+pub(crate) fn now() -> Second {
+    Second::of(Timestamp::now())
+}
 
 /// Returns the value of a variable, or `None` if it is not set or empty.
 pub(crate) fn variable(name: &str) -> Option<String> {
@@ -26,8 +36,9 @@ pub(crate) fn slack() -> Result<SlackHttp, CliError> {
 /// Returns an error if the variable is not set or is not a token.
 pub(crate) fn token() -> Result<Token, CliError> {
     let text = std::env::var_os("SLACK_TOKEN").filter(|text| !text.is_empty()).ok_or_else(|| {
+        let scopes = quoted(user_scopes(&LogType::ALL), " and ");
         CliError::new("`SLACK_TOKEN` is not set")
-            .hint("set it to the user token (`xoxp-...`) of a Slack app with the scopes `auditlogs:read` and `admin`")
+            .hint(format!("set it to the user token (`xoxp-...`) of a Slack app with the scopes {scopes}"))
     })?;
     // The error does not repeat the text, because it may be a secret.
     Token::new(&text.to_string_lossy()).map_err(|error| {

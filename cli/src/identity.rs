@@ -6,11 +6,13 @@ use slacktrail_connect::manifest::missing_scopes;
 use slacktrail_core::error::Error;
 use slacktrail_core::secret::Token;
 use slacktrail_core::slack::Request;
-use slacktrail_core::source::{LogType, Source, Tenant};
+use slacktrail_core::source::{LogType, Plan, Source, Tenant};
 use slacktrail_core::time::Second;
 use slacktrail_ports::{CallAuth, Slack};
 
 use crate::cli_error::CliError;
+use crate::format::quoted;
+use crate::hints::{self, Collector};
 
 /// The owner and the scopes of a token.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -72,6 +74,22 @@ impl Identity {
         Ok(Identity { scopes, ..identity })
     }
 
+    /// Calls `auth.test` with the token of `SLACK_TOKEN`.
+    ///
+    /// # Errors
+    /// Returns an error if Slack rejects the token or does not respond. Its hint names the variable.
+    pub(crate) async fn ask_with_own_token<S: Slack>(
+        slack: &S,
+        source: &Source,
+        token: &Token,
+        now: Second,
+    ) -> Result<Identity, CliError> {
+        Identity::ask(slack, source, token, now).await.map_err(|error| {
+            let hint = hints::of_stream(&error.hint, Collector::Pull);
+            error.with_hint(&hint).into()
+        })
+    }
+
     /// Returns the workspace or organization of the token.
     pub(crate) fn tenant(&self) -> Tenant {
         let enterprise = self.enterprise_id.as_ref().filter(|_| self.is_enterprise_install);
@@ -85,7 +103,7 @@ impl Identity {
 
     /// Returns the logs that a token of this kind can read.
     pub(crate) fn logs(&self) -> &'static [LogType] {
-        if self.is_organization() { &LogType::ALL } else { &[LogType::Access, LogType::Integration] }
+        Plan::of_token(self.is_organization()).logs()
     }
 
     /// Checks that a token of this kind can read `logs`.
@@ -114,9 +132,9 @@ impl Identity {
         if missing.is_empty() {
             return Ok(());
         }
-        let missing = missing.join("`, `");
-        Err(CliError::new(format!("the token lacks the user scope `{missing}`")).hint(format!(
-            "add `{missing}` to the app's User Token Scopes, install the app again, and use its new token"
+        let missing = quoted(missing, ", ");
+        Err(CliError::new(format!("the token lacks the user scope {missing}")).hint(format!(
+            "add {missing} to the app's User Token Scopes, install the app again, and use its new token"
         )))
     }
 
@@ -151,8 +169,6 @@ impl std::fmt::Display for Identity {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_core::source::Plan;
-
     use super::*;
 
     fn identity(json: &str) -> Identity {

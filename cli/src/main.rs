@@ -3,9 +3,11 @@
 //! Read in this order:
 //! - [`arguments`]: the command line. Each command has its own module: [`connect`], [`sources`], [`status`],
 //!   [`pause`], [`disconnect`], [`backfill`], [`verify`], [`doctor`], [`pull`], [`demo`].
+//! - [`outcome`]: what the modules of all commands have in common.
 //! - [`run`]: runs ticks of the collector on this machine, for `pull` and `demo`.
-//! - [`environment`], [`aws`], [`region`], [`identity`], [`logs`], [`since`]: the settings of a command, and the owner of a token.
-//! - [`cli_error`], [`hints`], [`terminal`], [`prompt`], [`table`], [`duration`]: the output and the prompts.
+//! - [`environment`], [`aws`], [`directory`], [`region`], [`identity`], [`source`], [`logs`], [`typed_time`]: the settings of a command, its
+//!   source, and the owner of a token.
+//! - [`cli_error`], [`hints`], [`state`], [`terminal`], [`prompt`], [`progress`], [`table`], [`format`]: the output and the prompts.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
 mod arguments;
@@ -14,23 +16,28 @@ mod backfill;
 mod cli_error;
 mod connect;
 mod demo;
+mod directory;
 mod disconnect;
 mod doctor;
-mod duration;
 mod environment;
+mod format;
 mod hints;
 mod identity;
 mod logs;
+mod outcome;
 mod pause;
+mod progress;
 mod prompt;
 mod pull;
 mod region;
 mod run;
-mod since;
+mod source;
 mod sources;
+mod state;
 mod status;
 mod table;
 mod terminal;
+mod typed_time;
 mod verify;
 
 use std::process::ExitCode;
@@ -38,26 +45,22 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
-use cli_error::CliError;
-use terminal::Level;
+use outcome::show;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Backfill(args) => backfill::run(args).await,
-        Command::Connect(args) => connect::run(args).await,
-        Command::Demo(args) => demo::run(args).await,
-        Command::Disconnect(args) => disconnect::run(args).await,
-        Command::Doctor(args) => doctor::run(args).await,
-        Command::Pause(args) => pause::pause(&args).await,
-        Command::Resume(args) => pause::resume(&args).await,
-        Command::Pull(args) => pull::run(args).await,
-        Command::Sources(args) => sources::run(&args).await,
-        Command::Status(args) => status::run(args).await,
-        Command::Verify(args) => verify::run(args).await,
-    };
-    result.unwrap_or_else(|error: CliError| {
-        terminal::print_error(Level::Error, &error);
-        ExitCode::FAILURE
-    })
+    match Arguments::parse().command {
+        Command::Backfill(args) => show(args.json, backfill::run(args).await),
+        Command::Connect(args) => show(args.json, connect::run(args).await),
+        Command::Demo(args) => show(false, demo::run(args).await),
+        Command::Disconnect(args) => show(args.json, disconnect::run(args).await),
+        Command::Doctor(args) => show(args.json, doctor::run(args).await),
+        Command::Pause(args) => show(args.json, pause::run(args, true).await),
+        Command::Resume(args) => show(args.json, pause::run(args, false).await),
+        Command::Pull(args) => show(args.json, pull::run(args).await),
+        Command::Sources(args) => show(args.json, sources::run().await),
+        Command::Status(args) if args.watch => show(false, status::watch(args).await),
+        Command::Status(args) => show(args.json, status::run(args).await),
+        Command::Verify(args) => show(args.json, verify::run(args).await),
+    }
 }

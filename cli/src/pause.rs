@@ -1,65 +1,53 @@
 //! `slacktrail pause` and `slacktrail resume`: stop and resume the collection of a source.
 
-use std::process::ExitCode;
-
 use clap::Args;
+use serde::Serialize;
 use slacktrail_core::source::{Source, SourceId};
 use slacktrail_ports::DeploymentStore;
-use slacktrail_ports::sources as stored_sources;
+use slacktrail_ports::sources;
 
 use crate::aws;
 use crate::cli_error::CliError;
-use crate::sources::{self, Listing};
-use crate::terminal;
+use crate::outcome::Outcome;
+use crate::sources::Listing;
+use crate::{source, terminal};
 
-/// Stop collecting a source until you resume it
-///
-/// Slack keeps its logs during the pause. After `slacktrail resume`, slacktrail collects the records of that time that Slack
-/// still returns. Pausing a paused source changes nothing.
+/// The arguments of both commands.
 #[derive(Args, Debug)]
-pub(crate) struct Pause {
+pub(crate) struct Arguments {
     /// Source ID
     id: SourceId,
     /// Print the source as JSON
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
-/// Resume a paused source
-///
-/// Collection continues where it stopped and includes the records of the pause that Slack still returns. Resuming a source
-/// that is not paused changes nothing.
-#[derive(Args, Debug)]
-pub(crate) struct Resume {
-    /// Source ID
-    id: SourceId,
-    /// Print the source as JSON
-    #[arg(long)]
-    json: bool,
+/// The source afterwards, and whether it was paused before.
+pub(crate) struct Changed {
+    source: Source,
+    was_paused: bool,
 }
 
-pub(crate) async fn pause(args: &Pause) -> Result<ExitCode, CliError> {
-    set(&args.id, true, args.json).await
-}
-
-pub(crate) async fn resume(args: &Resume) -> Result<ExitCode, CliError> {
-    set(&args.id, false, args.json).await
-}
-
-async fn set(id: &SourceId, paused: bool, json: bool) -> Result<ExitCode, CliError> {
+/// Pauses or resumes the source.
+pub(crate) async fn run(args: Arguments, paused: bool) -> Result<Changed, CliError> {
     let deployment = aws::ports().await?.deployment;
-    let before = sources::find_connected(&deployment.load().await?.sources, id)?;
+    let before = source::find_connected(&deployment.load().await?.sources, &args.id)?;
+    let was_paused = before.paused;
     let set = |present: Source| Source { paused, ..present };
-    let changed = stored_sources::update(&deployment, id, |present| {
+    let changed = sources::update(&deployment, &args.id, |present| {
         present.filter(|present| !present.disconnected && present.paused != paused).map(set)
     });
-    let after = changed.await?.unwrap_or_else(|| set(before.clone()));
-    if json {
-        terminal::print_json(&Listing::of(&after));
-    } else {
-        terminal::print(&describe(id, before.paused, paused));
+    Ok(Changed { source: changed.await?.unwrap_or_else(|| set(before)), was_paused })
+}
+
+impl Outcome for Changed {
+    fn json(&self) -> impl Serialize {
+        Listing::of(&self.source)
     }
-    Ok(ExitCode::SUCCESS)
+
+    fn print(&self) {
+        terminal::print(&describe(&self.source.id, self.was_paused, self.source.paused));
+    }
 }
 
 fn describe(id: &SourceId, was: bool, is: bool) -> String {

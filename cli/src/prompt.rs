@@ -26,21 +26,21 @@ pub(crate) fn can_ask() -> bool {
 /// # Errors
 /// Returns an error if the user interrupts the prompt, or if the prompt fails. The other functions do the same.
 pub(crate) fn text<T>(question: &str, check: impl Fn(&str) -> Result<T, String>) -> Result<T, Stopped> {
-    loop {
-        let answer = Text::new(question).prompt().map_err(prompt_error)?;
-        match check(answer.trim()) {
-            Ok(value) => return Ok(value),
-            Err(wrong) => crate::terminal::note(&format!("  {wrong}")),
-        }
-    }
+    until_accepted(|| Text::new(question).prompt(), check)
 }
 
 /// Asks for a text without showing it, until `check` accepts it.
 pub(crate) fn secret<T>(question: &str, check: impl Fn(&str) -> Result<T, String>) -> Result<T, Stopped> {
+    let hidden = Password::new(question).with_display_mode(PasswordDisplayMode::Hidden).without_confirmation();
+    until_accepted(|| hidden.clone().prompt(), check)
+}
+
+fn until_accepted<T>(
+    ask: impl Fn() -> Result<String, InquireError>,
+    check: impl Fn(&str) -> Result<T, String>,
+) -> Result<T, Stopped> {
     loop {
-        let hidden = Password::new(question).with_display_mode(PasswordDisplayMode::Hidden);
-        let answer = hidden.without_confirmation().prompt().map_err(prompt_error)?;
-        match check(answer.trim()) {
+        match check(ask().map_err(prompt_error)?.trim()) {
             Ok(value) => return Ok(value),
             Err(wrong) => crate::terminal::note(&format!("  {wrong}")),
         }
@@ -57,9 +57,9 @@ pub(crate) fn choice<T: Display>(
     Select::new(question, options).with_scorer(&scorer).prompt().map_err(prompt_error)
 }
 
-/// Asks a yes-or-no question. The default is yes.
-pub(crate) fn confirm(question: &str) -> Result<bool, Stopped> {
-    Confirm::new(question).with_default(true).prompt().map_err(prompt_error)
+/// Asks a yes-or-no question.
+pub(crate) fn confirm(question: &str, default: bool) -> Result<bool, Stopped> {
+    Confirm::new(question).with_default(default).prompt().map_err(prompt_error)
 }
 
 fn prompt_error(error: InquireError) -> Stopped {

@@ -1,10 +1,9 @@
 //! `slacktrail pull`: runs the collector with a local directory, without an AWS account.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Args;
-use jiff::Timestamp;
+use serde::Serialize;
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_core::secret::Token;
@@ -13,14 +12,13 @@ use slacktrail_core::time::Second;
 use slacktrail_ports::DeploymentStore;
 use slacktrail_ports::sources;
 
-use crate::cli_error::CliError;
-use crate::environment;
-use crate::hints::{self, Collector};
+use crate::cli_error::{CliError, Level};
+use crate::environment::{self, now};
 use crate::identity::Identity;
-use crate::logs;
+use crate::outcome::Outcome;
 use crate::run::{Run, Totals, Until, Wall};
-use crate::since::Since;
-use crate::terminal::{self, Level};
+use crate::typed_time::Since;
+use crate::{logs, terminal};
 
 /// Collect into a local directory, without an AWS account
 ///
@@ -50,11 +48,18 @@ pub(crate) struct Arguments {
     follow: bool,
     /// Print the result as JSON
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
-/// Runs the command. It succeeds if everything that Slack returns is stored. With `--follow`, it succeeds when the user stops it.
-pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
+/// The totals of a run.
+pub(crate) struct Pulled {
+    totals: Totals,
+    is_complete: bool,
+    is_stopped: bool,
+}
+
+/// Collects into the directory. The command succeeds if everything that Slack returns is stored, or with `--follow`, when the user stops it.
+pub(crate) async fn run(args: Arguments) -> Result<Pulled, CliError> {
     let token = environment::token()?;
     let slack = environment::slack()?;
     let logs = prepare(&args, &slack, &token).await?;
@@ -63,38 +68,46 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     let mut run = Run::new(slack, &args.dir, token, &args.source, &logs);
     run.go(&pace, if args.follow { Until::Stopped } else { Until::CaughtUp }).await?;
     let totals = run.finish();
+    Ok(Pulled { is_complete: args.follow || totals.is_ok(), totals, is_stopped: pace.is_stopped() })
+}
 
-    report(&args, &totals);
-    if args.follow || totals.is_ok() {
-        return Ok(ExitCode::SUCCESS);
+impl Outcome for Pulled {
+    fn json(&self) -> impl Serialize {
+        self.totals.streams()
     }
-    if pace.is_stopped() {
-        let stopped = CliError::new("stopped before everything was collected");
-        terminal::print_error(Level::Warning, &stopped.hint("run the same command again to continue"));
+
+    fn print(&self) {
+        terminal::print(&self.totals.table());
     }
-    Ok(ExitCode::FAILURE)
+
+    fn problems(&self) -> Vec<CliError> {
+        let stopped = CliError::new("stopped before everything was collected").with_level(Level::Warning);
+        let is_cut_off = self.is_stopped && !self.is_complete;
+        is_cut_off.then(|| stopped.hint("run the same command again to continue")).into_iter().collect()
+    }
+
+    fn exit_code(&self) -> u8 {
+        u8::from(!self.is_complete)
+    }
 }
 
 /// Verifies the token and stores the source in the directory. Returns the logs of this run.
 async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<Vec<LogType>, CliError> {
-    let now = Second::of(Timestamp::now());
+    let now = now();
     let since = args.since.map(|since| since.resolve(now)).transpose()?;
     let deployment = DirectoryDeployment::new(&args.dir);
     let mut stored = deployment.load().await?;
     let existing = stored.sources.remove(&args.source).transpose()?;
     if since.is_some() && stored.cursors.keys().any(|stream| stream.source == args.source) {
         let message = format!("`--since` has no effect on logs that `{}` already contains", args.dir.display());
-        terminal::print_error(Level::Warning, &CliError::new(message).hint("use another directory to start earlier"));
+        terminal::warn(CliError::new(message).hint("use another directory to start earlier"));
     }
 
     let mut source = existing.clone().unwrap_or_else(|| new_source(&args.source, now));
     source.gov |= args.gov;
     source.since = since.unwrap_or(source.since);
     source.connected_at = now; // so that the first tick retries rejected streams
-    let identity = Identity::ask(slack, &source, token, now).await.map_err(|mut error| {
-        error.hint = hints::of_stream(&error.hint, Collector::Pull);
-        CliError::from(error)
-    })?;
+    let identity = Identity::ask_with_own_token(slack, &source, token, now).await?;
     identity.check_logs(&args.logs)?;
     if let Some(existing) = &existing {
         identity.check_same_tenant(existing)?;
@@ -104,7 +117,7 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
     source.logs = logs::in_order(&[source.logs.as_slice(), &logs].concat());
     source.organization = identity.is_organization();
     source.tenant = Some(identity.tenant());
-    source.plan = if identity.is_organization() { Plan::Enterprise } else { Plan::Business };
+    source.plan = Plan::of_token(identity.is_organization());
     source.label = match (&args.name, &existing) {
         (Some(label), _) => label.clone(),
         (None, Some(existing)) => existing.label.clone(),
@@ -127,13 +140,5 @@ fn new_source(id: &SourceId, now: Second) -> Source {
         logs: Vec::new(),
         connected_at: now,
         ..Source::new(id.clone(), id.to_string(), Plan::Business, Since::DEFAULT.resolve(now).unwrap_or(now))
-    }
-}
-
-fn report(args: &Arguments, totals: &Totals) {
-    if args.json {
-        terminal::print_json(totals.streams());
-    } else {
-        terminal::print(&totals.table());
     }
 }

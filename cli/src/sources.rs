@@ -1,7 +1,4 @@
-//! `slacktrail sources`: lists the connected sources. Other commands find a source by its ID here.
-
-use std::collections::BTreeMap;
-use std::process::ExitCode;
+//! `slacktrail sources`: lists the connected sources.
 
 use clap::Args;
 use serde::Serialize;
@@ -12,54 +9,21 @@ use slacktrail_ports::DeploymentStore;
 use crate::aws;
 use crate::cli_error::CliError;
 use crate::logs;
+use crate::outcome::Outcome;
+use crate::source::{NO_SOURCE, Sources};
 use crate::table::{self, Column};
-use crate::terminal::{self, Level};
+use crate::terminal;
 
 /// List the connected sources
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// Print the sources as JSON
     #[arg(long)]
-    json: bool,
-}
-
-/// The sources of a deployment by ID, or the error if a source cannot be read.
-pub(crate) type Sources = BTreeMap<SourceId, Result<Source, Error>>;
-
-/// Returns the source with this ID.
-///
-/// # Errors
-/// Returns an error that lists the known sources if none has this ID, or an error if the source cannot be read.
-pub(crate) fn find(sources: &Sources, id: &SourceId) -> Result<Source, CliError> {
-    match sources.get(id) {
-        Some(source) => Ok(source.clone()?),
-        None if sources.is_empty() => {
-            Err(CliError::new(format!("source `{id}` not found: no source is connected yet"))
-                .hint(format!("run `slacktrail connect {id}` to connect it")))
-        }
-        None => {
-            let names: Vec<String> = sources.keys().map(|id| format!("`{id}`")).collect();
-            let hint = format!("use one of {} (`slacktrail sources` lists them)", names.join(", "));
-            Err(CliError::new(format!("source `{id}` not found")).hint(hint))
-        }
-    }
-}
-
-/// Returns the source with this ID, unless it is disconnected.
-///
-/// # Errors
-/// Returns an error if no source has this ID, or if the source cannot be read or is disconnected.
-pub(crate) fn find_connected(sources: &Sources, id: &SourceId) -> Result<Source, CliError> {
-    let source = find(sources, id)?;
-    if source.disconnected {
-        return Err(CliError::new(format!("source `{id}` is disconnected"))
-            .hint(format!("run `slacktrail connect {id}` to reconnect it")));
-    }
-    Ok(source)
+    pub(crate) json: bool,
 }
 
 /// A source, as printed with `--json`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Listing {
     id: String,
     label: Option<String>,
@@ -88,27 +52,40 @@ const COLUMNS: [Column; 6] = [
     Column::Left("notes"),
 ];
 
-/// Runs the command.
-pub(crate) async fn run(args: &Arguments) -> Result<ExitCode, CliError> {
-    let sources = aws::ports().await?.deployment.load().await?.sources;
-    let listings: Vec<Listing> = sources
-        .iter()
-        .map(|(id, source)| match source {
+/// Reads the sources.
+pub(crate) async fn run() -> Result<Listings, CliError> {
+    Ok(Listings(aws::ports().await?.deployment.load().await?.sources))
+}
+
+/// The sources to list.
+pub(crate) struct Listings(Sources);
+
+impl Listings {
+    fn all(&self) -> Vec<Listing> {
+        let listing = |(id, source): (&SourceId, &Result<Source, Error>)| match source {
             Ok(source) => Listing::of(source),
             Err(error) => Listing::unreadable(id, error),
-        })
-        .collect();
-    if args.json {
-        terminal::print_json(&listings);
-    } else if listings.is_empty() {
-        terminal::note("no source is connected yet\nhint: run `slacktrail connect <id>` to connect one");
-    } else {
-        terminal::print(&table(&listings));
+        };
+        self.0.iter().map(listing).collect()
     }
-    for error in sources.into_values().filter_map(Result::err) {
-        terminal::print_error(Level::Error, &error.into());
+}
+
+impl Outcome for Listings {
+    fn json(&self) -> impl Serialize {
+        self.all()
     }
-    Ok(ExitCode::SUCCESS)
+
+    fn print(&self) {
+        if self.0.is_empty() {
+            terminal::note(NO_SOURCE);
+        } else {
+            terminal::print(&table(&self.all()));
+        }
+    }
+
+    fn problems(&self) -> Vec<CliError> {
+        self.0.values().filter_map(|source| source.as_ref().err()).map(|error| error.clone().into()).collect()
+    }
 }
 
 fn table(listings: &[Listing]) -> String {
@@ -116,7 +93,7 @@ fn table(listings: &[Listing]) -> String {
         vec![
             listing.id.clone(),
             listing.label.clone().unwrap_or_default(),
-            listing.plan.map(logs::plan_name).unwrap_or_default().to_owned(),
+            listing.plan.map(Plan::name).unwrap_or_default().to_owned(),
             logs::names(&listing.logs, " "),
             listing.since.as_deref().unwrap_or_default().chars().take(10).collect(),
             listing.notes(),
@@ -145,21 +122,7 @@ impl Listing {
     }
 
     fn unreadable(id: &SourceId, error: &Error) -> Listing {
-        Listing {
-            id: id.to_string(),
-            label: None,
-            plan: None,
-            logs: Vec::new(),
-            since: None,
-            organization: None,
-            gov: None,
-            paused: None,
-            disconnected: None,
-            tenant: None,
-            silent_after_seconds: None,
-            connected_at: None,
-            error: Some(format!("{error}; {}", error.hint)),
-        }
+        Listing { id: id.to_string(), error: Some(format!("{error}; {}", error.hint)), ..Listing::default() }
     }
 
     /// Returns the tenant and the unusual settings, for the column `notes`.
@@ -215,27 +178,5 @@ mod tests {
             "workspace T1, disconnected"
         );
         assert_eq!(notes(Source { paused: true, gov: true, ..source("acme") }), "GovSlack, paused");
-    }
-
-    #[test]
-    fn unknown_source_is_error_that_lists_known_sources() {
-        let none = find(&Sources::new(), &"acme".parse().unwrap()).unwrap_err();
-        assert_eq!(none.to_string(), "source `acme` not found: no source is connected yet");
-        let sources: Sources = ["beta", "gamma"].into_iter().map(|id| (id.parse().unwrap(), Ok(source(id)))).collect();
-        let error = find(&sources, &"acme".parse().unwrap()).unwrap_err();
-        assert_eq!(error.to_string(), "source `acme` not found");
-        assert!(error.next_action().unwrap().starts_with("use one of `beta`, `gamma` "));
-        assert_eq!(find(&sources, &"beta".parse().unwrap()).unwrap().id.as_str(), "beta");
-    }
-
-    #[test]
-    fn disconnected_source_is_error_with_reconnect_hint() {
-        let id: SourceId = "acme".parse().unwrap();
-        let disconnected = Source { disconnected: true, ..source("acme") };
-        let sources = Sources::from([(id.clone(), Ok(disconnected))]);
-        let error = find_connected(&sources, &id).unwrap_err();
-        assert_eq!(error.to_string(), "source `acme` is disconnected");
-        assert_eq!(error.next_action(), Some("run `slacktrail connect acme` to reconnect it"));
-        assert!(find(&sources, &id).is_ok());
     }
 }

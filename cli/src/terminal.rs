@@ -5,40 +5,13 @@
 
 use std::io::{IsTerminal, Write};
 
-use indicatif::ProgressBar;
 use serde::Serialize;
 use slacktrail_core::sanitize::{escaped_json, shown_line, shown_text};
 
-use crate::cli_error::CliError;
+use crate::cli_error::{CliError, Level};
 
 /// The width of a terminal that does not report its width.
 pub(crate) const COLUMNS: usize = 80;
-
-/// The severity of a message.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Level {
-    /// The problem is transient or loses no data.
-    Warning,
-    /// The problem requires action.
-    Error,
-}
-
-impl Level {
-    fn word(self) -> &'static str {
-        match self {
-            Level::Warning => "warning",
-            Level::Error => "error",
-        }
-    }
-
-    /// Returns the ANSI color: yellow or red.
-    fn color(self) -> u8 {
-        match self {
-            Level::Warning => 33,
-            Level::Error => 31,
-        }
-    }
-}
 
 /// Adds color to a sanitized text.
 pub(crate) type Paint = fn(&str) -> String;
@@ -82,11 +55,6 @@ fn write_now(text: &str) -> bool {
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
 }
 
-/// Sets the message of a progress bar.
-pub(crate) fn show_progress(bar: &ProgressBar, message: &str) {
-    bar.set_message(shown_line(message).into_owned());
-}
-
 /// Returns `true` if the stream is a terminal and `NO_COLOR` is not set.
 fn supports_color(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
@@ -110,14 +78,23 @@ pub(crate) fn note(text: &str) {
 }
 
 /// Prints an error with its causes and its hint.
-pub(crate) fn print_error(level: Level, error: &CliError) {
+pub(crate) fn print_error(error: &CliError) {
     let colored = supports_color(&std::io::stderr());
-    let _ = std::io::stderr().write_all(error_text(level, error, colored).as_bytes());
+    let _ = std::io::stderr().write_all(error_text(error, colored).as_bytes());
 }
 
-fn error_text(level: Level, error: &CliError, colored: bool) -> String {
+/// Prints an error as a warning.
+pub(crate) fn warn(error: CliError) {
+    print_error(&error.with_level(Level::Warning));
+}
+
+fn error_text(error: &CliError, colored: bool) -> String {
+    let (word, color) = match error.level() {
+        Level::Warning => ("warning", 33),
+        Level::Error => ("error", 31),
+    };
     let paint = |word: &str, color: u8| if colored { format!("\x1b[1;{color}m{word}\x1b[0m") } else { word.to_owned() };
-    let mut text = format!("{}: {}\n", paint(level.word(), level.color()), shown_line(&error.to_string()));
+    let mut text = format!("{}: {}\n", paint(word, color), shown_line(&error.to_string()));
     for cause in error.causes() {
         text.push_str(&format!("  caused by: {}\n", shown_line(&cause)));
     }
@@ -154,9 +131,9 @@ mod tests {
     #[test]
     fn error_prints_message_causes_and_hint() {
         let error = CliError::new("writing `a` failed").with_source(std::io::Error::other("no room")).hint("make room");
-        let text = error_text(Level::Error, &error, false);
+        let text = error_text(&error, false);
         assert_eq!(text, "error: writing `a` failed\n  caused by: no room\nhint: make room\n");
-        let colored = error_text(Level::Warning, &CliError::new("late"), true);
+        let colored = error_text(&CliError::new("late").with_level(Level::Warning), true);
         assert_eq!(colored, "\u{1b}[1;33mwarning\u{1b}[0m: late\n");
     }
 
@@ -164,7 +141,7 @@ mod tests {
     fn error_stays_on_its_lines_and_cannot_control_terminal() {
         let error =
             CliError::new("a\nhint: rm -rf\u{1b}[2J").with_source(std::io::Error::other("b\u{202e}")).hint("c\u{9b}");
-        let text = error_text(Level::Error, &error, false);
+        let text = error_text(&error, false);
         assert_eq!(text, "error: a hint: rm -rf\u{fffd}[2J\n  caused by: b\u{fffd}\nhint: c\u{fffd}\n");
     }
 

@@ -2,19 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use jiff::Timestamp;
-use slacktrail_core::health::State;
 use slacktrail_core::source::StreamId;
-use slacktrail_core::time::Second;
 use slacktrail_ports::{DeploymentStore, Version};
 
 use super::range::Range;
-use super::rest::{Pace, Rest, describe};
+use super::rest::{Rest, describe, estimate};
 use crate::cli_error::CliError;
-use crate::sources;
+use crate::environment::now;
+use crate::progress::ProgressLine;
+use crate::source;
+use crate::state;
 use crate::status::stream_status::{StreamStatus, Target};
-use crate::terminal;
 
 /// How following a backfill ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,13 +25,10 @@ pub(super) enum Followed {
 
 /// The time between two reads of the cursor.
 const READ_INTERVAL: Duration = Duration::from_secs(2);
-/// The interval of the spinner animation.
-const SPINNER_INTERVAL: Duration = Duration::from_millis(120);
 /// Without a terminal, a line is printed each time another such part of the range is collected.
 const LINE_EACH_PERCENT: i64 = 10;
 
-const BAR: &str = "{spinner} {bar:24} {percent:>3} %  {msg}";
-const SPINNER: &str = "{spinner} {msg}";
+const BAR: &str = "{bar:24} {percent:>3} %  ";
 
 /// Waits until the range is collected, and shows the progress. `since` is the version of the cursor that first contains the gap.
 ///
@@ -55,12 +50,10 @@ pub(super) async fn follow<T: DeploymentStore>(
             tokio::time::sleep(READ_INTERVAL).await;
         }
     };
-    let followed = tokio::select! {
+    tokio::select! {
         followed = completed => followed,
         _ = tokio::signal::ctrl_c() => Ok(Followed::Stopped),
-    };
-    display.bar.finish_and_clear();
-    followed
+    }
 }
 
 /// Reads what is left of the range.
@@ -72,7 +65,7 @@ async fn read_rest<T: DeploymentStore>(
 ) -> Result<Rest, CliError> {
     let stored = deployment.load_source(&stream.source).await?;
     let loaded = stored.map(|(_, source)| (stream.source.clone(), source)).into_iter().collect();
-    let source = sources::find_connected(&loaded, &stream.source)?;
+    let source = source::find_connected(&loaded, &stream.source)?;
     let stored = deployment.load_stream(stream).await?;
     let cursor = match &stored {
         Some((version, Ok(cursor))) if Some(*version) >= since => cursor,
@@ -84,7 +77,7 @@ async fn read_rest<T: DeploymentStore>(
     };
     let rest = Rest::of(cursor, range);
     if rest != Rest::Nothing {
-        let status = StreamStatus::of(stored.as_ref(), &source, stream.log, Target::Aws, Second::of(Timestamp::now()));
+        let status = StreamStatus::of(stored.as_ref(), &source, stream.log, Target::Aws, now());
         check(&status)?;
     }
     Ok(rest)
@@ -94,58 +87,42 @@ async fn read_rest<T: DeploymentStore>(
 fn check(status: &StreamStatus) -> Result<(), CliError> {
     let name = status.name();
     let not_collected = |reason: &str| CliError::new(format!("{name} is not being collected: {reason}"));
-    match status.state {
-        State::Ok | State::CatchingUp | State::Waiting | State::Silent => Ok(()),
-        State::Paused => Err(not_collected("its source is paused")
+    match state::class(status.state) {
+        state::Class::Current | state::Class::Behind | state::Class::Retrying => Ok(()),
+        state::Class::Paused => Err(not_collected("its source is paused")
             .hint(format!("run `slacktrail resume {}` to continue the backfill", status.source))),
-        State::Reauthorize | State::Reconfigure | State::Failing => {
-            Err(not_collected(status.hint.as_deref().unwrap_or("see `slacktrail status`"))
-                .hint("run `slacktrail status` for the cause; the backfill continues once it is fixed"))
-        }
+        state::Class::Stopped => Err(not_collected(status.hint.as_deref().unwrap_or("see `slacktrail status`"))
+            .hint("run `slacktrail status` for the cause; the backfill continues once it is fixed")),
     }
 }
 
-/// A progress bar, or lines if standard error is not a terminal.
+/// The progress of a range.
 struct Display {
-    bar: ProgressBar,
+    line: ProgressLine,
     whole: i64,
     started: Instant,
-    pace: Option<Pace>,
-    /// What the last line showed: the collected part, or a position.
-    printed: Option<String>,
+    /// The seconds that were left at the first read.
+    first: Option<i64>,
 }
 
 impl Display {
     fn new(range: Range) -> Display {
-        let bar = ProgressBar::with_draw_target(Some(range.seconds().unsigned_abs()), ProgressDrawTarget::stderr());
-        bar.set_style(style(SPINNER));
-        bar.enable_steady_tick(SPINNER_INTERVAL);
-        Display { bar, whole: range.seconds(), started: Instant::now(), pace: None, printed: None }
+        Display { line: ProgressLine::new(BAR), whole: range.seconds(), started: Instant::now(), first: None }
     }
 
     fn show(&mut self, rest: &Rest) {
-        let (message, mark) = match rest {
+        let (message, step) = match rest {
             Rest::Nothing => return,
             Rest::Unknown(position) => (position.clone(), position.clone()),
             Rest::Seconds(left) => {
-                let pace = *self.pace.get_or_insert(Pace::from(*left));
+                let first = *self.first.get_or_insert(*left);
                 let elapsed = i64::try_from(self.started.elapsed().as_secs()).unwrap_or(i64::MAX);
                 let collected = (self.whole - left).max(0);
-                self.bar.set_style(style(BAR));
-                self.bar.set_position(collected.unsigned_abs());
+                self.line.show_bar(collected.unsigned_abs(), self.whole.unsigned_abs());
                 let percent = collected * 100 / self.whole.max(1);
-                (describe(*left, pace.estimate(*left, elapsed)), (percent / LINE_EACH_PERCENT).to_string())
+                (describe(*left, estimate(first, *left, elapsed)), (percent / LINE_EACH_PERCENT).to_string())
             }
         };
-        if self.bar.is_hidden() && self.printed.as_ref() != Some(&mark) {
-            terminal::note(&message);
-            self.printed = Some(mark);
-        }
-        terminal::show_progress(&self.bar, &message);
+        self.line.show_step(&message, &step, &message);
     }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    let style = ProgressStyle::with_template(template).expect("the templates above are valid");
-    style.progress_chars("━━╌")
 }

@@ -6,21 +6,19 @@ mod follow;
 mod range;
 mod rest;
 
-use std::process::ExitCode;
-
 use clap::Args;
-use jiff::Timestamp;
 use serde::Serialize;
 use slacktrail_core::cursor::{BACKFILLS_MAX, Backfill, Cursor};
 use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
-use slacktrail_core::time::Second;
+use slacktrail_core::time::{Day, Second};
 use slacktrail_ports::{DeploymentStore, ReplaceOutcome, Version};
 
-use crate::cli_error::CliError;
-use crate::terminal::{self, Level};
-use crate::{aws, logs, sources};
+use crate::cli_error::{CliError, Level};
+use crate::environment::now;
+use crate::outcome::Outcome;
+use crate::{aws, logs, source, terminal, typed_time};
 use follow::{Followed, follow};
-use range::{Range, TypedDay};
+use range::Range;
 
 /// Collect a past time range of a log, or collect a range again
 ///
@@ -35,17 +33,17 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "LOG")]
     log: LogType,
     /// First day (UTC), such as 2024-01-01
-    #[arg(long, value_name = "DAY")]
-    from: TypedDay,
+    #[arg(long, value_name = "DAY", value_parser = parse_day)]
+    from: Day,
     /// Day after the last day (UTC): --from 2024-01-01 --to 2024-02-01 is January
-    #[arg(long, value_name = "DAY")]
-    to: TypedDay,
+    #[arg(long, value_name = "DAY", value_parser = parse_day)]
+    to: Day,
     /// Do not wait until the range is collected
     #[arg(long)]
     detach: bool,
     /// Print the result as JSON
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -53,11 +51,17 @@ Audit logs go back to March 2018. Access logs have one row per user, address and
 slacktrail collects the rows first seen in the range that Slack still has, as they are now. It reads access and integration \
 logs from now back to the range, however long ago that is.";
 
-/// The result, as printed with `--json`.
+fn parse_day(text: &str) -> Result<Day, &'static str> {
+    typed_time::day(text).ok_or("use a day such as `2024-01-31`")
+}
+
+/// A range and the state of its backfill.
 #[derive(Debug, Serialize)]
-struct Outcome<'a> {
-    source: &'a SourceId,
+pub(crate) struct Backfilled {
+    source: SourceId,
     log: LogType,
+    #[serde(skip)]
+    range: Range,
     /// The first second of the range.
     oldest: String,
     /// The last second of the range.
@@ -80,33 +84,32 @@ enum Stage {
 /// How often the command tries to add the gap, because a tick may replace the cursor at the same time.
 const ADD_TRIES_MAX: usize = 5;
 
-/// Runs the command. It succeeds when the range is collected, or with `--detach`, when the backfill is added.
-pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
-    let now = Second::of(Timestamp::now());
+/// Adds the backfill, and waits until the range is collected unless `--detach` is set.
+pub(crate) async fn run(args: Arguments) -> Result<Backfilled, CliError> {
+    let now = now();
     let range = Range::resolve(args.from, args.to, now)?;
     let deployment = aws::ports().await?.deployment;
-    let source = sources::find_connected(&deployment.load().await?.sources, &args.id)?;
+    let source = source::find_connected(&deployment.load().await?.sources, &args.id)?;
     check(&args, &source)?;
     let stream = StreamId { source: source.id.clone(), log: args.log };
 
     let (version, stage) = add(&deployment, &source, &stream, range, now).await?;
     announce(&args, &stream, range, stage);
-    if args.detach {
-        report(&args, range, stage);
-        return Ok(ExitCode::SUCCESS);
-    }
-    match follow(&deployment, &stream, range, version).await? {
-        Followed::Completed => {
-            report(&args, range, Stage::Completed);
-            Ok(ExitCode::SUCCESS)
-        }
-        Followed::Stopped => {
-            let stopped =
-                CliError::new(format!("stopped waiting: the backfill of `{stream}` continues in the background"));
-            terminal::print_error(Level::Warning, &stopped.hint("run the same command again to see its progress"));
-            Ok(ExitCode::FAILURE)
-        }
-    }
+    let state = match args.detach {
+        true => stage,
+        false => match follow(&deployment, &stream, range, version).await? {
+            Followed::Completed => Stage::Completed,
+            Followed::Stopped => return Err(stopped_waiting(&stream)),
+        },
+    };
+    let (oldest, latest) = (range.oldest.to_string(), range.latest.to_string());
+    Ok(Backfilled { source: stream.source, log: stream.log, range, oldest, latest, state })
+}
+
+fn stopped_waiting(stream: &StreamId) -> CliError {
+    CliError::new(format!("stopped waiting: the backfill of `{stream}` continues in the background"))
+        .with_level(Level::Warning)
+        .hint("run the same command again to see its progress")
 }
 
 /// Checks that the source collects the log, and that it is not paused if the command waits.
@@ -163,7 +166,7 @@ fn too_many(stream: &StreamId) -> CliError {
 
 /// Prints which records the poller will collect.
 fn announce(args: &Arguments, stream: &StreamId, range: Range, stage: Stage) {
-    if args.from != TypedDay::of(range.oldest) {
+    if args.from != range.oldest.day() {
         terminal::note(&format!("Slack has no logs before {}", Second::MARCH_2018));
     }
     match stage {
@@ -182,19 +185,21 @@ fn announce(args: &Arguments, stream: &StreamId, range: Range, stage: Stage) {
     }
 }
 
-fn report(args: &Arguments, range: Range, stage: Stage) {
-    let (source, log) = (&args.id, args.log);
-    if args.json {
-        let (oldest, latest) = (range.oldest.to_string(), range.latest.to_string());
-        return terminal::print_json(&Outcome { source, log, oldest, latest, state: stage });
+impl Outcome for Backfilled {
+    fn json(&self) -> impl Serialize {
+        self
     }
-    terminal::print(&match stage {
-        Stage::Completed => format!("collected {source}/{log} {range}; no record was stored twice"),
-        Stage::Started => {
-            format!("started to collect {source}/{log} {range}; run `slacktrail status` to see what is left")
-        }
-        Stage::InProgress => {
-            format!("already collecting {source}/{log} {range}; run `slacktrail status` to see what is left")
-        }
-    });
+
+    fn print(&self) {
+        let Backfilled { source, log, range, state, .. } = self;
+        terminal::print(&match state {
+            Stage::Completed => format!("collected {source}/{log} {range}; no record was stored twice"),
+            Stage::Started => {
+                format!("started to collect {source}/{log} {range}; run `slacktrail status` to see what is left")
+            }
+            Stage::InProgress => {
+                format!("already collecting {source}/{log} {range}; run `slacktrail status` to see what is left")
+            }
+        });
+    }
 }

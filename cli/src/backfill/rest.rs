@@ -1,11 +1,10 @@
 //! What is left of a backfill according to the cursor, and an estimate of the time that it takes.
 
 use slacktrail_core::cursor::Cursor;
-
 use slacktrail_core::walk::{Gap, GapKind, Walk};
 
 use super::range::Range;
-use crate::duration;
+use crate::format;
 
 /// What is left of a range.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -40,7 +39,7 @@ fn overlap(gap: &Gap, range: Range) -> i64 {
 fn position(gap: &Gap) -> Option<String> {
     match &gap.walk {
         Walk::Audit(_) => None,
-        Walk::Access(walk) => Some(format!("{} pages read", duration::count(u64::from(walk.pages)))),
+        Walk::Access(walk) => Some(format!("{} pages read", format::count(u64::from(walk.pages)))),
         Walk::Integration(walk) => Some(match gap.workspace_id() {
             Some(workspace) => format!("page {} of workspace {workspace}", walk.page),
             None => format!("page {}", walk.page),
@@ -48,31 +47,18 @@ fn position(gap: &Gap) -> Option<String> {
     }
 }
 
-/// The pace so far, from which the remaining time is estimated.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    /// Seconds of the range that were left at the first read.
-    first: i64,
-}
-
-impl Pace {
-    /// Starts with the seconds that are left at the first read.
-    pub(super) fn from(left: i64) -> Pace {
-        Pace { first: left }
-    }
-
-    /// Estimates the seconds until nothing is left, `elapsed` seconds after the first read. Returns `None` if nothing was collected since then.
-    pub(super) fn estimate(self, left: i64, elapsed: i64) -> Option<i64> {
-        let collected = self.first - left;
-        (collected > 0 && elapsed > 0).then(|| left.saturating_mul(elapsed) / collected)
-    }
+/// Estimates the seconds until nothing is left, from the pace since the first read: `first` seconds of the range were left then, `elapsed` seconds
+/// ago. Returns `None` if nothing was collected since.
+pub(super) fn estimate(first: i64, left: i64, elapsed: i64) -> Option<i64> {
+    let collected = first - left;
+    (collected > 0 && elapsed > 0).then(|| left.saturating_mul(elapsed) / collected)
 }
 
 /// Describes the progress: `12 d 4 h left to collect (about 5 min)`.
 pub(super) fn describe(left: i64, estimate: Option<i64>) -> String {
     match estimate {
-        Some(seconds) => format!("{} left to collect (about {})", duration::words(left), duration::words(seconds)),
-        None => format!("{} left to collect", duration::words(left)),
+        Some(seconds) => format!("{} left to collect (about {})", format::duration(left), format::duration(seconds)),
+        None => format!("{} left to collect", format::duration(left)),
     }
 }
 
@@ -136,10 +122,9 @@ mod tests {
 
     #[test]
     fn estimate_follows_pace_so_far() {
-        let pace = Pace::from(100 * DAY);
-        assert_eq!(pace.estimate(100 * DAY, 60), None);
-        assert_eq!(pace.estimate(75 * DAY, 60), Some(180));
-        assert_eq!(pace.estimate(0, 60), Some(0));
+        assert_eq!(estimate(100 * DAY, 100 * DAY, 60), None);
+        assert_eq!(estimate(100 * DAY, 75 * DAY, 60), Some(180));
+        assert_eq!(estimate(100 * DAY, 0, 60), Some(0));
         assert_eq!(describe(75 * DAY, Some(180)), "75 d left to collect (about 3 min)");
         assert_eq!(describe(75 * DAY, None), "75 d left to collect");
     }

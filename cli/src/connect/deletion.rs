@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use slacktrail_adapters::aws::{DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION, SecretsManagerCredentials};
 use slacktrail_core::error::Error;
 use slacktrail_core::source::SourceId;
 
 use crate::cli_error::CliError;
-use crate::terminal;
+use crate::progress::ProgressLine;
 
 /// The seconds between tries, one minute in total.
 const PAUSES_SECONDS: [u64; 9] = [1, 2, 3, 4, 10, 10, 10, 10, 10];
@@ -32,44 +31,29 @@ async fn wait_out_with<T>(
     pause: impl AsyncFn(Duration),
     restore: &str,
 ) -> Result<T, CliError> {
-    let mut line: Option<ProgressBar> = None;
+    let mut line: Option<ProgressLine> = None;
     let mut seconds_left: u64 = PAUSES_SECONDS.iter().sum();
     for seconds in PAUSES_SECONDS {
         match call().await {
             Err(error) if is_being_deleted(&error) => {
-                show(line.get_or_insert_with(new_line), seconds_left);
+                line.get_or_insert_with(|| ProgressLine::new("")).show_step(
+                    &format!("waiting for AWS to delete the previous secret ({seconds_left} s left)"),
+                    "deletion",
+                    "waiting up to a minute for AWS to delete the previous secret",
+                );
                 pause(Duration::from_secs(seconds)).await;
                 seconds_left -= seconds;
             }
-            result => {
-                line.inspect(ProgressBar::finish_and_clear);
-                return Ok(result?);
-            }
+            result => return Ok(result?),
         }
     }
-    line.inspect(ProgressBar::finish_and_clear);
+    drop(line);
     call().await.map_err(|error| still_being_deleted(error, restore))
 }
 
 /// Returns `true` if a secret cannot be used because it is being deleted, now or at the end of a recovery window.
 pub(crate) fn is_being_deleted(error: &Error) -> bool {
     [DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION].contains(&error.code.as_str())
-}
-
-fn new_line() -> ProgressBar {
-    let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    if line.is_hidden() {
-        terminal::note("waiting up to a minute for AWS to delete the previous secret");
-    }
-    line
-}
-
-fn show(line: &ProgressBar, seconds_left: u64) {
-    if let Ok(style) = indicatif::ProgressStyle::with_template("{spinner} {msg}") {
-        line.set_style(style);
-    }
-    line.enable_steady_tick(Duration::from_millis(120));
-    terminal::show_progress(line, &format!("waiting for AWS to delete the previous secret ({seconds_left} s left)"));
 }
 
 /// Returns the error after one minute. A secret that is still scheduled for deletion is then in a recovery window, because a forced

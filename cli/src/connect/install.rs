@@ -3,18 +3,17 @@
 
 use std::cell::Cell;
 
-use jiff::Timestamp;
 use slacktrail_adapters::aws::AwsPorts;
 use slacktrail_connect::{Authorization, ConnectError, ConnectReport, OneTimeToken};
 use slacktrail_core::credentials::App;
 use slacktrail_core::source::Source;
-use slacktrail_core::time::Second;
 use slacktrail_ports::DeploymentStore;
 
 use super::public_url::PublicUrl;
 use super::waiting::{self, End};
 use super::{Arguments, app, deletion, link};
 use crate::cli_error::CliError;
+use crate::environment::now;
 use crate::prompt::Stopped;
 use crate::terminal;
 
@@ -29,7 +28,7 @@ pub(super) async fn install(
     source: &Source,
     (app, again): (&App, &str),
 ) -> Result<(Source, Box<ConnectReport>), CliError> {
-    let now = Second::of(Timestamp::now()); // creating the app may have taken a while
+    let now = now(); // creating the app may have taken a while
     let (authorization, link_token) = link::make(source, &app.client_id, now)?;
     let app_is_stored = Cell::new(false);
     let followed = async {

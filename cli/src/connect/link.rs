@@ -43,7 +43,7 @@ pub(super) async fn show<C: AuthorizationStore>(
     ));
     // Ask first, because the user may want to send the link to another user.
     let may_open = !args.no_browser && prompt::can_ask() && browser::is_here();
-    if !may_open || !prompt::confirm("Open it in the browser of this machine?")? {
+    if !may_open || !prompt::confirm("Open it in the browser of this machine?", true)? {
         return Ok(None);
     }
     let opened = browser::open(&link);

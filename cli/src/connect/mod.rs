@@ -12,22 +12,18 @@ mod link;
 mod new_app;
 mod public_url;
 mod report;
-mod silent_after;
 mod source;
 mod standard_input;
 mod token;
 mod waiting;
 mod wizard;
 
-use std::process::ExitCode;
-
 use clap::Args;
 use slacktrail_core::source::{LogType, Plan, SourceId};
 
 use crate::cli_error::CliError;
-use crate::logs;
-use crate::since::Since;
-use silent_after::SilentAfter;
+use crate::typed_time::{SilentAfter, Since};
+use report::Connected;
 
 /// Connect or reconnect a Slack workspace or organization
 ///
@@ -42,7 +38,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "LABEL")]
     name: Option<String>,
     /// Slack plan: enterprise, business, pro, or Slack's own name such as "Business+"
-    #[arg(long, value_name = "PLAN", value_parser = logs::parse_plan)]
+    #[arg(long, value_name = "PLAN")]
     plan: Option<Plan>,
     /// Logs to collect, separated by commas: audit, access, integration [default: all logs of the plan]
     #[arg(long, value_name = "LOGS", value_delimiter = ',')]
@@ -76,11 +72,11 @@ pub(crate) struct Arguments {
     token_stdin: bool,
     /// Print the source and the verification as JSON
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
-/// Runs the command.
-pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
+/// Connects the source.
+pub(crate) async fn run(args: Arguments) -> Result<Connected, CliError> {
     if args.token_stdin { token::connect(&args).await } else { wizard::connect(args).await }
 }
 

@@ -4,6 +4,8 @@ use slacktrail_connect::manifest::{manifest, new_app_url, user_scopes};
 use slacktrail_core::credentials::App;
 use slacktrail_core::source::{LogType, Source};
 
+use crate::format::quoted;
+
 /// The page for creating GovSlack apps (docs.slack.dev, GovSlack).
 const GOV_APPS_URL: &str = "https://api.slack-gov.com/apps";
 
@@ -42,13 +44,13 @@ pub(super) fn instructions(source: &Source, redirect_url: &str, rotation: bool) 
 /// Returns what an existing app needs. `is_stored`: its credentials come from the source's secret.
 pub(super) fn existing(app: &App, is_stored: bool, source: &Source, redirect_url: &str) -> String {
     let stored = if is_stored { " (stored; use `--new-app` to enter another app)" } else { "" };
-    let scopes = user_scopes(&source.logs).join("`, `");
+    let scopes = quoted(user_scopes(&source.logs), ", ");
     let organization = match is_for_organization(source) {
         true => "\n  organization-wide installation",
         false => "",
     };
     format!(
-        "Using the app with client ID {}{stored}.\nIt needs:\n  user token scopes `{scopes}`\n  \
+        "Using the app with client ID {}{stored}.\nIt needs:\n  user token scopes {scopes}\n  \
          redirect URL {redirect_url}{organization}\n",
         app.client_id
     )
@@ -66,7 +68,7 @@ pub(super) fn installing(source: &Source) -> &'static str {
 }
 
 fn is_for_organization(source: &Source) -> bool {
-    source.logs.contains(&LogType::Audit)
+    LogType::require_organization(&source.logs)
 }
 
 #[cfg(test)]

@@ -4,13 +4,22 @@ use serde::Serialize;
 use slacktrail_connect::ConnectReport;
 use slacktrail_core::source::{LogType, Source, Tenant, shown_name};
 
+use crate::outcome::Outcome;
 use crate::sources::Listing;
 use crate::table::{self, Column};
 use crate::{logs, terminal};
 
+/// A connected source, and what was verified.
+pub(crate) struct Connected {
+    pub(super) source: Source,
+    pub(super) report: ConnectReport,
+    /// Whether the source existed before.
+    pub(super) again: bool,
+}
+
 /// A connected source, as printed with `--json`.
 #[derive(Debug, Serialize)]
-struct Connected {
+struct ConnectedJson {
     #[serde(flatten)]
     source: Listing,
     verified: Verified,
@@ -33,12 +42,13 @@ struct VerifiedLog {
     note: Option<String>,
 }
 
-/// Prints the report, as JSON or as text.
-pub(super) fn print(source: &Source, report: &ConnectReport, again: bool, json: bool) {
-    if json {
-        terminal::print_json(&Connected { source: Listing::of(source), verified: Verified::of(report) });
-    } else {
-        terminal::print(&describe(source, report, again));
+impl Outcome for Connected {
+    fn json(&self) -> impl Serialize {
+        ConnectedJson { source: Listing::of(&self.source), verified: Verified::of(&self.report) }
+    }
+
+    fn print(&self) {
+        terminal::print(&describe(&self.source, &self.report, self.again));
     }
 }
 

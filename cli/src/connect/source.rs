@@ -2,14 +2,14 @@
 
 use slacktrail_core::source::{LogType, Plan, Source, SourceId};
 use slacktrail_core::time::Second;
-use slacktrail_ports::Deployment;
+use slacktrail_ports::DeploymentStore;
 
 use super::Arguments;
 use crate::cli_error::CliError;
 use crate::logs;
 use crate::prompt;
-use crate::since::Since;
 use crate::terminal;
+use crate::typed_time::Since;
 
 /// Returns the flags that a new source requires and that are missing.
 pub(super) fn missing(args: &Arguments, existing: Option<&Source>) -> Vec<&'static str> {
@@ -35,7 +35,7 @@ pub(super) fn again(args: &Arguments, questions: &[&str]) -> String {
     let name = args.name.as_deref().filter(|_| questions.contains(&"`--name`"));
     let plan = args.plan.filter(|_| questions.contains(&"`--plan`"));
     let name = name.map(|name| format!("--name {}", terminal::shell_word(name)));
-    let plan = plan.map(|plan| format!("--plan {}", logs::plan_name(plan)));
+    let plan = plan.map(|plan| format!("--plan {}", plan.name()));
     let flags: Vec<String> = name.into_iter().chain(plan).collect();
     match flags.is_empty() {
         true => "the same command again".to_owned(),
@@ -66,18 +66,18 @@ pub(super) fn ask(args: Arguments, existing: Option<&Source>) -> Result<Argument
 }
 
 fn choose_plan() -> Result<Plan, CliError> {
-    const PLANS: [(&str, Plan); 3] = [
-        ("Enterprise: Enterprise+ or Enterprise Grid (audit, access and integration logs)", Plan::Enterprise),
-        ("Business+ (access and integration logs)", Plan::Business),
-        ("Pro (access and integration logs)", Plan::Pro),
-    ];
+    let label = |plan: Plan| {
+        let logs: Vec<&str> = plan.logs().iter().map(|log| log.name()).collect();
+        let (last, others) = logs.split_last().expect("each plan has logs");
+        format!("{} ({} and {last} logs)", plan.slack_names(), others.join(", "))
+    };
     // A user who types instead of selecting an option types Slack's name of the plan.
     let is_typed = |typed: &str, index: usize| {
-        let (label, plan) = PLANS[index];
-        logs::parse_plan(typed) == Ok(plan) || label.to_lowercase().contains(&typed.trim().to_lowercase())
+        let plan = Plan::ALL[index];
+        typed.parse() == Ok(plan) || label(plan).to_lowercase().contains(&typed.trim().to_lowercase())
     };
-    let chosen = prompt::choice("Slack plan:", PLANS.map(|(label, _)| label).to_vec(), &is_typed)?;
-    Ok(PLANS.into_iter().find(|(label, _)| *label == chosen).map_or(Plan::Pro, |(_, plan)| plan))
+    let chosen = prompt::choice("Slack plan:", Plan::ALL.map(label).to_vec(), &is_typed)?;
+    Ok(Plan::ALL.into_iter().find(|plan| label(*plan) == chosen).unwrap_or(Plan::Pro))
 }
 
 /// Returns the source to connect: the existing or a new source, with the arguments applied.
@@ -118,9 +118,18 @@ pub(super) fn kept(existing: &Source) -> String {
     )
 }
 
-/// Returns the logs of a source that are already being collected.
-pub(super) fn collected(stored: &Deployment, id: &SourceId) -> Vec<LogType> {
-    stored.cursors.keys().filter(|stream| stream.source == *id).map(|stream| stream.log).collect()
+/// Returns the stored source, and its logs that are already being collected. A source that cannot be read is connected as a new one, as the hint
+/// of its error says.
+///
+/// # Errors
+/// Returns an error if the deployment cannot be read.
+pub(super) async fn stored<T: DeploymentStore>(
+    deployment: &T,
+    id: &SourceId,
+) -> Result<(Option<Source>, Vec<LogType>), CliError> {
+    let mut stored = deployment.load().await?;
+    let collected = stored.cursors.keys().filter(|stream| stream.source == *id).map(|stream| stream.log).collect();
+    Ok((stored.sources.remove(id).and_then(Result::ok), collected))
 }
 
 /// Returns a warning if `--since` is set but has no effect, because logs are already being collected.

@@ -1,8 +1,5 @@
 //! Connects a source with an existing user token instead of OAuth. The token is verified and stored like a token from OAuth.
 
-use std::process::ExitCode;
-
-use jiff::Timestamp;
 use slacktrail_adapters::aws::AwsPorts;
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_connect::{CallbackError, ConnectReport, probe, store};
@@ -10,34 +7,30 @@ use slacktrail_core::credentials::{self, Grant};
 use slacktrail_core::secret::Token;
 use slacktrail_core::source::{Source, Tenant};
 use slacktrail_core::time::Second;
-use slacktrail_ports::DeploymentStore;
 
-use super::{Arguments, deletion, report, source, standard_input};
+use super::report::Connected;
+use super::{Arguments, deletion, source, standard_input};
 use crate::cli_error::CliError;
+use crate::environment::{self, now};
 use crate::identity::Identity;
-use crate::terminal::{self, Level};
-use crate::{aws, environment};
+use crate::{aws, terminal};
 
 /// Connects a source with the token on standard input.
-pub(super) async fn connect(args: &Arguments) -> Result<ExitCode, CliError> {
-    let now = Second::of(Timestamp::now());
+pub(super) async fn connect(args: &Arguments) -> Result<Connected, CliError> {
+    let now = now();
     let slack = environment::slack()?;
     let token = read()?;
     let ports = aws::ports().await?;
 
-    let mut stored = ports.deployment.load().await.map_err(CliError::from)?;
-    let collected = source::collected(&stored, &args.id);
-    // A source that cannot be read is connected as a new one, as the hint of its error says.
-    let existing = stored.sources.remove(&args.id).and_then(Result::ok);
+    let (existing, collected) = source::stored(&ports.deployment, &args.id).await?;
     let source = source::merge(args, existing.clone(), now)?;
     let (source, report) = verify(&slack, source, existing.as_ref(), &token, now).await?;
     let source = save(&ports, &source, &report.tenant, token).await?;
 
     if let Some(warning) = source::since_too_late(args, &collected) {
-        terminal::print_error(Level::Warning, &warning);
+        terminal::warn(warning);
     }
-    report::print(&source, &report, existing.is_some(), args.json);
-    Ok(ExitCode::SUCCESS)
+    Ok(Connected { source, report, again: existing.is_some() })
 }
 
 fn read() -> Result<Token, CliError> {

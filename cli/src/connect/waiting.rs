@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use jiff::Timestamp;
 use slacktrail_connect::{
     Authorization, AuthorizationId, AuthorizationState, AuthorizationStore, ConnectError, ConnectReport,
 };
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::time::Second;
 
-use crate::{duration, terminal};
+use crate::environment::now;
+use crate::progress::ProgressLine;
+use crate::{format, terminal};
 
 /// The time between two reads of the authorization.
 const READ_INTERVAL: Duration = Duration::from_secs(1);
@@ -20,8 +20,6 @@ const FAILED_READS_MAX: u32 = 5;
 const VERIFYING_SECONDS_MAX: i64 = 60;
 /// How long a user who gives up waits for a verification in progress.
 const GIVE_UP_MAX: Duration = Duration::from_secs(40);
-/// The interval of the spinner animation.
-const SPINNER_INTERVAL: Duration = Duration::from_millis(120);
 
 /// How an authorization ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -58,10 +56,10 @@ enum Seen {
 /// # Errors
 /// Returns an error if the authorization cannot be read.
 pub(super) async fn wait<C: AuthorizationStore>(authorizations: &C, id: &AuthorizationId) -> Result<End, Error> {
-    let mut display = Display::new();
+    let mut line = ProgressLine::new("");
     let (mut failed_reads, mut verifying_since) = (0, None);
     loop {
-        let now = Second::of(Timestamp::now());
+        let now = now();
         match authorizations.load_authorization(id).await {
             Ok(found) => {
                 failed_reads = 0;
@@ -72,8 +70,8 @@ pub(super) async fn wait<C: AuthorizationStore>(authorizations: &C, id: &Authori
                         if stage == Stage::Verifying {
                             verifying_since.get_or_insert(now);
                         }
-                        display
-                            .show(stage, authorization.map_or(0, |authorization| authorization.expires_at.since(now)));
+                        let expires_at = authorization.map_or(now, |authorization| authorization.expires_at);
+                        show(&mut line, stage, expires_at.since(now));
                     }
                 }
             }
@@ -129,48 +127,17 @@ async fn cancel<C: AuthorizationStore>(authorizations: &C, id: &AuthorizationId)
     }
 }
 
-/// A spinner that shows the stage, or one line per stage if standard error is not a terminal.
-#[derive(Debug)]
-struct Display {
-    spinner: ProgressBar,
-    stage: Option<Stage>,
-}
-
-impl Display {
-    fn new() -> Display {
-        let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-            spinner.set_style(style);
-        }
-        Display { spinner, stage: None }
-    }
-
-    fn show(&mut self, stage: Stage, seconds_left: i64) {
-        let label = match stage {
-            Stage::Opening => "waiting for the link to be opened",
-            Stage::Slack => "the link was opened; waiting for a decision on Slack's page",
-            Stage::Verifying => "verifying what Slack granted",
-        };
-        let left = match stage {
-            Stage::Opening | Stage::Slack => format!(" ({} left)", duration::words(seconds_left)),
-            Stage::Verifying => String::new(),
-        };
-        if self.spinner.is_hidden() {
-            if self.stage != Some(stage) {
-                terminal::note(label);
-            }
-        } else {
-            self.spinner.enable_steady_tick(SPINNER_INTERVAL);
-            terminal::show_progress(&self.spinner, &format!("{label}{left}"));
-        }
-        self.stage = Some(stage);
-    }
-}
-
-impl Drop for Display {
-    fn drop(&mut self) {
-        self.spinner.finish_and_clear();
-    }
+fn show(line: &mut ProgressLine, stage: Stage, seconds_left: i64) {
+    let label = match stage {
+        Stage::Opening => "waiting for the link to be opened",
+        Stage::Slack => "the link was opened; waiting for a decision on Slack's page",
+        Stage::Verifying => "verifying what Slack granted",
+    };
+    let left = match stage {
+        Stage::Opening | Stage::Slack => format!(" ({} left)", format::duration(seconds_left)),
+        Stage::Verifying => String::new(),
+    };
+    line.show_step(&format!("{label}{left}"), label, label);
 }
 
 #[cfg(test)]

@@ -2,37 +2,32 @@
 //!
 //! The wizard writes nothing before Slack has accepted the app's credentials. After that, [`install`] leaves no partial state.
 
-use std::process::ExitCode;
-
-use jiff::Timestamp;
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_core::credentials::App;
 use slacktrail_core::source::Source;
 use slacktrail_core::time::Second;
-use slacktrail_ports::{CredentialStore, DeploymentStore};
+use slacktrail_ports::CredentialStore;
 
 use super::app::{self, Given, Known};
 use super::public_url::PublicUrl;
-use super::{Arguments, deletion, install, new_app, report, source};
+use super::report::Connected;
+use super::{Arguments, deletion, install, new_app, source};
 use crate::cli_error::CliError;
-use crate::terminal::{self, Level};
-use crate::{aws, environment, prompt};
+use crate::environment::{self, now};
+use crate::{aws, prompt, terminal};
 
 /// How often the user may enter an app's credentials until Slack accepts them.
 const ENTRIES_MAX: u32 = 3;
 
 /// Runs the wizard.
-pub(super) async fn connect(args: Arguments) -> Result<ExitCode, CliError> {
-    let now = Second::of(Timestamp::now());
+pub(super) async fn connect(args: Arguments) -> Result<Connected, CliError> {
+    let now = now();
     let slack = environment::slack()?;
     let given = Given::read(&args)?;
     let (ports, url) = aws::ports_and_url().await?;
     let url = PublicUrl::new(&url)?;
 
-    let mut stored = ports.deployment.load().await.map_err(CliError::from)?;
-    let collected = source::collected(&stored, &args.id);
-    // A source that cannot be read is connected as a new one, as the hint of its error says.
-    let existing = stored.sources.remove(&args.id).and_then(Result::ok);
+    let (existing, collected) = source::stored(&ports.deployment, &args.id).await?;
     let secret =
         deletion::wait_out(&ports.credentials, &args.id, async || ports.credentials.reload_credentials(&args.id).await)
             .await?;
@@ -46,13 +41,12 @@ pub(super) async fn connect(args: Arguments) -> Result<ExitCode, CliError> {
         terminal::note(&format!("{}\n", source::kept(existing)));
     }
     if let Some(warning) = source::since_too_late(&args, &collected) {
-        terminal::print_error(Level::Warning, &warning);
+        terminal::warn(warning);
     }
     let app = app_steps(&slack, &source, known, (&url.redirect_url(), args.token_rotation), now).await?;
     let (connected, report) = install::install(&ports, &url, &args, &source, (&app, &again)).await?;
     terminal::note("4/4 Verification\n");
-    report::print(&connected, &report, existing.is_some(), args.json);
-    Ok(ExitCode::SUCCESS)
+    Ok(Connected { source: connected, report: *report, again: existing.is_some() })
 }
 
 /// Prompts for the missing values of the source. Without a terminal, returns an error that names all missing flags.
@@ -90,7 +84,7 @@ async fn app_steps(
             if rotation {
                 let message = "`--token-rotation` has no effect on an existing app";
                 let hint = "turn on token rotation in the app's settings, or create another app with `--new-app`";
-                terminal::print_error(Level::Warning, &CliError::new(message).hint(hint));
+                terminal::warn(CliError::new(message).hint(hint));
             }
             match app::check(slack, source, app, redirect_url, now).await {
                 Ok(()) => {
@@ -98,7 +92,7 @@ async fn app_steps(
                     return Ok(app.clone());
                 }
                 Err(error) if !prompt::can_ask() => return Err(error),
-                Err(error) => terminal::print_error(Level::Warning, &error),
+                Err(error) => terminal::warn(error),
             }
             Given::default()
         }
@@ -114,7 +108,7 @@ async fn app_steps(
                 return Ok(app);
             }
             Err(error) if entries >= ENTRIES_MAX => return Err(error),
-            Err(error) => terminal::print_error(Level::Warning, &error),
+            Err(error) => terminal::warn(error),
         }
         entries += 1;
     }

@@ -10,7 +10,7 @@ use slacktrail_core::source::LogType;
 use slacktrail_simulator::{Comparison, Differences, Log, Row, Stored};
 
 use crate::cli_error::CliError;
-use crate::duration;
+use crate::format;
 
 /// A directory that was compared with Slack.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.is_exact() { "Exact" } else { "NOT EXACT" };
-        let (count, count_of) = (duration::count, |records: &Vec<String>| duration::count(records.len() as u64));
+        let (count, count_of) = (format::count, |records: &Vec<String>| format::count(records.len() as u64));
         let Differences { compared, missing, duplicates, unexpected, wrong_day } = &self.differences;
         let (compared, objects) = (count(*compared), count(self.objects));
         writeln!(f, "{verdict}: compared {compared} records from Slack with {objects} stored objects:")?;

@@ -5,7 +5,6 @@ mod organization;
 mod time;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
@@ -17,9 +16,9 @@ use slacktrail_core::time::Second;
 use slacktrail_ports::sources;
 
 use crate::cli_error::CliError;
-use crate::duration;
+use crate::outcome::Outcome;
 use crate::run::{Run, Totals, Until};
-use crate::terminal;
+use crate::{format, terminal};
 use check::Checked;
 use organization::Organization;
 use time::{Immediate, Live, SimulatedTime};
@@ -38,8 +37,15 @@ pub(crate) struct Arguments {
 /// The source ID in the file names.
 const SOURCE: &str = "acme";
 
-/// Runs the command. It succeeds if all streams are ok and the stored records are exactly those of the simulated Slack.
-pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
+/// What was collected, and how it compares with the simulated Slack.
+pub(crate) struct Demonstrated {
+    totals: Totals,
+    checked: Checked,
+    directory: PathBuf,
+}
+
+/// Runs the demo. It succeeds if all streams are ok and the stored records are exactly those of the simulated Slack.
+pub(crate) async fn run(args: Arguments) -> Result<Demonstrated, CliError> {
     let directory = fresh_directory(args.dir)?;
     let time = Arc::new(SimulatedTime::with_activity_of(args.seconds));
     terminal::print(organization::INTRODUCTION);
@@ -49,9 +55,23 @@ pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
     let totals = collect(&organization, &time, &directory, args.seconds).await?;
 
     let checked = check::check(&directory, &organization.visible_rows(time.now())).await?;
-    report(&totals, &checked, &directory);
     organization.close().await;
-    if checked.verdict.is_exact() && totals.is_ok() { Ok(ExitCode::SUCCESS) } else { Err(inexact(&totals)) }
+    Ok(Demonstrated { totals, checked, directory })
+}
+
+impl Outcome for Demonstrated {
+    fn print(&self) {
+        report(&self.totals, &self.checked, &self.directory);
+    }
+
+    fn problems(&self) -> Vec<CliError> {
+        let is_exact = self.checked.verdict.is_exact() && self.totals.is_ok();
+        (!is_exact).then(|| inexact(&self.totals)).into_iter().collect()
+    }
+
+    fn exit_code(&self) -> u8 {
+        u8::from(!self.problems().is_empty())
+    }
 }
 
 /// Collects as in production, with one tick per simulated minute, and then collects the late records.
@@ -114,8 +134,8 @@ fn report(totals: &Totals, checked: &Checked, directory: &Path) {
     let latest = totals.streams().iter().map(|total| total.counts.late_seconds_max).max().unwrap_or(0);
     terminal::print(&format!(
         "\n{} records came late and were stored up to {} after their time.",
-        duration::count(late),
-        duration::words(latest)
+        format::count(late),
+        format::duration(latest)
     ));
     terminal::print(&format!("\n{}\n", checked.verdict));
     for (log, line) in &checked.samples {

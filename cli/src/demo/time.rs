@@ -93,14 +93,6 @@ impl Pace for Live {
         self.time.now()
     }
 
-    fn is_real(&self) -> bool {
-        false
-    }
-
-    fn is_over(&self) -> bool {
-        false
-    }
-
     async fn wait(&self) -> bool {
         // After a tick that took longer than its minute, the next tick starts at the next full minute.
         let next = self.started + Duration::from_secs(self.started.elapsed().as_secs() + 1);
@@ -124,14 +116,6 @@ impl Immediate {
 impl Pace for Immediate {
     fn now(&self) -> Timestamp {
         self.time.now()
-    }
-
-    fn is_real(&self) -> bool {
-        false
-    }
-
-    fn is_over(&self) -> bool {
-        false
     }
 
     async fn wait(&self) -> bool {

@@ -9,6 +9,33 @@ use jiff::Timestamp;
 use super::aws;
 use super::verdict::Problem;
 
+/// A fact that a check finds.
+pub(super) struct Fact<T> {
+    found: OnceCell<T>,
+    /// Why the checks that require the fact are skipped without it.
+    missing: String,
+}
+
+impl<T> Fact<T> {
+    fn new(missing: &str) -> Fact<T> {
+        Fact { found: OnceCell::new(), missing: missing.to_owned() }
+    }
+
+    fn of(check: &str) -> Fact<T> {
+        Fact::new(&format!("requires a result of the check `{check}`, which did not complete"))
+    }
+
+    /// Sets the fact, unless it is set.
+    pub(super) fn set(&self, fact: T) {
+        let _ = self.found.set(fact);
+    }
+
+    /// Returns the fact, or a skip.
+    pub(super) fn get(&self) -> Result<&T, Problem> {
+        self.found.get().ok_or_else(|| Problem::skipped(&self.missing))
+    }
+}
+
 /// The facts. Each is set by the check that finds it.
 pub(super) struct Facts {
     /// The AWS configuration, with timeouts.
@@ -18,23 +45,23 @@ pub(super) struct Facts {
     /// The client for Slack and for the deployment's API. It sends no credentials.
     pub(super) http: reqwest::Client,
     /// Set by `credentials` if AWS accepts them.
-    pub(super) caller_known: OnceCell<()>,
+    pub(super) caller: Fact<()>,
     /// How far the local clock is ahead of AWS's clock. Set by `credentials`, even if that check fails.
-    pub(super) aws_clock_skew_seconds: OnceCell<i64>,
+    pub(super) aws_clock_skew_seconds: Fact<i64>,
     /// How far the local clock is ahead of Slack's clock. Set by `slack`, even if that check fails.
-    pub(super) slack_clock_skew_seconds: OnceCell<i64>,
+    pub(super) slack_clock_skew_seconds: Fact<i64>,
     /// Set by `stack`, even if the stack's status is not complete.
-    pub(super) described: OnceCell<DescribedStack>,
+    pub(super) described: Fact<DescribedStack>,
     /// Set by `outputs`.
-    pub(super) deployed: OnceCell<Deployed>,
+    pub(super) deployed: Fact<Deployed>,
     /// Set by `poller_function`, even if that check fails.
-    pub(super) poller: OnceCell<FunctionFacts>,
+    pub(super) poller: Fact<FunctionFacts>,
     /// Set by `oauth_function`, even if that check fails.
-    pub(super) oauth: OnceCell<FunctionFacts>,
+    pub(super) oauth: Fact<FunctionFacts>,
     /// Set by `athena_workgroup`.
-    pub(super) workgroup_exists: OnceCell<()>,
+    pub(super) workgroup: Fact<()>,
     /// The IDs of the connected sources. Set by `secrets` as soon as the sources are read.
-    pub(super) sources: OnceCell<Vec<String>>,
+    pub(super) sources: Fact<Vec<String>>,
 }
 
 /// CloudFormation's description of the stack.
@@ -80,60 +107,20 @@ impl Facts {
             config: aws::bounded(config),
             stack_name,
             http,
-            caller_known: OnceCell::new(),
-            aws_clock_skew_seconds: OnceCell::new(),
-            slack_clock_skew_seconds: OnceCell::new(),
-            described: OnceCell::new(),
-            deployed: OnceCell::new(),
-            poller: OnceCell::new(),
-            oauth: OnceCell::new(),
-            workgroup_exists: OnceCell::new(),
-            sources: OnceCell::new(),
+            caller: Fact::of("credentials"),
+            aws_clock_skew_seconds: Fact::new("requires a response from AWS with a `Date` header"),
+            slack_clock_skew_seconds: Fact::new("requires a response from Slack with a `Date` header"),
+            described: Fact::of("stack"),
+            deployed: Fact::of("outputs"),
+            poller: Fact::of("poller_function"),
+            oauth: Fact::of("oauth_function"),
+            workgroup: Fact::of("athena_workgroup"),
+            sources: Fact::of("secrets"),
         }
-    }
-
-    /// Returns `Ok` if AWS accepts the credentials, otherwise a skip.
-    pub(super) fn caller(&self) -> Result<(), Problem> {
-        require(&self.caller_known, "credentials").copied()
-    }
-
-    /// Returns the IDs of the connected sources, or a skip.
-    pub(super) fn sources(&self) -> Result<&[String], Problem> {
-        require(&self.sources, "secrets").map(Vec::as_slice)
-    }
-
-    /// Returns the stack's parameters and outputs, or a skip.
-    pub(super) fn described(&self) -> Result<&DescribedStack, Problem> {
-        require(&self.described, "stack")
-    }
-
-    /// Returns the resource names, or a skip.
-    pub(super) fn deployed(&self) -> Result<&Deployed, Problem> {
-        require(&self.deployed, "outputs")
-    }
-
-    /// Returns the poller function, or a skip.
-    pub(super) fn poller(&self) -> Result<&FunctionFacts, Problem> {
-        require(&self.poller, "poller_function")
-    }
-
-    /// Returns the OAuth function, or a skip.
-    pub(super) fn oauth(&self) -> Result<&FunctionFacts, Problem> {
-        require(&self.oauth, "oauth_function")
-    }
-
-    /// Returns `Ok` if the Athena workgroup exists, otherwise a skip.
-    pub(super) fn workgroup(&self) -> Result<(), Problem> {
-        require(&self.workgroup_exists, "athena_workgroup").copied()
     }
 
     /// Returns the value of a stack parameter, or a skip. The value of an unknown parameter is empty.
     pub(super) fn parameter(&self, name: &str) -> Result<&str, Problem> {
-        Ok(self.described()?.parameters.get(name).map_or("", String::as_str))
+        Ok(self.described.get()?.parameters.get(name).map_or("", String::as_str))
     }
-}
-
-fn require<'a, T>(fact: &'a OnceCell<T>, check: &str) -> Result<&'a T, Problem> {
-    fact.get()
-        .ok_or_else(|| Problem::skipped(format!("requires a result of the check `{check}`, which did not complete")))
 }

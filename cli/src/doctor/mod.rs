@@ -10,14 +10,15 @@ mod verdict;
 mod web;
 
 use std::pin::pin;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use serde::Serialize;
 use slacktrail_adapters::aws::sdk_config;
 
 use crate::cli_error::CliError;
 use crate::environment::variable;
+use crate::outcome;
 use crate::terminal;
 use checks::{CHECKS, Check};
 use facts::Facts;
@@ -41,7 +42,7 @@ pub(crate) struct Arguments {
     stack: Option<String>,
     /// Print the result as JSON
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -49,21 +50,32 @@ Exit code: 1 if a check failed, otherwise 0. A check is skipped if it is inconcl
 an earlier check failed, or no data exists yet.
 For what each check verifies and which permissions it needs, see docs/operations.md.";
 
-/// Runs the command.
-pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
+/// The findings of all checks.
+pub(crate) struct Findings(Vec<Finding>);
+
+/// Runs the checks.
+pub(crate) async fn run(args: Arguments) -> Result<Findings, CliError> {
     let stack = args.stack.or_else(|| variable("SLACKTRAIL_STACK")).ok_or_else(|| {
         CliError::new("no stack is specified: neither `--stack` nor `SLACKTRAIL_STACK` is set")
             .hint("set `SLACKTRAIL_STACK` to the name of the CloudFormation stack that `sam deploy` created")
     })?;
     let facts = Facts::new(&sdk_config().await, stack, web::client()?);
-    let findings = run_checks(&facts, args.json).await?;
-    if args.json {
-        terminal::print_json(&findings);
-    } else {
-        terminal::print(&totals(&findings));
+    run_checks(&facts, args.json).await.map(Findings)
+}
+
+impl outcome::Outcome for Findings {
+    fn json(&self) -> impl Serialize {
+        &self.0
     }
-    let is_healthy = findings.iter().all(|finding| finding.outcome != Outcome::Failed);
-    Ok(if is_healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+
+    /// Prints the totals, because [`run_checks`] has printed the findings.
+    fn print(&self) {
+        terminal::print(&totals(&self.0));
+    }
+
+    fn exit_code(&self) -> u8 {
+        u8::from(self.0.iter().any(|finding| finding.outcome == Outcome::Failed))
+    }
 }
 
 /// Runs the checks in sequence. Prints each finding immediately, unless `json` is set.

@@ -9,27 +9,26 @@ pub(super) type Verdict = Result<String, Problem>;
 
 /// The reason why a check did not pass.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Problem {
-    /// The deployment does not meet the check.
-    Failed { detail: String, hint: String },
-    /// The check is inconclusive.
-    Skipped { reason: String, hint: Option<String> },
+pub(super) struct Problem {
+    pub(super) outcome: Outcome,
+    pub(super) detail: String,
+    pub(super) hint: Option<String>,
 }
 
 impl Problem {
-    /// Creates a failure with a hint.
+    /// Creates a failure with a hint: the deployment does not meet the check.
     pub(super) fn failed(detail: impl Into<String>, hint: impl Into<String>) -> Problem {
-        Problem::Failed { detail: detail.into(), hint: hint.into() }
+        Problem { outcome: Outcome::Failed, detail: detail.into(), hint: Some(hint.into()) }
     }
 
-    /// Creates a skip with its reason.
+    /// Creates a skip with its reason: the check is inconclusive.
     pub(super) fn skipped(reason: impl Into<String>) -> Problem {
-        Problem::Skipped { reason: reason.into(), hint: None }
+        Problem { outcome: Outcome::Skipped, detail: reason.into(), hint: None }
     }
 
     /// Creates a skip with its reason, and with a hint that makes the check possible.
     pub(super) fn skipped_until(reason: impl Into<String>, hint: impl Into<String>) -> Problem {
-        Problem::Skipped { reason: reason.into(), hint: Some(hint.into()) }
+        Problem { hint: Some(hint.into()), ..Problem::skipped(reason) }
     }
 }
 
@@ -80,15 +79,9 @@ pub(super) struct Finding {
 impl Finding {
     /// Converts the verdict of `check` into a finding.
     pub(super) fn of(check: &'static str, verdict: Verdict) -> Finding {
-        match verdict {
-            Ok(detail) => Finding { check, outcome: Outcome::Passed, detail, hint: None },
-            Err(Problem::Failed { detail, hint }) => {
-                Finding { check, outcome: Outcome::Failed, detail, hint: Some(hint) }
-            }
-            Err(Problem::Skipped { reason, hint }) => {
-                Finding { check, outcome: Outcome::Skipped, detail: reason, hint }
-            }
-        }
+        let Problem { outcome, detail, hint } =
+            verdict.map_or_else(|problem| problem, |detail| Problem { outcome: Outcome::Passed, detail, hint: None });
+        Finding { check, outcome, detail, hint }
     }
 }
 

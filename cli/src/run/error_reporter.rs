@@ -7,10 +7,10 @@ use slacktrail_core::health::State;
 use slacktrail_core::stream::StreamOutcome;
 
 use super::progress::Progress;
-use crate::cli_error::CliError;
-use crate::duration;
+use crate::cli_error::{CliError, Level};
 use crate::hints::{self, Collector};
-use crate::terminal::{self, Level};
+use crate::source::stream_name;
+use crate::{format, state, terminal};
 
 /// The errors that were reported.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ impl ErrorReporter {
     /// Reports why a tick failed as a whole, unless the previous tick failed for the same reason.
     pub(crate) fn report_run(&mut self, progress: &Progress, error: &CliError) {
         if self.of_run.replace(error.to_string()) != Some(error.to_string()) {
-            print(progress, Level::Error, error);
+            print(progress, error);
         }
     }
 
@@ -41,7 +41,7 @@ impl ErrorReporter {
                 Some(code) => {
                     let error = (code.to_owned(), stream.state);
                     if self.errors.insert(name, error.clone()) != Some(error) {
-                        print(progress, level(stream.state), &stream_error(stream));
+                        print(progress, &stream_error(stream).with_level(state::level(stream.state)));
                     }
                 }
             }
@@ -50,7 +50,7 @@ impl ErrorReporter {
                 if let Some(error) = error
                     && self.reported_once.insert(subject.to_owned())
                 {
-                    print(progress, Level::Warning, &error);
+                    print(progress, &error.with_level(Level::Warning));
                 }
             }
         }
@@ -58,22 +58,12 @@ impl ErrorReporter {
 }
 
 /// Prints an error above the progress lines.
-fn print(progress: &Progress, level: Level, error: &CliError) {
-    progress.suspend(|| terminal::print_error(level, error));
+fn print(progress: &Progress, error: &CliError) {
+    progress.suspend(|| terminal::print_error(error));
 }
 
 fn name(stream: &StreamOutcome) -> String {
-    match stream.log {
-        Some(log) => format!("{}/{log}", stream.source),
-        None => stream.source.to_string(),
-    }
-}
-
-fn level(state: State) -> Level {
-    match state {
-        State::Ok | State::CatchingUp | State::Waiting | State::Paused | State::Silent => Level::Warning,
-        State::Reauthorize | State::Reconfigure | State::Failing => Level::Error,
-    }
+    stream_name(stream.source.as_str(), stream.log)
 }
 
 pub(super) fn stream_error(stream: &StreamOutcome) -> CliError {
@@ -91,7 +81,7 @@ pub(super) fn stream_error(stream: &StreamOutcome) -> CliError {
 fn clock(stream: &StreamOutcome) -> Option<CliError> {
     let seconds = stream.clock_skew_seconds?;
     let which = if seconds > 0 { "ahead of" } else { "behind" };
-    let message = format!("this machine's clock is {} {which} Slack's", duration::words(seconds.abs()));
+    let message = format!("this machine's clock is {} {which} Slack's", format::duration(seconds.abs()));
     Some(CliError::new(message).hint("set the clock; no data is lost, because slacktrail uses Slack's clock"))
 }
 

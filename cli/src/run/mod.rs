@@ -13,7 +13,6 @@ use std::rc::Rc;
 use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_collector::tick::{Poller, ResourceLimits, TickLimits};
-use slacktrail_core::health::State;
 use slacktrail_core::secret::Token;
 use slacktrail_core::source::{LogType, SourceId, StreamId};
 use slacktrail_core::stream::StreamOutcome;
@@ -23,6 +22,7 @@ pub(crate) use pace::{Pace, Wall};
 pub(crate) use totals::Totals;
 
 use crate::cli_error::CliError;
+use crate::state;
 use error_reporter::ErrorReporter;
 use progress::Progress;
 use watched::{WatchedDeployment, WatchedSlack};
@@ -81,10 +81,7 @@ impl Run {
                     self.reporter.report_run(&self.progress, &error);
                     true
                 }
-                Err(error) => {
-                    self.progress.clear();
-                    return Err(error);
-                }
+                Err(error) => return Err(error),
             };
             is_first = false;
             if (until == Until::CaughtUp && !left) || !pace.wait().await {
@@ -113,16 +110,15 @@ impl Run {
 
     /// Ends the progress display, and returns the totals of the run.
     pub(crate) fn finish(self) -> Totals {
-        self.progress.clear();
         self.totals
     }
 }
 
 /// Returns `true` if another tick could collect more of a stream. A stream that requires action does not count.
 fn leaves_work(stream: &StreamOutcome) -> bool {
-    match stream.state {
-        State::CatchingUp | State::Waiting => true,
-        State::Ok | State::Silent => stream.gaps > 0,
-        State::Reauthorize | State::Reconfigure | State::Failing | State::Paused => false,
+    match state::class(stream.state) {
+        state::Class::Behind | state::Class::Retrying => true,
+        state::Class::Current => stream.gaps > 0,
+        state::Class::Stopped | state::Class::Paused => false,
     }
 }

@@ -12,10 +12,14 @@ pub(crate) trait Pace {
     fn now(&self) -> Timestamp;
 
     /// Returns `true` for the clock of this machine, which must agree with Slack's. A simulated clock can advance during a tick.
-    fn is_real(&self) -> bool;
+    fn is_real(&self) -> bool {
+        false
+    }
 
     /// Returns `true` if the running tick should store what it has read and end.
-    fn is_over(&self) -> bool;
+    fn is_over(&self) -> bool {
+        false
+    }
 
     /// Waits until the next tick is due. Returns `false` if the run ends.
     async fn wait(&self) -> bool;

@@ -2,9 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressDrawTarget};
 use jiff::Timestamp;
 use slacktrail_collector::tick::Summary;
 use slacktrail_core::cursor::Cursor;
@@ -14,14 +13,12 @@ use slacktrail_core::time::Second;
 use slacktrail_core::walk::GapKind;
 use slacktrail_ports::Deployment;
 
-use crate::{duration, terminal};
+use crate::progress::ProgressLine;
+use crate::{format, state};
 
-const SPINNER: &str = "{spinner} {prefix:<12} {msg}";
-const BAR: &str = "{spinner} {prefix:<12} {bar:20} {msg}";
-/// The interval of the spinner animation.
-const SPINNER_INTERVAL: Duration = Duration::from_millis(120);
+const BAR: &str = "{bar:20} ";
 
-/// The progress lines of all streams.
+/// The progress lines of all streams. They disappear when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Progress {
     lines: MultiProgress,
@@ -30,7 +27,7 @@ pub(crate) struct Progress {
 
 #[derive(Debug)]
 struct Line {
-    bar: ProgressBar,
+    shown: ProgressLine,
     records: u64,
     pages: u32,
     pages_of_tick: u32,
@@ -44,9 +41,8 @@ impl Progress {
     pub(crate) fn new(streams: &[StreamId]) -> Progress {
         let lines = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         let streams = streams.iter().map(|stream| {
-            let bar = lines.add(ProgressBar::new(1).with_style(style(SPINNER)).with_prefix(stream.log.name()));
-            bar.enable_steady_tick(SPINNER_INTERVAL);
-            let line = Line { bar, records: 0, pages: 0, pages_of_tick: 0, state: None, seconds: None };
+            let shown = ProgressLine::below(&lines, stream.log.name(), BAR);
+            let line = Line { shown, records: 0, pages: 0, pages_of_tick: 0, state: None, seconds: None };
             (stream.clone(), line)
         });
         Progress { streams: RefCell::new(streams.collect()), lines }
@@ -95,13 +91,6 @@ impl Progress {
         self.lines.suspend(print);
     }
 
-    /// Removes the lines from the terminal.
-    pub(crate) fn clear(&self) {
-        for line in self.streams.borrow().values() {
-            line.bar.finish_and_clear();
-        }
-    }
-
     fn change(&self, stream: &StreamId, change: impl FnOnce(&mut Line)) {
         if let Some(line) = self.streams.borrow_mut().get_mut(stream) {
             change(line);
@@ -119,24 +108,16 @@ impl Line {
 
     fn show(&self) {
         let unfinished = self.seconds.filter(|(_, left)| *left > 0);
-        if let Some((whole, left)) = unfinished {
-            self.bar.set_style(style(BAR));
-            self.bar.set_length(whole.unsigned_abs());
-            self.bar.set_position((whole - left).unsigned_abs());
-        } else {
-            self.bar.set_style(style(SPINNER));
+        match unfinished {
+            Some((whole, left)) => self.shown.show_bar((whole - left).unsigned_abs(), whole.unsigned_abs()),
+            None => self.shown.hide_bar(),
         }
-        let mut parts = vec![format!("{} records", duration::count(self.records))];
-        parts.push(format!("{} pages", duration::count(u64::from(self.pages + self.pages_of_tick))));
-        parts.extend(unfinished.map(|(_, left)| format!("{} left", duration::words(left))));
-        parts.extend(self.state.map(|state| state.name().replace('_', " ")));
-        terminal::show_progress(&self.bar, &parts.join(", "));
+        let mut parts = vec![format!("{} records", format::count(self.records))];
+        parts.push(format!("{} pages", format::count(u64::from(self.pages + self.pages_of_tick))));
+        parts.extend(unfinished.map(|(_, left)| format!("{} left", format::duration(left))));
+        parts.extend(self.state.map(state::words));
+        self.shown.show(&parts.join(", "));
     }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    let style = ProgressStyle::with_template(template).expect("the templates above are valid");
-    style.progress_chars("━━╌")
 }
 
 /// Returns the seconds in gaps that are not collected yet. Re-reads do not count.

@@ -6,9 +6,9 @@ use slacktrail_core::health::State;
 use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::stream::TickCounts;
 
-use crate::duration;
 use crate::hints::{self, Collector};
 use crate::table::{self, Column};
+use crate::{format, state};
 
 /// The totals of a run.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Totals {
 
     /// Returns `true` if everything that Slack returns is stored for every stream.
     pub(crate) fn is_ok(&self) -> bool {
-        self.streams.iter().all(|total| matches!(total.state, Some(State::Ok | State::Silent)))
+        self.streams.iter().all(|total| total.state.map(state::class) == Some(state::Class::Current))
     }
 
     pub(crate) fn streams(&self) -> &[Total] {
@@ -86,23 +86,15 @@ impl Totals {
         let row = |total: &Total| {
             vec![
                 format!("{}/{}", total.source, total.log),
-                duration::count(total.counts.records),
-                duration::count(total.counts.objects),
-                size(total.counts.bytes),
+                format::count(total.counts.records),
+                format::count(total.counts.objects),
+                format::size(total.counts.bytes),
                 total.gaps.to_string(),
-                duration::words(total.lag_seconds),
-                total.state.map_or("-", State::name).replace('_', " "),
+                format::duration(total.lag_seconds),
+                total.state.map_or("-".to_owned(), state::words),
             ]
         };
         table::render(&COLUMNS, self.streams.iter().map(row).collect())
-    }
-}
-
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{}.{} kB", bytes / 1_000, bytes / 100 % 10),
-        _ => format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10),
     }
 }
 

@@ -5,18 +5,18 @@ pub(crate) mod stream_status;
 mod watch;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Args;
-use jiff::Timestamp;
+use serde::Serialize;
 use slacktrail_adapters::aws::DynamoDeployment;
-use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_core::time::Second;
 use slacktrail_ports::DeploymentStore;
 
-use crate::aws;
 use crate::cli_error::CliError;
-use crate::terminal;
+use crate::environment::now;
+use crate::outcome::Outcome;
+use crate::source::NO_SOURCE;
+use crate::{aws, directory, terminal};
 use stream_status::{StreamStatus, Target};
 
 /// Show the state of each stream
@@ -28,10 +28,10 @@ use stream_status::{StreamStatus, Target};
 pub(crate) struct Arguments {
     /// Print the result as JSON
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
     /// Refresh every two seconds until Ctrl-C; in a pipe, print only changes
     #[arg(long)]
-    watch: bool,
+    pub(crate) watch: bool,
     /// Exit with code 1 if a stream requires action
     #[arg(long, conflicts_with = "watch")]
     check: bool,
@@ -44,26 +44,15 @@ const AFTER_HELP: &str = "\
 Exit code: 0 if the status could be read; with --check, 1 if a stream requires action.
 With --json --watch, each change prints the list of all streams as one line of JSON.";
 
-/// Runs the command.
-pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
-    let deployed = match &args.dir {
-        Some(directory) => Deployed::Directory(directory.clone()),
-        None => Deployed::Aws(aws::ports().await?.deployment),
-    };
-    if args.watch {
-        watch::watch(&deployed, args.json).await?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let snapshot = deployed.snapshot().await?;
-    if args.json {
-        terminal::print_json(&snapshot.statuses);
-    } else if snapshot.statuses.is_empty() && snapshot.disconnected == 0 {
-        terminal::note("no source is connected yet\nhint: run `slacktrail connect <id>` to connect one");
-    } else {
-        terminal::print_painted(&snapshot.report(), report::colored);
-    }
-    let check_failed = args.check && snapshot.statuses.iter().any(StreamStatus::requires_action);
-    Ok(if check_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+/// Reads the status.
+pub(crate) async fn run(args: Arguments) -> Result<Snapshot, CliError> {
+    let snapshot = Deployed::of(args.dir).await?.snapshot().await?;
+    Ok(Snapshot { check: args.check, ..snapshot })
+}
+
+/// Shows the status until Ctrl-C.
+pub(crate) async fn watch(args: Arguments) -> Result<(), CliError> {
+    watch::watch(&Deployed::of(args.dir).await?, args.json).await
 }
 
 /// The location of the sources and the cursors.
@@ -73,34 +62,54 @@ enum Deployed {
 }
 
 /// The status of all streams at one time.
-struct Snapshot {
+pub(crate) struct Snapshot {
     statuses: Vec<StreamStatus>,
     /// The number of disconnected sources. They have no entry in `statuses`.
     disconnected: usize,
     now: Second,
+    /// Whether the command fails if a stream requires action.
+    check: bool,
 }
 
 impl Deployed {
+    async fn of(dir: Option<PathBuf>) -> Result<Deployed, CliError> {
+        Ok(match dir {
+            Some(directory) => Deployed::Directory(directory),
+            None => Deployed::Aws(aws::ports().await?.deployment),
+        })
+    }
+
     async fn snapshot(&self) -> Result<Snapshot, CliError> {
         let (deployment, target) = match self {
             Deployed::Aws(deployment) => (deployment.load().await?, Target::Aws),
-            Deployed::Directory(directory) => {
-                let deployment = DirectoryDeployment::new(directory).load().await?;
-                if deployment.sources.is_empty() {
-                    return Err(CliError::new(format!("directory `{}` contains no source", directory.display()))
-                        .hint("pass the same directory as to `slacktrail pull --dir`"));
-                }
-                (deployment, Target::Directory)
-            }
+            Deployed::Directory(directory) => (directory::load(directory).await?, Target::Directory),
         };
-        let now = Second::of(Timestamp::now());
+        let now = now();
         let disconnected = deployment.sources.values().flatten().filter(|source| source.disconnected).count();
-        Ok(Snapshot { statuses: stream_status::statuses(&deployment, target, now), disconnected, now })
+        Ok(Snapshot { statuses: stream_status::statuses(&deployment, target, now), disconnected, now, check: false })
     }
 }
 
 impl Snapshot {
     fn report(&self) -> String {
         report::text(&self.statuses, self.disconnected, self.now)
+    }
+}
+
+impl Outcome for Snapshot {
+    fn json(&self) -> impl Serialize {
+        &self.statuses
+    }
+
+    fn print(&self) {
+        if self.statuses.is_empty() && self.disconnected == 0 {
+            terminal::note(NO_SOURCE);
+        } else {
+            terminal::print_painted(&self.report(), report::colored);
+        }
+    }
+
+    fn exit_code(&self) -> u8 {
+        u8::from(self.check && self.statuses.iter().any(StreamStatus::requires_action))
     }
 }

@@ -6,9 +6,9 @@ use slacktrail_core::health::State;
 use slacktrail_core::time::Second;
 
 use super::stream_status::StreamStatus;
-use crate::duration;
 use crate::table::{self, Column};
 use crate::terminal::COLUMNS as WIDTH;
+use crate::{format, state};
 
 const COLUMNS: [Column; 7] = [
     Column::Left("source"),
@@ -38,10 +38,10 @@ fn row(status: &StreamStatus, now: Second) -> Vec<String> {
     vec![
         status.source.clone(),
         status.log.map_or("-", |log| log.name()).to_owned(),
-        word(status.state),
-        status.since.map_or("-".to_owned(), |since| duration::words(now.since(since))),
-        duration::ago(status.last_record, now),
-        status.lag_seconds.map_or("-".to_owned(), duration::words),
+        state::words(status.state),
+        status.since.map_or("-".to_owned(), |since| format::duration(now.since(since))),
+        format::age(status.last_record, now),
+        status.lag_seconds.map_or("-".to_owned(), format::duration),
         status.backlog(),
     ]
 }
@@ -51,13 +51,9 @@ fn paragraph(status: &StreamStatus, now: Second) -> Option<String> {
     let hint = status.hint.as_ref()?;
     let code = status.code.as_ref().filter(|_| status.state != State::Silent); // its code repeats the state
     let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
-    let success = status.last_success.map(|_| format!(", last success {}", duration::ago(status.last_success, now)));
-    let heading = format!("{}: {}{code}{}", status.name(), word(status.state), success.unwrap_or_default());
+    let success = status.last_success.map(|_| format!(", last success {}", format::age(status.last_success, now)));
+    let heading = format!("{}: {}{code}{}", status.name(), state::words(status.state), success.unwrap_or_default());
     Some(format!("{heading}\n{}", wrap(hint, "  ")))
-}
-
-fn word(state: State) -> String {
-    state.name().replace('_', " ")
 }
 
 /// Wraps and indents text. Never breaks text between backticks, so that commands can be copied.
@@ -106,28 +102,18 @@ fn colored_table(table: &[&str]) -> Vec<String> {
             return line.to_owned();
         };
         let is_word = |state: &&State| {
-            cell.strip_prefix(word(**state).as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with("  "))
+            cell.strip_prefix(state::words(**state).as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with("  "))
         };
         match State::ALL.iter().find(is_word) {
             Some(state) => {
-                let word = word(*state);
-                format!("{before}\x1b[{}m{word}\x1b[0m{}", color(*state), &cell[word.len()..])
+                let word = state::words(*state);
+                format!("{before}\x1b[{}m{word}\x1b[0m{}", state::color(*state), &cell[word.len()..])
             }
             None => line.to_owned(),
         }
     });
     lines.collect()
-}
-
-/// Returns the ANSI color of a state: green, cyan, yellow, red, or gray for a paused stream.
-fn color(state: State) -> u8 {
-    match state {
-        State::Ok => 32,
-        State::CatchingUp => 36,
-        State::Waiting | State::Silent => 33,
-        State::Reauthorize | State::Reconfigure | State::Failing => 31,
-        State::Paused => 90,
-    }
 }
 
 #[cfg(test)]

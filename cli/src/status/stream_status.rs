@@ -9,8 +9,9 @@ use slacktrail_core::time::Second;
 use slacktrail_core::walk::{Gap, GapKind, Walk};
 use slacktrail_ports::{Deployment, StoredCursor};
 
-use crate::duration;
 use crate::hints::{self, Collector};
+use crate::source::stream_name;
+use crate::{format, state};
 
 /// The maximum age of a running poller's cursor. The poller saves an idle stream's cursor every 15 minutes.
 const CURSOR_AGE_SECONDS_MAX: i64 = 1_800;
@@ -189,20 +190,12 @@ impl StreamStatus {
 
     /// Returns `true` if the state persists until a user acts.
     pub(crate) fn requires_action(&self) -> bool {
-        match self.state {
-            State::Reauthorize | State::Reconfigure | State::Failing | State::Silent => true,
-            // The code belongs to workspaces that cannot be read, while all others are collected.
-            State::Ok | State::CatchingUp => self.code.is_some(),
-            State::Waiting | State::Paused => false,
-        }
+        state::requires_action(self.state, self.code.as_deref())
     }
 
     /// Returns the stream's name, for example `acme/audit`.
     pub(crate) fn name(&self) -> String {
-        match self.log {
-            Some(log) => format!("{}/{log}", self.source),
-            None => self.source.clone(),
-        }
+        stream_name(&self.source, self.log)
     }
 
     /// Returns the total duration of the gaps without re-reads, `re-read` if all gaps are re-reads, or `-` without a gap.
@@ -212,7 +205,7 @@ impl StreamStatus {
         match (self.gaps.len(), missing.len()) {
             (0, _) => "-".to_owned(),
             (_, 0) => "re-read".to_owned(),
-            _ => duration::words(missing.iter().sum()),
+            _ => format::duration(missing.iter().sum()),
         }
     }
 }
@@ -234,8 +227,8 @@ impl GapEntry {
 
 /// Returns the time of the last tick without an error. A cursor without an error was saved by such a tick.
 fn last_success(cursor: &Cursor) -> Option<Second> {
-    match cursor.health.state {
-        State::Ok | State::CatchingUp | State::Silent => cursor.health.last_success.max(Some(cursor.saved_at)),
+    match state::class(cursor.health.state) {
+        state::Class::Current | state::Class::Behind => cursor.health.last_success.max(Some(cursor.saved_at)),
         _ => cursor.health.last_success,
     }
 }

@@ -9,7 +9,7 @@ use super::report;
 use super::stream_status::StreamStatus;
 use super::{Deployed, Snapshot};
 use crate::cli_error::CliError;
-use crate::terminal::{self, Level};
+use crate::terminal;
 
 /// The time between two refreshes.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(2);
@@ -80,7 +80,7 @@ async fn print_changes(deployed: &Deployed, first: Snapshot, json: bool) {
             Err(error) if printed_error == error.to_string() => {}
             Err(error) => {
                 printed_error = error.to_string();
-                terminal::print_error(Level::Warning, &error);
+                terminal::warn(error);
             }
         }
         tokio::time::sleep(REFRESH_INTERVAL).await;

@@ -1,16 +1,15 @@
 //! `slacktrail verify`: reads a day from Slack again, and compares it with the stored lines, record by record.
 
-mod outcome;
+mod json;
 mod pacer;
 mod progress;
 mod records;
 mod report;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::Args;
-use jiff::Timestamp;
+use serde::Serialize;
 use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_archive::verify::{self, Findings, MARGIN_SECONDS, Step, Verdict, Verification};
 use slacktrail_core::secret::Token;
@@ -19,11 +18,10 @@ use slacktrail_core::time::{Day, Second};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, Slack};
 
 use crate::cli_error::CliError;
-use crate::hints::{self, Collector};
+use crate::environment::now;
 use crate::identity::Identity;
-use crate::terminal::{self, Level};
-use crate::{aws, environment, logs, sources};
-use outcome::Outcome;
+use crate::outcome::Outcome;
+use crate::{aws, directory, environment, logs, source, terminal, typed_time};
 use pacer::Pacer;
 use progress::Progress;
 use records::Records;
@@ -51,7 +49,7 @@ pub(crate) struct Arguments {
     show_records: bool,
     /// Print the result as JSON
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -75,33 +73,42 @@ Exit code:
 /// The exit code for an inconclusive comparison.
 const INCONCLUSIVE: u8 = 3;
 
-fn parse_day(text: &str) -> Result<Day, String> {
-    let day = if text.contains('/') { None } else { text.replace('-', "/").parse().ok() };
-    day.ok_or_else(|| "expected a day such as `2026-11-20`".to_owned())
+fn parse_day(text: &str) -> Result<Day, &'static str> {
+    typed_time::day(text).ok_or("expected a day such as `2026-11-20`")
 }
 
-/// Runs the command. The exit code shows the verdict. A failed command is inconclusive.
-pub(crate) async fn run(args: Arguments) -> Result<ExitCode, CliError> {
-    let now = Second::of(Timestamp::now());
-    let compared = match last_comparable(args.day, now) {
-        Ok(until) => match &args.dir {
-            Some(directory) => in_directory(&args, directory, until, now).await,
-            None => deployed(&args, until).await,
-        },
-        Err(error) => Err(error),
-    };
-    match compared {
-        Ok((findings, records)) => {
-            print(&args, &findings, &records);
-            Ok(match findings.verdict() {
-                Verdict::Complete => ExitCode::SUCCESS,
-                Verdict::Mismatch => ExitCode::FAILURE,
-                Verdict::Inconclusive => ExitCode::from(INCONCLUSIVE),
-            })
-        }
-        Err(error) => {
-            terminal::print_error(Level::Error, &error);
-            Ok(ExitCode::from(INCONCLUSIVE))
+/// What was compared.
+pub(crate) struct Compared {
+    findings: Findings,
+    records: Records,
+}
+
+/// Compares the day. A failed command is inconclusive.
+pub(crate) async fn run(args: Arguments) -> Result<Compared, CliError> {
+    let now = now();
+    let until = last_comparable(args.day, now)?;
+    match &args.dir {
+        Some(directory) => in_directory(&args, directory, until, now).await,
+        None => deployed(&args, until).await,
+    }
+}
+
+impl Outcome for Compared {
+    const ERROR_CODE: u8 = INCONCLUSIVE;
+
+    fn json(&self) -> impl Serialize {
+        json::Comparison::of(&self.findings, &self.records)
+    }
+
+    fn print(&self) {
+        terminal::print(&report::text(&self.findings, &self.records));
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self.findings.verdict() {
+            Verdict::Complete => 0,
+            Verdict::Mismatch => 1,
+            Verdict::Inconclusive => INCONCLUSIVE,
         }
     }
 }
@@ -128,25 +135,17 @@ fn last_comparable(day: Day, now: Second) -> Result<Second, CliError> {
     })
 }
 
-type Compared = Result<(Findings, Records), CliError>;
-
-async fn deployed(args: &Arguments, until: Second) -> Compared {
+async fn deployed(args: &Arguments, until: Second) -> Result<Compared, CliError> {
     let ports = aws::ports().await?.with(environment::slack()?);
-    let source = sources::find_connected(&ports.deployment.load().await?.sources, &args.id)?;
+    let source = source::find_connected(&ports.deployment.load().await?.sources, &args.id)?;
     compare(args, &ports, &source, until).await
 }
 
-async fn in_directory(args: &Arguments, directory: &Path, until: Second, now: Second) -> Compared {
+async fn in_directory(args: &Arguments, directory: &Path, until: Second, now: Second) -> Result<Compared, CliError> {
     let (token, slack) = (environment::token()?, environment::slack()?);
-    let deployment = DirectoryDeployment::new(directory);
-    let stored = deployment.load().await?;
-    if stored.sources.is_empty() {
-        return Err(CliError::new(format!("directory `{}` contains no source", directory.display()))
-            .hint("pass the same directory as to `slacktrail pull --dir`"));
-    }
-    let source = sources::find(&stored.sources, &args.id)?;
+    let source = source::find(&directory::load(directory).await?.sources, &args.id)?;
     check_token(&slack, &source, &token, args.log, now).await?;
-    let day_logs = DirectoryDayLogs::new(directory);
+    let (day_logs, deployment) = (DirectoryDayLogs::new(directory), DirectoryDeployment::new(directory));
     let ports = Ports { slack, day_logs, deployment, credentials: DirectoryCredentials::new(token) };
     compare(args, &ports, &source, until).await
 }
@@ -159,10 +158,7 @@ async fn check_token<S: Slack>(
     log: LogType,
     now: Second,
 ) -> Result<(), CliError> {
-    let identity = Identity::ask(slack, source, token, now).await.map_err(|mut error| {
-        error.hint = hints::of_stream(&error.hint, Collector::Pull);
-        CliError::from(error)
-    })?;
+    let identity = Identity::ask_with_own_token(slack, source, token, now).await?;
     identity.check_logs(&[log])?;
     identity.check_same_tenant(source)
 }
@@ -172,7 +168,7 @@ async fn compare<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
     ports: &Ports<S, D, T, K>,
     source: &Source,
     until: Second,
-) -> Compared {
+) -> Result<Compared, CliError> {
     if !source.logs.contains(&args.log) {
         return Err(CliError::new(format!("source `{}` does not collect `{}` logs", source.id, args.log))
             .hint(format!("use one of its logs: {}", logs::names(&source.logs, ", "))));
@@ -192,7 +188,7 @@ async fn compare<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
             records.set_slack_records(verification.kept());
         }
     }
-    Ok((findings, records))
+    Ok(Compared { findings, records })
 }
 
 /// Reads the day from Slack, at a rate that leaves calls for collection.
@@ -204,19 +200,11 @@ async fn read<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
     loop {
         progress.show_position(&verification.position());
         pacer.wait_for_slot(progress).await;
-        match verification.step(Second::of(Timestamp::now())).await {
+        match verification.step(now()).await {
             Ok(Step::Done) => return Ok(()),
             Ok(Step::More) => pacer.reset_failures(),
             Err(error) => pacer.wait_before_retry(error, progress).await?,
         }
-    }
-}
-
-fn print(args: &Arguments, findings: &Findings, records: &Records) {
-    if args.json {
-        terminal::print_json(&Outcome::of(findings, records));
-    } else {
-        terminal::print(&report::text(findings, records));
     }
 }
 
@@ -231,7 +219,7 @@ mod tests {
     #[test]
     fn day_is_compared_whole_or_up_to_few_minutes_ago() {
         let now = second("2026-11-20T12:00:00Z");
-        let until = |day: &str| last_comparable(parse_day(day).unwrap(), now).map_err(|error| error.to_string());
+        let until = |day: &str| last_comparable(typed_time::day(day).unwrap(), now).map_err(|error| error.to_string());
         assert_eq!(until("2026-11-19"), Ok(second("2026-11-19T23:59:59Z")));
         assert_eq!(until("2026-11-20"), Ok(second("2026-11-20T11:55:00Z")));
         assert_eq!(until("1970-01-01"), Ok(second("1970-01-01T23:59:59Z")));
@@ -239,17 +227,10 @@ mod tests {
         assert!(until("2018-02-28").unwrap_err().contains("from before 2018-03-01"));
         let midnight = second("2026-11-20T00:04:59Z");
         assert!(
-            last_comparable(parse_day("2026-11-20").unwrap(), midnight)
+            last_comparable(typed_time::day("2026-11-20").unwrap(), midnight)
                 .unwrap_err()
                 .to_string()
                 .contains("only just begun")
         );
-    }
-
-    #[test]
-    fn day_requires_dashes() {
-        for wrong in ["2026/11/20", "2026-11-2", "today", "2026-02-30", ""] {
-            assert!(parse_day(wrong).unwrap_err().contains("`2026-11-20`"), "{wrong}");
-        }
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::progress::Progress;
 use crate::cli_error::CliError;
-use crate::duration;
+use crate::format;
 
 /// The period of Slack's rate limits.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -66,11 +66,8 @@ impl Pacer {
     ///
     /// Returns `error` if it is not transient, if the wait would be too long, or after too many failures.
     pub(super) async fn wait_before_retry(&mut self, error: Error, progress: &Progress) -> Result<(), CliError> {
-        let Some(seconds) = self.wait_seconds(&error) else {
-            progress.clear();
-            return Err(CliError::from(error));
-        };
-        progress.note(&format!("{error}: retrying in {}", duration::words(seconds)));
+        let Some(seconds) = self.wait_seconds(&error) else { return Err(error.into()) };
+        progress.note(&format!("{error}: retrying in {}", format::duration(seconds)));
         tokio::time::sleep(Duration::from_secs(seconds.unsigned_abs())).await;
         Ok(())
     }

@@ -4,9 +4,9 @@ use slacktrail_archive::verify::{Difference, Findings, Kind, Limitation, MARGIN_
 use slacktrail_core::sanitize::escaped_json;
 use slacktrail_core::source::LogType;
 
-use super::outcome::{day, key};
+use super::json::{day, key};
 use super::records::{EXAMPLES_MAX, Records, examples};
-use crate::duration;
+use crate::format;
 use crate::table::{self, Column};
 
 /// Returns the whole report.
@@ -25,7 +25,7 @@ fn table(findings: &Findings) -> String {
     let counts =
         [("Slack records", findings.slack_records), ("stored lines", findings.lines), ("objects", findings.objects)];
     let kinds = Kind::ALL.iter().map(|kind| (label(*kind), findings.count(*kind) as u64));
-    let rows = counts.into_iter().chain(kinds).map(|(label, count)| vec![label.to_owned(), duration::count(count)]);
+    let rows = counts.into_iter().chain(kinds).map(|(label, count)| vec![label.to_owned(), format::count(count)]);
     let table = table::render(&[Column::Left(""), Column::Right("count")], rows.collect());
     format!("{} on {} (UTC)\n\n{table}", findings.stream, day(findings))
 }
@@ -45,7 +45,7 @@ fn label(kind: Kind) -> &'static str {
 
 fn count_with_label(kind: Kind, count: u64) -> String {
     let label = if (kind, count) == (Kind::MissingObject, 1) { "missing object" } else { label(kind) };
-    format!("{} {label}", duration::count(count))
+    format!("{} {label}", format::count(count))
 }
 
 /// Lists the examples of a kind, or returns `None` if no difference has this kind.
@@ -58,7 +58,7 @@ fn list(findings: &Findings, kind: Kind, records: &Records) -> Option<String> {
         lines.extend(records.stored_line(example).map(|line| format!("    stored: {}", escaped_json(line))));
     }
     if count > EXAMPLES_MAX {
-        lines.push(format!("  and {} more; `--json` lists all", duration::count((count - EXAMPLES_MAX) as u64)));
+        lines.push(format!("  and {} more; `--json` lists all", format::count((count - EXAMPLES_MAX) as u64)));
     }
     (count > 0).then(|| lines.join("\n"))
 }
@@ -76,7 +76,7 @@ fn describe_example(findings: &Findings, example: &Difference) -> String {
 /// Returns the notes that explain the verdict.
 fn notes(findings: &Findings) -> Vec<String> {
     let log = findings.stream.log;
-    let count = |count: u64| duration::count(count);
+    let count = |count: u64| format::count(count);
     let mut notes = Vec::new();
     if findings.until < findings.day.end() {
         let minutes = MARGIN_SECONDS / 60;
@@ -159,7 +159,7 @@ fn pending_reasons(findings: &Findings) -> Vec<String> {
     };
     counts
         .into_iter()
-        .map(|(reason, count)| format!("{} not collected yet: {}", duration::count(count), describe(reason)))
+        .map(|(reason, count)| format!("{} not collected yet: {}", format::count(count), describe(reason)))
         .collect()
 }
 
@@ -179,7 +179,7 @@ fn verdict(findings: &Findings) -> String {
             };
             format!(
                 "complete: {} {records} {time}, each in exactly one line{bytes}",
-                duration::count(findings.slack_records)
+                format::count(findings.slack_records)
             )
         }
         Verdict::Mismatch => {
@@ -191,7 +191,7 @@ fn verdict(findings: &Findings) -> String {
             let reason = match findings.count(Kind::NotCollectedYet) {
                 0 => format!("part of {time} could not be compared"),
                 1 => format!("1 record of {time} is not collected yet"),
-                count => format!("{} records of {time} are not collected yet", duration::count(count as u64)),
+                count => format!("{} records of {time} are not collected yet", format::count(count as u64)),
             };
             format!("inconclusive: {reason}; everything compared so far matches")
         }

@@ -100,7 +100,7 @@ impl<'a> OfferedPage<'a> {
             label: shown_name(&source.label),
             tenant: source.tenant.as_ref().map(|tenant| (shown_name(&tenant.name), tenant.id.as_str())),
             source,
-            is_for_organization: source.logs.contains(&LogType::Audit),
+            is_for_organization: LogType::require_organization(&source.logs),
             valid_until: expires_at.instant().strftime("%H:%M UTC").to_string(),
         }
     }

@@ -274,7 +274,7 @@ async fn exchange<S: Slack, C, K, W>(
 /// Checks that the grant covers what the source needs, and that it comes from the source's workspace or organization.
 fn check_installation(source: &Source, installed: &Installation) -> Result<(Tenant, Grant), ConnectError> {
     let tenant = installed.tenant.clone().ok_or_else(ConnectError::without_tenant)?;
-    if source.logs.contains(&LogType::Audit) && !installed.organization {
+    if LogType::require_organization(&source.logs) && !installed.organization {
         return Err(ConnectError::not_organization(source, &tenant));
     }
     check_tenant(&Source { tenant: Some(tenant.clone()), ..source.clone() }, Some(source))?;

@@ -5,11 +5,6 @@ use serde_json::{Value, json};
 
 use slacktrail_core::source::LogType;
 
-/// The user scope that audit logs need.
-pub const AUDIT_SCOPE: &str = "auditlogs:read";
-/// The user scope that access and integration logs need.
-pub const ADMIN_SCOPE: &str = "admin";
-
 /// Slack's page that creates an app from a manifest.
 const NEW_APP_URL: &str = "https://api.slack.com/apps";
 /// Slack's length limit for an app name.
@@ -17,9 +12,10 @@ const NAME_CHARS_MAX: usize = 35;
 
 /// Returns the user scopes that these logs need.
 pub fn user_scopes(logs: &[LogType]) -> Vec<&'static str> {
-    let audit = logs.contains(&LogType::Audit).then_some(AUDIT_SCOPE);
-    let admin = logs.iter().any(|log| *log != LogType::Audit).then_some(ADMIN_SCOPE);
-    audit.into_iter().chain(admin).collect()
+    let logs = LogType::ALL.into_iter().filter(|log| logs.contains(log));
+    let mut scopes: Vec<_> = logs.map(LogType::user_scope).collect();
+    scopes.dedup();
+    scopes
 }
 
 /// Returns the user scopes that these logs need and `granted` lacks.
@@ -30,13 +26,13 @@ pub fn missing_scopes(logs: &[LogType], granted: &[String]) -> Vec<&'static str>
 /// Returns the bot scopes for an app that reads these logs. No log needs one, but Slack lists an app for organization-wide installation only
 /// if it has a bot scope (docs.slack.dev, audit logs guide). slacktrail does not store the bot token.
 pub fn bot_scopes(logs: &[LogType]) -> &'static [&'static str] {
-    if logs.contains(&LogType::Audit) { &["team:read"] } else { &[] }
+    if LogType::require_organization(logs) { &["team:read"] } else { &[] }
 }
 
 /// Returns the manifest of the app for these logs. With `rotation`, its tokens expire after 12 hours, and slacktrail refreshes them. Slack does
 /// not allow an app to turn this off again.
 pub fn manifest(label: &str, logs: &[LogType], redirect_url: &str, rotation: bool) -> Value {
-    let organization = logs.contains(&LogType::Audit);
+    let organization = LogType::require_organization(logs);
     let name: String = format!("slacktrail {label}").chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
     let mut manifest = json!({
         "_metadata": { "major_version": 2, "minor_version": 1 },

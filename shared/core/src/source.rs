@@ -1,5 +1,7 @@
 //! Sources, log types and streams.
 
+mod plan;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::sanitize::steers;
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
+
+pub use plan::Plan;
 
 /// One of Slack's three logs.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -48,6 +52,19 @@ impl LogType {
             LogType::Audit | LogType::Access => true,
             LogType::Integration => false,
         }
+    }
+
+    /// Returns the user scope that reads the log.
+    pub fn user_scope(self) -> &'static str {
+        match self {
+            LogType::Audit => "auditlogs:read",
+            LogType::Access | LogType::Integration => "admin",
+        }
+    }
+
+    /// Returns `true` if one of `logs` requires a token of an organization, which only its Org Owner can grant.
+    pub fn require_organization(logs: &[LogType]) -> bool {
+        logs.contains(&LogType::Audit)
     }
 
     /// Returns the maximum calls to Slack per tick and stream.
@@ -123,28 +140,6 @@ impl From<SourceId> for String {
 impl fmt::Display for SourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// The Slack plan of a source, which determines its logs.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Plan {
-    /// Enterprise, with all three logs.
-    Enterprise,
-    /// Business+, with access and integration logs.
-    Business,
-    /// Pro, with access and integration logs.
-    Pro,
-}
-
-impl Plan {
-    /// Returns the logs that the plan includes.
-    pub fn logs(self) -> &'static [LogType] {
-        match self {
-            Plan::Enterprise => &LogType::ALL,
-            Plan::Business | Plan::Pro => &[LogType::Access, LogType::Integration],
-        }
     }
 }
 

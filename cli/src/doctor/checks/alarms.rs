@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::doctor::aws::problem;
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict, ensure};
+use crate::format::quoted;
 
 /// The time within which CloudWatch evaluates a new alarm: three periods of 5 minutes.
 const EVALUATED_WITHIN: SignedDuration = SignedDuration::from_mins(15);
@@ -14,29 +15,29 @@ const EVALUATED_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 /// Reads the stack's alarms.
 pub(super) async fn read(facts: &Facts) -> Result<Vec<MetricAlarm>, Problem> {
     let client = Client::new(&facts.config);
-    let described = client.describe_alarms().set_alarm_names(Some(facts.deployed()?.alarms.clone())).send().await;
+    let described = client.describe_alarms().set_alarm_names(Some(facts.deployed.get()?.alarms.clone())).send().await;
     Ok(described.map_err(problem("cloudwatch:DescribeAlarms"))?.metric_alarms().to_vec())
 }
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
-    let (found, deployed) = (read(facts).await?, facts.deployed()?);
+    let (found, deployed) = (read(facts).await?, facts.deployed.get()?);
     let named = |name: &String| found.iter().find(|alarm| alarm.alarm_name() == Some(name));
     let matching = |condition: fn(&MetricAlarm, &str) -> bool| {
         let alarms = found.iter().filter(|alarm| condition(alarm, &deployed.topic));
-        alarms.filter_map(MetricAlarm::alarm_name).map(str::to_owned).collect::<Vec<_>>()
+        alarms.filter_map(MetricAlarm::alarm_name).collect::<Vec<_>>()
     };
-    let missing: Vec<String> = deployed.alarms.iter().filter(|name| named(name).is_none()).cloned().collect();
+    let missing: Vec<&String> = deployed.alarms.iter().filter(|name| named(name).is_none()).collect();
     let hint = "deploy the stack again to create its alarms";
     ensure(!deployed.alarms.is_empty(), "the stack has no alarm", hint)?;
-    ensure(missing.is_empty(), format!("alarms are missing: {}", list(&missing)), hint)?;
+    ensure(missing.is_empty(), format!("alarms are missing: {}", quoted(missing, ", ")), hint)?;
     let disabled = matching(|alarm, _| alarm.actions_enabled() != Some(true));
     ensure(
         disabled.is_empty(),
-        format!("alarms have disabled actions and send no notifications: {}", list(&disabled)),
+        format!("alarms have disabled actions and send no notifications: {}", quoted(&disabled, ", ")),
         format!("enable them: `aws cloudwatch enable-alarm-actions --alarm-names {}`", disabled.join(" ")),
     )?;
     let elsewhere = matching(|alarm, topic| !notifies(alarm, topic));
-    ensure(elsewhere.is_empty(), format!("alarms do not notify the alarm topic: {}", list(&elsewhere)), hint)?;
+    ensure(elsewhere.is_empty(), format!("alarms do not notify the alarm topic: {}", quoted(elsewhere, ", ")), hint)?;
     Ok(format!("{} alarms notify the alarm topic", deployed.alarms.len()))
 }
 
@@ -60,9 +61,7 @@ pub(super) async fn states(facts: &Facts) -> Verdict {
         let alarms = found.iter().filter(move |alarm| alarm.state_value() == Some(&state));
         alarms.collect::<Vec<_>>()
     };
-    let names = |alarms: &[&MetricAlarm]| {
-        list(&alarms.iter().filter_map(|alarm| alarm.alarm_name()).map(str::to_owned).collect::<Vec<_>>())
-    };
+    let names = |alarms: &[&MetricAlarm]| quoted(alarms.iter().filter_map(|alarm| alarm.alarm_name()), ", ");
     let raised = of_state(StateValue::Alarm);
     ensure(
         raised.is_empty(),
@@ -89,8 +88,4 @@ fn is_new(alarm: &MetricAlarm, now: Timestamp) -> bool {
     let configured =
         alarm.alarm_configuration_updated_timestamp().and_then(|time| Timestamp::from_second(time.secs()).ok());
     configured.is_some_and(|configured| now.duration_since(configured) < EVALUATED_WITHIN)
-}
-
-fn list(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

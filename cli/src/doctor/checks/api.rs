@@ -9,7 +9,7 @@ use crate::doctor::verdict::{Verdict, ensure};
 use crate::doctor::web;
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
-    let base = facts.deployed()?.url.trim_end_matches('/');
+    let base = facts.deployed.get()?.url.trim_end_matches('/');
     let link = OneTimeToken::new(AuthorizationId::of(random::bytes()?), random::bytes()?); // a random link, which does not exist
     let address = format!("{base}/oauth/start");
     let response = web::get(

@@ -27,10 +27,10 @@ const DENIALS: [&str; 4] = ["AccessDenied", "Access Denied", "not authorized", "
 const ATTEMPTS_MAX: usize = 3;
 
 pub(super) async fn workgroup(facts: &Facts) -> Verdict {
-    let name = &facts.deployed()?.workgroup;
+    let name = &facts.deployed.get()?.workgroup;
     let response = Client::new(&facts.config).get_work_group().work_group(name).send().await;
     let response = response.map_err(problem("athena:GetWorkGroup"))?;
-    let _ = facts.workgroup_exists.set(()); // cannot fail, because only this check sets it
+    facts.workgroup.set(());
     let configuration = response.work_group().and_then(|group| group.configuration());
     let limit = configuration.and_then(|configuration| configuration.bytes_scanned_cutoff_per_query());
     let is_enforced = configuration.and_then(|configuration| configuration.enforce_work_group_configuration());
@@ -61,7 +61,7 @@ pub(super) async fn views(facts: &Facts) -> Verdict {
 /// Queries one row of today from each table or view. Selects all columns, because Athena does not read other columns.
 async fn query_today(facts: &Facts, names: &[&str]) -> Result<(), Problem> {
     let day = day_of(Timestamp::now());
-    facts.workgroup()?;
+    facts.workgroup.get()?;
     for name in names {
         let sql = format!("select * from {name} where day = '{day}' limit 1");
         query(facts, name, &sql).await?;
@@ -70,7 +70,7 @@ async fn query_today(facts: &Facts, names: &[&str]) -> Result<(), Problem> {
 }
 
 pub(super) async fn rows(facts: &Facts) -> Verdict {
-    facts.workgroup()?;
+    facts.workgroup.get()?;
     let now = Timestamp::now();
     let (mut compared, mut skipped) = (Vec::new(), Vec::new());
     for log in TABLES {
@@ -115,7 +115,7 @@ enum Comparison {
 
 /// Compares the rows of a day with the lines of its objects.
 async fn compare(facts: &Facts, log: &str, day: &str) -> Result<Comparison, Problem> {
-    let deployed = facts.deployed()?;
+    let deployed = facts.deployed.get()?;
     let objects = Objects::new(facts, &deployed.bucket);
     for _ in 0..ATTEMPTS_MAX {
         let before = match objects.of_day(log, day).await? {
@@ -161,7 +161,7 @@ fn day_of(instant: Timestamp) -> String {
 
 /// Runs a query, and returns the first field of its first row.
 async fn query(facts: &Facts, name: &str, sql: &str) -> Result<Option<String>, Problem> {
-    let Deployed { database, workgroup, .. } = facts.deployed()?;
+    let Deployed { database, workgroup, .. } = facts.deployed.get()?;
     let client = Client::new(&facts.config);
     let context = QueryExecutionContext::builder().database(database).build();
     let start = client.start_query_execution().query_string(sql).work_group(workgroup).query_execution_context(context);
@@ -199,13 +199,14 @@ async fn query(facts: &Facts, name: &str, sql: &str) -> Result<Option<String>, P
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::verdict::Outcome;
 
     #[test]
     fn missing_query_permission_skips_and_other_reason_fails() {
         for reason in ["Insufficient permissions to execute the query", "Access Denied (Service: Amazon S3)"] {
-            assert!(matches!(failed("audit", reason), Problem::Skipped { .. }), "{reason}");
+            assert_eq!(failed("audit", reason).outcome, Outcome::Skipped, "{reason}");
         }
-        assert!(matches!(failed("audit", "TABLE_NOT_FOUND: line 1:15"), Problem::Failed { .. }));
+        assert_eq!(failed("audit", "TABLE_NOT_FOUND: line 1:15").outcome, Outcome::Failed);
     }
 
     #[test]
@@ -218,7 +219,7 @@ mod tests {
              not compared: access (2026/11/22 has no object yet)"
         );
         assert!(!judge_rows(&texts(&["audit 2026/11/22: 3"]), &[]).unwrap().contains("not compared"));
-        assert!(matches!(judge_rows(&[], &texts(&["access (x)"])), Err(Problem::Skipped { .. })));
+        assert_eq!(judge_rows(&[], &texts(&["access (x)"])).unwrap_err().outcome, Outcome::Skipped);
     }
 
     #[test]

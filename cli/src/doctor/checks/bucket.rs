@@ -10,7 +10,7 @@ use crate::doctor::verdict::{Problem, Verdict, ensure};
 const DEPLOY_AGAIN: &str = "deploy the stack again, or restore the setting in the S3 console";
 
 pub(super) async fn versioning(facts: &Facts) -> Verdict {
-    let bucket = &facts.deployed()?.bucket;
+    let bucket = &facts.deployed.get()?.bucket;
     let response = s3(&facts.config).get_bucket_versioning().bucket(bucket).send().await;
     let response = response.map_err(problem("s3:GetBucketVersioning"))?;
     ensure(
@@ -22,7 +22,7 @@ pub(super) async fn versioning(facts: &Facts) -> Verdict {
 }
 
 pub(super) async fn encryption(facts: &Facts) -> Verdict {
-    let bucket = &facts.deployed()?.bucket;
+    let bucket = &facts.deployed.get()?.bucket;
     let response = s3(&facts.config).get_bucket_encryption().bucket(bucket).send().await;
     let response = response.map_err(problem("s3:GetEncryptionConfiguration"))?;
     let rules = response.server_side_encryption_configuration().map(|configuration| configuration.rules());
@@ -49,7 +49,7 @@ fn judge_encryption(bucket: &str, algorithm: Option<&str>, key: Option<&str>, wa
 }
 
 pub(super) async fn public_access(facts: &Facts) -> Verdict {
-    let bucket = &facts.deployed()?.bucket;
+    let bucket = &facts.deployed.get()?.bucket;
     let response = s3(&facts.config).get_public_access_block().bucket(bucket).send().await;
     let not_blocked = || Problem::failed(format!("bucket `{bucket}` does not block all public access"), DEPLOY_AGAIN);
     let response = response.map_err(|error| match error.code() {

@@ -38,7 +38,7 @@ enum Decision {
 }
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
-    let bucket = &facts.deployed()?.bucket;
+    let bucket = &facts.deployed.get()?.bucket;
     let client = s3(&facts.config);
     let mut overwritable = Vec::new();
     for prefix in PREFIXES {
@@ -61,7 +61,7 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
 }
 
 pub(super) async fn grants(facts: &Facts) -> Verdict {
-    let deployed = facts.deployed()?;
+    let deployed = facts.deployed.get()?;
     let bucket = &deployed.bucket;
     let response = s3(&facts.config).get_bucket_policy().bucket(bucket).send().await;
     let response = match response {
@@ -70,7 +70,7 @@ pub(super) async fn grants(facts: &Facts) -> Verdict {
         }
         response => response.map_err(problem("s3:GetBucketPolicy"))?,
     };
-    let poller = facts.poller.get().map(|poller| poller.role.as_str());
+    let poller = facts.poller.get().ok().map(|poller| poller.role.as_str());
     judge_grants(bucket, response.policy().unwrap_or_default(), &log_prefixes(deployed), poller)
 }
 

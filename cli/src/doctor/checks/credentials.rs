@@ -22,10 +22,10 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     let settings = Builder::from(&facts.config).interceptor(clock.clone()).build();
     let response = Client::from_conf(settings).get_caller_identity().send().await;
     if let Some(ahead) = clock.seconds_ahead() {
-        let _ = facts.aws_clock_skew_seconds.set(ahead); // cannot fail, because only this check sets it
+        facts.aws_clock_skew_seconds.set(ahead);
     }
     let identity = response.map_err(problem("sts:GetCallerIdentity"))?;
-    let _ = facts.caller_known.set(());
+    facts.caller.set(());
     let difference = region::difference().map(|difference| format!("; {difference}")).unwrap_or_default();
     let (arn, region) = (identity.arn().unwrap_or("an identity without an ARN"), region::describe(region));
     Ok(format!("{arn} in region {region}{difference}"))

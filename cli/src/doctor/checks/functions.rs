@@ -1,11 +1,9 @@
 //! `poller_function` and `oauth_function`: each function has the template's settings and is ready to run.
 
-use std::cell::OnceCell;
-
 use aws_sdk_lambda::Client;
 
 use crate::doctor::aws::problem;
-use crate::doctor::facts::{Facts, FunctionFacts};
+use crate::doctor::facts::{Fact, Facts, FunctionFacts};
 use crate::doctor::verdict::{Verdict, ensure};
 
 const RUNTIME: &str = "provided.al2023";
@@ -21,19 +19,19 @@ pub(super) fn cannot_start(text: &str) -> bool {
 }
 
 pub(super) async fn poller(facts: &Facts) -> Verdict {
-    check(facts, &facts.deployed()?.poller, &facts.poller).await
+    check(facts, &facts.deployed.get()?.poller, &facts.poller).await
 }
 
 pub(super) async fn oauth(facts: &Facts) -> Verdict {
-    check(facts, &facts.deployed()?.oauth, &facts.oauth).await
+    check(facts, &facts.deployed.get()?.oauth, &facts.oauth).await
 }
 
-async fn check(facts: &Facts, name: &str, found: &OnceCell<FunctionFacts>) -> Verdict {
+async fn check(facts: &Facts, name: &str, found: &Fact<FunctionFacts>) -> Verdict {
     let response = Client::new(&facts.config).get_function_configuration().function_name(name).send().await;
     let response = response.map_err(problem("lambda:GetFunctionConfiguration"))?;
     let logging = response.logging_config();
     let log_group = logging.and_then(|logging| logging.log_group());
-    let _ = found.set(FunctionFacts {
+    found.set(FunctionFacts {
         arn: response.function_arn().unwrap_or_default().to_owned(),
         role: response.role().unwrap_or_default().to_owned(),
         log_group: log_group.map_or_else(|| format!("/aws/lambda/{name}"), str::to_owned),

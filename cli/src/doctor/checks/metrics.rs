@@ -14,6 +14,7 @@ use super::alarms;
 use crate::doctor::aws::problem;
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict, ensure};
+use crate::format::quoted;
 
 /// The maximum age of a metric's newest data. CloudWatch publishes Lambda's metrics minutes late.
 const DATA_WITHIN: SignedDuration = SignedDuration::from_mins(15);
@@ -23,7 +24,7 @@ const PERIOD_SECONDS: i32 = 60;
 const EMBEDDED: &str = "slacktrail";
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
-    let poller = &facts.deployed()?.poller;
+    let poller = &facts.deployed.get()?.poller;
     let metrics = metrics_of_poller(&alarms::read(facts).await?, poller);
     ensure(
         !metrics.is_empty(),
@@ -33,13 +34,12 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     let now = Timestamp::now();
     let silent = without_data(facts, &metrics, now).await?;
     if silent.is_empty() {
-        let names: Vec<String> =
-            metrics.iter().map(|metric| format!("`{}`", metric.metric_name().unwrap_or_default())).collect();
-        return Ok(format!("CloudWatch has data of the last 15 minutes for {}", names.join(", ")));
+        let names = quoted(metrics.iter().map(|metric| metric.metric_name().unwrap_or_default()), ", ");
+        return Ok(format!("CloudWatch has data of the last 15 minutes for {names}"));
     }
     let names: Vec<String> = silent.iter().map(|metric| describe(metric)).collect();
     let detail = format!("CloudWatch has no data of the last 15 minutes for {}", names.join("; "));
-    if now.duration_since(facts.described()?.changed_at) < DATA_WITHIN {
+    if now.duration_since(facts.described.get()?.changed_at) < DATA_WITHIN {
         return Err(Problem::skipped_until(
             format!("the deployment started less than 15 minutes ago: {detail}"),
             "run the command again in 15 minutes",
@@ -116,7 +116,8 @@ fn hint(facts: &Facts, poller: &str, silent: &[&Metric]) -> String {
     if !silent.iter().all(|metric| is_embedded(metric)) {
         return "see \"Poller not running\" in docs/operations.md".to_owned();
     }
-    let group = facts.poller().map_or_else(|_| format!("/aws/lambda/{poller}"), |function| function.log_group.clone());
+    let group =
+        facts.poller.get().map_or_else(|_| format!("/aws/lambda/{poller}"), |function| function.log_group.clone());
     format!(
         "deploy the stack again, because CloudWatch extracts these metrics from log lines of `{poller}`, and the template sets their \
          format and level; if that does not help, check that the log group `{group}` exists and has the class `STANDARD`: \

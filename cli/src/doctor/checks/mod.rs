@@ -8,7 +8,9 @@ mod bucket_policy;
 mod clocks;
 mod credentials;
 mod day_objects;
+mod function_errors;
 mod functions;
+mod log_format;
 mod log_lines;
 mod metrics;
 mod outputs;
@@ -60,8 +62,8 @@ pub(super) const CHECKS: [Check; 32] = [
     check!("schedule", poller::schedule),
     check!("poller_runs", poller::runs),
     check!("poller_answers", poller::answers),
-    check!("function_errors", log_lines::errors),
-    check!("log_format", log_lines::format),
+    check!("function_errors", function_errors::check),
+    check!("log_format", log_format::check),
     check!("bucket_policy", bucket_policy::check, creates),
     check!("bucket_grants", bucket_policy::grants),
     check!("upload_once", upload::check, creates),

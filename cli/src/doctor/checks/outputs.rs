@@ -7,6 +7,7 @@ use crate::doctor::aws::problem;
 use crate::doctor::facts::{Deployed, Facts};
 use crate::doctor::verdict::{Problem, Verdict};
 use crate::environment::variable;
+use crate::format::quoted;
 
 /// The outputs that `slacktrail` and the checks read.
 const OUTPUTS: [&str; 8] = [
@@ -19,11 +20,8 @@ const OUTPUTS: [&str; 8] = [
     "SecretPrefix",
     "TableName",
 ];
-/// The maximum number of pages. A stack has at most 500 resources, and a page has 100.
-const PAGES_MAX: usize = 10;
-
 pub(super) async fn check(facts: &Facts) -> Verdict {
-    let described = facts.described()?;
+    let described = facts.described.get()?;
     let missing: Vec<&str> = OUTPUTS.into_iter().filter(|name| !described.outputs.contains_key(*name)).collect();
     if !missing.is_empty() {
         return Err(incomplete("output", &missing));
@@ -48,24 +46,14 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
         topic: output("AlarmTopic"),
         alarms: of_type(&resources, "AWS::CloudWatch::Alarm"),
     };
-    let _ = facts.deployed.set(deployed); // cannot fail, because only this check sets it
+    facts.deployed.set(deployed);
     Ok(format!("{} outputs, {} resources", described.outputs.len(), resources.len()))
 }
 
 async fn resources(facts: &Facts) -> Result<Vec<StackResourceSummary>, Problem> {
-    let client = Client::new(&facts.config);
-    let mut found = Vec::new();
-    let mut next = None;
-    for _ in 0..PAGES_MAX {
-        let page = client.list_stack_resources().stack_name(&facts.stack_name).set_next_token(next).send().await;
-        let page = page.map_err(problem("cloudformation:ListStackResources"))?;
-        found.extend_from_slice(page.stack_resource_summaries());
-        next = page.next_token().map(str::to_owned);
-        if next.is_none() {
-            break;
-        }
-    }
-    Ok(found)
+    let resources = Client::new(&facts.config).list_stack_resources().stack_name(&facts.stack_name);
+    let resources = resources.into_paginator().items().send().try_collect().await;
+    resources.map_err(problem("cloudformation:ListStackResources"))
 }
 
 fn of_type(resources: &[StackResourceSummary], kind: &str) -> Vec<String> {
@@ -75,10 +63,7 @@ fn of_type(resources: &[StackResourceSummary], kind: &str) -> Vec<String> {
 
 fn incomplete(what: &str, names: &[&str]) -> Problem {
     Problem::failed(
-        format!(
-            "the stack has no {what} {}",
-            names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-        ),
+        format!("the stack has no {what} {}", quoted(names, ", ")),
         "check that it is a slacktrail stack, and deploy the current template",
     )
 }

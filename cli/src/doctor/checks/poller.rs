@@ -19,7 +19,7 @@ const RAN_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 const DEPLOYED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
 pub(super) async fn schedule(facts: &Facts) -> Verdict {
-    let rule = &facts.deployed()?.rule;
+    let rule = &facts.deployed.get()?.rule;
     let client = aws_sdk_eventbridge::Client::new(&facts.config);
     let described = client.describe_rule().name(rule).send().await.map_err(problem("events:DescribeRule"))?;
     let state = described.state().map_or("no state", RuleState::as_str);
@@ -28,7 +28,7 @@ pub(super) async fn schedule(facts: &Facts) -> Verdict {
         format!("the rule `{rule}` has the state `{state}`"),
         format!("enable it: `aws events enable-rule --name {rule}`"),
     )?;
-    let poller = &facts.poller()?.arn;
+    let poller = &facts.poller.get()?.arn;
     let targets = client.list_targets_by_rule().rule(rule).send().await;
     let targets = targets.map_err(problem("events:ListTargetsByRule"))?;
     ensure(
@@ -43,7 +43,7 @@ pub(super) async fn schedule(facts: &Facts) -> Verdict {
 ///
 /// Reads the log because log lines arrive within seconds, whereas CloudWatch publishes Lambda's metrics minutes late.
 pub(super) async fn runs(facts: &Facts) -> Verdict {
-    let group = &facts.poller()?.log_group;
+    let group = &facts.poller.get()?.log_group;
     let now = Timestamp::now();
     let Some(events) = log_lines::read(facts, group, now - RAN_WITHIN, None).await? else {
         return Err(Problem::failed(format!("the log group `{group}` does not exist"), log_lines::create_hint(group)));
@@ -51,7 +51,7 @@ pub(super) async fn runs(facts: &Facts) -> Verdict {
     let newest = events.iter().map(|event| event.written_at).max();
     match newest {
         Some(newest) => Ok(format!("the newest log line is {} s old", now.duration_since(newest).as_secs().max(0))),
-        None if now.duration_since(facts.described()?.changed_at) < DEPLOYED_WITHIN => Err(Problem::skipped_until(
+        None if now.duration_since(facts.described.get()?.changed_at) < DEPLOYED_WITHIN => Err(Problem::skipped_until(
             "the deployment started less than ten minutes ago, and the poller has not run yet",
             "run the command again in two minutes",
         )),
@@ -64,7 +64,7 @@ pub(super) async fn runs(facts: &Facts) -> Verdict {
 
 /// Invokes the poller. An additional tick is harmless, because ticks may overlap.
 pub(super) async fn answers(facts: &Facts) -> Verdict {
-    let poller = &facts.deployed()?.poller;
+    let poller = &facts.deployed.get()?.poller;
     let started = Instant::now();
     let client = aws_sdk_lambda::Client::new(&for_invocation(&facts.config));
     let response = client.invoke().function_name(poller).payload(Blob::new("{}")).send().await;
@@ -105,6 +105,7 @@ fn summarize(error: Option<&str>, payload: &[u8], took: Duration) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::verdict::Outcome;
 
     #[test]
     fn response_is_summary_of_streams_or_error() {
@@ -123,7 +124,7 @@ mod tests {
             (None, "null", "the poller's response is not a summary"),
         ] {
             let problem = summarize(error, payload).unwrap_err();
-            assert!(matches!(&problem, Problem::Failed { detail, .. } if detail == expected), "{problem:?}");
+            assert_eq!((problem.outcome, problem.detail.as_str()), (Outcome::Failed, expected));
         }
     }
 }

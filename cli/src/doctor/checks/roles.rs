@@ -5,6 +5,7 @@
 
 use aws_sdk_iam::Client;
 use aws_sdk_iam::error::ProvideErrorMetadata;
+use percent_encoding::percent_decode_str;
 
 use super::bucket_policy::log_prefixes;
 use super::policy::{self, Statement, is_match, reaches_below};
@@ -16,9 +17,6 @@ use crate::doctor::verdict::{Problem, Verdict, ensure};
 const SECRET_ACTIONS: [&str; 2] = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"];
 /// An example of a secret's name after the prefix. AWS appends a hyphen and six characters to each name.
 const SOME_SECRET: &str = "a-AbCdEf";
-/// The maximum number of pages. A role has at most 20 attached policies, and a page has 100.
-const PAGES_MAX: usize = 3;
-
 /// A role's policy, with its statements that allow something.
 struct Policy {
     name: String,
@@ -26,7 +24,7 @@ struct Policy {
 }
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
-    let (poller, oauth, deployed) = (facts.poller()?, facts.oauth()?, facts.deployed()?);
+    let (poller, oauth, deployed) = (facts.poller.get()?, facts.oauth.get()?, facts.deployed.get()?);
     let client = Client::new(&facts.config);
     for function in [poller, oauth] {
         let role = function.role.rsplit('/').next().unwrap_or_default();
@@ -125,7 +123,7 @@ async fn read(client: &Client, role: &str) -> Result<Vec<Policy>, Problem> {
 impl Policy {
     /// Parses a policy document as IAM returns it: percent-encoded JSON.
     fn of(name: String, document: &str) -> Result<Policy, Problem> {
-        let statements = policy::allowing(&decode(document)).ok_or_else(|| {
+        let statements = policy::allowing(&percent_decode_str(document).decode_utf8_lossy()).ok_or_else(|| {
             Problem::failed(format!("the policy `{name}` is invalid"), "check the policy in the IAM console")
         })?;
         Ok(Policy { name, statements })
@@ -133,58 +131,19 @@ impl Policy {
 }
 
 async fn inline_names(client: &Client, role: &str) -> Result<Vec<String>, Problem> {
-    let (mut names, mut marker) = (Vec::new(), None);
-    for _ in 0..PAGES_MAX {
-        let page = client.list_role_policies().role_name(role).set_marker(marker).send().await;
-        let page = page.map_err(|error| match error.code() {
-            Some("NoSuchEntity") => missing(role),
-            _ => problem("iam:ListRolePolicies")(error),
-        })?;
-        names.extend_from_slice(page.policy_names());
-        marker = page.marker().map(str::to_owned);
-        if marker.is_none() {
-            break;
+    let names = client.list_role_policies().role_name(role).into_paginator().items().send().try_collect().await;
+    names.map_err(|error| match error.code() {
+        Some("NoSuchEntity") => {
+            Problem::failed(format!("the role `{role}` does not exist"), "deploy the stack again to restore the role")
         }
-    }
-    Ok(names)
+        _ => problem("iam:ListRolePolicies")(error),
+    })
 }
 
 async fn attached_arns(client: &Client, role: &str) -> Result<Vec<String>, Problem> {
-    let (mut arns, mut marker) = (Vec::new(), None);
-    for _ in 0..PAGES_MAX {
-        let page = client.list_attached_role_policies().role_name(role).set_marker(marker).send().await;
-        let page = page.map_err(problem("iam:ListAttachedRolePolicies"))?;
-        arns.extend(page.attached_policies().iter().filter_map(|policy| policy.policy_arn().map(str::to_owned)));
-        marker = page.marker().map(str::to_owned);
-        if marker.is_none() {
-            break;
-        }
-    }
-    Ok(arns)
-}
-
-fn missing(role: &str) -> Problem {
-    Problem::failed(format!("the role `{role}` does not exist"), "deploy the stack again to restore the role")
-}
-
-/// Decodes percent-encoded text.
-fn decode(text: &str) -> String {
-    let (bytes, mut decoded) = (text.as_bytes(), Vec::with_capacity(text.len()));
-    let digit = |index: usize| bytes.get(index).and_then(|byte| char::from(*byte).to_digit(16));
-    let mut index = 0;
-    while index < bytes.len() {
-        match (bytes[index], digit(index + 1), digit(index + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                decoded.extend(u8::try_from(high * 16 + low));
-                index += 3;
-            }
-            (byte, ..) => {
-                decoded.push(byte);
-                index += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
+    let policies = client.list_attached_role_policies().role_name(role).into_paginator().items().send();
+    let policies = policies.try_collect().await.map_err(problem("iam:ListAttachedRolePolicies"))?;
+    Ok(policies.into_iter().filter_map(|policy| policy.policy_arn).collect())
 }
 
 #[cfg(test)]
@@ -239,7 +198,10 @@ mod tests {
 
     #[test]
     fn policy_documents_are_decoded() {
-        assert_eq!(decode("%7B%22a%22%3A%20%22%C3%A9+%22%7D"), r#"{"a": "é+"}"#);
-        assert_eq!(decode(r#"{"a": "100%"}"#), r#"{"a": "100%"}"#);
+        for document in
+            ["%7B%22Statement%22%3A%7B%22Sid%22%3A%20%22%C3%A9+%25%22%7D%7D", r#"{"Statement":{"Sid":"é+%"}}"#]
+        {
+            assert_eq!(Policy::of("p".to_owned(), document).unwrap().statements[0].id(), "é+%");
+        }
     }
 }

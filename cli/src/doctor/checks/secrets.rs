@@ -13,7 +13,7 @@ use crate::doctor::verdict::{Problem, Verdict, ensure};
 
 pub(super) async fn exist(facts: &Facts) -> Verdict {
     let ids = read_sources(facts).await?;
-    let (client, prefix) = (Client::new(&facts.config), &facts.deployed()?.secret_prefix);
+    let (client, prefix) = (Client::new(&facts.config), &facts.deployed.get()?.secret_prefix);
     for id in ids {
         let name = format!("{prefix}{id}");
         let described = client.describe_secret().secret_id(&name).send().await;
@@ -35,8 +35,8 @@ pub(super) async fn exist(facts: &Facts) -> Verdict {
 }
 
 pub(super) async fn policies(facts: &Facts) -> Verdict {
-    let ids = facts.sources()?;
-    let (client, prefix) = (Client::new(&facts.config), &facts.deployed()?.secret_prefix);
+    let ids = facts.sources.get()?;
+    let (client, prefix) = (Client::new(&facts.config), &facts.deployed.get()?.secret_prefix);
     for id in ids {
         let name = format!("{prefix}{id}");
         let response = client.get_resource_policy().secret_id(&name).send().await;
@@ -57,22 +57,18 @@ pub(super) async fn policies(facts: &Facts) -> Verdict {
 
 /// Reads the IDs of the connected sources. A disconnected source has no secret.
 async fn read_sources(facts: &Facts) -> Result<&Vec<String>, Problem> {
-    let deployed = facts.deployed()?;
+    let deployed = facts.deployed.get()?;
     let (table, _) = connect_table_and_secrets(&facts.config, &deployed.table, &deployed.secret_prefix);
-    let loaded = table.load().await?;
-    let mut ids = Vec::new();
-    for (id, source) in loaded.sources {
-        if source.is_ok_and(|source| !source.disconnected) {
-            ids.push(id.to_string());
-        }
-    }
+    let sources = table.load().await?.sources.into_values().flatten().filter(|source| !source.disconnected);
+    let ids: Vec<String> = sources.map(|source| source.id.to_string()).collect();
     if ids.is_empty() {
         return Err(Problem::skipped_until(
             "no source is connected yet",
             "run `slacktrail connect <id>` to connect one",
         ));
     }
-    Ok(facts.sources.get_or_init(|| ids))
+    facts.sources.set(ids);
+    facts.sources.get()
 }
 
 /// Returns `true` if the policy has a statement that allows anything. slacktrail's functions need none, because their roles have the

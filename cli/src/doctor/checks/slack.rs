@@ -18,7 +18,7 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     for url in [format!("{}/api.test", api.trim_end_matches('/')), format!("{}/schemas", audit.trim_end_matches('/'))] {
         let response = web::get(&facts.http, &url, HINT).await?;
         if let Some(date) = response.date {
-            let _ = facts.slack_clock_skew_seconds.set(Timestamp::now().as_second() - date.as_second()); // keeps the first host's clock
+            facts.slack_clock_skew_seconds.set(Timestamp::now().as_second() - date.as_second()); // keeps the first host's clock
         }
         let is_slack = serde_json::from_str::<Value>(&response.body).is_ok_and(|json| json.is_object());
         ensure(is_slack, format!("`{url}` returned HTTP status {} without a JSON object", response.status), HINT)?;

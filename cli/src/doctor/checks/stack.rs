@@ -11,14 +11,14 @@ use crate::doctor::verdict::{Problem, Verdict, ensure};
 use crate::region;
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
-    facts.caller()?;
+    facts.caller.get()?;
     let name = &facts.stack_name;
     let described = Client::new(&facts.config).describe_stacks().stack_name(name).send().await;
     let described = described.map_err(|error| failed(facts, error))?;
     let Some(stack) = described.stacks().first() else { return Err(missing(facts)) };
     let parameters = stack.parameters().iter();
     let outputs = stack.outputs().iter();
-    let _ = facts.described.set(DescribedStack {
+    facts.described.set(DescribedStack {
         parameters: parameters
             .filter_map(|parameter| {
                 Some((parameter.parameter_key()?.to_owned(), parameter.parameter_value()?.to_owned()))

@@ -11,7 +11,7 @@ use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict};
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
-    let table = &facts.deployed()?.table;
+    let table = &facts.deployed.get()?.table;
     let client = Client::new(&facts.config);
     let key = AttributeValue::S(format!("{:032x}", u128::from_be_bytes(random::bytes()?)));
     let pk = || AttributeValue::S(PROBE.to_owned());

@@ -7,7 +7,7 @@ use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict};
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
-    let topic = &facts.deployed()?.topic;
+    let topic = &facts.deployed.get()?.topic;
     let subscriptions = Client::new(&facts.config).list_subscriptions_by_topic().topic_arn(topic).send().await;
     let subscriptions = subscriptions.map_err(problem("sns:ListSubscriptionsByTopic"))?;
     let arns: Vec<&str> =
@@ -43,13 +43,14 @@ fn judge(arns: &[&str], email: &str, topic: &str) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::verdict::Outcome;
 
     #[test]
     fn topic_needs_one_confirmed_subscription() {
         let judge = |arns: &[&str], email| judge(arns, email, "t");
         assert!(judge(&["arn:aws:sns:1", "PendingConfirmation"], "").is_ok());
-        assert!(matches!(judge(&["PendingConfirmation"], ""), Err(Problem::Failed { .. })));
-        assert!(matches!(judge(&[], "a@example.com"), Err(Problem::Failed { .. })));
-        assert!(matches!(judge(&[], ""), Err(Problem::Skipped { .. })));
+        assert!(matches!(judge(&["PendingConfirmation"], ""), Err(problem) if problem.outcome == Outcome::Failed));
+        assert!(matches!(judge(&[], "a@example.com"), Err(problem) if problem.outcome == Outcome::Failed));
+        assert!(matches!(judge(&[], ""), Err(problem) if problem.outcome == Outcome::Skipped));
     }
 }

@@ -22,7 +22,7 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     if !matches!(facts.parameter("ObjectLockMode")?, "" | "off") {
         return Err(Problem::skipped("Object Lock would prevent the removal of the probe"));
     }
-    let bucket = &facts.deployed()?.bucket;
+    let bucket = &facts.deployed.get()?.bucket;
     let (client, key) = (s3(&facts.config), probe_key()?);
     require_removal(&client, bucket, &key).await?;
     let first = put(&client, bucket, &key).await;

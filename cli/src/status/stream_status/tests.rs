@@ -119,20 +119,6 @@ fn rejection_before_reconnect_waits_for_next_tick() {
 }
 
 #[test]
-fn persistent_errors_require_action() {
-    let needs = |state, code| StreamStatus { code, ..failing(state, "", "") }.requires_action();
-    let some = || Some("x".to_owned());
-    for state in [State::Reauthorize, State::Reconfigure, State::Failing, State::Silent] {
-        assert!(needs(state, some()), "{state:?}");
-    }
-    for state in [State::Ok, State::CatchingUp, State::Waiting, State::Paused] {
-        assert!(!needs(state, None), "{state:?}");
-    }
-    assert!(needs(State::Ok, some()), "a workspace that cannot be read");
-    assert!(!needs(State::Waiting, some()), "a transient error");
-}
-
-#[test]
 fn backlog_is_shown_as_time() {
     let gap = |kind, hours: i64| GapEntry {
         kind,

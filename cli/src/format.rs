@@ -1,9 +1,11 @@
-//! Formats durations, ages and counts.
+//! Formats durations, ages, numbers, sizes and lists.
+
+use std::fmt::Display;
 
 use slacktrail_core::time::Second;
 
 /// Returns a duration in at most two units: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`.
-pub(crate) fn words(seconds: i64) -> String {
+pub(crate) fn duration(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
     let pair = |large: i64, unit: &str, small: i64, small_unit: &str| match small {
@@ -19,11 +21,11 @@ pub(crate) fn words(seconds: i64) -> String {
 }
 
 /// Returns the age of `then`: `12 min ago`, `just now`, or `-` for `None`.
-pub(crate) fn ago(then: Option<Second>, now: Second) -> String {
+pub(crate) fn age(then: Option<Second>, now: Second) -> String {
     match then.map(|then| now.since(then)) {
         None => "-".to_owned(),
         Some(seconds) if seconds < 1 => "just now".to_owned(),
-        Some(seconds) => format!("{} ago", words(seconds)),
+        Some(seconds) => format!("{} ago", duration(seconds)),
     }
 }
 
@@ -38,6 +40,20 @@ pub(crate) fn count(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Returns a size in bytes with one decimal place: `1.2 MB`.
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{}.{} kB", bytes / 1_000, bytes / 100 % 10),
+        _ => format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10),
+    }
+}
+
+/// Returns the names between backticks, joined by `separator`.
+pub(crate) fn quoted<T: Display>(names: impl IntoIterator<Item = T>, separator: &str) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(separator)
 }
 
 #[cfg(test)]
@@ -56,7 +72,7 @@ mod tests {
             (86_400, "1 d"),
             (187_200, "2 d 4 h"),
         ] {
-            assert_eq!(words(seconds), expected);
+            assert_eq!(duration(seconds), expected);
         }
     }
 
@@ -70,9 +86,9 @@ mod tests {
     #[test]
     fn time_is_shown_as_age() {
         let now = Second::EPOCH.plus(1_000);
-        assert_eq!(ago(None, now), "-");
-        assert_eq!(ago(Some(now), now), "just now");
-        assert_eq!(ago(Some(now.plus(5)), now), "just now");
-        assert_eq!(ago(Some(Second::EPOCH), now), "16 min ago");
+        assert_eq!(age(None, now), "-");
+        assert_eq!(age(Some(now), now), "just now");
+        assert_eq!(age(Some(now.plus(5)), now), "just now");
+        assert_eq!(age(Some(Second::EPOCH), now), "16 min ago");
     }
 }

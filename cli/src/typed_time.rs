@@ -1,4 +1,4 @@
-//! `--since`: how far back collection starts.
+//! Parses the times that users type: days, `--since` and `--silent-after`.
 
 use std::str::FromStr;
 
@@ -6,7 +6,18 @@ use slacktrail_core::time::{Day, Second};
 
 use crate::cli_error::CliError;
 
-/// The value of `--since`.
+/// Returns a UTC day that is typed as `2026-01-31`.
+pub(crate) fn day(text: &str) -> Option<Day> {
+    if text.contains('/') { None } else { text.replace('-', "/").parse().ok() }
+}
+
+/// Returns the seconds of a duration such as `12h`. `units` contains the seconds of each accepted unit.
+fn duration<N: FromStr + Into<i64>>(text: &str, units: &[(char, i64)]) -> Option<i64> {
+    let (number, seconds) = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(*unit)?, seconds)))?;
+    Some(number.parse::<N>().ok()?.into() * seconds)
+}
+
+/// How far back collection starts: the value of `--since`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Since {
     /// The current time.
@@ -46,23 +57,31 @@ impl FromStr for Since {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Since, String> {
-        let wrong = || "use `now`, `all`, a day such as `2026-01-31`, or a duration such as `12h` or `7d`".to_owned();
-        match text {
-            "now" => return Ok(Since::Now),
-            "all" => return Ok(Since::All),
-            _ => {}
-        }
-        if text.contains('-') && !text.contains('/') {
-            return text.replace('-', "/").parse().map(Since::Day).map_err(|_| wrong());
-        }
-        let unit = match text.chars().last() {
-            Some('m') => 60,
-            Some('h') => 3_600,
-            Some('d') => 86_400,
-            _ => return Err(wrong()),
+        let since = match text {
+            "now" => Some(Since::Now),
+            "all" => Some(Since::All),
+            text if text.contains('-') => day(text).map(Since::Day),
+            text => duration::<u32>(text, &[('m', 60), ('h', 3_600), ('d', 86_400)]).map(Since::Ago),
         };
-        let number: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-        Ok(Since::Ago(i64::from(number) * unit))
+        since.ok_or_else(|| {
+            "use `now`, `all`, a day such as `2026-01-31`, or a duration such as `12h` or `7d`".to_owned()
+        })
+    }
+}
+
+/// Seconds without a record after which a stream is silent, or `None` for never: the value of `--silent-after`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct SilentAfter(pub(crate) Option<i64>);
+
+impl FromStr for SilentAfter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<SilentAfter, String> {
+        let seconds = duration::<u16>(text, &[('h', 3_600), ('d', 86_400)]).filter(|seconds| *seconds > 0);
+        match seconds {
+            None if text != "never" => Err("use `never`, or a duration such as `24h` or `3d`".to_owned()),
+            seconds => Ok(SilentAfter(seconds)),
+        }
     }
 }
 
@@ -106,5 +125,22 @@ mod tests {
         let now = second("2026-11-22T17:00:05Z");
         let error = "2026-11-23".parse::<Since>().unwrap().resolve(now).unwrap_err();
         assert!(error.to_string().contains("2026-11-23T00:00:00Z"), "{error}");
+    }
+    #[test]
+    fn silent_after_is_hours_days_or_never() {
+        for (text, expected) in [("24h", Some(86_400)), ("3d", Some(259_200)), ("1h", Some(3_600)), ("never", None)] {
+            assert_eq!(text.parse(), Ok(SilentAfter(expected)), "{text}");
+        }
+        for text in ["", "h", "0h", "-1d", "24", "90m", "1.5d", "always", "99999999d", "ä"] {
+            assert!(text.parse::<SilentAfter>().unwrap_err().contains("`24h`"), "{text}");
+        }
+    }
+
+    #[test]
+    fn day_has_one_accepted_format() {
+        for wrong in ["", "yesterday", "today", "7d", "2024-1-1", "2024/01/01", "2024-02-30", "01.02.2024"] {
+            assert_eq!(day(wrong), None, "{wrong}");
+        }
+        assert_eq!(day("2024-02-29").unwrap().to_string(), "2024/02/29");
     }
 }

@@ -9,7 +9,7 @@ use super::records::Records;
 
 /// The result of a comparison.
 #[derive(Debug, Serialize)]
-pub(super) struct Outcome<'a> {
+pub(super) struct Comparison<'a> {
     source: String,
     log: LogType,
     day: String,
@@ -56,10 +56,10 @@ struct Item<'a> {
     stored: Option<&'a str>,
 }
 
-impl<'a> Outcome<'a> {
-    pub(super) fn of(findings: &'a Findings, records: &'a Records) -> Outcome<'a> {
+impl<'a> Comparison<'a> {
+    pub(super) fn of(findings: &'a Findings, records: &'a Records) -> Comparison<'a> {
         let differences = findings.differences.iter().map(|difference| item(findings, difference, records)).collect();
-        Outcome {
+        Comparison {
             source: findings.stream.source.to_string(),
             log: findings.stream.log,
             day: day(findings),

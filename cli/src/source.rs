@@ -1,0 +1,85 @@
+//! Finds a source by its ID, and names streams.
+
+use std::collections::BTreeMap;
+
+use slacktrail_core::error::Error;
+use slacktrail_core::source::{LogType, Source, SourceId};
+
+use crate::cli_error::CliError;
+use crate::format::quoted;
+
+/// The sources of a deployment by ID, or the error if a source cannot be read.
+pub(crate) type Sources = BTreeMap<SourceId, Result<Source, Error>>;
+
+/// The note if a deployment has no source.
+pub(crate) const NO_SOURCE: &str = "no source is connected yet\nhint: run `slacktrail connect <id>` to connect one";
+
+/// Returns the source with this ID.
+///
+/// # Errors
+/// Returns an error that lists the known sources if none has this ID, or an error if the source cannot be read.
+pub(crate) fn find(sources: &Sources, id: &SourceId) -> Result<Source, CliError> {
+    match sources.get(id) {
+        Some(source) => Ok(source.clone()?),
+        None if sources.is_empty() => {
+            Err(CliError::new(format!("source `{id}` not found: no source is connected yet"))
+                .hint(format!("run `slacktrail connect {id}` to connect it")))
+        }
+        None => {
+            let hint = format!("use one of {} (`slacktrail sources` lists them)", quoted(sources.keys(), ", "));
+            Err(CliError::new(format!("source `{id}` not found")).hint(hint))
+        }
+    }
+}
+
+/// Returns the source with this ID, unless it is disconnected.
+///
+/// # Errors
+/// Returns an error if no source has this ID, or if the source cannot be read or is disconnected.
+pub(crate) fn find_connected(sources: &Sources, id: &SourceId) -> Result<Source, CliError> {
+    let source = find(sources, id)?;
+    if source.disconnected {
+        return Err(CliError::new(format!("source `{id}` is disconnected"))
+            .hint(format!("run `slacktrail connect {id}` to reconnect it")));
+    }
+    Ok(source)
+}
+
+/// Returns the name of a stream, or of a source that cannot be read and whose logs are therefore unknown.
+pub(crate) fn stream_name(source: &str, log: Option<LogType>) -> String {
+    log.map_or_else(|| source.to_owned(), |log| format!("{source}/{log}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use slacktrail_core::source::Plan;
+    use slacktrail_core::time::Second;
+
+    use super::*;
+
+    fn source(id: &str) -> Source {
+        Source::new(id.parse().unwrap(), "Acme", Plan::Enterprise, Second::MARCH_2018)
+    }
+
+    #[test]
+    fn unknown_source_is_error_that_lists_known_sources() {
+        let none = find(&Sources::new(), &"acme".parse().unwrap()).unwrap_err();
+        assert_eq!(none.to_string(), "source `acme` not found: no source is connected yet");
+        let sources: Sources = ["beta", "gamma"].into_iter().map(|id| (id.parse().unwrap(), Ok(source(id)))).collect();
+        let error = find(&sources, &"acme".parse().unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "source `acme` not found");
+        assert!(error.next_action().unwrap().starts_with("use one of `beta`, `gamma` "));
+        assert_eq!(find(&sources, &"beta".parse().unwrap()).unwrap().id.as_str(), "beta");
+    }
+
+    #[test]
+    fn disconnected_source_is_error_with_reconnect_hint() {
+        let id: SourceId = "acme".parse().unwrap();
+        let disconnected = Source { disconnected: true, ..source("acme") };
+        let sources = Sources::from([(id.clone(), Ok(disconnected))]);
+        let error = find_connected(&sources, &id).unwrap_err();
+        assert_eq!(error.to_string(), "source `acme` is disconnected");
+        assert_eq!(error.next_action(), Some("run `slacktrail connect acme` to reconnect it"));
+        assert!(find(&sources, &id).is_ok());
+    }
+}
