@@ -12,7 +12,7 @@ use futures_util::lock::Mutex;
 
 use slacktrail_core::batch::{Batch, BatchLine};
 use slacktrail_core::error::{Error, ErrorKind};
-use slacktrail_core::object::{DayLogId, ObjectKey, decode, encode};
+use slacktrail_core::object::{DayLogId, ObjectKey, decode, encode, missing_numbers};
 use slacktrail_core::record::RowId;
 use slacktrail_core::source::StreamId;
 use slacktrail_core::stream::TickCounts;
@@ -150,9 +150,9 @@ impl DayLogs {
 
     async fn find_last_object<D: DayLogStore>(&self, store: &D, day: Day) -> Result<u32, Error> {
         let numbers = store.list(&self.log(day)).await?;
-        match numbers.iter().zip(1..).find(|(number, expected)| **number != *expected) {
-            None => Ok(u32::try_from(numbers.len()).unwrap_or(u32::MAX)),
-            Some((_, missing)) => Err(missing_object(&self.log(day).key(missing))),
+        match missing_numbers(&numbers).next() {
+            None => Ok(numbers.last().copied().unwrap_or(0)),
+            Some(missing) => Err(missing_object(&self.log(day).key(missing))),
         }
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 use crate::health::Health;
+use crate::slack::WorkspaceList;
 use crate::source::shown_name;
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
 
@@ -25,35 +26,18 @@ const WAIT_MAX_SECONDS: i64 = 3_600 + CLOCK_SKEW_SECONDS;
 /// Maximum workspaces that an error message names.
 const NAMED_MAX: usize = 10;
 
-/// The workspaces that Slack lists, as of the last time it was asked.
-#[derive(Clone, Debug, Default)]
-pub struct WorkspaceList {
-    /// The IDs, ordered.
-    pub ids: Vec<String>,
-    /// Number of entries without an ID, whose logs cannot be requested.
-    pub without_id: usize,
-    /// When the list was read.
-    pub listed_at: Option<Second>,
+/// Returns `true` if the list of workspaces must be read (again).
+pub fn list_is_due(listed_at: Option<Second>, now: Second) -> bool {
+    listed_at.is_none_or(|at| now.since(at) >= LISTED_SECONDS)
 }
 
-impl WorkspaceList {
-    /// Returns `true` if the list must be read (again).
-    pub fn is_due(&self, now: Second) -> bool {
-        self.listed_at.is_none_or(|at| now.since(at) >= LISTED_SECONDS)
-    }
-
-    /// Returns the time that must pass between two live rounds.
-    ///
-    /// Rounds never overlap. If a round needs more than half of a tick's calls, rounds are spaced out so that the backlog gets the other half.
-    pub fn seconds_between_rounds(&self, calls_max: u32) -> i64 {
-        let (calls, calls_max) = (2 * self.ids.len() as u64, u64::from(calls_max.max(1)));
-        let ticks = if calls <= calls_max { 0 } else { calls.div_ceil(calls_max) as i64 };
-        (ticks * 60 - 30).max(0) // ticks are not exactly a minute apart
-    }
-
-    fn has(&self, id: &String) -> bool {
-        self.ids.binary_search(id).is_ok()
-    }
+/// Returns the time that must pass between two live rounds.
+///
+/// Rounds never overlap. If a round needs more than half of a tick's calls, rounds are spaced out so that the backlog gets the other half.
+pub fn seconds_between_rounds(list: &WorkspaceList, calls_max: u32) -> i64 {
+    let (calls, calls_max) = (2 * list.ids.len() as u64, u64::from(calls_max.max(1)));
+    let ticks = if calls <= calls_max { 0 } else { calls.div_ceil(calls_max) as i64 };
+    (ticks * 60 - 30).max(0) // ticks are not exactly a minute apart
 }
 
 /// The stored state of a workspace. By default, all its time is collected or in a gap.
@@ -174,11 +158,6 @@ impl Workspaces {
         next.map(|id| WorkspacePosition { uncollected_since: self.uncollected_since(&id), id })
     }
 
-    /// Returns `true` if a walk that is in this workspace can stay there, because Slack still lists it.
-    pub fn is_listed(list: &WorkspaceList, position: Option<&WorkspacePosition>) -> bool {
-        position.is_some_and(|position| list.has(&position.id))
-    }
-
     /// Clears the error of a workspace that a walk has read up to now. Keeps the state of a workspace that the walk skipped.
     pub fn was_read(&mut self, id: &str, now: Second) {
         if let Some(state) = self.0.get_mut(id).filter(|state| !state.is_skipped(now)) {
@@ -253,5 +232,125 @@ impl Workspaces {
             "look up the codes in docs/operations.md; let the app's owner join a workspace that rejects the app, or remove the app from it; \
              slacktrail collects the missing records once Slack returns them",
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::State;
+
+    fn second(seconds: i64) -> Second {
+        Second::MARCH_2018.plus(seconds)
+    }
+
+    fn list(ids: &[&str]) -> WorkspaceList {
+        WorkspaceList { ids: ids.iter().map(|id| (*id).to_owned()).collect(), without_id: 0 }
+    }
+
+    fn error(kind: ErrorKind, code: &str) -> Error {
+        Error::slack(kind, code.to_owned(), "Slack refused", "wait")
+    }
+
+    /// Returns the states of these workspaces, of which those with a code are tried again at second 900.
+    fn states(codes: &[(&str, Option<&str>)]) -> Workspaces {
+        let state = |code: Option<&str>| WorkspaceState {
+            code: code.map(str::to_owned),
+            not_before: code.map(|_| second(900)),
+            ..WorkspaceState::default()
+        };
+        Workspaces(codes.iter().map(|(id, code)| ((*id).to_owned(), state(*code))).collect())
+    }
+
+    #[test]
+    fn rounds_are_spaced_so_that_backlog_gets_half_of_calls() {
+        let seconds = |count: usize| {
+            let ids: Vec<String> = (0..count).map(|n| n.to_string()).collect();
+            seconds_between_rounds(&WorkspaceList { ids, without_id: 0 }, 10)
+        };
+        assert_eq!([0, 5, 6, 10, 11].map(seconds), [0, 0, 90, 90, 150]);
+    }
+
+    #[test]
+    fn round_skips_waiting_workspace_which_misses_time_of_gap() {
+        let mut workspaces = states(&[("T1", None), ("T2", Some("x")), ("T3", Some("x")), ("T4", None)]);
+        let list = list(&["T1", "T2", "T3", "T4"]);
+        let mut next = |last, oldest: i64, now| {
+            workspaces.next_after(&list, last, second(oldest), second(now)).map(|position| position.id)
+        };
+        assert_eq!(next(None, 50, 100).as_deref(), Some("T1"));
+        assert_eq!(next(Some("T1"), 50, 100).as_deref(), Some("T4"));
+        assert_eq!(next(Some("T1"), 70, 899).as_deref(), Some("T4"));
+        assert_eq!(next(Some("T4"), 70, 899), None);
+        assert_eq!(next(Some("T1"), 80, 900).as_deref(), Some("T2"));
+        let missing = ["T1", "T2", "T3", "T4"].map(|id| workspaces.uncollected_since(id));
+        assert_eq!(missing, [None, Some(second(50)), Some(second(50)), None]);
+    }
+
+    #[test]
+    fn workspace_that_joins_or_leaves_misses_rows() {
+        let mut workspaces = states(&[("T1", None), ("T2", Some("x"))]);
+        workspaces.update_listed(&list(&["T1", "T3"]), Some(second(5)), second(40));
+        let expected =
+            |since: i64| WorkspaceState { uncollected_since: Some(second(since)), ..WorkspaceState::default() };
+        assert_eq!(workspaces.0["T1"], WorkspaceState::default());
+        assert_eq!((&workspaces.0["T2"], &workspaces.0["T3"]), (&expected(40), &expected(5)));
+        workspaces.update_listed(&list(&["T1", "T3"]), Some(second(5)), second(90));
+        assert_eq!(workspaces.0["T2"], expected(40));
+    }
+
+    #[test]
+    fn stored_wait_ends_after_70_minutes_or_reconnect() {
+        let waits = |not_before: i64, connected_at: i64| {
+            let mut workspaces = states(&[("T1", Some("x"))]);
+            let state = workspaces.0.get_mut("T1").unwrap();
+            (state.not_before, state.since) = (Some(second(not_before)), Some(second(9_000)));
+            workspaces.limit_times(second(0), second(connected_at));
+            assert_eq!(workspaces.0["T1"].since, Some(second(0)), "a time in the future");
+            workspaces.0["T1"].not_before.is_some()
+        };
+        assert!(waits(4_200, -9_000) && !waits(4_201, -9_000));
+        assert!(waits(900, -1) && !waits(900, 0));
+    }
+
+    #[test]
+    fn error_of_every_workspace_is_error_of_stream() {
+        let (list, health) = (list(&["T1", "T2"]), Health::default());
+        let refused = error(ErrorKind::Reauthorize, "invalid_auth");
+        let mut workspaces = states(&[("T1", None), ("T2", None)]);
+        let skip = |workspaces: &mut Workspaces, id: &str, now: i64| {
+            workspaces.skip(&list, id.to_owned(), &refused, second(-60), &health, second(now))
+        };
+        assert_eq!(skip(&mut workspaces, "T1", 0), Skipped::Workspace);
+        assert_eq!(workspaces.failing().collect::<Vec<_>>(), [("T1", "invalid_auth")]);
+        assert_eq!(workspaces.0["T1"].not_before, Some(second(900)));
+        assert_eq!(skip(&mut workspaces, "T2", 60), Skipped::Last);
+        assert_eq!(workspaces.failing().count(), 0);
+        let since = ["T1", "T2"].map(|id| (workspaces.0[id].since, workspaces.uncollected_since(id)));
+        assert_eq!(since, [(Some(second(0)), Some(second(-60))), (Some(second(60)), Some(second(-60)))]);
+    }
+
+    #[test]
+    fn transient_error_concerns_workspace_only_once_stream_fails() {
+        let hiccup = error(ErrorKind::Retry, "http_500");
+        let (mut workspaces, mut health) = (states(&[("T1", None), ("T2", None)]), Health::default());
+        let is_own = |workspaces: &Workspaces, health: &Health, error: &Error| {
+            workspaces.is_error_of("T1", error, health, second(0))
+        };
+        assert!(!is_own(&workspaces, &health, &hiccup));
+        assert!(is_own(&workspaces, &health, &error(ErrorKind::Reauthorize, "invalid_auth")));
+        assert!(!is_own(&workspaces, &health, &error(ErrorKind::Reauthorize, "token_revoked")));
+        (health.state, health.code, health.since) = (State::Failing, Some("http_500".to_owned()), Some(second(-901)));
+        assert!(is_own(&workspaces, &health, &hiccup));
+        let list = list(&["T1", "T2"]);
+        let skip = |workspaces: &mut Workspaces| {
+            workspaces.skip(&list, "T1".to_owned(), &hiccup, second(-60), &health, second(0))
+        };
+        assert_eq!((skip(&mut workspaces), skip(&mut workspaces)), (Skipped::PerhapsMore, Skipped::Workspace));
+        assert!(workspaces.unreadable(second(0)).unwrap().message.contains("`T1` (http_500)"));
+        workspaces.was_read("T1", second(899));
+        assert_eq!(workspaces.failing().count(), 1, "the walk skipped it");
+        workspaces.was_read("T1", second(900));
+        assert!(workspaces.unreadable(second(900)).is_none());
     }
 }

@@ -11,7 +11,7 @@ use slacktrail_core::health::{Health, State};
 use slacktrail_core::sanitize::steers;
 use slacktrail_core::source::{LogType, Plan, Source, StreamId};
 use slacktrail_core::time::Second;
-use slacktrail_core::walk::{Depth, Gap, GapKind};
+use slacktrail_core::walk::{Gap, GapKind};
 use slacktrail_ports::DeploymentStore;
 use slacktrail_ports::sources;
 use tokio::io::{AsyncBufReadExt, BufReader};

@@ -4,14 +4,11 @@ use super::Collector;
 use super::page::OpenPage;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::secret::Token;
-use slacktrail_core::slack::{LIST_PAGES_MAX, PageError, Request, list_error, workspace_id};
+use slacktrail_core::slack::{PageError, Request, WorkspaceListing};
 use slacktrail_core::source::SourceId;
 use slacktrail_core::stream::Confirmation;
 use slacktrail_ports::credentials::token_of;
 use slacktrail_ports::{CallAuth, CredentialStore, DayLogStore, DeploymentStore, Slack};
-
-/// Maximum entries in the list of workspaces. This is the requested page size times the maximum number of pages.
-const LISTED_MAX: usize = 10_000;
 
 /// The token of the tick's calls.
 pub(super) struct TokenInUse {
@@ -83,47 +80,21 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     /// Reads the list of the organization's workspaces if that is due.
     pub(super) async fn list_workspaces_if_due(&mut self) -> Result<(), Error> {
-        if self.tick.needs_workspaces() {
-            let (ids, without_id) = self.list_workspaces().await?;
-            self.tick.update_workspaces(ids, without_id);
+        if !self.tick.needs_workspaces() {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// Returns the IDs of the workspaces, and the number of entries without an ID.
-    async fn list_workspaces(&mut self) -> Result<(Vec<String>, usize), Error> {
-        let (mut ids, mut without_id) = (Vec::new(), 0);
-        let mut page_cursor: Option<String> = None;
-        for _ in 0..LIST_PAGES_MAX {
-            let request = Request::workspaces(page_cursor.as_deref());
-            let mut page = self.call(&request).await?;
+        let mut listing = WorkspaceListing::default();
+        loop {
+            let mut page = self.call(&listing.request()).await?;
             while page.advance().await? {
-                match workspace_id(&page.row().json) {
-                    Some(id) => ids.push(id),
-                    None => without_id += 1,
-                }
-                if ids.len() + without_id > LISTED_MAX {
-                    return Err(list_error("it has more than 10,000 workspaces"));
-                }
+                listing.add(&page.row().json)?;
             }
-            let end = page.end(self.now).map_err(|page_error| match page_error {
-                PageError::Error(error) => error,
-                PageError::StalePageCursor | PageError::NoSuchPage => list_error("Slack rejected its page cursor"),
-            })?;
-            if end.next.is_some() && end.next == page_cursor {
-                return Err(list_error("its page cursor leads to the same page"));
-            }
-            page_cursor = end.next;
-            if page_cursor.is_none() {
-                if ids.is_empty() && without_id > 0 {
-                    return Err(list_error("no workspace in it has an ID"));
-                }
-                ids.sort_unstable();
-                ids.dedup();
-                return Ok((ids, without_id));
+            let end = page.end(self.now).map_err(WorkspaceListing::page_error)?;
+            if let Some(list) = listing.end_page(end.next)? {
+                self.tick.update_workspaces(list);
+                return Ok(());
             }
         }
-        Err(list_error("it has more than 10 pages"))
     }
 }
 

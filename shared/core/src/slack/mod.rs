@@ -13,4 +13,4 @@ pub use envelope::{Envelope, Paging};
 pub use page_reader::{Advance, PageReader, RawRow, TooLarge};
 pub use request::{Family, Request, rows_per_page};
 pub use response::{Page, PageEnd, PageError, Response, too_large};
-pub use workspace_list::{LIST_PAGES_MAX, WorkspaceList, WorkspaceListing, list_error, workspace_id};
+pub use workspace_list::{WorkspaceList, WorkspaceListing, workspace_id};

@@ -4,7 +4,7 @@ use super::{PageError, Request};
 use crate::error::{Error, ErrorKind};
 
 /// Maximum pages of the list that are read.
-pub const LIST_PAGES_MAX: u32 = 10;
+const LIST_PAGES_MAX: u32 = 10;
 /// Maximum entries of the list. This is the requested page size times the maximum number of pages.
 const LISTED_MAX: usize = 10_000;
 /// Maximum length of an ID. Slack's IDs are far shorter.
@@ -28,6 +28,13 @@ pub struct WorkspaceList {
     pub ids: Vec<String>,
     /// The number of entries without an ID, whose logs cannot be requested.
     pub without_id: usize,
+}
+
+impl WorkspaceList {
+    /// Returns `true` if the list contains the workspace.
+    pub fn has(&self, id: &str) -> bool {
+        self.ids.binary_search_by(|listed| listed.as_str().cmp(id)).is_ok()
+    }
 }
 
 /// The list of workspaces while its pages are read.
@@ -99,7 +106,7 @@ impl WorkspaceListing {
 }
 
 /// Returns the error of an unusable list of workspaces. `what` names the cause.
-pub fn list_error(what: &str) -> Error {
+fn list_error(what: &str) -> Error {
     let message = format!("Slack's list of the organization's workspaces (`auth.teams.list`) cannot be used: {what}");
     Error::slack(ErrorKind::Retry, "workspace_list_failed", message, "wait for the next tick, which tries again")
 }

@@ -13,6 +13,8 @@ mod outcome;
 mod overlap;
 mod page_size;
 mod pages;
+#[cfg(test)]
+mod tests;
 
 pub use block::{Block, Conflicts};
 pub use outcome::{Problem, StreamOutcome, TickCounts};
@@ -27,11 +29,11 @@ use crate::batch::Batch;
 use crate::cursor::{Cursor, REREADS};
 use crate::error::{Error, ErrorKind, Origin};
 use crate::health::{Health, TickOutcome};
-use crate::slack::{PageEnd, Response};
+use crate::slack::{PageEnd, Response, WorkspaceList};
 use crate::source::{LogType, Source, StreamId};
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
 use crate::walk::{Gap, GapKind, MatchedRecord, PageContext, PageOutcome, PageSoFar, Row};
-use crate::workspaces::{WorkspaceList, Workspaces};
+use crate::workspaces::{Workspaces, list_is_due, seconds_between_rounds};
 
 /// The interval at which the cursor of a quiet stream is saved. It limits the time that each tick reads again.
 const HEARTBEAT_SECONDS: i64 = 900;
@@ -46,12 +48,19 @@ pub struct StreamMemory {
     overlap: Overlap,
     page_size: PageSize,
     workspaces: WorkspaceList,
+    /// When `workspaces` was read.
+    listed_at: Option<Second>,
 }
 
 impl StreamMemory {
     /// Creates the memory of a process that has not polled the stream yet.
     pub fn new(log: LogType) -> StreamMemory {
-        StreamMemory { overlap: Overlap::new(), page_size: PageSize::of(log), workspaces: WorkspaceList::default() }
+        StreamMemory {
+            overlap: Overlap::new(),
+            page_size: PageSize::of(log),
+            workspaces: WorkspaceList::default(),
+            listed_at: None,
+        }
     }
 }
 
@@ -186,12 +195,12 @@ impl<'a> StreamTick<'a> {
 
     /// Returns `true` if the list of the organization's workspaces must be read.
     pub fn needs_workspaces(&self) -> bool {
-        self.reads_per_workspace() && self.memory.workspaces.is_due(self.now)
+        self.reads_per_workspace() && list_is_due(self.memory.listed_at, self.now)
     }
 
     /// Takes over the list of the organization's workspaces.
-    pub fn update_workspaces(&mut self, ids: Vec<String>, without_id: usize) {
-        self.memory.workspaces = WorkspaceList { ids, without_id, listed_at: Some(self.now) };
+    pub fn update_workspaces(&mut self, list: WorkspaceList) {
+        (self.memory.workspaces, self.memory.listed_at) = (list, Some(self.now));
         let joined_since = (!self.is_first).then_some(self.source.since); // the stream's first gap covers their whole time
         // The rows of a workspace that left are missing in all open gaps, and from where the next daily re-read starts.
         let open = self.cursor.gaps.iter().filter(|gap| gap.kind != GapKind::Backfill).map(|gap| gap.oldest);
@@ -206,7 +215,7 @@ impl<'a> StreamTick<'a> {
         }
         let under_way = self.cursor.gaps.iter().any(|gap| gap.kind == GapKind::Live && gap.is_under_way());
         let since_round = self.now.since(self.cursor.watermark);
-        let may_start = !under_way && since_round >= self.memory.workspaces.seconds_between_rounds(self.calls_max);
+        let may_start = !under_way && since_round >= seconds_between_rounds(&self.memory.workspaces, self.calls_max);
         let live = !self.reads_per_workspace() || may_start;
         self.cursor.open_gaps(self.log, self.now, self.memory.overlap.seconds(), live);
     }

@@ -9,7 +9,7 @@ use crate::slack::Request;
 use crate::source::LogType;
 use crate::time::Second;
 use crate::walk::{Gap, GapKind, PageContext, Walk};
-use crate::workspaces::{Skipped, Workspaces};
+use crate::workspaces::Skipped;
 
 /// What Slack returned for the request of a page.
 #[derive(Debug)]
@@ -229,7 +229,7 @@ impl StreamTick<'_> {
 
     /// Returns `true` if the walk is in a workspace that still exists, or can enter the next one.
     pub(super) fn stay_or_enter(&mut self, gap: &mut Gap) -> bool {
-        Workspaces::is_listed(&self.memory.workspaces, gap.workspace.as_ref()) || self.enter_next(gap)
+        gap.workspace_id().is_some_and(|id| self.memory.workspaces.has(id)) || self.enter_next(gap)
     }
 
     fn enter_next(&mut self, gap: &mut Gap) -> bool {

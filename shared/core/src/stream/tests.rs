@@ -1,0 +1,198 @@
+use super::*;
+use crate::health::State;
+use crate::source::Plan;
+
+fn second(seconds: i64) -> Second {
+    Second::MARCH_2018.plus(seconds)
+}
+
+fn source() -> Source {
+    Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(-3_600))
+}
+
+/// Returns the cursor of a stream that has collected everything up to second 0.
+fn settled(log: LogType) -> Cursor {
+    let mut cursor = Cursor::first(&source(), log, second(0));
+    cursor.gaps.clear();
+    (cursor.health.since, cursor.health.last_success) = (Some(second(0)), Some(second(0)));
+    cursor
+}
+
+fn slack_error(kind: ErrorKind, code: &str) -> Error {
+    Error::slack(kind, code.to_owned(), "Slack refused", "wait")
+}
+
+/// Reads one page after which the walk is in this position.
+fn page(tick: &mut StreamTick<'_>, active: &mut ActiveGap, read: Result<PageRead, Error>) -> Result<NextStep, Error> {
+    let (request, page_rows) = tick.request(active);
+    if let Ok(PageRead::Page { .. }) = read {
+        tick.counts().pages += 1;
+    }
+    tick.after_page(active, (&request, page_rows), read)
+}
+
+/// Runs a tick at `now` whose live gap gets one answer, and returns its outcome and the cursor that it would store.
+fn tick(stored: &Cursor, now: i64, read: Result<PageRead, Error>) -> (StreamOutcome, Option<Cursor>) {
+    let (source, mut memory) = (source(), StreamMemory::new(LogType::Audit));
+    let mut tick = StreamTick::new(&source, LogType::Audit, second(now), None, Some(stored.clone()), &mut memory);
+    tick.open_gaps();
+    let mut active = tick.next_gap().unwrap();
+    let result = page(&mut tick, &mut active, read);
+    tick.end_pages(&mut active, result.is_err());
+    tick.commit(active, result.is_err());
+    tick.finish(result.err(), None);
+    let saved = tick.cursor_to_save(std::iter::empty()).cloned();
+    (tick.into_outcome(None), saved)
+}
+
+const END: PageRead = PageRead::Page { is_end: true };
+
+#[test]
+fn quiet_tick_is_saved_only_every_15_minutes() {
+    let (outcome, saved) = tick(&settled(LogType::Audit), 60, Ok(END));
+    assert_eq!((outcome.state, outcome.gaps, outcome.lag_seconds, saved), (State::Ok, 0, 0, None));
+    let (_, saved) = tick(&settled(LogType::Audit), HEARTBEAT_SECONDS, Ok(END));
+    let saved = saved.unwrap();
+    assert_eq!((saved.watermark, saved.saved_at, saved.health.last_success), {
+        let now = second(HEARTBEAT_SECONDS);
+        (now, now, Some(now))
+    });
+}
+
+#[test]
+fn new_stream_collects_from_since_and_must_be_saved() {
+    let (source, mut memory) = (source(), StreamMemory::new(LogType::Audit));
+    let mut tick = StreamTick::new(&source, LogType::Audit, second(0), None, None, &mut memory);
+    tick.open_gaps();
+    let active = tick.next_gap().unwrap();
+    assert_eq!((active.gap.kind, active.gap.oldest, active.gap.latest), (GapKind::Backlog, source.since, second(0)));
+    assert!(tick.cursor_to_save(std::iter::empty()).is_some());
+    tick.cursor_saved();
+    assert!(tick.cursor_to_save(std::iter::empty()).is_none());
+}
+
+#[test]
+fn failed_tick_without_page_keeps_gap_open_and_counts_lag() {
+    let (outcome, saved) = tick(&settled(LogType::Audit), 60, Err(slack_error(ErrorKind::Retry, "http_500")));
+    assert_eq!((outcome.state, outcome.code(), outcome.lag_seconds), (State::Waiting, Some("http_500"), 60));
+    let saved = saved.unwrap();
+    assert_eq!((saved.gaps.len(), saved.gaps[0].latest), (1, second(60)));
+    // The same error in the next tick changes nothing but the end of the live gap.
+    let (outcome, saved) = tick(&saved, 120, Err(slack_error(ErrorKind::Retry, "http_500")));
+    assert_eq!((outcome.lag_seconds, saved.unwrap().gaps[0].latest), (120, second(120)));
+}
+
+#[test]
+fn tick_that_slack_only_refuses_is_no_success() {
+    let stale = tick(&settled(LogType::Audit), 60, Ok(PageRead::StalePageCursor)).0;
+    assert_eq!((stale.state, stale.code()), (State::Waiting, Some("no_page")));
+}
+
+#[test]
+fn too_large_page_is_requested_smaller_now_and_broken_one_next_tick() {
+    let (source, mut memory) = (source(), StreamMemory::new(LogType::Audit));
+    let mut tick =
+        StreamTick::new(&source, LogType::Audit, second(60), None, Some(settled(LogType::Audit)), &mut memory);
+    tick.open_gaps();
+    let mut active = tick.next_gap().unwrap();
+    let too_large = slack_error(ErrorKind::Retry, "response_too_large");
+    assert_eq!(page(&mut tick, &mut active, Err(too_large)).unwrap(), NextStep::ReadPage);
+    assert_eq!(tick.request(&active).1, 250);
+    let broken = slack_error(ErrorKind::Retry, "incomplete_response");
+    assert_eq!(page(&mut tick, &mut active, Err(broken)).unwrap_err().code, "incomplete_response");
+    assert_eq!(tick.request(&active).1, 62);
+}
+
+#[test]
+fn access_logs_of_organization_are_read_by_workspace_if_slack_demands() {
+    let source = Source { organization: true, ..source() };
+    let mut memory = StreamMemory::new(LogType::Access);
+    let stored = settled(LogType::Access);
+    let mut tick = StreamTick::new(&source, LogType::Access, second(60), None, Some(stored), &mut memory);
+    assert!(!tick.needs_workspaces());
+    tick.open_gaps();
+    let mut active = tick.next_gap().unwrap();
+    let error = slack_error(ErrorKind::Reconfigure, "missing_argument");
+    let refused = PageRead::Refused { error, date: None };
+    assert_eq!(page(&mut tick, &mut active, Ok(refused)).unwrap(), NextStep::ListWorkspaces);
+    assert!(tick.needs_workspaces());
+    tick.update_workspaces(WorkspaceList { ids: vec!["T1".to_owned(), "T2".to_owned()], without_id: 0 });
+    assert_eq!(tick.begin_round(&mut active), NextStep::ReadPage);
+    let workspace = |active: &ActiveGap| active.gap.workspace_id().map(str::to_owned);
+    assert_eq!(workspace(&active).as_deref(), Some("T1"));
+    assert_eq!(page(&mut tick, &mut active, Ok(END)).unwrap(), NextStep::ReadPage);
+    assert_eq!(workspace(&active).as_deref(), Some("T2"));
+    assert_eq!(page(&mut tick, &mut active, Ok(END)).unwrap(), NextStep::Done);
+}
+
+#[test]
+fn range_in_future_of_slack_ends_at_slack_time() {
+    let (source, mut memory) = (source(), StreamMemory::new(LogType::Audit));
+    let mut tick =
+        StreamTick::new(&source, LogType::Audit, second(600), None, Some(settled(LogType::Audit)), &mut memory);
+    tick.open_gaps();
+    let mut active = tick.next_gap().unwrap();
+    let invalid_range = || slack_error(ErrorKind::Investigate, "invalid_range");
+    let refused = PageRead::Refused { error: invalid_range(), date: Some(second(60)) };
+    assert_eq!(page(&mut tick, &mut active, Ok(refused)).unwrap(), NextStep::ReadPage);
+    assert_eq!(active.gap.latest, second(60));
+    let refused = PageRead::Refused { error: invalid_range(), date: Some(second(90)) };
+    assert_eq!(page(&mut tick, &mut active, Ok(refused)).unwrap_err().code, "invalid_range");
+}
+
+#[test]
+fn error_that_requires_action_is_confirmed_unless_repeated() {
+    let confirmation = |stored: Cursor, error: &Error| {
+        let (source, mut memory) = (source(), StreamMemory::new(LogType::Audit));
+        StreamTick::new(&source, LogType::Audit, second(60), None, Some(stored), &mut memory).confirmation(error)
+    };
+    let revoked = slack_error(ErrorKind::Reauthorize, "token_revoked");
+    let forbidden = slack_error(ErrorKind::Reconfigure, "missing_scope");
+    let hiccup = slack_error(ErrorKind::Retry, "http_500");
+    let errors = [&revoked, &forbidden, &hiccup];
+    let first = errors.map(|error| confirmation(settled(LogType::Audit), error));
+    assert_eq!(first, [Confirmation::AuthTest, Confirmation::NextTick, Confirmation::None]);
+    for error in errors {
+        let mut stored = settled(LogType::Audit);
+        stored.health.code = Some(error.code.clone());
+        assert_eq!(confirmation(stored, error), Confirmation::None, "{error}");
+    }
+}
+
+#[test]
+fn cursor_from_future_is_discarded_and_reported() {
+    let mut stored = settled(LogType::Audit);
+    stored.watermark = second(4_000_000);
+    let (outcome, saved) = tick(&stored, 60, Ok(END));
+    assert_eq!((outcome.state, outcome.code(), outcome.recovered), (State::Failing, Some("corrupt_cursor"), true));
+    assert_eq!(saved.unwrap().watermark, second(60));
+    let refused = tick(&stored, 60, Err(slack_error(ErrorKind::Reconfigure, "missing_scope"))).0;
+    assert_eq!((refused.code(), refused.recovered), (Some("missing_scope"), false));
+}
+
+#[test]
+fn live_record_of_time_read_before_is_late_unless_gap_covers_it() {
+    let (source, mut memory) = (source(), StreamMemory::new(LogType::Audit));
+    let mut stored = settled(LogType::Audit);
+    stored.gaps.push(Gap::unwalked(LogType::Audit, GapKind::Backlog, second(-100), second(-90)));
+    let mut tick = StreamTick::new(&source, LogType::Audit, second(60), None, Some(stored), &mut memory);
+    tick.open_gaps();
+    let gap = tick.next_gap().unwrap().gap;
+    let late = |gap: &Gap| [-101, -95, -1, 0, 30].map(|time| tick.is_late(gap, second(time)));
+    assert_eq!(late(&gap), [true, false, true, false, false]);
+    assert_eq!(late(&Gap { kind: GapKind::Backlog, ..gap }), [false; 5]);
+}
+
+#[test]
+fn endless_page_cursor_ends_walk_with_no_progress() {
+    let (source, mut memory) = (source(), StreamMemory::new(LogType::Audit));
+    let mut tick =
+        StreamTick::new(&source, LogType::Audit, second(60), None, Some(settled(LogType::Audit)), &mut memory);
+    tick.open_gaps();
+    let mut active = tick.next_gap().unwrap();
+    let steps: Vec<_> = (0..5)
+        .map(|_| page(&mut tick, &mut active, Ok(PageRead::Page { is_end: false })).map_err(|e| e.code))
+        .collect();
+    assert_eq!(steps[..4], vec![Ok(NextStep::ReadPage); 4]);
+    assert_eq!(steps[4], Err("no_progress".to_owned()));
+}
