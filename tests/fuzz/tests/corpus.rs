@@ -12,6 +12,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use slacktrail_core::authorization::Authorization;
+use slacktrail_core::credentials::Credentials;
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::event::PollRequest;
+use slacktrail_core::source::Source;
 use slacktrail_fuzz::corpus::{folder, inputs};
 use slacktrail_fuzz::mutate::Mutator;
 use slacktrail_fuzz::{TARGETS, Target};
@@ -30,6 +35,43 @@ fn every_corpus_input_is_accepted_or_rejected_as_required() {
             let kept = catch_unwind(AssertUnwindSafe(|| (target.run)(&input.bytes)));
             assert!(kept.is_ok(), "input `{}` violates an invariant of {}", input.name, target.input);
         }
+    }
+}
+
+/// Inputs of the corpus that their decoder must accept. After a change of the stored format, the others would no longer reach the code that
+/// they were written for.
+#[test]
+fn complete_corpus_inputs_decode() {
+    let texts = |target: &str, names: &[&str]| -> Vec<String> {
+        names
+            .iter()
+            .map(|name| fs::read_to_string(folder(target).join(name)).expect("an input of the corpus"))
+            .collect()
+    };
+    let states = ["canceled", "connected", "failed", "link-issued", "started", "verifying"];
+    for text in texts("authorization", &states) {
+        serde_json::from_str::<Authorization>(&text).expect(&text);
+    }
+    for text in
+        texts("cursor", &["access", "audit", "backfills", "caught-up", "integration", "many-gaps", "reauthorize"])
+    {
+        Cursor::decode(&text).expect(&text);
+    }
+    for text in texts("source", &["whole"]) {
+        let source: Source = serde_json::from_str(&text).expect(&text);
+        assert!(source.organization && source.silent_after_seconds == Some(86_400), "{text}");
+    }
+    for text in texts("credentials", &["whole"]) {
+        assert!(Credentials::decode(&text).is_some_and(|credentials| credentials.refresh_lease.is_some()), "{text}");
+    }
+    for text in texts("event", &["shard", "shard-backwards", "shard-of-all"]) {
+        let event = serde_json::from_str(&text).expect(&text);
+        assert!(matches!(PollRequest::of(&event), Ok(PollRequest::Shard(_))), "{text}");
+    }
+    for input in inputs("tick") {
+        let text = String::from_utf8_lossy(&input.bytes).into_owned();
+        let mut parts = text.lines().filter_map(|line| line.strip_prefix("--- ")?.split(' ').next());
+        assert!(parts.all(|part| ["source", "cursor", "object", "damaged", "response"].contains(&part)), "{text}");
     }
 }
 

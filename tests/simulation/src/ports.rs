@@ -349,6 +349,7 @@ impl DeploymentStore for SimulatedPorts {
         cursor: &Cursor,
     ) -> Result<ReplaceOutcome, Error> {
         let text = cursor.encode();
+        debug_assert_eq!(Cursor::decode(&text).as_ref().ok(), Some(cursor), "the cursor changed when it was encoded");
         let what = || format!("replace {stream} {text}");
         let replaced = self
             .operate(Part::Table, what, |state| {

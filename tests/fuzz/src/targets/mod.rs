@@ -29,18 +29,18 @@ pub struct Target {
 
 /// All targets.
 pub const TARGETS: [Target; 13] = [
-    Target { name: "connection", input: "stored authorizations", run: authorization::stored },
+    Target { name: "authorization", input: "stored authorizations", run: authorization::stored },
     Target { name: "credentials", input: "stored secrets", run: credentials::secret },
     Target { name: "cursor", input: "stored cursors", run: cursor::stored },
     Target { name: "event", input: "events that invoke the poller", run: event::event },
     Target { name: "oauth", input: "responses of `oauth.v2.access`", run: oauth::response },
     Target { name: "object", input: "stored objects, intact and damaged", run: object::stored },
+    Target { name: "one_time_token", input: "one-time tokens in links", run: authorization::one_time_token },
     Target { name: "page", input: "log responses: pages, errors, headers", run: page::response },
     Target { name: "row", input: "rows of each log, written to lines and read back", run: row::row },
     Target { name: "source", input: "stored sources", run: source::stored },
     Target { name: "stored_line", input: "stored lines", run: stored_line::line },
     Target { name: "tick", input: "a tick: cursor, objects and Slack responses", run: tick::tick },
-    Target { name: "ticket", input: "one-time tokens in links", run: authorization::one_time_token },
     Target { name: "time", input: "days, seconds and times", run: time::text },
 ];
 
