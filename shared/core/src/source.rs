@@ -2,10 +2,11 @@
 
 mod plan;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::sanitize::steers;
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
@@ -153,6 +154,7 @@ pub struct Source {
     /// The Slack plan.
     pub plan: Plan,
     /// The logs to collect, without duplicates.
+    #[serde(deserialize_with = "distinct")]
     pub logs: Vec<LogType>,
     /// The start of the time range to collect.
     pub since: Second,
@@ -205,6 +207,13 @@ pub const SILENT_AFTER_SECONDS: i64 = 86_400;
 #[expect(clippy::unnecessary_wraps, reason = "serde wants the field's own type")]
 fn silent_after_default() -> Option<i64> {
     Some(SILENT_AFTER_SECONDS)
+}
+
+/// Reads logs without duplicates. Otherwise, a tick would collect the same stream several times, beyond Slack's rate limit.
+fn distinct<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<LogType>, D::Error> {
+    let (mut logs, mut known) = (Vec::<LogType>::deserialize(deserializer)?, BTreeSet::new());
+    logs.retain(|log| known.insert(*log));
+    Ok(logs)
 }
 
 /// One log type of one source. A stream is collected with one cursor.

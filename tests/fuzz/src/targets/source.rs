@@ -1,5 +1,7 @@
 //! Stored sources.
 
+use std::collections::BTreeSet;
+
 use slacktrail_core::source::{Source, SourceId};
 use slacktrail_ports::Deployment;
 
@@ -15,6 +17,8 @@ pub(super) fn stored(bytes: &[u8]) {
     match deployment.sources.remove(&id).expect("the inserted source") {
         Ok(source) => {
             assert_eq!(source.id, id, "accepted a source with another ID");
+            let logs: BTreeSet<_> = source.logs.iter().collect();
+            assert_eq!(logs.len(), source.logs.len(), "accepted a log twice");
             if let Some(tenant) = &source.tenant {
                 let shown = tenant.to_string();
                 assert!(shown.len() <= 400 && !shown.chars().any(char::is_control), "{shown:?}");

@@ -187,6 +187,8 @@ fn finish<T>(future: impl Future<Output = T>) -> T {
 fn assert_summary(summary: &Summary) {
     let json = serde_json::to_string(summary).expect("a summary can be encoded");
     assert!(!json.contains(TOKEN), "token in {json}");
+    let logs: BTreeSet<_> = summary.streams.iter().map(|stream| stream.log).collect();
+    assert_eq!(logs.len(), summary.streams.len(), "collected a stream twice: {json}");
     for stream in &summary.streams {
         let (message, cause) =
             (stream.error().map(|error| error.message.clone()), stream.error().and_then(Error::causes));
