@@ -12,6 +12,8 @@ use crate::row_store::RowStore;
 use crate::settings::{SecondOrder, Seconds, Settings};
 use crate::{Endless, Request, Response, Row, cursor};
 
+/// The number of rows of a page if the request has no `limit`.
+const LIMIT_DEFAULT: usize = 100;
 /// 1 March 2018, before which Slack has no audit records.
 pub const AUDIT_BEGINNING: Timestamp = Timestamp::constant(1_519_862_400, 0);
 const ACTIONS_MAX: usize = 30;
@@ -99,7 +101,7 @@ impl<'a> LogQuery<'a> {
         let (mut oldest, mut latest) = (bound("oldest")?, bound("latest")?);
         check_range(oldest, latest, now, settings.audit_range_strict)?;
         let limit = request.integer("limit").map_err(|_| ApiError::new("invalid_limit"))?;
-        let limit = limit.map_or(Ok(settings.audit_limit_default), usize::try_from);
+        let limit = limit.map_or(Ok(LIMIT_DEFAULT), usize::try_from);
         let limit = limit.map_err(|_| ApiError::new("invalid_limit"))?.clamp(1, settings.audit_limit_max.max(1));
 
         let mut position = (latest.unwrap_or(i64::MAX), 0);
@@ -117,7 +119,7 @@ impl<'a> LogQuery<'a> {
             position,
             rows_max: page_fault.rows(limit, settings.audit_fill, |most| rng.random_range(0..=most)),
             emptied: page_fault.empty,
-            filter: Filter::read(request, settings.audit_action_strict)?,
+            filter: Filter::read(request)?,
         })
     }
 
@@ -167,9 +169,9 @@ impl<'a> LogQuery<'a> {
 }
 
 impl<'a> Filter<'a> {
-    fn read(request: &'a Request, strict: bool) -> Result<Filter<'a>, ApiError> {
+    fn read(request: &'a Request) -> Result<Filter<'a>, ApiError> {
         let actions: Vec<&str> = request.parameter("action").map(|list| list.split(',').collect()).unwrap_or_default();
-        let unknown = strict && actions.iter().any(|action| !KNOWN_ACTIONS.contains(action));
+        let unknown = actions.iter().any(|action| !KNOWN_ACTIONS.contains(action));
         if unknown || actions.len() > ACTIONS_MAX {
             return Err(ApiError::new("invalid_action"));
         }

@@ -69,8 +69,8 @@ pub(crate) fn web(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result<C
     Ok(caller)
 }
 
-/// Checks that a valid token may read access or integration logs. `on_free` says whether the free plan includes the log.
-pub(crate) fn web_log(settings: &Settings, caller: &Caller, on_free: bool) -> Result<(), ApiError> {
+/// Checks that a valid token may read access or integration logs.
+pub(crate) fn web_log(settings: &Settings, caller: &Caller) -> Result<(), ApiError> {
     if caller.is_bot() {
         return Err(ApiError::new("not_allowed_token_type"));
     }
@@ -80,9 +80,9 @@ pub(crate) fn web_log(settings: &Settings, caller: &Caller, on_free: bool) -> Re
         return Err(ApiError { needed, provided, ..ApiError::new("missing_scope") });
     }
     if token.rights < Role::Admin {
-        return Err(ApiError::new(settings.member_error));
+        return Err(ApiError::new("no_permission"));
     }
-    if settings.plan == Plan::Free && !on_free {
+    if settings.plan == Plan::Free {
         return Err(ApiError::new("paid_only"));
     }
     Ok(())

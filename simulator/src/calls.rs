@@ -22,11 +22,6 @@ impl Calls {
         self.minutes(path).map(|(_, count)| count).sum()
     }
 
-    /// Returns the number of calls of one path in the calendar minute of `instant`.
-    pub fn in_minute(&self, path: &str, instant: Timestamp) -> u32 {
-        self.by_path.get(path).and_then(|minutes| minutes.get(&minute(instant))).copied().unwrap_or(0)
-    }
-
     /// Returns the highest number of calls of one path in any calendar minute.
     pub fn busiest_minute(&self, path: &str) -> u32 {
         self.minutes(path).map(|(_, count)| count).max().unwrap_or(0)
@@ -52,15 +47,11 @@ impl Calls {
             self.by_path.insert(path.to_owned(), BTreeMap::new());
         }
         if let Some(minutes) = self.by_path.get_mut(path) {
-            *minutes.entry(minute(now)).or_default() += 1;
+            *minutes.entry(now.as_second().div_euclid(60)).or_default() += 1;
         }
     }
 
     pub(crate) fn record_throttled(&mut self, path: &str) {
         *self.throttled.entry(path.to_owned()).or_default() += 1;
     }
-}
-
-fn minute(instant: Timestamp) -> i64 {
-    instant.as_second().div_euclid(60)
 }

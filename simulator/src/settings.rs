@@ -24,8 +24,6 @@ pub struct Settings {
     pub tokens: Vec<Token>,
     /// The rate limits.
     pub limits: Limits,
-    /// The offset of the `Date` header from the true time. It simulates a caller whose clock is wrong by the opposite offset.
-    pub clock_offset: SignedDuration,
     /// The layout of JSON responses.
     pub layout: Layout,
     /// The form of the JSON around the rows.
@@ -36,11 +34,7 @@ pub struct Settings {
     pub cursor_ttl: Option<SignedDuration>,
     /// Whether a full last page contains a cursor, which leads to an empty page.
     pub trailing_empty_page: bool,
-    /// The error code of the Web API for a token whose user is not an admin.
-    pub member_error: &'static str,
 
-    /// The number of rows of an audit page if the request has no `limit`.
-    pub audit_limit_default: usize,
     /// The maximum `limit` of audit requests. A larger value is reduced to it.
     pub audit_limit_max: usize,
     /// How many of the requested rows audit pages contain.
@@ -56,8 +50,6 @@ pub struct Settings {
     pub audit_cursor_forgets: bool,
     /// Whether Slack also rejects a range that lies only partly before March 2018 or in the future.
     pub audit_range_strict: bool,
-    /// Whether Slack rejects a request with an unknown name in `action`.
-    pub audit_action_strict: bool,
 
     /// The column that access rows are sorted by, newest first.
     pub access_order: AccessColumn,
@@ -82,8 +74,6 @@ pub struct Settings {
     pub integration_count_max: usize,
     /// The highest page number that Slack accepts. `None` means no maximum.
     pub integration_page_max: Option<usize>,
-    /// Whether the free plan includes integration logs.
-    pub integration_on_free: bool,
 
     /// The apps that can be installed. By default there are none, and the consent page returns an error.
     pub apps: Vec<App>,
@@ -242,14 +232,11 @@ impl Settings {
             plan,
             tokens: vec![token],
             limits: Limits::SLACK,
-            clock_offset: SignedDuration::ZERO,
             layout: Layout::Compact,
             envelope: Envelope::Documented,
             response_bytes_max: None,
             cursor_ttl: None,
             trailing_empty_page: false,
-            member_error: "no_permission",
-            audit_limit_default: 100,
             audit_limit_max: 9_999,
             audit_fill: Fill::Full,
             audit_seconds: Seconds::Whole,
@@ -257,7 +244,6 @@ impl Settings {
             audit_end: End::EmptyString,
             audit_cursor_forgets: true,
             audit_range_strict: false,
-            audit_action_strict: true,
             access_order: AccessColumn::First,
             before_column: AccessColumn::First,
             access_paging: Paging::Keyset,
@@ -269,7 +255,6 @@ impl Settings {
             integration_order: Direction::NewestFirst,
             integration_count_max: 1_000,
             integration_page_max: Some(100),
-            integration_on_free: false,
             apps: Vec::new(),
             users: vec![User::new("W0OWNER", "Olga Owner", Role::Owner)],
             oauth: Rules::default(),

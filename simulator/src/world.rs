@@ -245,7 +245,7 @@ impl World {
             "apps.uninstall" => self.uninstall_response(now, request, &caller)?,
             "auth.teams.list" => account::teams(&settings, now, request, token, page_fault.stale_cursor)?,
             "team.accessLogs" => {
-                auth::web_log(&settings, &caller, false)?;
+                auth::web_log(&settings, &caller)?;
                 let visible_rows = VisibleRows::of(&settings, token, request)?;
                 let mut rng = self.rng();
                 self.access.answer(
@@ -258,7 +258,7 @@ impl World {
                 )?
             }
             _ => {
-                auth::web_log(&settings, &caller, settings.integration_on_free)?;
+                auth::web_log(&settings, &caller)?;
                 let visible_rows = VisibleRows::of(&settings, token, request)?;
                 integration::answer(&self.integration, &settings, now, request, &visible_rows, page_fault, self.form())?
             }
@@ -293,8 +293,7 @@ impl World {
     }
 
     fn date(&self, now: Timestamp) -> String {
-        let shown = now.saturating_add(self.settings.clock_offset).unwrap_or(now);
-        DateTimePrinter::new().timestamp_to_rfc9110_string(&shown).unwrap_or_default()
+        DateTimePrinter::new().timestamp_to_rfc9110_string(&now).unwrap_or_default()
     }
 }
 

@@ -67,11 +67,8 @@ impl World {
 
     /// Checks that the code may be exchanged. A rejected exchange does not use up the code. Slack does not document this.
     fn check(&self, now: Timestamp, app: &App, code: &Code, request: &Request) -> Result<(), &'static str> {
-        if code.client_id != app.client_id || now.duration_since(code.issued) >= CODE_TTL {
+        if code.client_id != app.client_id || code.used || now.duration_since(code.issued) >= CODE_TTL {
             return Err("invalid_code");
-        }
-        if code.used {
-            return Err(self.settings.oauth.used_code_error);
         }
         let sent = request.parameter("redirect_uri");
         let is_same = match &code.redirect_sent {
@@ -123,10 +120,10 @@ impl World {
         index
     }
 
-    /// Returns the token pair of an installation. Without rotation, this is the existing token if the rules say so. Otherwise it is a new pair,
-    /// which replaces earlier refresh tokens as if they had been used.
+    /// Returns the token pair of an installation. Without rotation, this is the existing token, if any (inferred, not documented). Otherwise it
+    /// is a new pair, which replaces earlier refresh tokens as if they had been used.
     fn pair_of_install(&mut self, now: Timestamp, index: usize, app: &App) -> Pair {
-        if !app.token_rotation && self.settings.oauth.reinstall_same_token {
+        if !app.token_rotation {
             let mut tokens = self.oauth.grants[index].tokens.iter().rev();
             let same = tokens.find(|token| token.expires.is_none() && self.is_live(token, now));
             if let Some(access) = same.cloned() {

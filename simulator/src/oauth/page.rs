@@ -74,14 +74,15 @@ fn user_links(body: &mut String, settings: &Settings, request: &Request, user: &
 
 fn option(body: &mut String, settings: &Settings, install_request: &InstallRequest<'_>, target: &Install) {
     let id = install_id(settings, target).unwrap_or_default();
-    let (name, is_preselectable) = match target {
+    let name = match target {
         Install::Organization => {
-            let name = settings.tenant.as_organization().map_or("", |(_, name)| name);
-            (format!("{name} (the whole organization)"), settings.oauth.team_preselects_organization)
+            format!("{} (the whole organization)", settings.tenant.as_organization().map_or("", |(_, name)| name))
         }
-        Install::Workspace(id) => (settings.tenant.workspace(id).map(|it| it.name.clone()).unwrap_or_default(), true),
+        Install::Workspace(id) => settings.tenant.workspace(id).map(|it| it.name.clone()).unwrap_or_default(),
     };
-    let selected = if is_preselectable && install_request.team.as_deref() == Some(id) { " selected" } else { "" };
+    // Slack does not document that `team=E...` preselects the organization.
+    let is_selected = *target != Install::Organization && install_request.team.as_deref() == Some(id);
+    let selected = if is_selected { " selected" } else { "" };
     let _ = writeln!(body, "<option value=\"{}\"{selected}>{}</option>", escape(id), escape(&name));
 }
 

@@ -5,18 +5,12 @@ use jiff::SignedDuration;
 /// The rules. The defaults are the most likely behavior.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// The error code for a used code: `invalid_code`, or `code_already_used` as in older reports.
-    pub used_code_error: &'static str,
-    /// Whether a reinstallation of an app without rotation by the same user returns the same token. This is inferred, not documented.
-    pub reinstall_same_token: bool,
     /// How long a refresh token still works after its use. Slack does not document the length of this grace period.
     pub refresh_grace: SignedDuration,
     /// The response to a used refresh token in its grace period.
     pub grace_reuse: GraceReuse,
     /// The JSON value of `token_type` in the response to a refresh. An empty text omits the field. `None` returns the documented value.
     pub refreshed_token_type: Option<&'static str>,
-    /// Whether `team=E...` preselects the organization on the consent page. Slack does not document this.
-    pub team_preselects_organization: bool,
 }
 
 /// The response to a refresh token that is used again in its grace period.
@@ -31,12 +25,9 @@ pub enum GraceReuse {
 impl Default for Rules {
     fn default() -> Rules {
         Rules {
-            used_code_error: "invalid_code",
-            reinstall_same_token: true,
             refresh_grace: SignedDuration::from_secs(120),
             grace_reuse: GraceReuse::SamePair,
             refreshed_token_type: None,
-            team_preselects_organization: false,
         }
     }
 }

@@ -74,13 +74,11 @@ fn names_and_parameters_are_escaped() {
 }
 
 #[test]
-fn query_preselects_workspace_and_only_setting_preselects_organization() {
+fn query_preselects_workspace_but_not_organization() {
     let (app, mut world) = organization();
     let asked = |team: &str| format!("{}&team={team}", asking_for(&app, "admin"));
     assert!(page(&mut world, &asked("T2")).1.contains("<option value=\"T2\" selected>"));
     assert!(!page(&mut world, &asked("E1")).1.contains("selected"));
-    world.settings_mut().oauth.team_preselects_organization = true;
-    assert!(page(&mut world, &asked("E1")).1.contains("<option value=\"E1\" selected>"));
 }
 
 #[test]

@@ -116,8 +116,6 @@ fn code_expires_after_ten_minutes_and_is_single_use() {
     assert_eq!(error_code(&mut world, 600, &exchanging(&app, &first)), "invalid_code");
     assert_eq!(json(&mut world, 599, &exchanging(&app, &second))["ok"], true);
     assert_eq!(error_code(&mut world, 599, &exchanging(&app, &second)), "invalid_code");
-    world.settings_mut().oauth.used_code_error = "code_already_used";
-    assert_eq!(error_code(&mut world, 599, &exchanging(&app, &second)), "code_already_used");
     assert_eq!(error_code(&mut world, 599, &exchanging(&app, "nonsense")), "invalid_code");
     assert_eq!(error_code(&mut world, 599, &access(&app)), "invalid_code");
 }
@@ -185,11 +183,6 @@ fn scopes_add_up_over_repeated_installs_and_token_stays() {
     assert_eq!(first["authed_user"]["access_token"], second["authed_user"]["access_token"]);
     let token = text(&first, "/authed_user/access_token");
     assert_eq!(response(&mut world, 61, &Request::for_log(Log::Audit).bearer(token)).status, 200);
-
-    world.settings_mut().oauth.reinstall_same_token = false;
-    let third = install(&mut world, 120, &app, "admin", &Consent::organization());
-    assert_ne!(first["authed_user"]["access_token"], third["authed_user"]["access_token"]);
-    assert_eq!(world.live_tokens(at(120)).len(), 2);
 }
 
 #[test]

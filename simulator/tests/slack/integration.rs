@@ -73,8 +73,6 @@ fn scope_role_and_plan_are_checked() {
     world.settings_mut().tokens[0].rights = Role::Owner;
     world.settings_mut().plan = Plan::Free;
     assert_eq!(error(&mut world, 100, &asking_t1()).1, "paid_only");
-    world.settings_mut().integration_on_free = true;
-    assert_eq!(column(&json(&mut world, 100, &asking_t1()), "app_id").len(), 4);
     assert_eq!(error(&mut world, 100, &asking(Log::Access)).1, "paid_only");
 }
 
