@@ -20,6 +20,15 @@ impl Log {
     /// All log types.
     pub const ALL: [Log; 3] = [Log::Audit, Log::Access, Log::Integration];
 
+    /// Returns the short name: `audit`, `access` or `integration`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Log::Audit => "audit",
+            Log::Access => "access",
+            Log::Integration => "integration",
+        }
+    }
+
     /// Returns the path of the log (see [`crate::Request::path`]).
     pub fn path(self) -> &'static str {
         match self {

@@ -97,7 +97,7 @@ impl Archive {
         let mut comparison = Comparison::new(rows);
         for &log in logs {
             let is_wanted =
-                |key: &ObjectKey| key.log.stream.source.as_str() == source && key.log.stream.log.name() == name(log);
+                |key: &ObjectKey| key.log.stream.source.as_str() == source && key.log.stream.log.name() == log.name();
             for object in self.objects(is_wanted) {
                 let day = object.key.log.day.to_string();
                 for_each_record(&object, |text, line| {
@@ -131,15 +131,6 @@ impl Archive {
             Object::new(key, stored.bytes.clone())
         };
         keys.into_iter().map(object).collect()
-    }
-}
-
-/// Returns the name of a log type in object keys.
-pub fn name(log: Log) -> &'static str {
-    match log {
-        Log::Audit => "audit",
-        Log::Access => "access",
-        Log::Integration => "integration",
     }
 }
 

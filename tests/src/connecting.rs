@@ -5,9 +5,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use slacktrail_adapters::aws::connect_table_and_secrets;
+use slacktrail_core::authorization::{Authorization, OneTimeToken};
+use slacktrail_core::credentials::App;
+use slacktrail_core::secret::ClientSecret;
+use slacktrail_core::settings::SECRET_PREFIX;
+use slacktrail_core::source::Source;
+use slacktrail_core::time::Second;
+use slacktrail_ports::{AuthorizationStore as _, ReplaceOutcome};
 use slacktrail_simulator::oauth::Consent;
 
-use crate::deployment::LocalDeployment;
+use crate::deployment::{LocalDeployment, TABLE};
 use crate::function::{Function, oauth_binary};
 use crate::http_api::{HttpApi, Settings, event};
 use crate::lambda_runtime_api::{Answer, Emulator};
@@ -15,7 +23,7 @@ use crate::lambda_runtime_api::{Answer, Emulator};
 /// The routes of the template's HTTP API.
 const ROUTES: [&str; 3] = ["GET /oauth/start", "POST /oauth/start", "GET /oauth/callback"];
 /// The timeout of the oauth function in the template.
-const DEADLINE: Duration = Duration::from_secs(29);
+pub const DEADLINE: Duration = Duration::from_secs(29);
 
 /// The oauth function and its HTTP API. Dropping this value stops both.
 pub struct Connecting {
@@ -41,25 +49,56 @@ impl Connecting {
 
 /// Opens a link and completes the authorization without a browser, by sending events to the function of `lambda`.
 ///
-/// The simulated user clicks the button, grants access at Slack as an Org Owner, and returns to the callback.
-///
 /// # Panics
 /// Panics if the source is not connected at the end.
 pub async fn visit(deployment: &LocalDeployment, lambda: &Emulator, link: &str) {
     let grant = link.split_once('?').expect("a link has a query").1;
-    let opened = answered(lambda, event("GET", "/oauth/start", grant, &[], &[]), 200).await;
-    let cookie = cookie(&opened);
-    let started = answered(lambda, event("POST", "/oauth/start", grant, &[], &[&cookie]), 303).await;
-    let consent = Consent::organization();
-    let redirect =
-        deployment.slack().consent(Timestamp::now(), location(&started), &consent).expect("Slack accepts the consent");
-    let query = redirect.split_once('?').expect("the redirect URL has a query").1;
-    answered(lambda, event("GET", "/oauth/callback", query, &[], &[&cookie]), 200).await;
+    response(authorize(deployment, lambda, grant).await, 200);
 }
 
-async fn answered(lambda: &Emulator, event: Value, status: u16) -> Value {
-    match lambda.invoke(event, DEADLINE).await {
-        Answer::Response(answer) if answer["statusCode"] == status => answer,
+/// Stores the app's credentials and issues a link, as `slacktrail connect` does.
+///
+/// # Panics
+/// Panics if the authorization cannot be written.
+pub async fn issue_link(deployment: &LocalDeployment, number: u8, source: &Source) -> OneTimeToken {
+    let app = deployment.slack().settings().apps[0].clone();
+    let client_secret = ClientSecret::new(&app.client_secret).expect("a valid client secret");
+    let app = App { client_id: app.client_id, client_secret };
+    let (table, secrets) = connect_table_and_secrets(&deployment.aws.sdk_config(), TABLE, SECRET_PREFIX);
+    let update = slacktrail_ports::credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone())));
+    update.await.expect("the secret is written");
+    let now = Second::of(Timestamp::now());
+    let (authorization, link_token) =
+        Authorization::new([number; 16], [number ^ 0x55; 32], source.clone(), &app.client_id, now);
+    let replaced = table.replace_authorization(None, &authorization).await.expect("the authorization is written");
+    assert_ne!(replaced, ReplaceOutcome::Conflict);
+    link_token
+}
+
+/// Opens the link with this query, clicks the button, grants access at the simulated Slack as an Org Owner, and returns the event of the
+/// callback.
+///
+/// # Panics
+/// Panics if the function does not redirect to Slack or Slack does not redirect back.
+pub async fn consent(deployment: &LocalDeployment, lambda: &Emulator, grant: &str) -> Value {
+    let opened = response(lambda.invoke(event("GET", "/oauth/start", grant, &[], &[]), DEADLINE).await, 200);
+    let cookie = cookie(&opened);
+    let started = lambda.invoke(event("POST", "/oauth/start", grant, &[], &[&cookie]), DEADLINE).await;
+    let consent = Consent::organization();
+    let redirect = deployment.slack().consent(Timestamp::now(), location(&response(started, 303)), &consent);
+    let redirect = redirect.expect("Slack accepts the consent");
+    let query = redirect.split_once('?').expect("the redirect URL has a query").1;
+    event("GET", "/oauth/callback", query, &[], &[&cookie])
+}
+
+/// Returns the response of the callback after [`consent`].
+pub async fn authorize(deployment: &LocalDeployment, lambda: &Emulator, grant: &str) -> Answer {
+    lambda.invoke(consent(deployment, lambda, grant).await, DEADLINE).await
+}
+
+fn response(answer: Answer, status: u16) -> Value {
+    match answer {
+        Answer::Response(response) if response["statusCode"] == status => response,
         other => panic!("the oauth function did not respond with status {status}: {other:?}"),
     }
 }

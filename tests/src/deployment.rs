@@ -15,11 +15,12 @@ use slacktrail_core::settings::SECRET_PREFIX;
 use slacktrail_core::source::Source;
 use slacktrail_core::time::Second;
 use slacktrail_ports::sources;
+use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 use slacktrail_simulator::{Activity, Generator, Log, Row, Server, Settings, World};
 
-use crate::archive::{Archive, name};
+use crate::archive::Archive;
+use crate::aws_proxy::AwsProxy;
 use crate::conformance;
-use crate::counting_proxy::CountingProxy;
 use crate::emulated_aws::EmulatedAws;
 use crate::function::{Function, poller_binary};
 use crate::lambda_runtime_api::{Answer, Emulator};
@@ -43,7 +44,7 @@ pub struct LocalDeployment {
     /// The emulated AWS account.
     pub aws: EmulatedAws,
     /// The proxy between the pollers and the AWS account.
-    pub proxy: CountingProxy,
+    pub proxy: AwsProxy,
     /// The emulated Lambda service.
     pub lambda: Emulator,
     slack: Arc<Mutex<World>>,
@@ -72,6 +73,20 @@ impl LocalDeployment {
         Some(LocalDeployment::on(aws, names, settings).await)
     }
 
+    /// Starts everything except for a poller, with a source `acme` that has an uncollected history of `hours` hours with `audit` audit rows.
+    ///
+    /// Prints a message and returns `None` if moto is not available.
+    pub async fn with_history(
+        settings: Settings,
+        hours: i64,
+        audit: usize,
+    ) -> Option<(LocalDeployment, ActivityGenerator)> {
+        let deployment = LocalDeployment::start(settings).await?;
+        let activity = ActivityGenerator::new(&mut deployment.slack(), hours, audit);
+        deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
+        Some((deployment, activity))
+    }
+
     /// Starts everything except for a poller, in an account that already has a bucket and a table with these names.
     ///
     /// # Panics
@@ -81,7 +96,7 @@ impl LocalDeployment {
         let server =
             Server::start(Arc::clone(&slack), Arc::new(Timestamp::now)).await.expect("loopback has a free port");
         LocalDeployment {
-            proxy: CountingProxy::start(aws.endpoint()).await,
+            proxy: AwsProxy::start(aws.endpoint()).await,
             lambda: Emulator::start().await,
             aws,
             slack,
@@ -156,7 +171,7 @@ impl LocalDeployment {
     }
 
     /// Returns the environment variables for AWS (through `proxy`) and Slack, without those that the template sets.
-    pub fn services(&self, proxy: &CountingProxy) -> Vec<(String, String)> {
+    pub fn services(&self, proxy: &AwsProxy) -> Vec<(String, String)> {
         let mut environment = self.aws.environment();
         environment.retain(|(name, _)| name != "AWS_ENDPOINT_URL");
         environment.push(("AWS_ENDPOINT_URL".to_owned(), proxy.endpoint()));
@@ -243,6 +258,18 @@ impl LocalDeployment {
         scanned.items().to_vec()
     }
 
+    /// Deletes all cursors.
+    pub async fn delete_cursors(&self) {
+        let table = self.aws.dynamodb();
+        for item in self.items().await {
+            if item["sk"].as_s().is_ok_and(|key| key.contains("/cursor/")) {
+                let delete = table.delete_item().table_name(&self.names.table);
+                let delete = delete.key("pk", item["pk"].clone()).key("sk", item["sk"].clone());
+                delete.send().await.expect("an item can be deleted");
+            }
+        }
+    }
+
     /// Asserts that no object, table item, poller response or line of `lines` contains a secret.
     ///
     /// # Panics
@@ -281,10 +308,10 @@ impl Summary {
     /// Panics if the summary does not contain the stream exactly once.
     pub fn stream(&self, source: &str, log: Log) -> &Value {
         let matching: Vec<&Value> =
-            self.0.iter().filter(|stream| stream["source"] == source && stream["log"] == name(log)).collect();
+            self.0.iter().filter(|stream| stream["source"] == source && stream["log"] == log.name()).collect();
         match matching[..] {
             [stream] => stream,
-            _ => panic!("{} entries for {source}/{}: {self:?}", matching.len(), name(log)),
+            _ => panic!("{} entries for {source}/{}: {self:?}", matching.len(), log.name()),
         }
     }
 
@@ -314,22 +341,26 @@ pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// A generator of activity in the simulated organization.
-pub struct Life {
+pub struct ActivityGenerator {
     generator: Generator,
     devices: Vec<usize>,
     known: HashSet<String>,
 }
 
-impl Life {
-    /// Creates a generator for a Slack with these settings.
-    pub fn new(settings: &Settings) -> Life {
-        Life { generator: Generator::new(Activity::default(), settings), devices: Vec::new(), known: HashSet::new() }
+impl ActivityGenerator {
+    /// Creates a generator for this Slack, and adds a history of the last `hours` hours, with `audit` audit rows.
+    pub fn new(world: &mut World, hours: i64, audit: usize) -> ActivityGenerator {
+        let generator = Generator::new(Activity::default(), world.settings());
+        let mut activity = ActivityGenerator { generator, devices: Vec::new(), known: HashSet::new() };
+        let now = Timestamp::now();
+        activity.add_rows(world, now - SignedDuration::from_hours(hours), now, audit);
+        activity
     }
 
     /// Adds `audit` audit rows, half as many access rows and a quarter as many integration rows, spread evenly over a time range.
     ///
     /// Audit rows come in pairs with equal times, and every fifth integration row is added twice.
-    pub fn happen(&mut self, world: &mut World, from: Timestamp, until: Timestamp, audit: usize) {
+    pub fn add_rows(&mut self, world: &mut World, from: Timestamp, until: Timestamp, audit: usize) {
         for i in 0..audit {
             world.add(self.generator.audit_row(between(from, until, i / 2, audit.div_ceil(2))));
         }
@@ -357,9 +388,9 @@ impl Life {
     }
 
     /// Adds rows within the last 5 seconds, and updates the access rows of some known devices.
-    pub fn go_on(&mut self, world: &mut World, audit: usize) {
+    pub fn add_recent_rows(&mut self, world: &mut World, audit: usize) {
         let now = Timestamp::now();
-        self.happen(world, now - SignedDuration::from_secs(5), now, audit);
+        self.add_rows(world, now - SignedDuration::from_secs(5), now, audit);
         for device in self.devices.iter().step_by(7) {
             world.touch_access(*device, now);
         }

@@ -17,26 +17,26 @@ const CLOCK_VARIABLE: &str = "SLACKTRAIL_CLOCK";
 /// The environment variable with the libraries that a process loads first.
 const PRELOAD_VARIABLE: &str = "LD_PRELOAD";
 
-/// The clock of this process and of all processes started with [`MovableClock::environment`].
+/// The clock of this process and of all processes started with [`FakeClock::environment`].
 #[derive(Debug)]
-pub struct MovableClock {
+pub struct FakeClock {
     /// `None` if this is the system clock.
     file: Option<std::fs::File>,
     ahead: AtomicI64,
 }
 
-impl MovableClock {
-    /// Returns the clock of this process, or `None` if the process must first be restarted with a fake clock by [`run_again`].
+impl FakeClock {
+    /// Returns the clock of this process, or `None` if the process must first be restarted with a fake clock by [`rerun_with_fake_clock`].
     ///
     /// # Panics
     /// Panics if the clock file cannot be opened.
-    pub fn of_this_process() -> Option<MovableClock> {
+    pub fn of_this_process() -> Option<FakeClock> {
         let path = std::env::var_os(CLOCK_VARIABLE);
         if path.is_none() && cfg!(target_os = "linux") {
             return None;
         }
         let open = |path| std::fs::File::options().write(true).open(path).expect("the clock file can be opened");
-        Some(MovableClock { file: path.map(open), ahead: AtomicI64::new(0) })
+        Some(FakeClock { file: path.map(open), ahead: AtomicI64::new(0) })
     }
 
     /// Advances the clock by whole seconds. Does nothing if this is the system clock.
@@ -67,7 +67,7 @@ impl MovableClock {
 ///
 /// # Panics
 /// Panics if the test fails or no C compiler is installed.
-pub fn run_again(test: &str) {
+pub fn rerun_with_fake_clock(test: &str) {
     let directory = TempDir::new().expect("a temporary directory can be created");
     let (library, clock) = (directory.path().join("fake_clock.so"), directory.path().join("clock"));
     compile(&library);

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,6 +13,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+
+use crate::locked;
 
 /// The environment variable with the path of the compiled poller. `make e2e` sets it.
 pub const POLLER_VARIABLE: &str = "SLACKTRAIL_POLLER";
@@ -221,7 +223,3 @@ fn read_lines(pipe: impl AsyncRead + Unpin + Send + 'static, lines: &Arc<Lines>)
 }
 
 type Lines = Mutex<Vec<String>>;
-
-fn locked(lines: &Lines) -> MutexGuard<'_, Vec<String>> {
-    lines.lock().expect("the lock is not poisoned")
-}

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::counting_proxy::Call;
+use crate::aws_proxy::AwsCall;
 use crate::emulated_aws::{ACCOUNT_ID, REGION};
 
 /// An action on a resource, either granted or requested. A granted one may contain the wildcards `*` and `?`.
@@ -105,9 +105,9 @@ impl Permission {
     ///
     /// # Panics
     /// Panics if the call is not supported yet. Look up its action in the reference and add it here.
-    pub fn needed_for(call: &Call) -> Permission {
+    pub fn needed_for(call: &AwsCall) -> Permission {
         let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
-        let (action, resource) = match call.target.as_deref().and_then(|target| target.split_once('.')) {
+        let (action, resource) = match call.target().and_then(|target| target.split_once('.')) {
             Some(("DynamoDB_20120810", action)) => {
                 assert!(
                     !action.contains("Transact") && !action.contains("Batch"),
@@ -121,7 +121,7 @@ impl Permission {
                 (format!("secretsmanager:{action}"), arn("secretsmanager", &secret))
             }
             Some(_) => panic!("unsupported service: {call:?}"),
-            None => match call.uri.strip_prefix("/2015-03-31/functions/") {
+            None => match call.path().strip_prefix("/2015-03-31/functions/") {
                 Some(rest) => {
                     let function = rest
                         .strip_suffix("/invocations")
@@ -148,8 +148,8 @@ fn partition_key(body: &Value) -> &str {
 }
 
 /// Returns the action and the resource of an S3 call. The method, and whether the path names an object, determine the action.
-fn required_by_s3(call: &Call) -> (String, String) {
-    let path = call.uri.split('?').next().unwrap_or_default().trim_matches('/');
+fn required_by_s3(call: &AwsCall) -> (String, String) {
+    let path = call.path().trim_matches('/');
     let action = match (call.method.as_str(), path.contains('/')) {
         ("GET" | "HEAD", true) => "s3:GetObject",
         ("PUT", true) => "s3:PutObject",
@@ -227,13 +227,7 @@ mod tests {
 
     #[test]
     fn call_needs_action_of_its_service_on_named_resource() {
-        let call = |method: &str, uri: &str, target: Option<&str>, body: &str| Call {
-            method: method.to_owned(),
-            uri: uri.to_owned(),
-            target: target.map(str::to_owned),
-            body: body.to_owned().into(),
-            at: std::time::Instant::now(),
-        };
+        let call = AwsCall::new;
         for (call, action, resource) in [
             (call("PUT", "/logs/audit/1?x-id=PutObject", None, ""), "s3:PutObject", "arn:aws:s3:::logs/audit/1"),
             (call("GET", "/logs/?list-type=2", None, ""), "s3:ListBucket", "arn:aws:s3:::logs"),

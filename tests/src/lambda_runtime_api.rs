@@ -5,10 +5,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ffi::OsStr;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
@@ -18,12 +18,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::function::Function;
+use crate::locked;
+use crate::loopback::Server;
 
 /// The time limit for a function to request an event, equal to Lambda's limit for the initialization of a function.
 const START_MAX: Duration = Duration::from_secs(10);
@@ -37,22 +37,19 @@ pub enum Answer {
     /// same way.
     Error(Value),
     /// No result before the deadline, or no function requested the event within 10 seconds.
-    Silence,
+    NoResponse,
 }
 
 /// An emulated Lambda service with one queue of events for all of its functions. Dropping this value stops it.
 pub struct Emulator {
-    address: SocketAddr,
+    server: Server,
     queue: Arc<Queue>,
-    server: JoinHandle<()>,
     ids: AtomicU64,
 }
 
 impl Emulator {
     /// Starts the service on a free port.
     pub async fn start() -> Emulator {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
-        let address = listener.local_addr().expect("a bound listener has an address");
         let queue = Arc::new(Queue::default());
         let routes = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
@@ -60,15 +57,12 @@ impl Emulator {
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(init_error))
             .with_state(Arc::clone(&queue));
-        let server = tokio::spawn(async move {
-            axum::serve(listener, routes).await.expect("a bound listener can be served");
-        });
-        Emulator { address, queue, server, ids: AtomicU64::new(1) }
+        Emulator { server: Server::of(routes).await, queue, ids: AtomicU64::new(1) }
     }
 
     /// Returns the address for `AWS_LAMBDA_RUNTIME_API`.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address
     }
 
     /// Passes `event` to the next function that requests one, and waits for its result.
@@ -89,7 +83,7 @@ impl Emulator {
         self.queue.remove(&id);
         match answer {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) | Err(_) => Answer::Silence,
+            Ok(Err(_)) | Err(_) => Answer::NoResponse,
         }
     }
 
@@ -99,13 +93,7 @@ impl Emulator {
         binary: &Path,
         environment: impl IntoIterator<Item = (K, V)>,
     ) -> Function {
-        Function::spawn(binary, self.address, environment)
-    }
-}
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        self.server.abort();
+        Function::spawn(binary, self.address(), environment)
     }
 }
 
@@ -232,8 +220,4 @@ fn accepted(is_awaited: bool) -> StatusCode {
 
 fn json(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
-}
-
-fn locked(events: &Mutex<Events>) -> MutexGuard<'_, Events> {
-    events.lock().expect("the lock is not poisoned")
 }

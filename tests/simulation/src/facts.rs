@@ -68,7 +68,7 @@ pub(super) struct LogFacts {
     /// The page cursor or page number that continues the walk.
     follower: Option<String>,
     /// Whether an object already existed. An operation without a response may have stored its records.
-    pub(super) met_others: bool,
+    pub(super) found_existing: bool,
     /// Whether the last request for each workspace, by ID, returned a page.
     pub(super) workspaces: BTreeMap<String, bool>,
     /// Rows of whole pages that share their ID with an earlier row of the page and differ from it.
@@ -142,7 +142,7 @@ impl Facts {
 
     /// Records that the object already existed.
     pub(super) fn note_exists(&mut self, key: &str) {
-        self.logs[log_of(key) as usize].met_others = true;
+        self.logs[log_of(key) as usize].found_existing = true;
     }
 
     /// Records whether the cursor was saved. The next page belongs to another walk, even if its page cursor has the same text.

@@ -103,11 +103,7 @@ impl Harness {
 
     /// Adds a row whose time is `after` seconds from now, and which Slack shows `late` seconds after that.
     pub fn row_shown_after(&mut self, log: LogType, after: i64, late: i64) {
-        let log = match log {
-            LogType::Audit => Log::Audit,
-            LogType::Access => Log::Access,
-            LogType::Integration => Log::Integration,
-        };
+        let log = simulated(log);
         let time = self.ago(-after);
         let row =
             self.row(log, time).visible_from(time.saturating_add(SignedDuration::from_secs(late)).expect("in range"));

@@ -280,11 +280,7 @@ fn wanted_times(state: &State) -> Vec<(Log, Timestamp, Timestamp)> {
 }
 
 fn log_of(key: &str) -> Log {
-    match key.split('/').next() {
-        Some("audit") => Log::Audit,
-        Some("access") => Log::Access,
-        _ => Log::Integration,
-    }
+    Log::ALL.into_iter().find(|log| key.split('/').next() == Some(log.name())).unwrap_or(Log::Integration)
 }
 
 /// Removes white space between JSON tokens, because Slack may use any layout.

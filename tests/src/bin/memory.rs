@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use slacktrail_tests::function::Function;
-use slacktrail_tests::hostile_slack::{Input, Siege, all_inputs, oauth_inputs, ordinary_backlog};
+use slacktrail_tests::hostile_slack::{HostileDeployment, Input, all_inputs, oauth_inputs, ordinary_backlog};
 use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
 
 /// The memory target of a function, for any response from Slack.
@@ -57,27 +57,27 @@ async fn main() {
 
 /// Collects an input with a new poller process.
 async fn collect(input: &Input, streams: usize) -> Option<Measured> {
-    let siege = Siege::start().await?;
+    let hostile = HostileDeployment::start().await?;
     for number in 0..streams {
         let script = input.script.clone();
-        siege.connect(number, input.log, move |asked| script(asked)).await;
+        hostile.connect(number, input.log, move |call| script(call)).await;
     }
-    Some(tick(&siege, input.ticks.max(2)).await)
+    Some(tick(&hostile, input.ticks.max(2)).await)
 }
 
 /// Reads back objects of the largest possible size, with a new poller process that has no cache.
 async fn read_back(streams: usize) -> Option<Measured> {
-    let siege = Siege::start().await?;
-    siege.store_large_objects(streams, READ_BACK.1).await;
-    Some(tick(&siege, 2).await)
+    let hostile = HostileDeployment::start().await?;
+    hostile.store_large_objects(streams, READ_BACK.1).await;
+    Some(tick(&hostile, 2).await)
 }
 
-async fn tick(siege: &Siege, ticks: usize) -> Measured {
-    let poller = siege.poller();
+async fn tick(hostile: &HostileDeployment, ticks: usize) -> Measured {
+    let poller = hostile.poller();
     let mut measured = Measured::of(&poller, Duration::ZERO, String::new());
     for _ in 0..ticks {
         let began = Instant::now();
-        let outcome = match siege.deployment.invoke_with(json!({})).await {
+        let outcome = match hostile.deployment.invoke_with(json!({})).await {
             Answer::Response(summary) => {
                 let mut streams = summary["streams"].as_array().into_iter().flatten();
                 let stream = streams.rfind(|stream| stream["source"] == "hostile0");
@@ -97,13 +97,13 @@ async fn tick(siege: &Siege, ticks: usize) -> Measured {
 
 /// Connects a source through a link, with a new process of the oauth function.
 async fn install(input: &Input) -> Option<Measured> {
-    let siege = Siege::start().await?;
+    let hostile = HostileDeployment::start().await?;
     let script = input.script.clone();
-    siege.slack.script(None, move |asked| script(asked));
+    hostile.slack.script(None, move |call| script(call));
     let lambda = Emulator::start().await;
-    let oauth = siege.oauth(&lambda);
+    let oauth = hostile.oauth(&lambda);
     let began = Instant::now();
-    let outcome = match siege.go_to_slack_and_back(&lambda, 1).await {
+    let outcome = match hostile.authorize(&lambda, 1).await {
         Answer::Response(answer) => format!("HTTP status {}", answer["statusCode"]),
         _ => NO_ANSWER.to_owned(),
     };

@@ -12,29 +12,19 @@ use hyper::Response;
 use hyper::body::{Bytes, Frame};
 use jiff::Timestamp;
 
+use crate::loopback::Closed;
+
 /// The size of the pieces into which small parts are joined.
 const PIECE_BYTES: usize = 64 << 10;
 
 /// The body type of hyper responses.
-pub(super) type Body = UnsyncBoxBody<Bytes, HungUp>;
-
-/// Closes a connection before the end of a response.
-#[derive(Debug)]
-pub(super) struct HungUp;
-
-impl std::fmt::Display for HungUp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("closed on purpose")
-    }
-}
-
-impl std::error::Error for HungUp {}
+pub(super) type Body = UnsyncBoxBody<Bytes, Closed>;
 
 /// The next step of sending a body.
 enum Step {
     Bytes(Bytes),
     Pause(Duration),
-    HangUp,
+    Close,
 }
 
 /// A response to a call.
@@ -98,10 +88,10 @@ impl CannedResponse {
             Step::Pause(pause) => Some(Step::Pause(pause)),
             _ => None,
         });
-        CannedResponse { steps: Box::new(steps.chain([Step::HangUp])), ..self }
+        CannedResponse { steps: Box::new(steps.chain([Step::Close])), ..self }
     }
 
-    pub(super) fn into_response(self) -> Result<Response<Body>, HungUp> {
+    pub(super) fn into_response(self) -> Result<Response<Body>, Closed> {
         let mut response = Response::builder().status(self.status);
         if self.headers.iter().all(|(name, _)| name != "date") {
             response = response.header("date", Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
@@ -114,11 +104,11 @@ impl CannedResponse {
                 match steps.next()? {
                     Step::Bytes(bytes) => return Some((Ok(Frame::data(bytes)), steps)),
                     Step::Pause(pause) => tokio::time::sleep(pause).await,
-                    Step::HangUp => return Some((Err(HungUp), steps)),
+                    Step::Close => return Some((Err(Closed), steps)),
                 }
             }
         });
-        response.body(StreamBody::new(frames).boxed_unsync()).map_err(|_| HungUp)
+        response.body(StreamBody::new(frames).boxed_unsync()).map_err(|_| Closed)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyper::body::Bytes;
 
-use super::{Asked, CannedResponse};
+use super::{CannedResponse, SlackCall};
 
 /// The number of rows per page if the call has no `limit`.
 const LIMIT_DEFAULT: i64 = 1000;
@@ -37,18 +37,18 @@ impl AuditLog {
     }
 
     /// Returns the response to a call of `logs`, and leaves other calls to the simulated Slack.
-    pub fn answer(&self, asked: &Asked) -> Option<CannedResponse> {
-        (asked.method == "logs").then(|| self.page(asked))
+    pub fn answer(&self, call: &SlackCall) -> Option<CannedResponse> {
+        (call.method == "logs").then(|| self.page(call))
     }
 
-    fn page(&self, asked: &Asked) -> CannedResponse {
+    fn page(&self, call: &SlackCall) -> CannedResponse {
         let (oldest, latest) =
-            (asked.number("oldest").unwrap_or(0), asked.number("latest").unwrap_or(self.newest).min(self.newest));
+            (call.number("oldest").unwrap_or(0), call.number("latest").unwrap_or(self.newest).min(self.newest));
         let first = (self.newest - latest) * self.per_second;
         let end = ((self.newest - oldest + 1) * self.per_second).clamp(0, self.rows);
-        let from = asked.arguments.get("cursor").and_then(|cursor| cursor.trim_end_matches('=').parse().ok());
+        let from = call.arguments.get("cursor").and_then(|cursor| cursor.trim_end_matches('=').parse().ok());
         let from: i64 = from.unwrap_or(first).min(end);
-        let until = from + asked.number("limit").unwrap_or(LIMIT_DEFAULT);
+        let until = from + call.number("limit").unwrap_or(LIMIT_DEFAULT);
         let seconds = (until + self.per_second - 1) / self.per_second; // Slack never splits a second
         let until = (seconds * self.per_second).min(end);
         let next = if until < end { format!("{until}=") } else { String::new() };

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use slacktrail_simulator::Log;
 
 use super::pages::{access_row, integration_row, ordinary_record, page, small_record};
-use super::{Asked, AuditLog, CannedResponse, Script};
+use super::{AuditLog, CannedResponse, Script, SlackCall};
 
 const MIB: usize = 1 << 20;
 /// The decompressed size of the responses of zeros, just below 64 MiB, an earlier size limit of the poller.
@@ -46,7 +46,7 @@ impl Input {
         name: &'static str,
         log: Log,
         outcome: Outcome,
-        script: impl Fn(&Asked) -> Option<CannedResponse> + Send + Sync + 'static,
+        script: impl Fn(&SlackCall) -> Option<CannedResponse> + Send + Sync + 'static,
     ) -> Input {
         Input { name, log, outcome, ticks: 1, is_slow: false, script: Arc::new(script) }
     }
@@ -56,14 +56,14 @@ impl Input {
         outcome: Outcome,
         response: impl Fn(i64) -> CannedResponse + Send + Sync + 'static,
     ) -> Input {
-        Input::new(name, Log::Audit, outcome, move |asked| {
-            let time = asked.number("latest").unwrap_or(0);
-            (asked.method == "logs").then(|| response(time))
+        Input::new(name, Log::Audit, outcome, move |call| {
+            let time = call.number("latest").unwrap_or(0);
+            (call.method == "logs").then(|| response(time))
         })
     }
 
     fn log(name: &'static str, outcome: Outcome, log: AuditLog) -> Input {
-        Input::new(name, Log::Audit, outcome, move |asked| log.answer(asked))
+        Input::new(name, Log::Audit, outcome, move |call| log.answer(call))
     }
 
     fn slow(self) -> Input {
@@ -249,9 +249,7 @@ pub fn audit_inputs() -> Vec<Input> {
 pub fn access_inputs() -> Vec<Input> {
     let recent = recently();
     let logins = |outcome, name, response: fn(i64) -> CannedResponse| {
-        Input::new(name, Log::Access, outcome, move |asked| {
-            (asked.method == "team.accessLogs").then(|| response(recent))
-        })
+        Input::new(name, Log::Access, outcome, move |call| (call.method == "team.accessLogs").then(|| response(recent)))
     };
     vec![
         logins(Outcome::Error, "1,000,000 access rows in a page", |recent| {
@@ -275,7 +273,7 @@ pub fn access_inputs() -> Vec<Input> {
 pub fn integration_inputs() -> Vec<Input> {
     let recent = recently();
     let logs = |name, outcome, method: &'static str, response: fn(i64) -> CannedResponse| {
-        Input::new(name, Log::Integration, outcome, move |asked| (asked.method == method).then(|| response(recent)))
+        Input::new(name, Log::Integration, outcome, move |call| (call.method == method).then(|| response(recent)))
     };
     vec![
         logs("1,000,000 integration rows in a page", Outcome::Error, "team.integrationLogs", |recent| {
@@ -309,7 +307,7 @@ pub fn integration_inputs() -> Vec<Input> {
 /// Returns the inputs of an installation: the code exchange, the token check (`auth.test`), and the probe of each log.
 pub fn oauth_inputs() -> Vec<Input> {
     let call = |name, outcome, method: &'static str, response: fn() -> CannedResponse| {
-        Input::new(name, Log::Audit, outcome, move |asked| (asked.method == method).then(response))
+        Input::new(name, Log::Audit, outcome, move |call| (call.method == method).then(response))
     };
     let installation =
         "{\"ok\":true,\"authed_user\":{\"id\":\"W1\",\"access_token\":\"xoxp-1\",\"token_type\":\"user\",\"scope\":\"";
@@ -324,8 +322,8 @@ pub fn oauth_inputs() -> Vec<Input> {
         call("1,048,576 levels in an exchange", Outcome::Error, "oauth.v2.access", || {
             CannedResponse::text(format!("{{\"ok\":true,\"more\":{}{}}}", "[".repeat(MIB), "]".repeat(MIB)))
         }),
-        Input::new("an exchange of 560,000 scopes", Log::Audit, Outcome::Error, move |asked| {
-            (asked.method == "oauth.v2.access").then(scopes)
+        Input::new("an exchange of 560,000 scopes", Log::Audit, Outcome::Error, move |call| {
+            (call.method == "oauth.v2.access").then(scopes)
         }),
         call("64 MiB of zeros from `auth.test`", Outcome::AtLeast(0), "auth.test", || {
             filled("{\"ok\":true,\"more\":[0", ",0", BOMB_BYTES, "]}").gzip()

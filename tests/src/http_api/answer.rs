@@ -22,7 +22,7 @@ pub(super) fn response(answer: Answer, request_id: &str) -> Result<Response<Full
         Answer::Response(value) if value.get("statusCode").is_some_and(|status| !status.is_null()) => formatted(value)?,
         Answer::Response(value) => inferred(value),
         Answer::Error(error) => return Err(format!("the function failed: {error}")),
-        Answer::Silence => return Err("the function did not respond in time".to_owned()),
+        Answer::NoResponse => return Err("the function did not respond in time".to_owned()),
     };
     let (mut head, body) = response.into_parts();
     head.headers.insert("apigw-requestid", header_value(request_id)?);

@@ -9,9 +9,9 @@ mod event;
 mod scripted_function;
 mod tls;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine;
@@ -24,12 +24,13 @@ use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::lambda_runtime_api::Emulator;
+use crate::locked;
+use crate::loopback::Server;
 
 pub use self::event::{DOMAIN_NAME, event};
 pub use self::scripted_function::ScriptedFunction;
@@ -76,17 +77,16 @@ impl Settings {
 
 /// A running API. Dropping this value stops it and aborts the requests in progress.
 pub struct HttpApi {
-    address: SocketAddr,
+    server: Server,
     certificate: Vec<u8>,
     gateway: Arc<Gateway>,
-    server: JoinHandle<()>,
 }
 
 /// The state that all connections use.
 struct Gateway {
     lambda: Arc<Emulator>,
     routes: Vec<String>,
-    domain_name: String,
+    domain_name: Option<String>,
     timeout: Duration,
     requests: AtomicU64,
     errors: Mutex<Vec<String>>,
@@ -98,29 +98,30 @@ impl HttpApi {
     /// # Panics
     /// Panics if no port can be opened or no certificate can be created.
     pub async fn start(lambda: Arc<Emulator>, settings: Settings) -> HttpApi {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
-        let address = listener.local_addr().expect("a bound listener has an address");
         let identity = tls::Identity::new();
         let gateway = Arc::new(Gateway {
             lambda,
             routes: settings.routes,
-            domain_name: settings.domain_name.unwrap_or_else(|| address.to_string()),
+            domain_name: settings.domain_name,
             timeout: settings.timeout,
             requests: AtomicU64::new(1),
             errors: Mutex::default(),
         });
-        let server = tokio::spawn(serve(listener, identity.acceptor, Arc::clone(&gateway)));
-        HttpApi { address, certificate: identity.certificate, gateway, server }
+        let (acceptor, shared) = (identity.acceptor, Arc::clone(&gateway));
+        let server = Server::start(CONNECTIONS_MAX, move |socket, caller| {
+            converse(socket, caller, acceptor.clone(), Arc::clone(&shared))
+        });
+        HttpApi { server: server.await, certificate: identity.certificate, gateway }
     }
 
     /// Returns the address on which the API listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address
     }
 
     /// Returns the base URL, `https://127.0.0.1:PORT`, without a trailing slash.
     pub fn url(&self) -> String {
-        format!("https://{}", self.address)
+        format!("https://{}", self.server.address)
     }
 
     /// Creates a client that trusts only this API's certificate and does not follow redirects.
@@ -148,34 +149,14 @@ impl HttpApi {
     }
 }
 
-impl Drop for HttpApi {
-    fn drop(&mut self) {
-        self.server.abort(); // drops the set of connections, which ends them
-    }
-}
-
-async fn serve(listener: TcpListener, acceptor: TlsAcceptor, gateway: Arc<Gateway>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            Some(_) = connections.join_next() => {}
-            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => {
-                // An error means that the caller closed the connection before it was accepted.
-                if let Ok((socket, caller)) = accepted {
-                    connections.spawn(converse(socket, caller, acceptor.clone(), Arc::clone(&gateway)));
-                }
-            }
-        }
-    }
-}
-
 async fn converse(socket: TcpStream, caller: SocketAddr, acceptor: TlsAcceptor, gateway: Arc<Gateway>) {
+    let Ok(address) = socket.local_addr() else { return };
     let Ok(Ok(stream)) = timeout(HEAD_TIME_MAX, acceptor.accept(socket)).await else {
         return; // the handshake failed or timed out
     };
     let service = service_fn(move |request| {
         let gateway = Arc::clone(&gateway);
-        async move { Ok::<_, std::convert::Infallible>(gateway.answer(request, caller).await) }
+        async move { Ok::<_, std::convert::Infallible>(gateway.answer(request, caller, address).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -185,7 +166,12 @@ async fn converse(socket: TcpStream, caller: SocketAddr, acceptor: TlsAcceptor, 
 }
 
 impl Gateway {
-    async fn answer(&self, request: hyper::Request<Incoming>, caller: SocketAddr) -> Response<Full<Bytes>> {
+    async fn answer(
+        &self,
+        request: hyper::Request<Incoming>,
+        caller: SocketAddr,
+        address: SocketAddr,
+    ) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         if head_bytes(&head) > HEAD_BYTES_MAX {
             return message(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Request Header Fields Too Large");
@@ -203,7 +189,7 @@ impl Gateway {
         };
         let request_id = format!("{:015x}=", self.requests.fetch_add(1, Ordering::Relaxed));
         let event = Received {
-            domain_name: &self.domain_name,
+            domain_name: &self.domain_name.clone().unwrap_or_else(|| address.to_string()),
             request_id: &request_id,
             time: Timestamp::now(),
             source_ip: caller.ip(),
@@ -230,8 +216,4 @@ fn head_bytes(head: &Parts) -> usize {
 fn texts(head: &Parts) -> Vec<(&str, String)> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     head.headers.iter().map(|(name, value)| (name.as_str(), text(value.as_bytes()))).collect()
-}
-
-fn locked(errors: &Mutex<Vec<String>>) -> MutexGuard<'_, Vec<String>> {
-    errors.lock().expect("the lock is not poisoned")
 }

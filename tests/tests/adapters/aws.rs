@@ -9,8 +9,8 @@ use slacktrail_ports::credentials::token_of;
 use slacktrail_ports::credentials::update;
 use slacktrail_ports::sources;
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Version};
+use slacktrail_tests::aws_proxy::AwsProxy;
 use slacktrail_tests::conformance::{self, day_log, source, stream, token};
-use slacktrail_tests::counting_proxy::CountingProxy;
 use slacktrail_tests::emulated_aws::EmulatedAws;
 
 /// More objects than S3 lists in one response.
@@ -163,7 +163,7 @@ async fn secret_without_token_is_reported_without_its_content() {
 #[tokio::test]
 async fn forced_deletion_and_recovery_window_are_distinguished() {
     let Some(moto) = EmulatedAws::start() else { return };
-    let proxy = CountingProxy::start(moto.endpoint()).await;
+    let proxy = AwsProxy::start(moto.endpoint()).await;
     let config = moto.sdk_config().into_builder().endpoint_url(proxy.endpoint()).build();
     let names = ResourceNames { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() };
     let (store, acme) = (AwsPorts::connect(&config, names).credentials, source("acme").id);
@@ -172,7 +172,7 @@ async fn forced_deletion_and_recovery_window_are_distinguished() {
     // The message of AWS, as reported by users. moto completes a forced deletion immediately, so a proxy returns the message.
     const MESSAGE: &str =
         "You can't create this secret because a secret with this name is already scheduled for deletion.";
-    proxy.refuse("CreateSecret", 1, "InvalidRequestException", MESSAGE);
+    proxy.reject("CreateSecret", 1, "InvalidRequestException", MESSAGE);
     let error = update(&store, &acme, |_| Some(grant("xoxp-1"))).await.unwrap_err();
     let (message, hint) =
         ("creating secret `slacktrail/acme`: AWS is still deleting", "`slacktrail connect acme` again in a minute");
@@ -190,7 +190,7 @@ async fn forced_deletion_and_recovery_window_are_distinguished() {
         assert_named(&error, ErrorKind::Reconfigure, SCHEDULED_FOR_DELETION, "it is scheduled for deletion", hint);
     }
 
-    proxy.refuse("GetSecretValue", 1, "InvalidRequestException", "The secret is managed by another service.");
+    proxy.reject("GetSecretValue", 1, "InvalidRequestException", "The secret is managed by another service.");
     let error = store.reload_credentials(&acme).await.unwrap_err();
     assert!(!error.hint.contains("restore") && !error.message.contains("deletion"), "{error:?}");
 }

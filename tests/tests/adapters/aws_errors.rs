@@ -13,7 +13,7 @@ use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::shard::Shard;
 use slacktrail_ports::{CreateOutcome, CredentialStore, DayLogStore, DeploymentStore};
 use slacktrail_tests::conformance::{credentials, day_log, source};
-use tokio::net::TcpListener;
+use slacktrail_tests::loopback::{bind, serve};
 
 fn connect(endpoint: &str) -> AwsPorts {
     let credentials = Credentials::new("id", "key-hidden", None, None, "test");
@@ -32,11 +32,8 @@ fn names() -> ResourceNames {
 
 /// Starts an AWS endpoint that returns this response to every request, until the test ends.
 async fn answering(status: u16, body: &'static str) -> AwsPorts {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let answer = move || async move { (StatusCode::from_u16(status).unwrap(), body) };
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
-    connect(&endpoint)
+    connect(&format!("http://{}", serve(Router::new().fallback(answer)).await))
 }
 
 fn assert_error(error: &Error, kind: ErrorKind, code: &str, in_hint: &str) {
@@ -101,8 +98,6 @@ async fn missing_dynamodb_or_secrets_manager_permission_is_named() {
 /// Starts an AWS endpoint whose table has endless pages of cursors with this text, until the test ends. Also returns the number of those pages that
 /// were read.
 async fn with_endless_cursors(text: String) -> (AwsPorts, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let pages = Arc::new(AtomicUsize::new(0));
     let page_count = Arc::clone(&pages);
     let answer = move |request: String| {
@@ -118,8 +113,7 @@ async fn with_endless_cursors(text: String) -> (AwsPorts, Arc<AtomicUsize>) {
         }
         async move { page.to_string() }
     };
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
-    (connect(&endpoint), pages)
+    (connect(&format!("http://{}", serve(Router::new().fallback(answer)).await)), pages)
 }
 
 #[tokio::test]
@@ -156,8 +150,7 @@ async fn malformed_aws_response_is_not_echoed() {
 
 #[tokio::test]
 async fn unreachable_aws_is_retried_later() {
-    // The port was just free, so it has no listener.
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (_, free) = bind().await; // without its listener
     let error = connect(&format!("http://{free}")).deployment.load().await.unwrap_err();
     assert_error(&error, ErrorKind::Retry, "aws_unavailable", "next tick");
 }

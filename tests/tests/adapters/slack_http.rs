@@ -19,6 +19,7 @@ use slacktrail_core::slack::{Request, Response};
 use slacktrail_core::time::Second;
 use slacktrail_ports::{CallAuth, Slack};
 use slacktrail_tests::conformance::source;
+use slacktrail_tests::loopback::{bind, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -36,11 +37,8 @@ async fn answering(answer: impl Fn() -> HttpResponse + Clone + Send + Sync + 'st
         let answer = answer();
         async move { answer }
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().fallback(record).with_state(requests.clone());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    (base, requests)
+    (format!("http://{}", serve(router).await), requests)
 }
 
 async fn call(base: &str, request: &Request) -> Result<Response, Error> {
@@ -48,10 +46,14 @@ async fn call(base: &str, request: &Request) -> Result<Response, Error> {
     slack.call_whole(&source("acme"), request, CallAuth::User(&Token::new(TOKEN).unwrap())).await
 }
 
+async fn listen() -> (TcpListener, String) {
+    let (listener, address) = bind().await;
+    (listener, format!("http://{address}"))
+}
+
 /// Starts a server that accepts connections and never responds. Returns its base URL.
 async fn silent() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
+    let (listener, base) = listen().await;
     tokio::spawn(async move {
         let mut open = Vec::new();
         while let Ok((socket, _)) = listener.accept().await {
@@ -158,15 +160,13 @@ async fn buffered_response_longer_than_1_mib_is_error() {
 
 #[tokio::test]
 async fn unreachable_host_is_named_without_secrets() {
-    // The port was just free, so it has no listener.
-    let base = format!("http://{}", TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap());
+    let (_, base) = listen().await; // without its listener
     assert_retryable(&call(&base, &audit_logs()).await.unwrap_err(), "unreachable", &base);
 }
 
 #[tokio::test]
 async fn host_that_never_responds_times_out() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
+    let (listener, base) = listen().await;
     let slack = SlackHttp::with_timeout(&base, &base, Duration::from_millis(50)).unwrap();
     let outcome = slack.call(&source("acme"), &audit_logs(), CallAuth::User(&Token::new(TOKEN).unwrap())).await;
     let error = outcome.unwrap_err();
@@ -177,8 +177,7 @@ async fn host_that_never_responds_times_out() {
 
 #[tokio::test]
 async fn response_that_trickles_times_out() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
+    let (listener, base) = listen().await;
     tokio::spawn(async move {
         let (mut connection, _) = listener.accept().await.unwrap();
         let mut request = Vec::new();
@@ -202,8 +201,7 @@ async fn truncated_response_is_error() {
     for (sent, code) in
         [("", "unreachable"), ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"entries\":[", "incomplete_response")]
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
+        let (listener, base) = listen().await;
         tokio::spawn(async move {
             while let Ok((mut connection, _)) = listener.accept().await {
                 let mut request = Vec::new();

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use slacktrail_tests::emulated_aws::EmulatedAws;
-use tokio::net::TcpListener;
+use slacktrail_tests::loopback::serve;
 
 use crate::binary::Slacktrail;
 use crate::slack::{ORGANIZATION, Slack, WORKSPACE};
@@ -122,9 +122,9 @@ async fn stack_without_outputs_and_missing_stack_are_distinguished() {
     error: the stack that `SLACKTRAIL_STACK` names has no output `BucketName`
     hint: check that this is a slacktrail stack and that its deployment is complete
     ");
-    let refusal = "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>\
+    let error = "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>\
         <Message>Stack with id slacktrail does not exist</Message></Error></ErrorResponse>";
-    let none = with_stack(alone, StatusCode::BAD_REQUEST, refusal.to_owned()).await;
+    let none = with_stack(alone, StatusCode::BAD_REQUEST, error.to_owned()).await;
     insta::assert_snapshot!(none.run(&["status"]).await.exits(1).stderr, @r"
     error: reading stack `slacktrail` (from `SLACKTRAIL_STACK`) failed in region `us-east-1` (from `AWS_REGION`)
       caused by: Stack with id slacktrail does not exist
@@ -134,10 +134,8 @@ async fn stack_without_outputs_and_missing_stack_are_distinguished() {
 
 /// Returns the command with a CloudFormation server that returns `response`, because this emulated AWS has no CloudFormation.
 async fn with_stack(slacktrail: Slacktrail, status: StatusCode, response: String) -> Slacktrail {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let respond = move || async move { (status, response) };
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(respond)).await });
+    let endpoint = format!("http://{}", serve(Router::new().fallback(respond)).await);
     slacktrail.with("AWS_ENDPOINT_URL_CLOUDFORMATION", &endpoint).with("SLACKTRAIL_STACK", "slacktrail")
 }
 

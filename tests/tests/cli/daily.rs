@@ -11,7 +11,7 @@ use slacktrail_ports::DeploymentStore;
 use slacktrail_ports::sources;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row};
 use slacktrail_tests::archive::Archive;
-use slacktrail_tests::counting_proxy::CountingProxy;
+use slacktrail_tests::aws_proxy::AwsProxy;
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -180,10 +180,10 @@ async fn connect_after_disconnect_waits_until_aws_deleted_secret() {
     let token = slacktrail_simulator::tenant::Token::organization(AGAIN);
     deployed.slack.world().settings_mut().tokens.push(token);
 
-    let proxy = CountingProxy::start(deployed.moto.endpoint()).await;
+    let proxy = AwsProxy::start(deployed.moto.endpoint()).await;
     let slacktrail = deployed.slacktrail.clone().with("AWS_ENDPOINT_URL", &proxy.endpoint());
     let message = "You can't create this secret because a secret with this name is already scheduled for deletion.";
-    proxy.refuse("CreateSecret", 1, "InvalidRequestException", message);
+    proxy.reject("CreateSecret", 1, "InvalidRequestException", message);
     let ran = slacktrail.run_with(&["connect", "acme", "--token-stdin"], AGAIN).await.exits(0);
     assert_eq!(ran.stderr, "waiting up to a minute for AWS to delete the previous secret\n");
     let creations = proxy.take_calls().iter().filter(|call| *call == "CreateSecret").count();
@@ -192,7 +192,7 @@ async fn connect_after_disconnect_waits_until_aws_deleted_secret() {
     // The source is disconnected again while AWS still deletes the first secret.
     slacktrail.run(&["disconnect", "acme", "--yes"]).await.exits(0);
     let message = "You can't perform this operation on the secret because it was marked for deletion.";
-    proxy.refuse("GetSecretValue", 1, "InvalidRequestException", message);
+    proxy.reject("GetSecretValue", 1, "InvalidRequestException", message);
     let ran = slacktrail.run(&["disconnect", "acme"]).await.exits(0);
     assert_eq!(ran.stdout, "`acme` is already disconnected and has no secret\n");
 }

@@ -8,7 +8,7 @@ use slacktrail_simulator::oauth::App;
 use slacktrail_simulator::{Log, Settings};
 use slacktrail_tests::browser::{Browser, Scheme};
 use slacktrail_tests::connecting::Connecting;
-use slacktrail_tests::deployment::{Life, LocalDeployment};
+use slacktrail_tests::deployment::{ActivityGenerator, LocalDeployment};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Child;
 
@@ -84,8 +84,7 @@ async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
     let redirect_url = format!("{}/oauth/callback", connecting.api.url());
     let app = App::organization(&redirect_url);
     deployment.slack().settings_mut().apps = vec![app.clone()];
-    let (now, mut life) = (Timestamp::now(), Life::new(&settings));
-    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(20), now, 120);
+    let mut activity = ActivityGenerator::new(&mut deployment.slack(), 20, 120);
     let environment = deployment.command_environment().into_iter();
     let slacktrail = environment.fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(&name, &value));
     let slacktrail = slacktrail.with("SLACKTRAIL_URL", &connecting.api.url());
@@ -113,7 +112,7 @@ async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
     // After the token is revoked, `status` shows the state and a hint.
     let token = deployment.slack().live_tokens(Timestamp::now())[0].token.text.clone();
     deployment.slack().revoke(&token);
-    life.go_on(&mut deployment.slack(), 30);
+    activity.add_recent_rows(&mut deployment.slack(), 30);
     deployment.invoke().await;
     deployment.invoke().await; // a second tick, because rate limits can keep the first from confirming the revocation with `auth.test`
     let status = slacktrail.run(&["status", "--json"]).await;
@@ -130,13 +129,13 @@ async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
     let text = consent(&dark, &link, "E1", &screenshots().join("connected-dark.png")).await;
     assert!(text.contains("Organization E1"), "{text}");
     slacktrail.end(child).await.exits(0);
-    life.go_on(&mut deployment.slack(), 30);
+    activity.add_recent_rows(&mut deployment.slack(), 30);
     deployment.drain().await;
     deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
     assert_eq!(states(&slacktrail.run(&["status", "--json"]).await.exits(0)), ["ok"; 3]);
 
     // `verify` finds no difference.
-    let yesterday = (now - SignedDuration::from_hours(10)).to_string()[..10].to_owned();
+    let yesterday = (Timestamp::now() - SignedDuration::from_hours(10)).to_string()[..10].to_owned();
     slacktrail.run(&["verify", "acme", "--log", "audit", "--day", &yesterday]).await.exits(0);
 
     // Decline the installation, for a screenshot.

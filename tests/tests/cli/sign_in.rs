@@ -13,8 +13,8 @@ use axum::response::{IntoResponse, Response};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use slacktrail_tests::loopback::serve;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 
 use crate::binary::Slacktrail;
 
@@ -36,13 +36,10 @@ struct Aws {
 
 impl Aws {
     async fn start() -> Aws {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let callers = Arc::<Mutex<Vec<String>>>::default();
         let recorded = Arc::clone(&callers);
         let routes = Router::new().fallback(move |request| respond(request, Arc::clone(&recorded)));
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        Aws { endpoint, callers, home: tempfile::tempdir().unwrap() }
+        Aws { endpoint: format!("http://{}", serve(routes).await), callers, home: tempfile::tempdir().unwrap() }
     }
 
     /// Returns the command of a user with no settings except `~/.aws/config`.

@@ -7,7 +7,7 @@ mod permissions;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 use slacktrail_adapters::aws::connect_table_and_secrets;
 use slacktrail_connect::{Authorization, AuthorizationStore, OneTimeToken};
@@ -21,9 +21,9 @@ use slacktrail_ports::ReplaceOutcome;
 use slacktrail_simulator::oauth::App;
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::{Log, Settings};
+use slacktrail_tests::aws_proxy::AwsProxy;
 use slacktrail_tests::connecting::visit;
-use slacktrail_tests::counting_proxy::CountingProxy;
-use slacktrail_tests::deployment::{Life, LocalDeployment, organization_source};
+use slacktrail_tests::deployment::{ActivityGenerator, LocalDeployment, organization_source};
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::function::{Function, oauth_binary};
 use slacktrail_tests::grants::{Disagreement, Permission, compare};
@@ -49,7 +49,7 @@ const USED_BY_LAMBDA: [(&str, &str); 3] = [
 struct Deployed {
     stack: Stack,
     local: LocalDeployment,
-    oauth_proxy: CountingProxy,
+    oauth_proxy: AwsProxy,
 }
 
 impl Deployed {
@@ -64,12 +64,12 @@ impl Deployed {
         let app = App::organization(&format!("https://{DOMAIN_NAME}/oauth/callback")).rotating();
         let settings = Settings { apps: vec![app], limits: Limits::OFF, ..Settings::organization() };
         let local = LocalDeployment::on(aws, stack.names(), settings).await;
-        let oauth_proxy = CountingProxy::start(local.aws.endpoint()).await;
+        let oauth_proxy = AwsProxy::start(local.aws.endpoint()).await;
         Deployed { stack, local, oauth_proxy }
     }
 
     /// Returns the environment of a function as the stack sets it, with the URLs of the emulated AWS and the simulated Slack.
-    fn environment(&self, function: &DeployedFunction, proxy: &CountingProxy) -> Vec<(String, String)> {
+    fn environment(&self, function: &DeployedFunction, proxy: &AwsProxy) -> Vec<(String, String)> {
         let mut environment = self.local.services(proxy);
         environment.push(("AWS_LAMBDA_FUNCTION_NAME".to_owned(), function.name.clone()));
         environment.extend(function.environment.clone());
@@ -117,8 +117,7 @@ impl Deployed {
     /// Connects a source with all logs, and collects it with two processes. The first must refresh the token. Returns the second.
     async fn connect_collect_and_rotate(&self) -> Function {
         let acme = Source { logs: LogType::ALL.to_vec(), ..organization_source("acme") };
-        let (now, mut life) = (Timestamp::now(), Life::new(self.local.slack().settings()));
-        life.happen(&mut self.local.slack(), now - SignedDuration::from_hours(3), now, 40);
+        let mut activity = ActivityGenerator::new(&mut self.local.slack(), 3, 40);
 
         self.connect(&acme).await;
         self.expire_token_soon(&acme).await;
@@ -127,7 +126,7 @@ impl Deployed {
         assert_eq!(self.local.slack().refreshes().len(), 1, "the token was refreshed");
         poller.kill().await;
 
-        life.go_on(&mut self.local.slack(), 20);
+        activity.add_recent_rows(&mut self.local.slack(), 20);
         let poller = self.poller(); // reads the objects of the first process
         self.local.drain().await;
         self.local.archive().await.assert_exactly(&self.local.slack(), "acme", &Log::ALL);
@@ -136,7 +135,7 @@ impl Deployed {
 }
 
 /// Compares the permissions of a role with the calls of its function, without the permissions that Lambda uses. Asserts that these are granted.
-fn disagreement(function: &DeployedFunction, proxy: &CountingProxy) -> Disagreement {
+fn disagreement(function: &DeployedFunction, proxy: &AwsProxy) -> Disagreement {
     let granted = function.statements.iter().flat_map(|statement| statement.permissions());
     let (of_lambda, granted): (Vec<Permission>, Vec<Permission>) =
         granted.partition(|granted| USED_BY_LAMBDA.iter().any(|(action, _)| granted.action == *action));

@@ -10,10 +10,9 @@ use aws_sdk_s3::Client as Bucket;
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::Client as Secrets;
-use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
-use slacktrail_tests::deployment::{Life, organization_source};
+use slacktrail_tests::deployment::{ActivityGenerator, organization_source};
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::stack::{DeployedFunction, Stack};
 
@@ -50,8 +49,7 @@ async fn functions_connect_collect_and_rotate_with_their_roles_alone() {
 async fn call_that_role_lacks_is_denied_and_named_by_poller() {
     let Some(deployed) = deploy(&["AppendToDayLogs"]).await else { return };
     deployed.local.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
-    let (now, mut life) = (Timestamp::now(), Life::new(deployed.local.slack().settings()));
-    life.happen(&mut deployed.local.slack(), now - SignedDuration::from_hours(1), now, 5);
+    ActivityGenerator::new(&mut deployed.local.slack(), 1, 5);
     let poller = deployed.poller();
     let answer = format!("{:?}", deployed.local.invoke_with(json!({})).await);
     assert!(answer.contains("AccessDenied") && answer.contains("allow `s3:PutObject`"), "{answer}");

@@ -1,6 +1,5 @@
 //! Tests of the browser, with pages of a local server.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -13,7 +12,7 @@ use slacktrail_tests::browser::{Browser, Scheme};
 use slacktrail_tests::deployment::until;
 use slacktrail_tests::http_api::{HttpApi, ScriptedFunction, Settings};
 use slacktrail_tests::lambda_runtime_api::Emulator;
-use tokio::net::TcpListener;
+use slacktrail_tests::loopback::serve;
 
 const PAGE: &str = r#"<!doctype html><link rel="icon" href="data:,"><title>page</title>
 <style>
@@ -27,14 +26,6 @@ const PAGE: &str = r#"<!doctype html><link rel="icon" href="data:,"><title>page<
 <a href="/other">other</a><button onclick="console.error('a fault')">fail</button>"#;
 
 const COOKIE: &str = "__Host-x=1; Secure; HttpOnly; SameSite=Lax; Path=/";
-
-/// Starts a local server on a free port. It runs until the test's runtime ends.
-async fn serve(routes: Router) -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-    address
-}
 
 async fn page() -> String {
     let other = "<!doctype html><link rel=icon href=data:,><p>the other page";

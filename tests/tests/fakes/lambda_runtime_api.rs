@@ -117,7 +117,7 @@ async fn missing_response_ends_at_deadline_and_late_response_is_rejected() {
 
     let (event, answer) = tokio::join!(runtime.next(), emulator.invoke(json!({}), Duration::from_millis(20)));
 
-    assert_eq!(answer, Answer::Silence);
+    assert_eq!(answer, Answer::NoResponse);
     assert_eq!(runtime.respond(&event, json!("late")).await, StatusCode::BAD_REQUEST);
 }
 

@@ -1,28 +1,20 @@
 //! Tests of the compiled function, started as Lambda starts it, with an emulated AWS.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use serde_json::Value;
 use slacktrail_adapters::aws::connect_table_and_secrets;
-use slacktrail_connect::{Authorization, AuthorizationStore, OneTimeToken};
-use slacktrail_core::credentials::App as StoredApp;
-use slacktrail_core::secret::ClientSecret;
-use slacktrail_core::source::Source;
 use slacktrail_core::time::Second;
-use slacktrail_ports::{CredentialStore, DeploymentStore, ReplaceOutcome};
-use slacktrail_simulator::oauth::{App, Consent};
+use slacktrail_ports::{CredentialStore, DeploymentStore};
+use slacktrail_simulator::oauth::App;
 use slacktrail_simulator::{Log, Settings};
-use slacktrail_tests::deployment::{Life, LocalDeployment, TABLE};
+use slacktrail_tests::connecting::{DEADLINE, consent, issue_link};
+use slacktrail_tests::deployment::{ActivityGenerator, LocalDeployment, TABLE};
 use slacktrail_tests::function::{Function, level_in_lambda, oauth_binary};
 use slacktrail_tests::http_api::event;
 use slacktrail_tests::lambda_runtime_api::{Answer as LambdaAnswer, Emulator};
 
-use crate::browser::{Answer, grant, query_of};
+use crate::browser::{Answer, grant};
 use crate::site::{REDIRECT_URL, source};
-
-/// The function's timeout in `template.yaml`.
-const DEADLINE: Duration = Duration::from_secs(29);
 
 struct Compiled {
     deployment: LocalDeployment,
@@ -35,29 +27,12 @@ impl Compiled {
     async fn start(functions: usize) -> Option<Compiled> {
         let app = App::organization(REDIRECT_URL).rotating();
         let settings = Settings { apps: vec![app], tokens: Vec::new(), ..Settings::organization() };
-        let mut life = Life::new(&settings);
         let deployment = LocalDeployment::start(settings).await?;
-        let now = Timestamp::now();
-        life.happen(&mut deployment.slack(), now - jiff::SignedDuration::from_hours(2), now, 40);
+        ActivityGenerator::new(&mut deployment.slack(), 2, 40);
         let lambda = Emulator::start().await;
         let binary = oauth_binary().unwrap();
         let functions = (0..functions).map(|_| lambda.spawn(&binary, deployment.oauth_environment())).collect();
         Some(Compiled { deployment, lambda, functions })
-    }
-
-    /// Stores the app's credentials and issues a link, as `slacktrail connect` does.
-    async fn issue_link(&self, number: u8, source: &Source) -> OneTimeToken {
-        let app = self.deployment.slack().settings().apps[0].clone();
-        let app = StoredApp { client_id: app.client_id, client_secret: ClientSecret::new(&app.client_secret).unwrap() };
-        let (table, secrets) = connect_table_and_secrets(&self.deployment.aws.sdk_config(), TABLE, "slacktrail/");
-        slacktrail_ports::credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone())))
-            .await
-            .unwrap();
-        let now = Second::of(Timestamp::now());
-        let (authorization, link_token) =
-            Authorization::new([number; 16], [0x50 + number; 32], source.clone(), &app.client_id, now);
-        assert_ne!(table.replace_authorization(None, &authorization).await.unwrap(), ReplaceOutcome::Conflict);
-        link_token
     }
 
     async fn ask(&self, request: Value) -> Answer {
@@ -65,18 +40,6 @@ impl Compiled {
             LambdaAnswer::Response(answer) => Answer::of(&answer),
             other => panic!("the function returned no response: {other:?}"),
         }
-    }
-
-    /// Opens a link and consents. Returns the event of the callback.
-    async fn consent(&self, link_token: &OneTimeToken) -> Value {
-        let query = grant(link_token);
-        let offered = self.ask(event("GET", "/oauth/start", &query, &[], &[])).await;
-        assert_eq!(offered.status, 200, "{}", offered.body);
-        let cookie = offered.cookies[0].split(';').next().unwrap().to_owned();
-        let started = self.ask(event("POST", "/oauth/start", &query, &[], &[&cookie])).await;
-        assert_eq!(started.status, 303, "{}", started.body);
-        let back = self.deployment.slack().consent(Timestamp::now(), started.location(), &Consent::organization());
-        event("GET", "/oauth/callback", &query_of(&back.unwrap()), &[], &[&cookie])
     }
 
     async fn lines(self) -> Vec<String> {
@@ -92,8 +55,8 @@ impl Compiled {
 async fn concurrent_callbacks_connect_source_once_and_next_tick_collects() {
     let Some(compiled) = Compiled::start(2).await else { return };
     let acme = source("acme", Second::of(Timestamp::now()));
-    let link_token = compiled.issue_link(1, &acme).await;
-    let callback = compiled.consent(&link_token).await;
+    let link_token = issue_link(&compiled.deployment, 1, &acme).await;
+    let callback = consent(&compiled.deployment, &compiled.lambda, &grant(&link_token)).await;
     let (one, other) = tokio::join!(compiled.ask(callback.clone()), compiled.ask(callback.clone()));
     let mut statuses = [one.status, other.status];
     statuses.sort_unstable();
@@ -163,7 +126,7 @@ async fn missing_table_returns_page_and_logs_error() {
         .filter(|(name, _)| name == "TABLE_NAME")
         .for_each(|(_, value)| *value = "elsewhere".to_owned());
     compiled.functions.push(compiled.lambda.spawn(&oauth_binary().unwrap(), environment));
-    let link_token = compiled.issue_link(1, &source("acme", Second::of(Timestamp::now()))).await;
+    let link_token = issue_link(&compiled.deployment, 1, &source("acme", Second::of(Timestamp::now()))).await;
     let query = format!("grant={}", link_token.reveal());
     let answer = compiled.ask(event("GET", "/oauth/start", &query, &[], &[])).await;
     assert_eq!(answer.status, 503, "{}", answer.body);

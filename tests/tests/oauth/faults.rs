@@ -176,7 +176,7 @@ fn timed_out_function_informs_user_and_command() {
         let site = rotating();
         let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
         let query = browser.consent(&site, &link_token, &Consent::organization());
-        site.patience.let_be_late(WORK_MAX, polls);
+        site.timer.expire_next(WORK_MAX, polls);
         let answer = browser.callback(&site, &query);
         if answer.status == 200 {
             break;
@@ -209,12 +209,12 @@ fn slow_step_before_or_after_work_is_reported() {
     let site = rotating();
     let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
     for path in ["/oauth/start", "/oauth/callback"] {
-        site.patience.let_be_late(BEGIN_MAX, 1);
+        site.timer.expire_next(BEGIN_MAX, 1);
         let query = format!("{0}&state={1}&code=1", grant(&link_token), link_token.reveal());
         browser.get(&site, path, &query).assert_rejected(&site, 504, "deadline_reached");
     }
     let query = browser.consent(&site, &link_token, &Consent::organization());
-    site.patience.let_be_late(TELL_MAX, 0);
+    site.timer.expire_next(TELL_MAX, 0);
     assert_eq!(browser.callback(&site, &query).status, 200, "the page reports the connected source");
     assert_eq!((site.line().level, site.line().field("code")), (Level::WARN, "deadline_reached"));
 }
@@ -225,7 +225,7 @@ fn error_that_command_does_not_receive_is_logged_with_reason() {
     let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &link_token, &Consent::organization());
     site.world.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, None)));
-    site.patience.let_be_late(TELL_MAX, 0);
+    site.timer.expire_next(TELL_MAX, 0);
     browser.callback(&site, &query).assert_rejected(&site, 409, "conflict");
     assert_eq!(site.line().field("code"), "deadline_reached");
 }

@@ -1,7 +1,7 @@
 //! Runs the compiled OAuth function against a hostile Slack. Its memory stays bounded, and it connects the next source.
 #![expect(clippy::print_stdout, reason = "the test reports if it cannot limit memory")]
 
-use slacktrail_tests::hostile_slack::{DATA_MAX, Outcome, Siege, oauth_inputs};
+use slacktrail_tests::hostile_slack::{DATA_MAX, HostileDeployment, Outcome, oauth_inputs};
 use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
 
 fn status(answer: &Answer) -> u64 {
@@ -13,22 +13,22 @@ fn status(answer: &Answer) -> u64 {
 
 #[tokio::test]
 async fn hostile_installations_fit_memory_and_do_not_affect_next_one() {
-    let Some(siege) = Siege::start().await else { return };
+    let Some(hostile) = HostileDeployment::start().await else { return };
     let lambda = Emulator::start().await;
-    let oauth = siege.oauth(&lambda);
+    let oauth = hostile.oauth(&lambda);
     if !oauth.limit_data(DATA_MAX) {
         println!("not limited: this machine cannot limit the data size of a process (`prlimit`)");
     }
     for (input, number) in oauth_inputs().into_iter().zip(1..) {
         let script = input.script.clone();
-        siege.slack.script(None, move |request| script(request));
-        let answer = siege.go_to_slack_and_back(&lambda, number).await;
+        hostile.slack.script(None, move |request| script(request));
+        let answer = hostile.authorize(&lambda, number).await;
         let status = status(&answer);
         println!("{}: {status}, peak {:?} MiB", input.name, oauth.memory_peak().map(|bytes| bytes >> 20));
         assert!(status >= 400 || input.outcome != Outcome::Error, "{}: {answer:?}", input.name);
     }
-    siege.slack.calm_down(None);
-    assert_eq!(status(&siege.go_to_slack_and_back(&lambda, 100).await), 200);
+    hostile.slack.clear_script(None);
+    assert_eq!(status(&hostile.authorize(&lambda, 100).await), 200);
     let lines = oauth.kill().await;
     assert!(lines.iter().all(|line| !line.contains("panicked") && !line.contains("abcdefgh")), "{lines:#?}");
 }

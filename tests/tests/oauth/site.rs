@@ -22,7 +22,7 @@ use slacktrail_simulator::oauth::{App, User};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::tenant::Role;
 use slacktrail_simulator::{Row, Settings, World};
-use slacktrail_tests::patience::Patience;
+use slacktrail_tests::fake_timer::FakeTimer;
 
 use crate::browser::Answer;
 use crate::spy::{Line, Spy};
@@ -40,7 +40,7 @@ pub(crate) struct Site {
     pub(crate) spy: Spy,
     links: Cell<u8>,
     processes: Cell<u32>,
-    pub(crate) patience: Patience,
+    pub(crate) timer: FakeTimer,
     /// All responses so far, as JSON.
     pub(crate) answers: RefCell<Vec<String>>,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Stored {
     sources: Vec<Source>,
 }
 
-type SimulatedOauth = Oauth<SimulatedPorts, SimulatedPorts, SimulatedPorts, Patience>;
+type SimulatedOauth = Oauth<SimulatedPorts, SimulatedPorts, SimulatedPorts, FakeTimer>;
 
 impl Site {
     /// Creates a site with two apps, one for an organization and one for a workspace, and with one audit record.
@@ -71,7 +71,7 @@ impl Site {
             spy: Spy::new(),
             links: Cell::new(0),
             processes: Cell::new(0),
-            patience: Patience::default(),
+            timer: FakeTimer::default(),
             answers: RefCell::default(),
         }
     }
@@ -134,7 +134,7 @@ impl Site {
 
     pub(crate) fn oauth(&self) -> SimulatedOauth {
         let ports = self.ports();
-        let (slack, table, timer) = (ports.clone(), ports.clone(), self.patience.clone());
+        let (slack, table, timer) = (ports.clone(), ports.clone(), self.timer.clone());
         let ports = CallbackPorts { slack, table, credentials: ports, timer };
         Oauth::new(ports, SLACK_AUTHORIZE_URL)
     }

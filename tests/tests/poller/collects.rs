@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
-use slacktrail_tests::archive;
-use slacktrail_tests::deployment::{Life, LocalDeployment, Summary, organization_source, until};
+use slacktrail_tests::deployment::{LocalDeployment, Summary, until};
 
 const EVENTS: [&str; 3] = [
     include_str!("../../../events/rule.json"),
@@ -25,17 +23,20 @@ fn settings() -> Settings {
 /// Returns the log lines of a stream, one for each tick.
 fn lines_about(lines: &[String], source: &str, log: Log) -> Vec<Value> {
     let parsed = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    parsed.filter(|line| line["fields"]["source"] == source && line["fields"]["log"] == archive::name(log)).collect()
+    parsed.filter(|line| line["fields"]["source"] == source && line["fields"]["log"] == log.name()).collect()
 }
 
 #[tokio::test]
 async fn history_and_new_records_are_stored_once_byte_for_byte() {
-    let settings = Settings { audit_limit_max: 60, integration_count_max: 20, ..settings() };
-    let mut life = Life::new(&settings);
-    let Some(deployment) = LocalDeployment::start(settings).await else { return };
-    let now = Timestamp::now();
-    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(48), now, 400);
-    deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
+    let Some((deployment, mut activity)) = LocalDeployment::with_history(
+        Settings { audit_limit_max: 60, integration_count_max: 20, ..settings() },
+        48,
+        400,
+    )
+    .await
+    else {
+        return;
+    };
     let poller = deployment.poller();
 
     let mut invocations = 0;
@@ -51,7 +52,7 @@ async fn history_and_new_records_are_stored_once_byte_for_byte() {
     }
     deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
 
-    life.go_on(&mut deployment.slack(), 40);
+    activity.add_recent_rows(&mut deployment.slack(), 40);
     let summary = deployment.invoke().await;
     for (log, records) in [(Log::Audit, 40), (Log::Access, 20), (Log::Integration, 12)] {
         let stream = summary.stream("acme", log);
@@ -74,12 +75,7 @@ async fn history_and_new_records_are_stored_once_byte_for_byte() {
 
 #[tokio::test]
 async fn two_concurrent_pollers_store_each_record_once() {
-    let settings = settings();
-    let mut life = Life::new(&settings);
-    let Some(deployment) = LocalDeployment::start(settings).await else { return };
-    let now = Timestamp::now();
-    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(30), now, 80);
-    deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
+    let Some((deployment, mut activity)) = LocalDeployment::with_history(settings(), 30, 80).await else { return };
     let pollers = [deployment.poller(), deployment.poller()];
     // Slow enough that both pollers are running when either of them stores records.
     deployment.slack().fault(Fault::every(CallMatcher::any(), FaultKind::Delay(Duration::from_millis(25))));
@@ -88,7 +84,7 @@ async fn two_concurrent_pollers_store_each_record_once() {
         let calls = deployment.slack().calls().total();
         let arrive = async {
             until("the pollers call Slack", || deployment.slack().calls().total() > calls + 2).await;
-            life.go_on(&mut deployment.slack(), 12);
+            activity.add_recent_rows(&mut deployment.slack(), 12);
         };
         tokio::join!(deployment.invoke(), deployment.invoke(), arrive);
     }
@@ -104,12 +100,7 @@ async fn two_concurrent_pollers_store_each_record_once() {
 
 #[tokio::test]
 async fn no_token_is_logged_at_trace_level() {
-    let settings = settings();
-    let mut life = Life::new(&settings);
-    let Some(deployment) = LocalDeployment::start(settings).await else { return };
-    let now = Timestamp::now();
-    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(1), now, 8);
-    deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
+    let Some((deployment, _)) = LocalDeployment::with_history(settings(), 1, 8).await else { return };
     let poller = deployment.poller_with(&[("AWS_LAMBDA_LOG_LEVEL", Some("TRACE"))]);
     deployment.drain().await;
     deployment.slack().revoke(ORGANIZATION_TOKEN);

@@ -1,11 +1,10 @@
 //! Counts the calls of a tick of the compiled poller to AWS and to Slack, and the size of its log lines.
 
-use jiff::{SignedDuration, Timestamp};
-use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
+use jiff::Timestamp;
+use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{Log, Settings};
-use slacktrail_tests::archive::name;
-use slacktrail_tests::deployment::{BUCKET, Life, LocalDeployment, organization_source};
+use slacktrail_tests::deployment::{ActivityGenerator, BUCKET, LocalDeployment};
 use slacktrail_tests::function::Function;
 
 /// The size of a write unit in DynamoDB.
@@ -25,20 +24,16 @@ fn count(calls: &[String], call: &str) -> usize {
 
 /// Returns a poller that has collected all records of the last `hours`. The organization has one workspace, so that its integration logs take one
 /// call.
-async fn caught_up(hours: i64) -> Option<(LocalDeployment, Life, Function)> {
+async fn caught_up(hours: i64) -> Option<(LocalDeployment, ActivityGenerator, Function)> {
     let tenant = Tenant::organization("E1", &["T1"]);
     let settings = Settings { tenant, limits: Limits::OFF, ..Settings::organization() };
-    let mut life = Life::new(&settings);
-    let deployment = LocalDeployment::start(settings).await?;
-    let now = Timestamp::now();
-    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(hours), now, 300);
-    deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
+    let (deployment, activity) = LocalDeployment::with_history(settings, hours, 300).await?;
     let poller = deployment.poller();
     deployment.drain().await;
     deployment.drain().await; // the first live walk
     deployment.proxy.take_calls();
     deployment.slack().forget_calls();
-    Some((deployment, life, poller))
+    Some((deployment, activity, poller))
 }
 
 async fn assert_idle_ticks_are_cheap(deployment: &LocalDeployment) {
@@ -85,15 +80,15 @@ async fn idle_tick_reads_no_object_even_if_slack_returns_old_rows_first() {
 
 #[tokio::test]
 async fn busy_minute_makes_one_object_and_one_write_per_stream() {
-    let Some((deployment, mut life, poller)) = caught_up(20).await else { return };
+    let Some((deployment, mut activity, poller)) = caught_up(20).await else { return };
     for _ in 0..3 {
         let now = Timestamp::now();
-        life.happen(&mut deployment.slack(), now, now, 40); // at one instant, so that all records are in the same day log
+        activity.add_rows(&mut deployment.slack(), now, now, 40); // at one instant, so that all records are in the same day log
         let summary = deployment.invoke().await;
         assert!(summary.0.iter().all(|stream| stream["objects"] == 1), "{summary:?}");
         let calls = deployment.proxy.take_calls();
         for log in Log::ALL {
-            assert_eq!(count(&calls, &format!("PUT /{BUCKET}/{}/", name(log))), 1, "{calls:?}");
+            assert_eq!(count(&calls, &format!("PUT /{BUCKET}/{}/", log.name())), 1, "{calls:?}");
         }
         assert_eq!((count(&calls, "Query"), count(&calls, "PutItem")), (2, 3), "{calls:?}");
         assert_eq!(count(&calls, "GetSecretValue"), 0, "{calls:?}");

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use slacktrail_simulator::Log;
-use slacktrail_tests::hostile_slack::{Asked, CannedResponse, Siege};
+use slacktrail_tests::hostile_slack::{CannedResponse, HostileDeployment, SlackCall};
 
 /// An unusual response, and the expected result of one tick.
 struct Case {
@@ -15,14 +15,6 @@ struct Case {
     stored: usize,
     /// The expected fields of the stream's summary.
     expected: Value,
-}
-
-const fn method(log: Log) -> &'static str {
-    match log {
-        Log::Audit => "logs",
-        Log::Access => "team.accessLogs",
-        Log::Integration => "team.integrationLogs",
-    }
 }
 
 /// Returns a row of a few minutes ago. Every call returns the same time, because a row with another time is a different row.
@@ -51,21 +43,21 @@ fn valid(log: Log, envelope: &str) -> Case {
 
 /// Connects a source for each response, and asserts the result of one tick.
 async fn assert_each(cases: Vec<Case>) {
-    let Some(siege) = Siege::start().await else { return };
+    let Some(hostile) = HostileDeployment::start().await else { return };
     let mut ids = Vec::new();
     for (number, Case { response, log, .. }) in cases.iter().enumerate() {
         let (response, log) = (response.clone(), *log);
-        let is_first = move |request: &Asked| request.arguments.get("team_id").is_none_or(|team| team == "T1");
-        let script = move |request: &Asked| match &*request.method {
-            name if name == method(log) && is_first(request) => Some(CannedResponse::of([response.clone()])),
-            name if name == method(log) => Some(CannedResponse::text(r#"{"ok":true,"logs":[],"paging":{"total":0}}"#)),
+        let is_first = move |request: &SlackCall| request.arguments.get("team_id").is_none_or(|team| team == "T1");
+        let script = move |request: &SlackCall| match &*request.method {
+            name if name == log.path() && is_first(request) => Some(CannedResponse::of([response.clone()])),
+            name if name == log.path() => Some(CannedResponse::text(r#"{"ok":true,"logs":[],"paging":{"total":0}}"#)),
             _ => None,
         };
-        ids.push(siege.connect(number, log, script).await);
+        ids.push(hostile.connect(number, log, script).await);
     }
-    let poller = siege.poller();
-    let summary = siege.deployment.invoke().await;
-    let archive = siege.assert_honest_is_stored().await;
+    let poller = hostile.poller();
+    let summary = hostile.deployment.invoke().await;
+    let archive = hostile.assert_honest_is_stored().await;
     let mut failures = Vec::new();
     for (id, case) in ids.iter().zip(&cases) {
         let stream = summary.stream(id, case.log);
@@ -169,8 +161,8 @@ async fn errors_are_reported_in_any_envelope() {
 
 #[tokio::test]
 async fn numbered_access_pages_are_read_to_end() {
-    let Some(siege) = Siege::start().await else { return };
-    let id = siege
+    let Some(hostile) = HostileDeployment::start().await else { return };
+    let id = hostile
         .connect(0, Log::Access, |request| {
             let number = request.number("page").unwrap_or(1);
             let rows = if number <= 3 { row(Log::Access, usize::try_from(number).unwrap()) } else { String::new() };
@@ -179,9 +171,9 @@ async fn numbered_access_pages_are_read_to_end() {
             (request.method == "team.accessLogs").then(|| CannedResponse::text(response))
         })
         .await;
-    let poller = siege.poller();
-    let summary = siege.deployment.invoke().await;
-    assert_eq!(siege.deployment.archive().await.lines_of(&id).len(), 3, "{summary:?}");
+    let poller = hostile.poller();
+    let summary = hostile.deployment.invoke().await;
+    assert_eq!(hostile.deployment.archive().await.lines_of(&id).len(), 3, "{summary:?}");
     assert_eq!(summary.stream(&id, Log::Access)["state"], "ok", "{summary:?}");
     poller.kill().await;
 }

@@ -2,15 +2,14 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use slacktrail_core::source::{Source, Tenant as SlackTenant};
 use slacktrail_core::time::Second;
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::tenant::{Tenant, Token};
 use slacktrail_simulator::{Log, Settings};
-use slacktrail_tests::archive;
-use slacktrail_tests::deployment::{BUCKET, Life, LocalDeployment, TABLE, organization_source};
+use slacktrail_tests::deployment::{BUCKET, LocalDeployment, TABLE, organization_source};
 use slacktrail_tests::function::level_in_lambda;
 use slacktrail_tests::lambda_runtime_api::Answer;
 
@@ -21,17 +20,6 @@ fn settings() -> Settings {
     let tenant = Tenant::organization("E1", &["T1", "T2", "T3"]);
     let tokens = [ORGANIZATION_TOKEN, OTHER_TOKEN, NEW_TOKEN].map(Token::organization).to_vec();
     Settings { tenant, tokens, limits: Limits::OFF, ..Settings::organization() }
-}
-
-/// Starts a deployment with a source `acme`, which has an uncollected history of 30 hours.
-async fn connected() -> Option<(LocalDeployment, Life)> {
-    let settings = settings();
-    let mut life = Life::new(&settings);
-    let deployment = LocalDeployment::start(settings).await?;
-    let now = Timestamp::now();
-    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(30), now, 80);
-    deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
-    Some((deployment, life))
 }
 
 /// Asserts that the invocation failed with this error type, and that its message contains all `parts`.
@@ -49,7 +37,7 @@ fn text<'a>(stream: &'a Value, field: &str) -> &'a str {
 
 #[tokio::test]
 async fn token_of_other_tenant_is_not_used_and_its_source_is_reported() {
-    let Some((deployment, _)) = connected().await else { return };
+    let Some((deployment, _)) = LocalDeployment::with_history(settings(), 30, 80).await else { return };
     let tenant = |id: &str| Some(SlackTenant { id: id.to_owned(), name: "Acme".to_owned() });
     let acme = Source { tenant: tenant("E1"), ..organization_source("acme") };
     deployment.connect_with(&acme, &json!({ "token": ORGANIZATION_TOKEN, "tenant": "E2" })).await;
@@ -69,14 +57,14 @@ async fn token_of_other_tenant_is_not_used_and_its_source_is_reported() {
 
 #[tokio::test]
 async fn revoked_token_isolates_stream_and_backfills_after_reconnect() {
-    let Some((deployment, mut life)) = connected().await else { return };
+    let Some((deployment, mut activity)) = LocalDeployment::with_history(settings(), 30, 80).await else { return };
     deployment.connect(&organization_source("other"), OTHER_TOKEN).await;
     let poller = deployment.poller();
     deployment.drain().await;
 
     deployment.slack().revoke(ORGANIZATION_TOKEN);
     for _ in 0..2 {
-        life.go_on(&mut deployment.slack(), 20);
+        activity.add_recent_rows(&mut deployment.slack(), 20);
         let summary = deployment.invoke().await;
         for log in Log::ALL {
             let stream = summary.stream("acme", log);
@@ -100,9 +88,7 @@ async fn revoked_token_isolates_stream_and_backfills_after_reconnect() {
     for log in Log::ALL {
         let parsed = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let about = |source: &'static str| {
-            parsed
-                .clone()
-                .filter(move |line| line["fields"]["source"] == source && line["fields"]["log"] == archive::name(log))
+            parsed.clone().filter(move |line| line["fields"]["source"] == source && line["fields"]["log"] == log.name())
         };
         let reported: Vec<Value> = about("acme").filter(|line| line["fields"]["state"] == "reauthorize").collect();
         assert!(reported.len() >= 2, "{lines:#?}");
@@ -119,7 +105,7 @@ async fn revoked_token_isolates_stream_and_backfills_after_reconnect() {
 
 #[tokio::test]
 async fn revoked_token_is_reported_despite_unreadable_workspaces() {
-    let Some((deployment, mut life)) = connected().await else { return };
+    let Some((deployment, mut activity)) = LocalDeployment::with_history(settings(), 30, 80).await else { return };
     let first = deployment.poller();
     deployment.drain().await;
     first.kill().await;
@@ -132,7 +118,7 @@ async fn revoked_token_is_reported_despite_unreadable_workspaces() {
     assert_eq!(summary.stream("acme", Log::Integration)["workspaces_failing"], 1, "{summary:?}");
 
     deployment.slack().revoke(ORGANIZATION_TOKEN);
-    life.go_on(&mut deployment.slack(), 8);
+    activity.add_recent_rows(&mut deployment.slack(), 8);
     let summary = deployment.invoke().await;
     for log in Log::ALL {
         assert_eq!(summary.stream("acme", log)["state"], "reauthorize", "{summary:?}");
@@ -142,7 +128,7 @@ async fn revoked_token_is_reported_despite_unreadable_workspaces() {
 
 #[tokio::test]
 async fn unsupported_event_is_error_that_names_its_keys() {
-    let Some((deployment, _)) = connected().await else { return };
+    let Some((deployment, _)) = LocalDeployment::with_history(settings(), 30, 80).await else { return };
     let poller = deployment.poller();
     let answer = deployment.invoke_with(json!({ "Records": [], "more": 1 })).await;
     assert_error(&answer, "reconfigure", &["`Records`", "`more`", "hint: invoke it from an EventBridge rule"]);
@@ -155,7 +141,7 @@ async fn unsupported_event_is_error_that_names_its_keys() {
 
 #[tokio::test]
 async fn missing_settings_bucket_and_table_are_named() {
-    let Some((deployment, _)) = connected().await else { return };
+    let Some((deployment, _)) = LocalDeployment::with_history(settings(), 30, 80).await else { return };
 
     let unset = [("BUCKET_NAME", None), ("TABLE_NAME", None), ("SLACK_API_URL", Some("ftp://slack"))];
     let (status, lines) = deployment.poller_with(&unset).wait().await;
@@ -196,7 +182,7 @@ async fn missing_settings_bucket_and_table_are_named() {
 
 #[tokio::test]
 async fn corrupt_object_and_unexpected_file_stop_only_their_day_log() {
-    let Some((deployment, _)) = connected().await else { return };
+    let Some((deployment, _)) = LocalDeployment::with_history(settings(), 30, 80).await else { return };
     let today = Timestamp::now().strftime("%Y/%m/%d").to_string();
     let corrupt = format!("audit/{today}/acme-000001.json.gz");
     let unexpected = format!("access/{today}/acme-notes.txt");
@@ -225,7 +211,7 @@ async fn corrupt_object_and_unexpected_file_stop_only_their_day_log() {
 
 #[tokio::test]
 async fn stream_continues_after_unexpected_objects_are_moved_away() {
-    let Some((deployment, _)) = connected().await else { return };
+    let Some((deployment, _)) = LocalDeployment::with_history(settings(), 30, 80).await else { return };
     let today = Timestamp::now().strftime("%Y/%m/%d").to_string();
     let keys = [format!("audit/{today}/acme-000001.json.gz"), format!("access/{today}/acme-notes.txt")];
     for key in &keys {
@@ -244,7 +230,7 @@ async fn stream_continues_after_unexpected_objects_are_moved_away() {
 
 #[tokio::test]
 async fn cursor_of_newer_format_stops_only_its_stream_and_stays_unchanged() {
-    let Some((deployment, _)) = connected().await else { return };
+    let Some((deployment, _)) = LocalDeployment::with_history(settings(), 30, 80).await else { return };
     let text_of = |text: &str| AttributeValue::S(text.to_owned());
     let newer = r#"{"format":2,"what":"only the newer slacktrail knows"}"#;
     let put = deployment.aws.dynamodb().put_item().table_name(TABLE);
@@ -268,11 +254,11 @@ async fn cursor_of_newer_format_stops_only_its_stream_and_stays_unchanged() {
 
 #[tokio::test]
 async fn invocation_fails_if_deployment_errors_stop_every_stream() {
-    let Some((deployment, _)) = connected().await else { return };
+    let Some((deployment, _)) = LocalDeployment::with_history(settings(), 30, 80).await else { return };
     for log in Log::ALL {
         let text_of = |text: &str| AttributeValue::S(text.to_owned());
         let put = deployment.aws.dynamodb().put_item().table_name(TABLE);
-        let put = put.item("pk", text_of("cursor")).item("sk", text_of(&format!("acme/cursor/{}", archive::name(log))));
+        let put = put.item("pk", text_of("cursor")).item("sk", text_of(&format!("acme/cursor/{}", log.name())));
         let put = put.item("version", AttributeValue::N("7".to_owned()));
         put.item("cursor", text_of(r#"{"format":2}"#)).send().await.unwrap();
     }

@@ -12,12 +12,13 @@ use slacktrail_tests::archive::Archive;
 use slacktrail_tests::deployment::Summary;
 use slacktrail_tests::function::Function;
 use slacktrail_tests::hostile_slack::{
-    Asked, CannedResponse, DATA_MAX, Input, Outcome, Siege, access_inputs, audit_inputs, integration_inputs,
+    CannedResponse, DATA_MAX, HostileDeployment, Input, Outcome, SlackCall, access_inputs, audit_inputs,
+    integration_inputs,
 };
 use slacktrail_tests::lambda_runtime_api::Answer;
 
-fn limited(siege: &Siege) -> Function {
-    let poller = siege.poller();
+fn limited(hostile: &HostileDeployment) -> Function {
+    let poller = hostile.poller();
     if !poller.limit_data(DATA_MAX) {
         println!("not limited: this machine cannot limit the data size of a process (`prlimit`)");
     }
@@ -25,15 +26,15 @@ fn limited(siege: &Siege) -> Function {
 }
 
 /// Runs ticks until each input has its expected outcome. Adds records of the honest source before each tick, and asserts that the tick stores them.
-async fn collect(siege: &mut Siege, inputs: &[(String, &Input)]) {
+async fn collect(hostile: &mut HostileDeployment, inputs: &[(String, &Input)]) {
     let mut pending: Vec<&(String, &Input)> = inputs.iter().collect();
     let ticks = inputs.iter().map(|(_, input)| input.ticks).max().unwrap_or(1);
     for tick in 1..=ticks {
-        siege.go_on();
+        hostile.add_recent_rows();
         let started = Instant::now();
-        let summary = siege.deployment.invoke().await;
+        let summary = hostile.deployment.invoke().await;
         let seconds = started.elapsed().as_secs_f64();
-        let archive = siege.assert_honest_is_stored().await;
+        let archive = hostile.assert_honest_is_stored().await;
         pending.retain(|(id, input)| {
             let stream = summary.stream(id, input.log);
             println!(
@@ -69,14 +70,14 @@ fn difference(input: &Input, id: &str, summary: &Summary, archive: &Archive) -> 
 
 /// Collects each input alone, one after another in the same process.
 async fn collect_sequentially(inputs: &[Input]) {
-    let Some(mut siege) = Siege::start().await else { return };
-    let poller = limited(&siege);
+    let Some(mut hostile) = HostileDeployment::start().await else { return };
+    let poller = limited(&hostile);
     for (number, input) in inputs.iter().enumerate() {
         let script = input.script.clone();
-        let id = siege.connect(number, input.log, move |request| script(request)).await;
-        collect(&mut siege, &[(id, input)]).await;
+        let id = hostile.connect(number, input.log, move |request| script(request)).await;
+        collect(&mut hostile, &[(id, input)]).await;
         println!("       peak {:?} MiB", poller.memory_peak().map(|bytes| bytes >> 20));
-        siege.pause(number).await;
+        hostile.pause(number).await;
     }
     poller.kill().await;
 }
@@ -85,23 +86,23 @@ async fn collect_sequentially(inputs: &[Input]) {
 #[tokio::test]
 async fn tick_ends_in_time_while_five_long_rows_trickle() {
     const DEADLINE: Duration = Duration::from_secs(10);
-    let Some(mut siege) = Siege::start().await else { return };
+    let Some(mut hostile) = HostileDeployment::start().await else { return };
     // With the three streams of the honest source, these are as many as a tick collects concurrently. Further streams would not run in so short a
     // tick.
     for number in 0..5 {
         // Each takes 24 seconds, and only one stream at a time reads a long row.
-        let script = |request: &Asked| {
+        let script = |request: &SlackCall| {
             let row = format!(r#"{{"id":"long","text":"{}"}}"#, "x".repeat(3 << 20)).into_bytes();
             let body = [b"{\"entries\":[".to_vec(), row, b"]}".to_vec()];
             (request.method == "logs").then(|| CannedResponse::of(body).trickle(128 << 10, Duration::from_secs(1)))
         };
-        siege.connect(number, Log::Audit, script).await;
+        hostile.connect(number, Log::Audit, script).await;
     }
-    let poller = siege.poller();
-    siege.go_on();
-    let answer = siege.deployment.lambda.invoke(json!({}), DEADLINE).await;
+    let poller = hostile.poller();
+    hostile.add_recent_rows();
+    let answer = hostile.deployment.lambda.invoke(json!({}), DEADLINE).await;
     assert!(matches!(answer, Answer::Response(_)), "{answer:?}");
-    siege.assert_honest_is_stored().await;
+    hostile.assert_honest_is_stored().await;
     poller.kill().await;
 }
 
@@ -126,8 +127,8 @@ async fn hostile_integration_responses_fit_memory_and_affect_no_other_source() {
 
 #[tokio::test]
 async fn eight_hostile_streams_fit_memory_and_affect_no_other_source() {
-    let Some(mut siege) = Siege::start().await else { return };
-    let poller = limited(&siege);
+    let Some(mut hostile) = HostileDeployment::start().await else { return };
+    let poller = limited(&hostile);
     let inputs: Vec<Input> =
         [audit_inputs(), access_inputs(), integration_inputs()].into_iter().flat_map(quick).collect();
     let worst = [
@@ -152,9 +153,9 @@ async fn eight_hostile_streams_fit_memory_and_affect_no_other_source() {
     let mut connected = Vec::new();
     for (number, input) in worst.iter().enumerate() {
         let script = input.script.clone();
-        connected.push((siege.connect(number, input.log, move |request| script(request)).await, input));
+        connected.push((hostile.connect(number, input.log, move |request| script(request)).await, input));
     }
-    collect(&mut siege, &connected).await;
+    collect(&mut hostile, &connected).await;
     println!("       peak {:?} MiB", poller.memory_peak().map(|bytes| bytes >> 20));
     poller.kill().await;
 }

@@ -7,21 +7,19 @@
 #![expect(clippy::print_stdout, reason = "the test prints its results")]
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use jiff::{SignedDuration, Timestamp};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
-use slacktrail_simulator::settings::{Fill, Limits, ORGANIZATION_TOKEN};
+use slacktrail_simulator::settings::{Fill, Limits};
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings, When};
-use slacktrail_tests::chaos_proxy::{ChaosProxy, Mishaps};
-use slacktrail_tests::deployment::{Life, LocalDeployment, Summary, TABLE, organization_source};
+use slacktrail_tests::aws_proxy::FaultCounts;
+use slacktrail_tests::deployment::{ActivityGenerator, LocalDeployment, Summary};
 use slacktrail_tests::emulated_aws;
-use slacktrail_tests::fake_clock::{MovableClock, run_again};
+use slacktrail_tests::fake_clock::{FakeClock, rerun_with_fake_clock};
 use slacktrail_tests::function::{Function, poller_binary};
 use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
 use tokio::time::{sleep, timeout};
@@ -89,10 +87,10 @@ struct Totals {
 /// Runs one of the pollers. Invokes its process repeatedly, and starts a new process after each kill.
 struct PollerRunner<'a> {
     deployment: &'a LocalDeployment,
-    clock: &'a MovableClock,
+    clock: &'a FakeClock,
     /// The average time between two invocations, by the fake clock.
     interval: Duration,
-    life: &'a std::cell::RefCell<Life>,
+    activity: &'a std::cell::RefCell<ActivityGenerator>,
     totals: &'a Totals,
     lambda: Emulator,
     binary: PathBuf,
@@ -110,7 +108,7 @@ impl PollerRunner<'_> {
 
     async fn invoke(&self) -> Answer {
         let answer = timeout(INVOCATION_MAX, self.lambda.invoke(json!({}), DEADLINE)).await;
-        answer.unwrap_or(Answer::Silence)
+        answer.unwrap_or(Answer::NoResponse)
     }
 
     /// Runs and kills ticks, until both pollers together had `kills` kills or [`CHAOS_MAX`] has passed.
@@ -152,11 +150,11 @@ impl PollerRunner<'_> {
     async fn prepare_tick(&mut self) {
         self.clock.pass(self.interval.mul_f64(self.rng.random_range(0.2..1.8)));
         if self.totals.with_rows.get() < TICKS_WITH_ROWS_MAX && self.rng.random_ratio(1, 5) {
-            self.life.borrow_mut().go_on(&mut self.deployment.slack(), ROWS_PER_TICK);
+            self.activity.borrow_mut().add_recent_rows(&mut self.deployment.slack(), ROWS_PER_TICK);
             count(&self.totals.with_rows);
         }
         if self.rng.random_ratio(1, TICKS_PER_CURSOR_LOSS) {
-            delete_cursors(self.deployment).await;
+            self.deployment.delete_cursors().await;
             count(&self.totals.losses);
         }
     }
@@ -176,34 +174,21 @@ impl PollerRunner<'_> {
     }
 }
 
-async fn delete_cursors(deployment: &LocalDeployment) {
-    let table = deployment.aws.dynamodb();
-    for item in deployment.items().await {
-        if item["sk"].as_s().is_ok_and(|key| key.contains("/cursor/")) {
-            let delete = table.delete_item().table_name(TABLE);
-            let delete = delete.key("pk", item["pk"].clone()).key("sk", item["sk"].clone());
-            delete.send().await.expect("deleting an item succeeds");
-        }
-    }
-}
-
 #[tokio::test]
 async fn two_pollers_killed_randomly_amid_faults_store_each_record_once() {
     if emulated_aws::executable().is_none() {
         return;
     }
-    let Some(clock) = MovableClock::of_this_process() else { return run_again(TEST) };
+    let Some(clock) = FakeClock::of_this_process() else { return rerun_with_fake_clock(TEST) };
     let (seed, kills) =
         (number("SEED").unwrap_or_else(fresh_seed), number("KILLS").map_or(KILLS, |kills| kills as u32));
-    let settings = settings();
-    let life = std::cell::RefCell::new(Life::new(&settings));
-    let Some(deployment) = LocalDeployment::start(settings).await else { return };
+    let Some((deployment, activity)) = LocalDeployment::with_history(settings(), 24, HISTORY_ROWS).await else {
+        return;
+    };
+    let activity = std::cell::RefCell::new(activity);
     println!("seed {seed}: {kills} kills");
-    let now = Timestamp::now();
-    life.borrow_mut().happen(&mut deployment.slack(), now - SignedDuration::from_hours(24), now, HISTORY_ROWS);
-    deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
     slack_faults().into_iter().for_each(|fault| deployment.slack().fault(fault));
-    let chaos = ChaosProxy::start(deployment.aws.endpoint(), seed).await;
+    deployment.proxy.inject_faults(seed);
     let totals = Totals::default();
     let begun = Instant::now();
     let mut runners = Vec::new();
@@ -212,11 +197,11 @@ async fn two_pollers_killed_randomly_amid_faults_store_each_record_once() {
             deployment: &deployment,
             clock: &clock,
             interval: DAY / kills.max(1),
-            life: &life,
+            activity: &activity,
             totals: &totals,
             lambda: Emulator::start().await,
             binary: poller_binary().unwrap_or_else(|why| panic!("{why}")),
-            environment: environment(&deployment, &chaos),
+            environment: [deployment.environment(), FakeClock::environment()].concat(),
             rng: StdRng::seed_from_u64(seed.wrapping_add(1 + number)),
             poller: None,
             tick: Duration::from_millis(800),
@@ -225,14 +210,13 @@ async fn two_pollers_killed_randomly_amid_faults_store_each_record_once() {
     let (first, second) = runners.split_at_mut(1);
     tokio::join!(first[0].run(kills, begun), second[0].run(kills, begun));
 
-    let met = chaos.met();
     let in_chaos = begun.elapsed();
-    chaos.calm_down();
+    let faults = deployment.proxy.stop_faults();
     deployment.slack().clear_faults();
     let ticks = runners[0].drain().await;
     runners[1].drain().await;
     let hours = clock.passed().as_secs() / 3_600;
-    report(seed, &totals, met, (in_chaos, hours), ticks);
+    report(seed, &totals, faults, (in_chaos, hours), ticks);
     assert!(totals.kills.get() >= kills.min(KILLS_MIN), "too few kills in {CHAOS_MAX:?}: {}", totals.kills.get());
     let archive = deployment.archive().await;
     archive.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
@@ -242,14 +226,7 @@ async fn two_pollers_killed_randomly_amid_faults_store_each_record_once() {
     }
 }
 
-fn environment(deployment: &LocalDeployment, chaos: &ChaosProxy) -> Vec<(String, String)> {
-    let mut environment: BTreeMap<String, String> = deployment.environment().into_iter().collect();
-    environment.insert("AWS_ENDPOINT_URL".to_owned(), chaos.endpoint());
-    environment.extend(MovableClock::environment());
-    environment.into_iter().collect()
-}
-
-fn report(seed: u64, totals: &Totals, met: Mishaps, (in_chaos, hours): (Duration, u64), ticks: u32) {
+fn report(seed: u64, totals: &Totals, faults: FaultCounts, (in_chaos, hours): (Duration, u64), ticks: u32) {
     let Totals { kills, ticks: finished, failed, with_rows, losses } = totals;
     println!(
         "seed {seed}: {} kills and {} finished ticks ({} failed) in {} s ({hours} simulated hours); {} ticks with new rows; cursors deleted {} times; {} calls to AWS: {} rejected, {} disconnected before and {} after taking effect; all records stored {ticks} ticks after the last fault",
@@ -259,10 +236,10 @@ fn report(seed: u64, totals: &Totals, met: Mishaps, (in_chaos, hours): (Duration
         in_chaos.as_secs(),
         with_rows.get(),
         losses.get(),
-        met.calls,
-        met.refused,
-        met.unsent,
-        met.unanswered
+        faults.calls,
+        faults.rejected,
+        faults.unsent,
+        faults.unanswered
     );
 }
 

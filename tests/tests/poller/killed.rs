@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use slacktrail_simulator::settings::{Fill, Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
-use slacktrail_tests::counting_proxy::Moment;
-use slacktrail_tests::counting_proxy::Moment::{Unanswered, Unsent};
-use slacktrail_tests::deployment::{Life, LocalDeployment, organization_source, until};
+use slacktrail_tests::aws_proxy::Moment;
+use slacktrail_tests::aws_proxy::Moment::{Unanswered, Unsent};
+use slacktrail_tests::deployment::{ActivityGenerator, LocalDeployment, organization_source, until};
 
 /// The delay of Slack's response to a poller that is killed while it waits. It is longer than the test.
 const NEVER: Duration = Duration::from_secs(3600);
@@ -75,11 +74,8 @@ async fn kill(deployment: &LocalDeployment, at: At) {
 
 #[tokio::test]
 async fn poller_killed_in_first_tick_stores_each_record_once() {
-    let settings = settings();
-    let mut life = Life::new(&settings);
-    let Some(deployment) = LocalDeployment::start(settings).await else { return };
-    let now = Timestamp::now();
-    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(40), now, 240);
+    let Some(deployment) = LocalDeployment::start(settings()).await else { return };
+    ActivityGenerator::new(&mut deployment.slack(), 40, 240);
     for (number, at) in POINTS.into_iter().enumerate() {
         let source = organization_source(&format!("killed-at-point-{number}"));
         deployment.connect(&source, ORGANIZATION_TOKEN).await;
@@ -94,17 +90,12 @@ async fn poller_killed_in_first_tick_stores_each_record_once() {
 
 #[tokio::test]
 async fn poller_killed_in_many_ticks_stores_each_record_once() {
-    let settings = settings();
-    let mut life = Life::new(&settings);
-    let Some(deployment) = LocalDeployment::start(settings).await else { return };
-    let now = Timestamp::now();
-    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(40), now, 60);
-    deployment.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
+    let Some((deployment, mut activity)) = LocalDeployment::with_history(settings(), 40, 60).await else { return };
     let first = deployment.poller();
     deployment.drain().await;
     first.kill().await;
     for at in POINTS {
-        life.go_on(&mut deployment.slack(), 60);
+        activity.add_recent_rows(&mut deployment.slack(), 60);
         kill(&deployment, at).await;
         if let At::Page(..) = at {
             kill(&deployment, At::Aws(Unanswered, "PUT /", 1)).await; // kills the next poller too, before it has caught up

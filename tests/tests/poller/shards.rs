@@ -12,7 +12,7 @@ use slacktrail_core::source::{LogType, Source};
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::{Row, Settings};
 use slacktrail_tests::deployment::{LocalDeployment, Summary, organization_source};
-use tokio::net::TcpListener;
+use slacktrail_tests::loopback::serve;
 
 /// More sources than one invocation polls.
 const SOURCES: usize = 130;
@@ -26,11 +26,8 @@ async fn lambda(invocations: Invocations) -> String {
         invocations.lock().unwrap().push((kind, serde_json::from_slice(&body).unwrap()));
         StatusCode::ACCEPTED
     }
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
     let routes = Router::new().route("/2015-03-31/functions/poller/invocations", post(invoke)).with_state(invocations);
-    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-    format!("http://{address}")
+    format!("http://{}", serve(routes).await)
 }
 
 #[tokio::test]

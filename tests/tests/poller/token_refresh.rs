@@ -1,12 +1,12 @@
 //! Tests of token refreshes by the compiled poller. It refreshes an expiring token once, stores the new token pair and logs no secret.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Second;
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::{Log, Outcome, Request, Settings};
-use slacktrail_tests::deployment::{Life, LocalDeployment, organization_source};
+use slacktrail_tests::deployment::{ActivityGenerator, LocalDeployment, organization_source};
 
 const REDIRECT_URL: &str = "https://collector.example/oauth/callback";
 
@@ -43,8 +43,7 @@ fn consent(deployment: &LocalDeployment, ttl_seconds: i64) -> Value {
 async fn expiring_token_is_refreshed_once_and_its_secrets_stay_hidden() {
     let Some(deployment) = LocalDeployment::start(rotating_app()).await else { return };
     let acme = Source { logs: LogType::ALL.to_vec(), ..organization_source("acme") };
-    let (now, mut life) = (Timestamp::now(), Life::new(&Settings::organization()));
-    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(3), now, 60);
+    let mut activity = ActivityGenerator::new(&mut deployment.slack(), 3, 60);
     let before = consent(&deployment, 3_600);
     deployment.connect_with(&acme, &before).await;
 
@@ -59,7 +58,7 @@ async fn expiring_token_is_refreshed_once_and_its_secrets_stay_hidden() {
     assert!(after["expires_at"].as_i64().unwrap() > before["expires_at"].as_i64().unwrap() + 36_000);
     assert_eq!((&after["client_id"], &after["refresh_lease"]), (&before["client_id"], &Value::Null));
 
-    life.go_on(&mut deployment.slack(), 20);
+    activity.add_recent_rows(&mut deployment.slack(), 20);
     deployment.drain().await;
     assert_eq!(deployment.slack().refreshes().len(), 1, "a fresh token is not refreshed");
     deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
@@ -81,8 +80,7 @@ async fn invalid_refresh_token_is_reported_while_collection_continues() {
     let mut secret = consent(&deployment, 3_600);
     secret["refresh_token"] = json!("xoxe-1-dead");
     deployment.connect_with(&acme, &secret).await;
-    let (now, mut life) = (Timestamp::now(), Life::new(&Settings::organization()));
-    life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(3), now, 60);
+    ActivityGenerator::new(&mut deployment.slack(), 3, 60);
 
     let poller = deployment.poller();
     let summary = deployment.invoke().await;

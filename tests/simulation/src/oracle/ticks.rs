@@ -10,7 +10,7 @@ use slacktrail_core::health::State as Health;
 use slacktrail_core::slack::Request;
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::stream::{StreamOutcome, TickCounts};
-use slacktrail_simulator::{Log, Response, Row};
+use slacktrail_simulator::{Response, Row};
 
 use super::{Book, Name};
 use crate::facts::{Facts, LogFacts, Watch, log_of_call};
@@ -401,7 +401,7 @@ impl Judge<'_> {
         let malformed = own.created.iter().filter(|line| !line.readable).count() as u64;
         let repaired = self.repaired();
         // The tick that finds the result of an operation without a response may count it.
-        let up_to = |count: u64| if exact { count } else { 0 }..=if own.met_others { u64::MAX } else { count };
+        let up_to = |count: u64| if exact { count } else { 0 }..=if own.found_existing { u64::MAX } else { count };
         let counts = [
             ("calls", u64::from(summary.counts.calls), u64::from(*calls.start())..=u64::from(*calls.end())),
             ("pages", u64::from(summary.counts.pages), u64::from(*pages.start())..=u64::from(*pages.end())),
@@ -433,7 +433,7 @@ impl Judge<'_> {
     /// latest one.
     fn lateness(&self) -> Option<String> {
         let (summary, own) = (self.summary, self.own);
-        if own.met_others
+        if own.found_existing
             || (summary.counts.late == 0 && summary.counts.late_seconds_max == 0 && own.created.is_empty())
         {
             return None;
@@ -558,9 +558,5 @@ fn at(second: i64) -> Timestamp {
 
 /// Returns the log of an object.
 pub(crate) fn log_of_key(key: &str) -> LogType {
-    match super::log_of(key) {
-        Log::Audit => LogType::Audit,
-        Log::Access => LogType::Access,
-        Log::Integration => LogType::Integration,
-    }
+    super::log_of(key).name().parse().expect("a log type")
 }

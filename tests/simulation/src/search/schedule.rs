@@ -124,12 +124,12 @@ impl Schedule {
     pub fn parse(name: &str) -> Option<Schedule> {
         if let Some(rest) = name.strip_prefix("randomized/") {
             let (log, seed) = rest.split_once('/')?;
-            return Some(Schedule::Randomized(log_of(log)?, seed.parse().ok()?));
+            return Some(Schedule::Randomized(log.parse().ok()?, seed.parse().ok()?));
         }
         let (start, plan) = name.split_once('@')?;
         let parts: Vec<&str> = start.split('/').collect();
         let [log, scenario, slack, memory] = parts[..] else { return None };
-        let log = log_of(log)?;
+        let log = log.parse().ok()?;
         let scenario = scenarios().into_iter().find(|known| known.name == scenario)?;
         let slack = covering(log).into_iter().find(|known| known.name == slack)?;
         let start = StartingPoint { log, scenario, slack, warm: memory == "warm" };
@@ -143,11 +143,6 @@ pub(super) fn caught<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, St
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         Err(format!("panic: {}", text.unwrap_or("without a message")))
     })
-}
-
-/// Returns the log with this name.
-pub fn log_of(name: &str) -> Option<LogType> {
-    LogType::ALL.into_iter().find(|log| log.name() == name)
 }
 
 fn parse_plan(text: &str) -> Option<Plan> {

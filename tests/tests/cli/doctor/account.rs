@@ -5,19 +5,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_s3::types::{BucketVersioningStatus, PublicAccessBlockConfiguration, VersioningConfiguration};
-use futures_util::FutureExt;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use slacktrail_core::source::Source;
 use slacktrail_simulator::Settings;
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_tests::archive::Archive;
+use slacktrail_tests::aws_proxy::{AwsCall, AwsProxy, CannedResponse};
 use slacktrail_tests::connecting::Connecting;
-use slacktrail_tests::deployment::{Life, LocalDeployment, organization_source};
+use slacktrail_tests::deployment::{ActivityGenerator, LocalDeployment, organization_source};
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::function::Function;
 use slacktrail_tests::lambda_runtime_api::Answer;
-use slacktrail_tests::scripted_aws::{AwsCall, CannedResponse, ScriptedAws};
 use slacktrail_tests::stack::Stack;
 use tempfile::NamedTempFile;
 
@@ -36,7 +35,7 @@ pub(super) type EditAlarm = fn(&mut Value);
 /// The account. Dropping it stops everything.
 pub(super) struct Account {
     pub(super) local: Arc<LocalDeployment>,
-    pub(super) aws: ScriptedAws,
+    pub(super) aws: AwsProxy,
     pub(super) slacktrail: Slacktrail,
     pub(super) api_url: String,
     pub(super) bucket: String,
@@ -64,7 +63,7 @@ impl Account {
         let stack = Stack::deploy_with(&moto, &["Architecture=x86_64", "AlarmEmail=ops@example.com"]);
         let bucket = stack.names().bucket;
         set_up_bucket(&moto, &bucket).await;
-        let aws = ScriptedAws::start(moto.endpoint()).await;
+        let aws = AwsProxy::start(moto.endpoint()).await;
         let settings = Settings { limits: Limits::OFF, ..Settings::organization() };
         let local = Arc::new(LocalDeployment::on(moto, stack.names(), settings).await);
         let connecting = Connecting::start(&local).await;
@@ -85,23 +84,23 @@ impl Account {
             .with("SSL_CERT_FILE", certificate.path().to_str().unwrap());
 
         aws.script(age_stack);
-        aws.script(|call| log_json(call).boxed());
+        aws.script(log_json);
         let lambda = Arc::clone(&local);
-        aws.script(move |call| invoke(Arc::clone(&lambda), call).boxed());
-        aws.script(|call| std::future::ready(enforce_policy(&call)).boxed());
-        aws.script(|call| rename_versioning(call).boxed());
+        aws.script(move |call| invoke(Arc::clone(&lambda), call));
+        aws.respond(enforce_policy);
+        aws.script(rename_versioning);
         let policy = policy_of(&bucket);
-        aws.script(move |call| std::future::ready(get_bucket_policy(&call, &policy)).boxed());
+        aws.respond(move |call| get_bucket_policy(call, &policy));
         let edit_alarm = Arc::new(Mutex::new(None));
         let (with_alarms, edit) = (Arc::clone(&local), Arc::clone(&edit_alarm));
         aws.script(move |call| {
             let edit = *edit.lock().unwrap();
-            describe_alarms(Arc::clone(&with_alarms), edit, call).boxed()
+            describe_alarms(Arc::clone(&with_alarms), edit, call)
         });
         let with_metrics = Arc::clone(&local);
-        aws.script(move |call| get_metric_data(Arc::clone(&with_metrics), call).boxed());
+        aws.script(move |call| get_metric_data(Arc::clone(&with_metrics), call));
         let (s3, logs) = (local.aws.s3(), bucket.clone());
-        let scripts = 1 + aws.script(move |call| query(s3.clone(), logs.clone(), call).boxed());
+        let scripts = 1 + aws.script(move |call| query(s3.clone(), logs.clone(), call));
         let poller = local.poller_with(&[("AWS_LAMBDA_FUNCTION_NAME", Some(POLLER))]);
         let account = Account {
             local,
@@ -124,8 +123,7 @@ impl Account {
     pub(super) async fn collect(&self) {
         let acme = Source { since: organization_source("acme").since, ..organization_source("acme") };
         self.local.connect(&acme, ORGANIZATION_TOKEN).await;
-        let (now, mut life) = (Timestamp::now(), Life::new(self.local.slack().settings()));
-        life.happen(&mut self.local.slack(), now - SignedDuration::from_hours(30), now, 60);
+        let _activity = ActivityGenerator::new(&mut self.local.slack(), 30, 60);
         self.local.drain().await;
         self.poller.wrote("stream collected").await;
     }
@@ -219,19 +217,16 @@ async fn set_up_bucket(moto: &EmulatedAws, bucket: &str) {
 }
 
 /// Makes the stack months old.
-fn age_stack(call: AwsCall) -> futures_util::future::BoxFuture<'static, Option<CannedResponse>> {
-    async move {
-        if call.action != "DescribeStacks" {
-            return None;
-        }
-        let response = call.pass_on().await;
-        let text = String::from_utf8_lossy(&response.body).into_owned();
-        let Some((before, rest)) = text.split_once("<CreationTime>") else { return Some(response) };
-        let (_, after) = rest.split_once("</CreationTime>").unwrap();
-        let body = format!("{before}<CreationTime>2026-01-01T00:00:00Z</CreationTime>{after}");
-        Some(CannedResponse { body: body.into(), ..response })
+async fn age_stack(call: AwsCall) -> Option<CannedResponse> {
+    if call.action != "DescribeStacks" {
+        return None;
     }
-    .boxed()
+    let response = call.pass_on().await;
+    let text = String::from_utf8_lossy(&response.body).into_owned();
+    let Some((before, rest)) = text.split_once("<CreationTime>") else { return Some(response) };
+    let (_, after) = rest.split_once("</CreationTime>").unwrap();
+    let body = format!("{before}<CreationTime>2026-01-01T00:00:00Z</CreationTime>{after}");
+    Some(CannedResponse { body: body.into(), ..response })
 }
 
 /// Adds the template's log settings to each function, because moto ignores them.
@@ -239,7 +234,7 @@ async fn log_json(call: AwsCall) -> Option<CannedResponse> {
     if call.action != "GetFunctionConfiguration" {
         return None;
     }
-    let function = call.path.split('/').find(|part| part.starts_with("slacktrail-")).unwrap().to_owned();
+    let function = call.path().split('/').find(|part| part.starts_with("slacktrail-")).unwrap().to_owned();
     let logging =
         json!({"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "LogGroup": format!("/aws/lambda/{function}")});
     Some(with_logging(call.pass_on().await, &logging))
@@ -257,12 +252,12 @@ async fn invoke(local: Arc<LocalDeployment>, call: AwsCall) -> Option<CannedResp
     if call.action != "Invoke" {
         return None;
     }
-    assert!(call.path.contains("/slacktrail-poller/"), "{}", call.path);
+    assert!(call.path().contains("/slacktrail-poller/"), "{}", call.path());
     let event = serde_json::from_slice(&call.body).unwrap();
     Some(match local.lambda.invoke(event, INVOCATION_MAX).await {
         Answer::Response(summary) => CannedResponse::json(200, summary.to_string()),
         Answer::Error(error) => function_error(&error),
-        Answer::Silence => CannedResponse::json(504, "{}"),
+        Answer::NoResponse => CannedResponse::json(504, "{}"),
     })
 }
 

@@ -9,8 +9,8 @@ use axum::http::header::DATE;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use slacktrail_tests::scripted_aws::{AwsCall, CannedResponse};
-use tokio::net::TcpListener;
+use slacktrail_tests::aws_proxy::{AwsCall, CannedResponse};
+use slacktrail_tests::loopback;
 
 use super::account::{EditAlarm, cbor_response, function_error, reject_checksum, with_logging};
 use super::cbor;
@@ -501,16 +501,7 @@ pub(super) fn inconclusive() -> Vec<Breakage> {
             "a new stack",
             "poller_runs",
             "the deployment started less than ten minutes ago",
-            aws(|call| {
-                async move {
-                    match call.action.as_str() {
-                        "DescribeStacks" => Some(call.pass_on().await), // with its real age
-                        "FilterLogEvents" => Some(no_events()),
-                        _ => None,
-                    }
-                }
-                .boxed()
-            }),
+            with_stack(|stack| stack, |call| (call.action == "FilterLogEvents").then(no_events)),
         ),
         broken(
             "a poller without streams",
@@ -534,16 +525,13 @@ pub(super) fn inconclusive() -> Vec<Breakage> {
             "a new stack without data",
             "metrics",
             "the deployment started less than 15 minutes ago: CloudWatch has no data of the last 15 minutes for `",
-            aws(|call| {
-                async move {
-                    match call.action.as_str() {
-                        "DescribeStacks" => Some(call.pass_on().await), // with its real age
-                        "GetMetricData" => Some(cbor_response(200, &json!({"MetricDataResults": []}))),
-                        _ => None,
-                    }
-                }
-                .boxed()
-            }),
+            with_stack(
+                |stack| stack,
+                |call| {
+                    let none = || cbor_response(200, &json!({"MetricDataResults": []}));
+                    (call.action == "GetMetricData").then(none)
+                },
+            ),
         ),
         broken(
             "new alarms",
@@ -568,167 +556,155 @@ pub(super) fn sound() -> Vec<Breakage> {
             "an OAuth function that was never invoked",
             "function_errors",
             "neither function logged an error",
-            aws(|call| std::future::ready(is_of(&call, "FilterLogEvents", "slacktrail-oauth").then(no_events)).boxed()),
+            respond(|call| is_of(call, "FilterLogEvents", "slacktrail-oauth").then(no_events)),
         ),
         broken("lines of only the poller", "log_format", "lines of the functions", no_log_group("oauth")),
         broken(
             "a bucket with the KMS key of its stack",
             "bucket_encryption",
             "is encrypted with `aws:kms` and the key `arn:aws:kms:us-east-1:123456789012:key/1`",
-            aws(|call| {
-                async move {
+            with_stack(
+                |stack| stack.replace(NO_KMS_KEY, KMS_KEY),
+                |call| {
                     let is_match = call.action == "GET" && call.query().starts_with("encryption");
-                    match call.action.as_str() {
-                        "DescribeStacks" => Some(call.pass_on().await.replace(NO_KMS_KEY, KMS_KEY)),
-                        _ if is_match => Some(CannedResponse::new(200, "application/xml", ENCRYPTED_WITH_KMS)),
-                        _ => None,
-                    }
-                }
-                .boxed()
-            }),
+                    is_match.then(|| CannedResponse::new(200, "application/xml", ENCRYPTED_WITH_KMS))
+                },
+            ),
         ),
-        broken(
-            "a new stack with data",
-            "metrics",
-            "`LagSeconds`",
-            aws(|call| {
-                async move {
-                    if call.action != "DescribeStacks" {
-                        return None;
-                    }
-                    Some(call.pass_on().await) // with its real age
-                }
-                .boxed()
-            }),
-        ),
+        broken("a new stack with data", "metrics", "`LagSeconds`", with_stack(|stack| stack, |_| None)),
         broken("a log without stored records", "athena_rows", "; not compared: access (", without_objects("access")),
     ]
 }
 
 /// Replaces text in the response to calls of `action` whose path or body contains `at`.
 fn edit(action: &'static str, at: &'static str, from: &'static str, to: &'static str) -> How {
-    aws(move |call| {
-        async move {
-            if !is_of(&call, action, at) {
-                return None;
-            }
-            Some(call.pass_on().await.replace(from, to))
-        }
-        .boxed()
-    })
+    edit_response(move |call| is_of(call, action, at), move |response| response.replace(from, to))
+}
+
+/// Edits the description of the stack with its real age, and answers other calls.
+fn with_stack(edit: fn(CannedResponse) -> CannedResponse, answer: fn(&AwsCall) -> Option<CannedResponse>) -> How {
+    How::Aws(Arc::new(move |call| {
+        async move { if call.action == "DescribeStacks" { Some(edit(call.pass_on().await)) } else { answer(&call) } }
+            .boxed()
+    }))
 }
 
 /// Returns a canned response to calls of `action` whose path or body contains `at`.
 fn response(action: &'static str, at: &'static str, response: fn() -> CannedResponse) -> How {
-    aws(move |call| std::future::ready(is_of(&call, action, at).then(response)).boxed())
+    respond(move |call| is_of(call, action, at).then(response))
 }
 
 fn is_of(call: &AwsCall, action: &str, at: &str) -> bool {
-    call.action == action && (call.path.contains(at) || call.text().contains(at))
+    call.action == action && (call.path().contains(at) || call.text().contains(at))
 }
 
-fn aws(script: impl Fn(AwsCall) -> BoxFuture<'static, Option<CannedResponse>> + Send + Sync + 'static) -> How {
-    How::Aws(Arc::new(script))
+/// Answers calls without the account, or leaves them to it.
+fn respond(script: impl Fn(&AwsCall) -> Option<CannedResponse> + Send + Sync + 'static) -> How {
+    How::Aws(Arc::new(move |call| std::future::ready(script(&call)).boxed()))
+}
+
+/// Edits the account's response to the calls that `is_match` selects.
+fn edit_response(
+    is_match: impl Fn(&AwsCall) -> bool + Send + Sync + 'static,
+    edit: impl Fn(CannedResponse) -> CannedResponse + Send + Sync + 'static,
+) -> How {
+    let edit = Arc::new(edit);
+    How::Aws(Arc::new(move |call| {
+        let (is_match, edit) = (is_match(&call), Arc::clone(&edit));
+        async move { if is_match { Some(edit(call.pass_on().await)) } else { None } }.boxed()
+    }))
+}
+
+/// Edits calls before the account receives them, except those for which `edit` returns `None`.
+fn edit_call(edit: fn(AwsCall) -> Option<AwsCall>) -> How {
+    How::Aws(Arc::new(move |call| async move { Some(edit(call)?.pass_on().await) }.boxed()))
 }
 
 /// Denies calls of `action` with an error in XML.
 fn denied(action: &'static str, code: &'static str) -> How {
-    aws(move |call| {
+    respond(move |call| {
         let body = format!("<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>");
-        std::future::ready((call.action == action).then(|| CannedResponse::new(403, "text/xml", body))).boxed()
+        (call.action == action).then(|| CannedResponse::new(403, "text/xml", body))
     })
 }
 
 /// Sets an old date in the responses to `action`.
 fn old_date(action: &'static str) -> How {
-    aws(move |call| {
-        async move {
-            if call.action != action {
-                return None;
-            }
-            let mut response = call.pass_on().await;
+    edit_response(
+        move |call| call.action == action,
+        |mut response| {
             response.headers.insert(DATE, LONG_AGO.parse().unwrap());
-            Some(response)
-        }
-        .boxed()
-    })
+            response
+        },
+    )
 }
 
 /// Returns `line` with the current time to queries for log lines that contain `at`.
 fn log_line(at: &'static str, line: &'static str) -> How {
-    aws(move |call| {
+    respond(move |call| {
         let now = jiff::Timestamp::now().as_millisecond();
         let body = json!({"events": [{"timestamp": now, "message": line}]}).to_string();
         let is_match =
-            is_of(&call, "FilterLogEvents", at) && call.text().contains("filterPattern") == (at == "filterPattern");
-        std::future::ready(is_match.then(|| CannedResponse::json(200, body))).boxed()
+            is_of(call, "FilterLogEvents", at) && call.text().contains("filterPattern") == (at == "filterPattern");
+        is_match.then(|| CannedResponse::json(200, body))
     })
 }
 
 /// Sets S3's response for one of the bucket's settings.
 fn s3_settings(setting: &'static str, status: u16, body: &'static str) -> How {
-    aws(move |call| {
+    respond(move |call| {
         let is_match = call.action == "GET" && call.query().starts_with(setting);
-        std::future::ready(is_match.then(|| CannedResponse::new(status, "application/xml", body))).boxed()
+        is_match.then(|| CannedResponse::new(status, "application/xml", body))
     })
 }
 
 fn is_upload(call: &AwsCall) -> bool {
-    call.action == "PUT" && call.path.contains("slacktrail-doctor")
+    call.action == "PUT" && call.path().contains("slacktrail-doctor")
 }
 
 /// Ignores the bucket policy, and rejects wrong checksums as S3 does.
 fn accept_uploads() -> How {
-    aws(|call| std::future::ready(if is_upload(&call) { reject_checksum(&call) } else { None }).boxed())
+    respond(|call| if is_upload(call) { reject_checksum(call) } else { None })
 }
 
 /// Ignores the bucket policy, and stores every upload.
 fn store_uploads() -> How {
-    aws(|call| async move { if is_upload(&call) { Some(call.pass_on().await) } else { None } }.boxed())
+    edit_response(is_upload, |response| response)
 }
 
 /// Removes the condition from each upload outside of the day logs.
 fn ignore_condition() -> How {
-    aws(|mut call| {
-        async move {
-            if call.action != "PUT" || !call.key().starts_with("slacktrail-doctor/") {
-                return None;
-            }
-            call.headers.remove("if-none-match");
-            Some(call.pass_on().await)
-        }
-        .boxed()
+    edit_call(|mut call| {
+        call.headers.remove("if-none-match");
+        (call.action == "PUT" && call.key().starts_with("slacktrail-doctor/")).then_some(call)
     })
 }
 
 /// Removes the condition from each write to the table.
 fn ignore_table_condition() -> How {
-    aws(|mut call| {
-        async move {
-            if call.action != "PutItem" {
-                return None;
-            }
-            let mut body: serde_json::Value = serde_json::from_slice(&call.body).unwrap();
-            body.as_object_mut().unwrap().remove("ConditionExpression");
-            call.body = body.to_string().into();
-            Some(call.pass_on().await)
+    edit_call(|mut call| {
+        if call.action != "PutItem" {
+            return None;
         }
-        .boxed()
+        let mut body: serde_json::Value = serde_json::from_slice(&call.body).unwrap();
+        body.as_object_mut().unwrap().remove("ConditionExpression");
+        call.body = body.to_string().into();
+        Some(call)
     })
 }
 
 /// Sets a bucket policy with this statement.
 fn bucket_policy(statement: fn() -> String) -> How {
-    aws(move |call| {
+    respond(move |call| {
         let is_match = call.action == "GET" && call.query().split('&').any(|part| part.starts_with("policy"));
         let policy = || CannedResponse::new(200, "application/json", format!(r#"{{"Statement":[{}]}}"#, statement()));
-        std::future::ready(is_match.then(policy)).boxed()
+        is_match.then(policy)
     })
 }
 
 /// Allows the OAuth function's role to perform `action` on all resources, in addition to its access to the secrets.
 fn widen_role(action: &'static str) -> How {
-    aws(move |call| {
+    respond(move |call| {
         let is_match = call.action == "GetRolePolicy" && call.text().contains("PolicyName=oauth");
         let policy = || {
             let secrets = json!({
@@ -740,14 +716,14 @@ fn widen_role(action: &'static str) -> How {
             let document = encoded(&json!({"Statement": [secrets, everything]}));
             iam("GetRolePolicy", &format!("<PolicyName>oauth</PolicyName><PolicyDocument>{document}</PolicyDocument>"))
         };
-        std::future::ready(is_match.then(policy)).boxed()
+        is_match.then(policy)
     })
 }
 
 /// Attaches an AWS managed policy to each role.
 fn attach_policy() -> How {
     const ARN: &str = "arn:aws:iam::aws:policy/ReadAllSecrets";
-    aws(|call| {
+    respond(|call| {
         let response = match call.action.as_str() {
             "ListAttachedRolePolicies" => Some(format!(
                 "<AttachedPolicies><member><PolicyName>ReadAllSecrets</PolicyName><PolicyArn>{ARN}</PolicyArn></member></AttachedPolicies>"
@@ -761,7 +737,7 @@ fn attach_policy() -> How {
             }
             _ => None,
         };
-        std::future::ready(response.map(|result| iam(&call.action, &result))).boxed()
+        response.map(|result| iam(&call.action, &result))
     })
 }
 
@@ -782,7 +758,7 @@ fn fail_query(part: &'static str) -> How {
 }
 
 fn fail_query_with(part: &'static str, reason: &'static str) -> How {
-    aws(move |call| {
+    respond(move |call| {
         let text = call.text();
         let response = match call.action.as_str() {
             "StartQueryExecution" if text.contains(part) => Some(json!({"QueryExecutionId": "failed"})),
@@ -791,39 +767,34 @@ fn fail_query_with(part: &'static str, reason: &'static str) -> How {
             }
             _ => None,
         };
-        std::future::ready(response.map(|response| CannedResponse::json(200, response.to_string()))).boxed()
+        response.map(|response| CannedResponse::json(200, response.to_string()))
     })
 }
 
 /// Adds an object to every second listing of a day.
 fn add_objects() -> How {
-    let listings = Arc::new(AtomicUsize::new(0));
-    aws(move |call| {
-        let listings = Arc::clone(&listings);
-        async move {
-            if call.action != "GET" || !call.query().starts_with("list-type=2") {
-                return None;
-            }
-            let response = call.pass_on().await;
-            let text = String::from_utf8_lossy(&response.body).into_owned();
+    let listings = AtomicUsize::new(0);
+    edit_response(
+        |call| call.action == "GET" && call.query().starts_with("list-type=2"),
+        move |response| {
+            let text = String::from_utf8_lossy(&response.body);
             let is_first = !text.contains("<Contents>") || listings.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
             if is_first {
-                return Some(response);
+                return response;
             }
             let added = text.replacen("<Contents>", "<Contents><Key>added</Key><Size>1</Size></Contents><Contents>", 1);
-            Some(CannedResponse { body: added.into(), ..response })
-        }
-        .boxed()
-    })
+            CannedResponse { body: added.into(), ..response }
+        },
+    )
 }
 
 /// Makes a function's log group missing.
 fn no_log_group(function: &'static str) -> How {
-    aws(move |call| {
-        let is_match = is_of(&call, "FilterLogEvents", &format!("/aws/lambda/slacktrail-{function}"));
+    respond(move |call| {
+        let is_match = is_of(call, "FilterLogEvents", &format!("/aws/lambda/slacktrail-{function}"));
         let error =
             || CannedResponse::json(400, r#"{"__type":"ResourceNotFoundException","message":"no such log group"}"#);
-        std::future::ready(is_match.then(error)).boxed()
+        is_match.then(error)
     })
 }
 
@@ -833,22 +804,16 @@ fn no_events() -> CannedResponse {
 
 /// Sets the poller's log settings.
 fn set_logging(logging: serde_json::Value) -> How {
-    aws(move |call| {
-        let logging = logging.clone();
-        async move {
-            if !is_of(&call, "GetFunctionConfiguration", "slacktrail-poller") {
-                return None;
-            }
-            Some(with_logging(call.pass_on().await, &logging))
-        }
-        .boxed()
-    })
+    edit_response(
+        |call| is_of(call, "GetFunctionConfiguration", "slacktrail-poller"),
+        move |response| with_logging(response, &logging),
+    )
 }
 
 /// Returns current data for all metrics except those that `is_missing` selects.
 fn without_data(is_missing: fn(&Value) -> bool) -> How {
-    aws(move |call| {
-        let response = (call.action == "GetMetricData").then(|| {
+    respond(move |call| {
+        (call.action == "GetMetricData").then(|| {
             let request = cbor::decode(&call.body);
             let results = request["MetricDataQueries"].as_array().unwrap().iter().map(|query| {
                 let is_missing = is_missing(&query["MetricStat"]["Metric"]);
@@ -856,17 +821,16 @@ fn without_data(is_missing: fn(&Value) -> bool) -> How {
                 json!({"Id": query["Id"], "StatusCode": "Complete", "Timestamps": timestamps})
             });
             cbor_response(200, &json!({"MetricDataResults": results.collect::<Vec<_>>()}))
-        });
-        std::future::ready(response).boxed()
+        })
     })
 }
 
 /// Makes the listings of a log's objects empty.
 fn without_objects(log: &'static str) -> How {
     const NONE: &str = "<ListBucketResult><KeyCount>0</KeyCount></ListBucketResult>";
-    aws(move |call| {
+    respond(move |call| {
         let is_match = call.action == "GET" && call.query().contains(&format!("prefix={log}%2F"));
-        std::future::ready(is_match.then(|| CannedResponse::new(200, "application/xml", NONE))).boxed()
+        is_match.then(|| CannedResponse::new(200, "application/xml", NONE))
     })
 }
 
@@ -878,10 +842,10 @@ fn no_subscription() -> CannedResponse {
 
 /// Sets each row count to a wrong number.
 fn count_wrong() -> How {
-    aws(|call| {
+    respond(|call| {
         let row = |text: &str| json!({"Data": [{"VarCharValue": text}]});
         let response = json!({"ResultSet": {"Rows": [row("_col0"), row("987654321")]}}).to_string();
-        std::future::ready((call.action == "GetQueryResults").then(|| CannedResponse::json(200, response))).boxed()
+        (call.action == "GetQueryResults").then(|| CannedResponse::json(200, response))
     })
 }
 
@@ -895,8 +859,5 @@ async fn serve_html() -> String {
 }
 
 async fn serve(routes: Router) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, routes).await });
-    url
+    format!("http://{}/", loopback::serve(routes).await)
 }

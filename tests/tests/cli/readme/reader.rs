@@ -3,12 +3,11 @@
 
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
 use slacktrail_simulator::oauth::{App, Redirects};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Row, Settings};
 use slacktrail_tests::connecting::visit;
-use slacktrail_tests::deployment::{Life, LocalDeployment};
+use slacktrail_tests::deployment::{ActivityGenerator, LocalDeployment};
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::function::{Function, oauth_binary};
 use slacktrail_tests::lambda_runtime_api::Emulator;
@@ -121,9 +120,8 @@ impl Reader {
 }
 
 /// Adds the activity of the last three hours, and two records on the day that README backfills.
-fn live(deployment: &LocalDeployment, settings: &Settings) {
-    let now = Timestamp::now();
-    Life::new(settings).happen(&mut deployment.slack(), now - SignedDuration::from_hours(3), now, 40);
+fn live(deployment: &LocalDeployment, _settings: &Settings) {
+    ActivityGenerator::new(&mut deployment.slack(), 3, 40);
     for (time, id) in [("2024-01-15T09:00:00Z", "morning"), ("2024-01-15T17:00:00Z", "evening")] {
         deployment.slack().add(Row::small_audit(time.parse().unwrap(), id));
     }

@@ -16,7 +16,7 @@ use slacktrail_connect::{
 use slacktrail_core::time::Second;
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_tests::emulated_aws::EmulatedAws;
-use slacktrail_tests::patience::Patience;
+use slacktrail_tests::fake_timer::FakeTimer;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Child;
 
@@ -104,7 +104,7 @@ impl Stage {
         let params = Callback { state: Some(&state), code: Some(&code), error: None };
         let slack = SlackHttp::new(&self.slack.api_url(), &self.slack.audit_url()).unwrap();
         let (table, credentials) = (ports.deployment, ports.credentials);
-        let ports = CallbackPorts { slack, table, credentials, timer: Patience::default() };
+        let ports = CallbackPorts { slack, table, credentials, timer: FakeTimer::default() };
         let cookie = |name: &str| (name == started.cookie_name).then(|| started.cookie_value.clone());
         let done = slacktrail_connect::callback(&ports, params, cookie, now).await;
         done.map(|connected| connected.report).map_err(|callback_error| callback_error.connect_error)

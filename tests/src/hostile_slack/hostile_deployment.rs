@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_simulator::oauth::App;
 use slacktrail_simulator::settings::Limits;
@@ -10,11 +9,13 @@ use slacktrail_simulator::tenant::{Tenant, Token};
 use slacktrail_simulator::{Log, Settings};
 
 use super::scripts::log_of_long_records;
-use super::{Asked, CannedResponse, HostileSlack};
+use super::{CannedResponse, HostileSlack, SlackCall};
 use crate::archive::Archive;
-use crate::deployment::{Life, LocalDeployment, TABLE, organization_source};
-use crate::function::Function;
+use crate::connecting::{authorize, issue_link};
+use crate::deployment::{ActivityGenerator, LocalDeployment, organization_source};
+use crate::function::{Function, oauth_binary};
 use crate::http_api::DOMAIN_NAME;
+use crate::lambda_runtime_api::{Answer, Emulator};
 
 /// The source whose calls only the simulated Slack answers.
 const HONEST: &str = "honest";
@@ -29,20 +30,20 @@ const STORE_DELAY: Duration = Duration::from_secs(2);
 pub const DATA_MAX: u64 = 100 << 20;
 
 /// A deployment with hostile sources. Dropping this value stops everything except for the pollers.
-pub struct Siege {
+pub struct HostileDeployment {
     /// The deployment with the simulated Slack.
     pub deployment: LocalDeployment,
     /// The hostile Slack between the functions and the simulated Slack.
     pub slack: HostileSlack,
-    life: Life,
+    activity: ActivityGenerator,
 }
 
-impl Siege {
+impl HostileDeployment {
     /// Starts a deployment with only the honest source, or prints a message and returns `None` if moto is not available.
     ///
     /// # Panics
     /// Panics if a component does not start.
-    pub async fn start() -> Option<Siege> {
+    pub async fn start() -> Option<HostileDeployment> {
         let tokens = (0..HOSTILE_MAX).map(|number| hostile(number).1).chain([token(HONEST)]);
         let settings = Settings {
             tenant: Tenant::organization("E1", &["T1", "T2", "T3"]),
@@ -51,13 +52,11 @@ impl Siege {
             limits: Limits::OFF,
             ..Settings::organization()
         };
-        let mut life = Life::new(&settings);
         let deployment = LocalDeployment::start(settings).await?;
-        let now = Timestamp::now();
-        life.happen(&mut deployment.slack(), now - SignedDuration::from_hours(30), now, 80);
+        let activity = ActivityGenerator::new(&mut deployment.slack(), 30, 80);
         let slack = HostileSlack::before(&deployment).await;
         deployment.connect(&organization_source(HONEST), &token(HONEST)).await;
-        Some(Siege { deployment, slack, life })
+        Some(HostileDeployment { deployment, slack, activity })
     }
 
     /// Starts a poller that calls the hostile Slack.
@@ -73,20 +72,36 @@ impl Siege {
         self.deployment.poller_with(&slack.chain(more).collect::<Vec<_>>())
     }
 
+    /// Starts an oauth function for `lambda` that calls the hostile Slack.
+    ///
+    /// # Panics
+    /// Panics if the binary does not exist.
+    pub fn oauth(&self, lambda: &Emulator) -> Function {
+        let mut environment = self.deployment.oauth_environment();
+        environment.retain(|(name, _)| !name.starts_with("SLACK_A") || name == "SLACK_AUTHORIZE_URL");
+        environment.extend(self.slack.environment().map(|(name, value)| (name.to_owned(), value)));
+        lambda.spawn(&oauth_binary().unwrap_or_else(|error| panic!("{error}")), environment)
+    }
+
+    /// Creates a link for a new source, authorizes it at the simulated Slack, and returns the response of the callback.
+    ///
+    /// # Panics
+    /// Panics if the function does not redirect to Slack or Slack does not redirect back.
+    pub async fn authorize(&self, lambda: &Emulator, number: u8) -> Answer {
+        let link_token = issue_link(&self.deployment, number, &organization_source(&format!("granted{number}"))).await;
+        authorize(&self.deployment, lambda, &format!("grant={}", link_token.reveal())).await
+    }
+
     /// Connects hostile source `number` with one log type and a script for its calls. Returns the source ID.
     pub async fn connect(
         &self,
         number: usize,
         log: Log,
-        script: impl Fn(&Asked) -> Option<CannedResponse> + Send + Sync + 'static,
+        script: impl Fn(&SlackCall) -> Option<CannedResponse> + Send + Sync + 'static,
     ) -> String {
         let (id, token) = hostile(number);
         self.slack.script(Some(&token), script);
-        let log = match log {
-            Log::Audit => LogType::Audit,
-            Log::Access => LogType::Access,
-            Log::Integration => LogType::Integration,
-        };
+        let log = log.name().parse().expect("a log type");
         let source = Source { logs: vec![log], ..organization_source(&id) };
         self.deployment.connect(&source, &token).await;
         id
@@ -103,7 +118,7 @@ impl Siege {
         let poller = self.poller();
         for number in 0..sources {
             let log = log_of_long_records(mebibytes);
-            let id = self.connect(number, Log::Audit, move |asked| log.answer(asked)).await;
+            let id = self.connect(number, Log::Audit, move |call| log.answer(call)).await;
             self.deployment.drain().await;
             let stored = self.deployment.archive().await.lines_of(&id).len();
             assert_eq!(i64::try_from(stored), Ok(mebibytes), "number of records of `{id}`");
@@ -115,14 +130,7 @@ impl Siege {
             let source = Source { logs: vec![LogType::Audit], ..organization_source(&id) };
             self.deployment.connect(&source, &token).await;
         }
-        let table = self.deployment.aws.dynamodb();
-        for item in self.deployment.items().await {
-            if item["sk"].as_s().is_ok_and(|key| key.contains("/cursor/")) {
-                let delete = table.delete_item().table_name(TABLE);
-                let delete = delete.key("pk", item["pk"].clone()).key("sk", item["sk"].clone());
-                delete.send().await.expect("an item can be deleted");
-            }
-        }
+        self.deployment.delete_cursors().await;
         self.deployment.proxy.slow_down(STORE_DELAY); // so that concurrent reads are in memory at the same time
     }
 
@@ -132,8 +140,8 @@ impl Siege {
     }
 
     /// Leaves the calls of hostile source `number` to the simulated Slack.
-    pub fn calm_down(&self, number: usize) {
-        self.slack.calm_down(Some(&hostile(number).1));
+    pub fn clear_script(&self, number: usize) {
+        self.slack.clear_script(Some(&hostile(number).1));
     }
 
     /// Revokes the token of hostile source `number` at the simulated Slack.
@@ -142,8 +150,8 @@ impl Siege {
     }
 
     /// Adds records within the last 5 seconds to the honest Slack.
-    pub fn go_on(&mut self) {
-        self.life.go_on(&mut self.deployment.slack(), 8);
+    pub fn add_recent_rows(&mut self) {
+        self.activity.add_recent_rows(&mut self.deployment.slack(), 8);
     }
 
     /// Asserts that all records of the honest source are stored, and returns the archive.

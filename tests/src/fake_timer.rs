@@ -11,13 +11,13 @@ use slacktrail_connect::Timer;
 
 /// A timer without time limits, except for one that a test lets expire.
 #[derive(Clone, Debug, Default)]
-pub struct Patience {
+pub struct FakeTimer {
     late: Rc<Cell<Option<(Duration, usize)>>>,
 }
 
-impl Patience {
+impl FakeTimer {
     /// Lets the next work with this time limit time out after it has been polled `polls` times.
-    pub fn let_be_late(&self, limit: Duration, polls: usize) {
+    pub fn expire_next(&self, limit: Duration, polls: usize) {
         self.late.set(Some((limit, polls)));
     }
 
@@ -32,7 +32,7 @@ impl Patience {
     }
 }
 
-impl Timer for Patience {
+impl Timer for FakeTimer {
     async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
         let (polls_max, mut polls) = (self.polls_max(limit), 0);
         let mut work = pin!(work);
