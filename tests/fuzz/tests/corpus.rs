@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use slacktrail_core::authorization::Authorization;
+use slacktrail_connect::Authorization;
 use slacktrail_core::credentials::Credentials;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::event::PollRequest;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row};
-use slacktrail_tests::archive::{Archive, name};
+use slacktrail_tests::archive::Archive;
 
 use crate::binary::Slacktrail;
 use crate::slack::{ORGANIZATION, Slack, WORKSPACE, hours_ago};
@@ -18,7 +18,7 @@ fn assert_exact(slack: &Slack, directory: &Path) {
 
 /// Returns the number of stored records of a log.
 fn stored(directory: &Path, log: Log) -> usize {
-    Archive::of_directory(directory).lines_under(name(log)).len()
+    Archive::of_directory(directory).lines_under(log.name()).len()
 }
 
 /// Returns every file below a directory.
