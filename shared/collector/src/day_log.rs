@@ -568,6 +568,23 @@ mod tests {
         assert_eq!(held(&logs).len(), 20);
     }
 
+    /// Shows the reason for the second window: with one window, each of these ticks reads 24 objects.
+    #[test]
+    fn backlog_and_live_ranges_of_day_beyond_cache_are_read_once() {
+        let ((mut logs, bucket), long_rows) = (twenty_objects(), Mutex::new(()));
+        let day = at(0).day();
+        let mut tick = || {
+            bucket.reads_until_failure.set(Some(99));
+            for range in [at(19_500)..=at(20_500), at(7_500)..=at(9_500)] {
+                let (last_objects, limits) = (BTreeMap::new(), limits(6, &long_rows));
+                let loaded = logs.load_ids(&bucket, &last_objects, day, range, &limits).now_or_never();
+                loaded.unwrap().unwrap();
+            }
+            99 - bucket.reads_until_failure.get().unwrap()
+        };
+        assert_eq!([tick(), tick(), tick()], [24, 8, 0]);
+    }
+
     #[test]
     fn records_beyond_cache_are_found_by_reading_whole_day_log() {
         let ((logs, bucket), long_rows) = (twenty_objects(), Mutex::new(()));
