@@ -1,39 +1,13 @@
-//! Classifies the states of a stream, in one place: who must act, what is collected, words and colors.
+//! How states of streams are shown: severity, words and colors.
 
-use slacktrail_core::health::State;
+use slacktrail_core::health::{Class, State};
 
 use crate::cli_error::Level;
-
-/// What a state means for collection.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Class {
-    /// Everything that Slack returns is stored.
-    Current,
-    /// A backlog remains.
-    Behind,
-    /// A transient error occurred, and the next tick tries again.
-    Retrying,
-    /// Collection stopped until a user fixes the cause.
-    Stopped,
-    /// A user paused the source.
-    Paused,
-}
-
-/// Returns what a state means for collection.
-pub(crate) fn class(state: State) -> Class {
-    match state {
-        State::Ok | State::Silent => Class::Current,
-        State::CatchingUp => Class::Behind,
-        State::Waiting => Class::Retrying,
-        State::Reauthorize | State::Reconfigure | State::Failing => Class::Stopped,
-        State::Paused => Class::Paused,
-    }
-}
 
 /// Returns `true` if the state persists until a user acts. A code in a healthy state belongs to workspaces that cannot be read, while all others
 /// are collected.
 pub(crate) fn requires_action(state: State, code: Option<&str>) -> bool {
-    match class(state) {
+    match state.class() {
         Class::Stopped => true,
         Class::Current | Class::Behind => state == State::Silent || code.is_some(),
         Class::Retrying | Class::Paused => false,
@@ -42,7 +16,7 @@ pub(crate) fn requires_action(state: State, code: Option<&str>) -> bool {
 
 /// Returns the severity of an error of a stream in this state.
 pub(crate) fn level(state: State) -> Level {
-    if class(state) == Class::Stopped { Level::Error } else { Level::Warning }
+    if state.class() == Class::Stopped { Level::Error } else { Level::Warning }
 }
 
 /// Returns the state as words, for example `catching up`.
@@ -52,7 +26,7 @@ pub(crate) fn words(state: State) -> String {
 
 /// Returns the ANSI color of a state: green, cyan, yellow, red, or gray for a paused stream.
 pub(crate) fn color(state: State) -> u8 {
-    match class(state) {
+    match state.class() {
         Class::Current if state == State::Silent => 33,
         Class::Current => 32,
         Class::Behind => 36,

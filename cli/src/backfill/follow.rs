@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use slacktrail_core::health::Class;
 use slacktrail_core::source::StreamId;
 use slacktrail_ports::{DeploymentStore, Version};
 
@@ -11,7 +12,6 @@ use crate::cli_error::CliError;
 use crate::environment::now;
 use crate::progress::ProgressLine;
 use crate::source;
-use crate::state;
 use crate::status::stream_status::{StreamStatus, Target};
 
 /// How following a backfill ended.
@@ -87,11 +87,11 @@ async fn read_rest<T: DeploymentStore>(
 fn check(status: &StreamStatus) -> Result<(), CliError> {
     let name = status.name();
     let not_collected = |reason: &str| CliError::new(format!("{name} is not being collected: {reason}"));
-    match state::class(status.state) {
-        state::Class::Current | state::Class::Behind | state::Class::Retrying => Ok(()),
-        state::Class::Paused => Err(not_collected("its source is paused")
+    match status.state.class() {
+        Class::Current | Class::Behind | Class::Retrying => Ok(()),
+        Class::Paused => Err(not_collected("its source is paused")
             .hint(format!("run `slacktrail resume {}` to continue the backfill", status.source))),
-        state::Class::Stopped => Err(not_collected(status.hint.as_deref().unwrap_or("see `slacktrail status`"))
+        Class::Stopped => Err(not_collected(status.hint.as_deref().unwrap_or("see `slacktrail status`"))
             .hint("run `slacktrail status` for the cause; the backfill continues once it is fixed")),
     }
 }

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_collector::tick::{Poller, ResourceLimits, TickLimits};
+use slacktrail_core::health::Class;
 use slacktrail_core::secret::Token;
 use slacktrail_core::source::{LogType, SourceId, StreamId};
 use slacktrail_core::stream::StreamOutcome;
@@ -22,7 +23,6 @@ pub(crate) use pace::{Pace, Wall};
 pub(crate) use totals::Totals;
 
 use crate::cli_error::CliError;
-use crate::state;
 use error_reporter::ErrorReporter;
 use progress::Progress;
 use watched::{WatchedDeployment, WatchedSlack};
@@ -116,9 +116,9 @@ impl Run {
 
 /// Returns `true` if another tick could collect more of a stream. A stream that requires action does not count.
 fn leaves_work(stream: &StreamOutcome) -> bool {
-    match state::class(stream.state) {
-        state::Class::Behind | state::Class::Retrying => true,
-        state::Class::Current => stream.gaps > 0,
-        state::Class::Stopped | state::Class::Paused => false,
+    match stream.state.class() {
+        Class::Behind | Class::Retrying => true,
+        Class::Current => stream.gaps > 0,
+        Class::Stopped | Class::Paused => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use slacktrail_collector::tick::Summary;
-use slacktrail_core::health::State;
+use slacktrail_core::health::{Class, State};
 use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::stream::TickCounts;
 
@@ -75,7 +75,7 @@ impl Totals {
 
     /// Returns `true` if everything that Slack returns is stored for every stream.
     pub(crate) fn is_ok(&self) -> bool {
-        self.streams.iter().all(|total| total.state.map(state::class) == Some(state::Class::Current))
+        self.streams.iter().all(|total| total.state.map(State::class) == Some(Class::Current))
     }
 
     pub(crate) fn streams(&self) -> &[Total] {

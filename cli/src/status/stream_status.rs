@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
-use slacktrail_core::health::State;
+use slacktrail_core::health::{Class, State};
 use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_core::walk::{Gap, GapKind, Walk};
@@ -227,8 +227,8 @@ impl GapEntry {
 
 /// Returns the time of the last tick without an error. A cursor without an error was saved by such a tick.
 fn last_success(cursor: &Cursor) -> Option<Second> {
-    match state::class(cursor.health.state) {
-        state::Class::Current | state::Class::Behind => cursor.health.last_success.max(Some(cursor.saved_at)),
+    match cursor.health.state.class() {
+        Class::Current | Class::Behind => cursor.health.last_success.max(Some(cursor.saved_at)),
         _ => cursor.health.last_success,
     }
 }

@@ -10,6 +10,7 @@ use slacktrail_collector::dispatch::dispatch_shards;
 use slacktrail_collector::tick::{Poller, ResourceLimits, Summary, TickLimits, TokenRefreshSummary};
 use slacktrail_core::error::Error;
 use slacktrail_core::event::PollRequest;
+use slacktrail_core::health::{Class, State};
 use slacktrail_core::shard::SOURCES_MAX;
 use slacktrail_core::stream::{StreamOutcome, TickCounts};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Invoker, Slack};
@@ -88,7 +89,6 @@ async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
 /// Logs one line per stream and tick. The level is INFO for normal collection, WARN for a degraded stream that loses no data, and ERROR if action is
 /// required.
 fn log_stream(stream: &StreamOutcome) {
-    use slacktrail_core::health::State;
     let TickCounts { calls, pages, records, objects, bytes, malformed, repaired, conflicting, late, late_seconds_max } =
         stream.counts;
     macro_rules! line {
@@ -120,18 +120,15 @@ fn log_stream(stream: &StreamOutcome) {
             )
         };
     }
-    match stream.state {
-        State::Ok | State::CatchingUp | State::Paused
-            if malformed + repaired + conflicting == 0
-                && stream.workspaces_failing == 0
-                && stream.clock_skew_seconds.is_none() =>
-        {
+    let is_complete = malformed + repaired + conflicting == 0
+        && stream.workspaces_failing == 0
+        && stream.clock_skew_seconds.is_none();
+    match stream.state.class() {
+        Class::Stopped => line!(error, "stream requires action"),
+        Class::Current | Class::Behind | Class::Paused if is_complete && stream.state != State::Silent => {
             line!(info, "stream collected");
         }
-        State::Ok | State::CatchingUp | State::Paused | State::Waiting | State::Silent => {
-            line!(warn, "stream degraded, no data lost")
-        }
-        State::Reauthorize | State::Reconfigure | State::Failing => line!(error, "stream requires action"),
+        _ => line!(warn, "stream degraded, no data lost"),
     }
 }
 

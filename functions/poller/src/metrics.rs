@@ -9,7 +9,7 @@ use std::io::Write;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use slacktrail_collector::tick::Summary;
-use slacktrail_core::health::State;
+use slacktrail_core::health::{Class, State};
 
 /// The namespace that the template's alarms and dashboard name.
 const NAMESPACE: &str = "slacktrail";
@@ -21,7 +21,6 @@ pub(crate) fn write(function: &str, summary: &Summary, now: Timestamp) {
 
 fn line(function: &str, summary: &Summary, now: Timestamp) -> Value {
     let streams = |of: fn(State) -> bool| summary.streams.iter().filter(|stream| of(stream.state)).count();
-    let requires_action = |state| matches!(state, State::Reauthorize | State::Reconfigure | State::Failing);
     let lag = summary.streams.iter().filter(|stream| stream.state != State::Paused).map(|stream| stream.lag_seconds);
     json!({
         "_aws": {
@@ -40,7 +39,7 @@ fn line(function: &str, summary: &Summary, now: Timestamp) -> Value {
         "FunctionName": function,
         "RecordsStored": summary.streams.iter().map(|stream| stream.counts.records).sum::<u64>(),
         "LagSeconds": lag.max().unwrap_or(0),
-        "StreamsRequiringAction": streams(requires_action),
+        "StreamsRequiringAction": streams(|state| state.class() == Class::Stopped),
         "SilentStreams": streams(|state| state == State::Silent),
     })
 }
