@@ -19,7 +19,7 @@ def codes_of_ours():
     """Returns slacktrail's error codes from the sources, without the tests."""
     codes = set()
     for path in [*ROOT.glob("shared/*/src/**/*.rs"), *ROOT.glob("functions/*/src/**/*.rs"), *ROOT.glob("cli/src/**/*.rs")]:
-        text = path.read_text().split("#[cfg(test)]")[0]
+        text = "" if path.name == "tests.rs" else path.read_text().split("#[cfg(test)]")[0]
         codes.update(code for pattern in PATTERNS for code in pattern.findall(text))
     return codes
 
@@ -44,7 +44,7 @@ class Operations(unittest.TestCase):
         self.assertEqual(sorted((codes_of_ours() | codes_of_slack()) - named), [])
 
     def test_every_state_has_row_and_heading(self):
-        states = re.findall(r'State::\w+ => "(\w+)",', (ROOT / "shared/core/src/health.rs").read_text())
+        states = re.findall(r'State::\w+ => "(\w+)",', (ROOT / "shared/core/src/health/state.rs").read_text())
         self.assertEqual(states[0], "ok", "the pattern must match the states")
         section = section_of("docs/operations.md", "States")
         self.assertEqual(re.findall(r"^### (.+)$", section, re.MULTILINE), states)
