@@ -57,10 +57,7 @@ impl LogType {
 
     /// Returns the user scope that reads the log.
     pub fn user_scope(self) -> &'static str {
-        match self {
-            LogType::Audit => "auditlogs:read",
-            LogType::Access | LogType::Integration => "admin",
-        }
+        if self == LogType::Audit { "auditlogs:read" } else { "admin" }
     }
 
     /// Returns `true` if one of `logs` requires a token of an organization, which only its Org Owner can grant.
