@@ -152,11 +152,12 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             let mut batch = Batch::default();
             let walked = self.walk(&mut active, &mut batch).await; // pages, until they fill an object
             self.tick.end_pages(&mut active, walked.is_err());
+            // Records first ...
             if let Err(error) = self.store(&walked, &mut batch).await {
                 self.tick.roll_back(active);
                 return Err(error);
             }
-            self.tick.commit(active, walked.is_err()); // records first, then what is left to do ...
+            self.tick.commit(active, walked.is_err()); // ... then what is left to do ...
             self.save().await?; // ... and the cursor last
             walked?;
             if self.conflict || self.budget_exhausted() {
