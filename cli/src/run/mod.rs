@@ -93,11 +93,10 @@ impl Run {
     /// Runs one tick. Returns `true` if another tick could collect more.
     async fn tick(&mut self, pace: &impl Pace) -> Result<bool, CliError> {
         let now = pace.now();
-        let deployment = self.collector.ports().deployment.load().await?;
+        let deployment = self.collector.ports.deployment.load().await?;
         self.progress.begin_tick(&deployment, now);
         let deadline_reached = || pace.is_over();
-        let limits =
-            TickLimits { calls_max: None, resources: ResourceLimits::default(), deadline_reached: &deadline_reached };
+        let limits = TickLimits { resources: ResourceLimits::default(), deadline_reached: &deadline_reached };
         let summary = self.collector.tick(now, &limits).await?;
         self.progress.end_tick(&summary);
         if let Some(locked) = summary.streams.iter().find(|stream| stream.code() == Some(watched::LOCKED)) {

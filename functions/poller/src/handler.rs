@@ -38,11 +38,8 @@ pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: Cred
     let outcome = match PollRequest::of(&event.payload) {
         Ok(request) => {
             let stop_at = event.context.deadline().checked_sub(RESERVE).unwrap_or(SystemTime::UNIX_EPOCH);
-            let limits = TickLimits {
-                calls_max: None,
-                resources: ResourceLimits::default(),
-                deadline_reached: &|| SystemTime::now() >= stop_at,
-            };
+            let limits =
+                TickLimits { resources: ResourceLimits::default(), deadline_reached: &|| SystemTime::now() >= stop_at };
             collect(poller, invoker, &request, &limits).await
         }
         Err(error) => Err(error),
@@ -64,7 +61,7 @@ async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
     request: &PollRequest,
     limits: &TickLimits<'_>,
 ) -> Result<Summary, Error> {
-    let store = &poller.ports().deployment;
+    let store = &poller.ports.deployment;
     let deployment = match request {
         PollRequest::Shard(shard) => Some(store.load_shard(shard).await?),
         PollRequest::All => store.load_at_most(SOURCES_MAX).await?,

@@ -26,7 +26,7 @@ async fn main() -> Result<(), Error> {
     let poller = Poller::new(AwsPorts::connect(&config, names).with(slack));
 
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
-        poller.ports().slack.finish_by(handler::calls_finish_by(event.context.deadline()));
+        poller.ports.slack.finish_by(handler::calls_finish_by(event.context.deadline()));
         handler::handle(&poller, &invoker, event)
     }))
     .await

@@ -394,7 +394,7 @@ pub trait Invoker {
 }
 
 /// The ports of the poller.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ports<S, D, T, K> {
     /// Slack.
     pub slack: S,

@@ -146,8 +146,9 @@ impl Process {
     pub fn fork(&self, world: &SimulatedWorld) -> Process {
         let id = Id::of(self.id.number);
         id.operations.set(self.id.operations.get());
-        let poller = Rc::new(Poller::with_cache_of(ports(world, &id), &self.poller));
-        Process { id, world: world.clone(), poller }
+        let mut poller = Poller::clone(&self.poller);
+        poller.ports = ports(world, &id);
+        Process { id, world: world.clone(), poller: Rc::new(poller) }
     }
 
     /// Returns the number of the process.
@@ -175,7 +176,8 @@ impl Process {
         let last = self.world.with(|state| state.operations_max).map(|max| operations.get() + max);
         let future = async move {
             let deadline_reached = || last.is_some_and(|last| operations.get() >= last);
-            poller.tick(now, &TickLimits { calls_max, resources, deadline_reached: &deadline_reached }).await
+            let resources = ResourceLimits { calls_max, ..resources };
+            poller.tick(now, &TickLimits { resources, deadline_reached: &deadline_reached }).await
         };
         Tick { id: self.id.clone(), world: self.world.clone(), future: Box::pin(future) }
     }
@@ -185,9 +187,8 @@ impl Process {
         let (poller, shard) = (self.poller.clone(), shard.clone());
         let now = self.world.now();
         let future = async move {
-            let limits =
-                TickLimits { calls_max: None, resources: ResourceLimits::default(), deadline_reached: &|| false };
-            let deployment = poller.ports().deployment.load_shard(&shard).await?;
+            let limits = TickLimits { resources: ResourceLimits::default(), deadline_reached: &|| false };
+            let deployment = poller.ports.deployment.load_shard(&shard).await?;
             poller.tick_deployment(deployment, now, &limits).await
         };
         Tick { id: self.id.clone(), world: self.world.clone(), future: Box::pin(future) }.run()

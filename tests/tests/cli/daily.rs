@@ -56,7 +56,7 @@ impl Deployed {
     }
 
     async fn tick(&self) {
-        let limits = TickLimits { calls_max: None, resources: ResourceLimits::default(), deadline_reached: &|| false };
+        let limits = TickLimits { resources: ResourceLimits::default(), deadline_reached: &|| false };
         self.poller.tick(Timestamp::now(), &limits).await.unwrap();
     }
 

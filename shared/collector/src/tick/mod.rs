@@ -31,20 +31,17 @@ use slacktrail_core::time::Second;
 use slacktrail_ports::{CredentialStore, DayLogStore, Deployment, DeploymentStore, Ports, Slack, Version};
 
 /// Collects all streams of a deployment, tick by tick. Its caches only save reads: without them, a tick stores the same records.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Poller<S, D, T, K> {
-    ports: Ports<S, D, T, K>,
+    /// The ports that all ticks use.
+    pub ports: Ports<S, D, T, K>,
     caches: StreamCaches,
     token_refresher: TokenRefresher,
-    /// Held by the stream that is reading a long row.
-    long_rows: Mutex<()>,
 }
 
 /// The limits of one tick.
 pub struct TickLimits<'a> {
-    /// Maximum calls to Slack per stream. `None` means half of what Slack allows per minute.
-    pub calls_max: Option<u32>,
-    /// What the streams share.
+    /// The limits of calls, CPU and memory.
     pub resources: ResourceLimits,
     /// Returns `true` if the tick must stop.
     pub deadline_reached: &'a dyn Fn() -> bool,
@@ -53,23 +50,7 @@ pub struct TickLimits<'a> {
 impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S, D, T, K> {
     /// Creates a poller with empty caches.
     pub fn new(ports: Ports<S, D, T, K>) -> Self {
-        Poller {
-            ports,
-            caches: StreamCaches::default(),
-            token_refresher: TokenRefresher::default(),
-            long_rows: Mutex::new(()),
-        }
-    }
-
-    /// Creates a poller on other ports with a copy of the caches of `other`. A simulation uses this to branch from one state.
-    pub fn with_cache_of(ports: Ports<S, D, T, K>, other: &Self) -> Self {
-        let (caches, token_refresher) = (other.caches.clone(), other.token_refresher.clone());
-        Poller { ports, caches, token_refresher, long_rows: Mutex::new(()) }
-    }
-
-    /// Returns the ports.
-    pub fn ports(&self) -> &Ports<S, D, T, K> {
-        &self.ports
+        Poller { ports, caches: StreamCaches::default(), token_refresher: TokenRefresher::default() }
     }
 
     /// Loads the deployment and collects every stream that is due.
@@ -121,9 +102,9 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
             gzip_level: limits.resources.gzip_level,
             stored_ids_max: stored_ids.split(concurrent),
             cached_ids_max: stored_ids.total,
-            calls_max: limits.calls_max,
+            calls_max: limits.resources.calls_max,
             deadline_reached: limits.deadline_reached,
-            long_rows: &self.long_rows,
+            long_rows: &Mutex::new(()),
         };
         self.caches.retain(|stream| due.iter().any(|(_, polled, _)| polled == stream));
         let first = first_at(now, due.len());

@@ -2,9 +2,11 @@
 
 use slacktrail_core::object::GZIP_LEVEL;
 
-/// The CPU and memory limits of a tick. The defaults keep the process within 100 MiB for any number of streams and any backlog.
+/// The limits of calls, CPU and memory of a tick. The defaults keep the process within 100 MiB for any number of streams and any backlog.
 #[derive(Clone, Copy, Debug)]
 pub struct ResourceLimits {
+    /// Maximum calls to Slack per stream. `None` means half of what Slack allows per minute.
+    pub calls_max: Option<u32>,
     /// Maximum number of streams that are collected concurrently.
     pub streams_at_once: usize,
     /// Bytes of lines after which a stream stores its batch.
@@ -45,6 +47,7 @@ impl ResourceLimits {
 impl Default for ResourceLimits {
     fn default() -> ResourceLimits {
         ResourceLimits {
+            calls_max: None,
             streams_at_once: 8,
             batch_bytes: Quota { per_stream: 8 << 20, total: 16 << 20 },
             gzip_level: GZIP_LEVEL,

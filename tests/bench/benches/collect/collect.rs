@@ -31,8 +31,10 @@ pub(crate) async fn run(backlog: Backlog, audit_url: &str, directory: &Path) -> 
     };
     slacktrail_ports::sources::put(&ports.deployment, &source(backlog)?).await?;
     let poller = Poller::new(ports);
-    let limits =
-        TickLimits { calls_max: Some(u32::MAX), resources: ResourceLimits::default(), deadline_reached: &|| false };
+    let limits = TickLimits {
+        resources: ResourceLimits { calls_max: Some(u32::MAX), ..ResourceLimits::default() },
+        deadline_reached: &|| false,
+    };
     let mut calls = 0;
     for _ in 0..TICKS_MAX {
         let summary = poller.tick(backlog.now.instant(), &limits).await?;

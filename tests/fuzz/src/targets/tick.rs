@@ -48,7 +48,7 @@ pub(super) fn tick(bytes: &[u8]) {
     });
     for pause in [0, PAUSE_SECONDS] {
         environment.world.pass(pause);
-        let limits = TickLimits { calls_max: None, resources: ResourceLimits::default(), deadline_reached: &|| false };
+        let limits = TickLimits { resources: ResourceLimits::default(), deadline_reached: &|| false };
         match finish(poller.tick(environment.world.now(), &limits)) {
             Ok(summary) => assert_summary(&summary),
             Err(error) => assert_safe_error(&error),

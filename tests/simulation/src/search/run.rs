@@ -36,6 +36,7 @@ fn beginning() -> Timestamp {
 /// same time. Randomized runs compress them.
 fn small_limits() -> ResourceLimits {
     ResourceLimits {
+        calls_max: None,
         streams_at_once: 4,
         batch_bytes: Quota { per_stream: 900, total: 2_000 },
         gzip_level: 0,
