@@ -7,6 +7,7 @@
 //! - [`source`], [`time`] and [`error`]: the terms. [`sanitize`]: external text that is made safe to show.
 //! - [`record`], [`mod@line`], [`batch`], [`object`]: from a row of a page to the bytes of an object.
 //! - [`slack`]: requests, responses, and the meaning of each error.
+//! - [`day_log`]: the cache of the record IDs that are stored.
 //! - [`cursor`] and [`walk`]: what is still to collect, and how each log is read. [`workspaces`]: an organization that is read workspace by
 //!   workspace. [`health`]: the state of a stream.
 //! - [`stream`]: one tick of one stream, which changes all of these.
@@ -18,6 +19,7 @@
 pub mod batch;
 pub mod credentials;
 pub mod cursor;
+pub mod day_log;
 pub mod error;
 pub mod event;
 mod fields;

@@ -18,10 +18,11 @@ use jiff::Timestamp;
 
 use call::TokenInUse;
 
-use crate::day_log::{DayLogs, Limits};
+use crate::day_log::{self, Limits};
 use crate::token_refresh::RefreshFailure;
 use slacktrail_core::batch::Batch;
 use slacktrail_core::cursor::Cursor;
+use slacktrail_core::day_log::DayLogs;
 use slacktrail_core::error::{Error, ErrorKind, Origin};
 use slacktrail_core::line::LineWriter;
 use slacktrail_core::record::RowId;
@@ -230,7 +231,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     /// Appends the lines of the batch to the day logs, and clears the batch.
     async fn append(&mut self, batch: &mut Batch) -> Result<(), Error> {
         let (store, level) = (&self.ports.day_logs, self.limits.gzip_level);
-        self.cache.day_logs.append(store, batch, level, self.tick.counts()).await?;
+        day_log::append(store, &mut self.cache.day_logs, batch, level, self.tick.counts()).await?;
         self.tick.add_batch(batch);
         batch.clear(self.limits.batch_bytes);
         let today = self.now.day();

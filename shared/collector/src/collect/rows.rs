@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::Collector;
 use super::page::OpenPage;
+use crate::day_log;
 use slacktrail_core::batch::Batch;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::record::RowId;
@@ -107,7 +108,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         let times = || records.iter().map(|(index, _)| block.partition_time(*index));
         let range = times().min().unwrap_or(day.start())..=times().max().unwrap_or(day.end());
         let (store, day_logs) = (&self.ports.day_logs, &mut self.cache.day_logs);
-        let opened = day_logs.load_ids(store, self.tick.last_objects(), day, range, self.limits).await;
+        let opened = day_log::load_ids(store, day_logs, self.tick.last_objects(), day, range, self.limits).await;
         if matches!(&opened, Err(error) if error.kind == ErrorKind::Investigate) {
             // An operator will move or restore objects, so list the day log again next time.
             day_logs.remove(day);
@@ -125,7 +126,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
             }
         }
         if !unknown.is_empty() {
-            let found = day_logs.find_stored(store, day, &unknown, self.limits).await?;
+            let found = day_log::find_stored(store, day_logs, day, &unknown, self.limits).await?;
             stored
                 .extend(records.iter().filter(|record| names(record).any(|id| found.contains(&id))).map(|(_, id)| *id));
         }
