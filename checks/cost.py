@@ -1,8 +1,9 @@
 """Computes the monthly cost as counted calls times unit prices, for the tables of docs/cost.md.
 
-cost.py           prints the tables
-cost.py --check   fails and prints the difference if docs/cost.md contains other tables
-cost.py --write   writes the tables into docs/cost.md
+cost.py                          prints the tables
+cost.py --check                  fails and prints the difference if docs/cost.md contains other tables
+cost.py --write                  writes the tables into docs/cost.md
+cost.py --sources N --records M  prints the bill of N sources with M records per day each (`make cost`)
 
 Amounts are in US dollars, for a month of 30.4 days in us-east-1.
 """
@@ -53,6 +54,14 @@ PRICES = {
     "log_gb": Price("CloudWatch Logs, GB ingested", 0.50, "0.50", 5, "5", FREE_BY_AWS),
     "metrics": Price("CloudWatch custom metric", 0.30, "0.30", 10, "10", FREE_BY_AWS),
     "alarms": Price("CloudWatch alarm", 0.10, "0.10", 10, "10", FREE_BY_AWS),
+}
+# The services of a bill, and their prices.
+SERVICES = {
+    "Secrets Manager": ["secrets", "secret_calls"],
+    "S3": ["puts", "gets", "stored_gb"],
+    "DynamoDB": ["table_writes", "table_reads"],
+    "Lambda": ["lambda_requests", "lambda_gb_seconds"],
+    "CloudWatch": ["log_gb", "metrics", "alarms"],
 }
 API_REQUEST_USD = 1e-6
 # Not part of the default deployment, or too small to count; listed for reference.
@@ -363,6 +372,62 @@ def filled(document: str) -> str:
     return document
 
 
+# ---- The bill of one deployment ------------------------------------------------------------------------------------
+
+# The memory sizes that a bill chooses from, up to a full CPU. More has no effect, because the poller uses one CPU.
+MEMORY_SIZES_MB = [128, 256, 512, 1024, 1769]
+# With the chosen size, an average tick takes at most half of its 50 seconds.
+TICK_SECONDS_MAX = 25
+# The first size for streams whose two hours exceed the memory, as in docs/operations.md.
+MEMORY_MB_BEYOND_CACHE = 1024
+# Ten times the sources that a test polls within a minute.
+SOURCES_OF_A_BILL_MAX = 100_000
+# As many records as the poller's calls for audit logs can read in a day.
+RECORDS_A_DAY_MAX = CALLS_PER_TICK_MAX["audit"] * ROWS_PER_PAGE * TICKS_A_DAY
+
+
+def scenario_of(sources: int, records_a_day: int) -> Scenario:
+    """Returns a deployment of this size. Its poller has the first memory size that suffices, or the largest one."""
+    for size in MEMORY_SIZES_MB:
+        scenario = Scenario("", sources, records_a_day, memory_mb=size)
+        exceeds_cache = any(rereads_beyond_memory(scenario, log) for log in MIX)
+        if tick_seconds(scenario) <= TICK_SECONDS_MAX and (size >= MEMORY_MB_BEYOND_CACHE or not exceeds_cache):
+            break
+    return scenario
+
+
+def statement(scenario: Scenario) -> str:
+    """Returns the bill of a deployment as text: a table by service, and what it depends on."""
+    used = usage(scenario)
+    after, before = bill(used), bill(used, free=False)
+    rows = [(name, sum(after[key] for key in keys), sum(before[key] for key in keys)) for name, keys in SERVICES.items()]
+    rows.append(("total", sum(after.values()), sum(before.values())))
+    sources, each = ("1 source", "") if scenario.sources == 1 else (f"{scenario.sources:,} sources", " each")
+    lines = [
+        f"{sources} with {scenario.records_a_day:,} records per day{each}, first month in us-east-1",
+        "",
+        f"{'US dollars':<16}{'after free tiers':>18}{'before free tiers':>20}",
+        *(f"{name:<16}{usd(less):>18}{usd(more):>20}" for name, less, more in rows),
+        "",
+        f"Each further month adds {usd(after['stored_gb'])} for the stored records.",
+        f"PollerMemory is {scenario.memory_mb}. All sources are polled after {seconds_until_polled(scenario):.1f} seconds of the minute.",
+    ]
+    if seconds_until_polled(scenario) > 60:
+        lines.append("This is more than a minute, so new records arrive later.")
+    lines.append(f"Computed with prices of {PRICES_AS_OF}, not measured on AWS. docs/cost.md lists the assumptions.")
+    return "\n".join(lines)
+
+
+def whole_number(variable: str, text: str, least: int, most: int) -> int:
+    """Returns the value of a variable of `make cost`. Exits if it is not a whole number in this range."""
+    if re.fullmatch("[0-9]{1,12}", text) and least <= int(text) <= most:
+        return int(text)
+    sys.exit(
+        f"error: `{variable}` is `{text}`, not a whole number from {least} to {most}\n"
+        "hint: run, for example, `make cost SOURCES=20 RECORDS=10000`"
+    )
+
+
 def difference(before: str, after: str) -> Iterator[str]:
     return difflib.unified_diff(before.splitlines(True), after.splitlines(True), "docs/cost.md", "checks/cost.py")
 
@@ -372,7 +437,16 @@ def main() -> int:
     verb = arguments.add_mutually_exclusive_group()
     verb.add_argument("--check", action="store_true")
     verb.add_argument("--write", action="store_true")
+    verb.add_argument("--sources", metavar="N")
+    arguments.add_argument("--records", metavar="M")
     asked = arguments.parse_args()
+    if (asked.sources is None) != (asked.records is None):
+        arguments.error("--sources and --records require each other")
+    if asked.sources is not None:
+        sources = whole_number("SOURCES", asked.sources, 1, SOURCES_OF_A_BILL_MAX)
+        records = whole_number("RECORDS", asked.records, 0, RECORDS_A_DAY_MAX)
+        print(statement(scenario_of(sources, records)))
+        return 0
     if not asked.check and not asked.write:
         print("\n\n".join(render() for render in TABLES.values()))
         return 0

@@ -1,7 +1,10 @@
 """Compares the numbers of checks/cost.py with the code, the template and the documents, and tests its arithmetic."""
 
 import math
+import os
 import re
+import subprocess
+import sys
 import unittest
 from pathlib import Path
 
@@ -144,6 +147,45 @@ class TheArithmetic(unittest.TestCase):
         (timeout,) = found("template.yaml", r"Timeout: (55)")
         for each in cost.SCENARIOS:
             self.assertLess(cost.tick_seconds(each), int(timeout) - 5, each.name)
+
+
+class TheBill(unittest.TestCase):
+    def make(self, *variables):
+        """Runs `make cost` without the variables of an outer make, because `make` may run this test."""
+        command = ["make", "--no-print-directory", f"PYTHON={sys.executable}", "cost", *variables]
+        environment = {"PATH": os.environ["PATH"]}
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    def test_each_price_belongs_to_one_service(self):
+        keys = [key for keys in cost.SERVICES.values() for key in keys]
+        self.assertEqual(sorted(keys), sorted(cost.PRICES))
+
+    def test_bill_has_memory_of_documented_scenarios(self):
+        for each in cost.SCENARIOS:
+            self.assertEqual(cost.scenario_of(each.sources, each.records_a_day).memory_mb, each.memory_mb, each.name)
+
+    def test_bill_states_documented_totals(self):
+        for each in [cost.IDLE, cost.BUSY, cost.MANY, cost.MOST]:
+            done = self.make(f"SOURCES={each.sources}", f"RECORDS={each.records_a_day}")
+            (after, before) = re.findall(r"(?m)^total +(\S+) +(\S+)$", done.stdout)[0]
+            document = cost.DOCUMENT.read_text()
+            self.assertIn(f" **{after}** |", re.findall(r"(?m)^\| \*\*first month.*$", document)[0])
+            self.assertIn(f" {before} |", re.findall(r"(?m)^\| first month without.*$", document)[0])
+
+    def test_bill_has_defaults_and_warns_if_minute_is_too_short(self):
+        self.assertIn("1 source with 10,000 records per day,", self.make().stdout)
+        self.assertNotIn("more than a minute", self.make("SOURCES=10000").stdout)
+        self.assertIn("more than a minute", self.make("SOURCES=100000").stdout)
+
+    def test_bad_value_is_error_that_names_variable(self):
+        for variable in ["SOURCES=0", "SOURCES=", "SOURCES=100001", "SOURCES=-x", "RECORDS=-1", "RECORDS=10,000", "RECORDS=1e9"]:
+            with self.subTest(variable):
+                done = self.make(variable)
+                name, value = variable.split("=")
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(f"error: `{name}` is `{value}`, not a whole number from ", done.stderr)
+                self.assertIn("hint: run, for example, `make cost SOURCES=20 RECORDS=10000`", done.stderr)
+                self.assertEqual(done.stdout, "")
 
 
 class TheDocument(unittest.TestCase):
