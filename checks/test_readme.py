@@ -34,7 +34,7 @@ def text_of_all():
 
 def told_to_sam():
     """Returns the arguments of each `sam` command in an indented block of the documents."""
-    lines = re.findall(r"^    (sam .+)$", text_of_all(), re.MULTILINE)
+    lines = re.findall(r"^ {4,}(sam .+)$", text_of_all(), re.MULTILINE)
     return [shlex.split(command, comments=True)[1:] for line in lines for command in line.split("&&")]
 
 
