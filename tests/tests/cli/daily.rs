@@ -141,7 +141,7 @@ async fn disconnecting_revokes_token_deletes_secret_and_keeps_logs() {
     deployed.tick().await;
     let stored = deployed.archive().await.keys().len();
     let cursors = async || {
-        let ports = deployed.poller.ports();
+        let ports = &deployed.poller.ports;
         ports.deployment.load().await.unwrap().cursors.len()
     };
     insta::assert_snapshot!(deployed.slacktrail.run(&["disconnect", "acme"]).await.exits(1).stderr, @r"
@@ -330,7 +330,7 @@ async fn backfill_that_cannot_be_collected_is_rejected() {
     error: source `acme` is paused
     hint: run `slacktrail resume acme` first, or use `--detach` to collect the range after you resume the source
     ");
-    assert!(deployed.poller.ports().deployment.load().await.unwrap().cursors.is_empty());
+    assert!(deployed.poller.ports.deployment.load().await.unwrap().cursors.is_empty());
 }
 
 #[tokio::test]
@@ -342,7 +342,7 @@ async fn rejected_stream_waits_for_next_tick_after_reconnect() {
     deployed.slacktrail.run(&["status", "--check"]).await.exits(1);
 
     deployed.slack.world().restore(ORGANIZATION);
-    let ports = deployed.poller.ports();
+    let ports = &deployed.poller.ports;
     let source = ports.deployment.load().await.unwrap().sources.remove(&"acme".parse().unwrap()).unwrap().unwrap();
     let again = Source { connected_at: Second::of(Timestamp::now()).plus(1), ..source };
     sources::put(&ports.deployment, &again).await.unwrap();
