@@ -6,28 +6,22 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-# Matches an error code in the sources: after the kind, or as the code for a missing resource.
-PATTERNS = [
-    re.compile(r'ErrorKind::\w+,\s*(?://[^\n]*\n\s*)?"([a-z][a-z0-9_]+)"'),
-    re.compile(r'missing_code: "([a-z][a-z0-9_]+)"'),
-]
-# Matches Slack's error codes in the table of their meanings.
-SLACK_CODE = re.compile(r'"([a-z][a-z0-9_]+)"')
+# Matches an error code in the sources: of a new error, or of a missing resource.
+USED = re.compile(r'(?:Error::(?:slack|deployment)\(|missing_code:)\s*"([a-z][a-z0-9_]+)"')
+CODE = re.compile(r'"([a-z][a-z0-9_]+)"')
 
 
-def codes_of_ours():
-    """Returns slacktrail's error codes from the sources, without the tests."""
-    codes = set()
-    for path in [*ROOT.glob("shared/*/src/**/*.rs"), *ROOT.glob("functions/*/src/**/*.rs"), *ROOT.glob("cli/src/**/*.rs")]:
-        text = "" if path.name == "tests.rs" else path.read_text().split("#[cfg(test)]")[0]
-        codes.update(code for pattern in PATTERNS for code in pattern.findall(text))
-    return codes
+def sources():
+    """Returns the sources without their tests, and without the table of the codes."""
+    paths = [*ROOT.glob("shared/*/src/**/*.rs"), *ROOT.glob("functions/*/src/**/*.rs"), *ROOT.glob("cli/src/**/*.rs")]
+    texts = [path.read_text().split("#[cfg(test)]\nmod tests {")[0] for path in paths if path.name not in ("tests.rs", "hints.rs")]
+    return "\n".join(texts)
 
 
-def codes_of_slack():
-    """Returns Slack's error codes from `slack/error.rs`."""
-    text = (ROOT / "shared/core/src/slack/error.rs").read_text()
-    return set(SLACK_CODE.findall(text.split("match code {")[1].split("_ => return None")[0]))
+def codes_in(table):
+    """Returns the error codes of a table in `hints.rs`."""
+    text = (ROOT / "shared/core/src/hints.rs").read_text()
+    return set(CODE.findall(text.split(f"fn {table}(")[1].split("_ => return None")[0]))
 
 
 def section_of(document, heading):
@@ -37,11 +31,19 @@ def section_of(document, heading):
 
 
 class Operations(unittest.TestCase):
-    def test_every_error_code_has_row(self):
+    def test_every_error_code_has_hint_and_row(self):
+        slack, own = codes_in("of_slack"), codes_in("of_calls") | codes_in("of_deployment")
+        used = set(USED.findall(sources()))
+        self.assertGreater(len(slack), 50, "the pattern must match Slack's codes")
+        self.assertGreater(len(used), 30, "the pattern must match the codes of errors")
+        self.assertEqual(sorted(used - slack - own), [], "codes without a hint")
         named = set(re.findall(r"`([a-z][a-z0-9_]+)`", (ROOT / "docs/operations.md").read_text()))
-        self.assertGreater(len(codes_of_ours()), 30, "the patterns must match the codes")
-        self.assertGreater(len(codes_of_slack()), 50, "the pattern must match Slack's codes")
-        self.assertEqual(sorted((codes_of_ours() | codes_of_slack()) - named), [])
+        self.assertEqual(sorted((slack | own) - named), [], "codes without a row in the docs")
+
+    def test_every_hint_is_of_code_in_use(self):
+        literals = set(CODE.findall(sources()))
+        own = codes_in("of_calls") | codes_in("of_deployment")
+        self.assertEqual(sorted(code for code in own - literals if not code.startswith("http_")), [])
 
     def test_every_state_has_row_and_heading(self):
         states = re.findall(r'State::\w+ => "(\w+)",', (ROOT / "shared/core/src/health/state.rs").read_text())

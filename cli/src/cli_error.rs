@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 
 use slacktrail_connect::ConnectError;
 use slacktrail_core::error::Error;
-
-use crate::hints;
+use slacktrail_core::hints::Place;
+use slacktrail_core::source::SourceId;
 
 /// The severity of an error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,6 +31,13 @@ impl CliError {
     /// Creates an error. The message is one line in lowercase, without a period.
     pub(crate) fn new(message: impl Into<String>) -> CliError {
         CliError { level: Level::Error, message: message.into(), hint: None, cause: None }
+    }
+
+    /// Creates the error that shows `error` at `place`.
+    pub(crate) fn at(place: Place, source: Option<&SourceId>, error: &Error) -> CliError {
+        let cause = causes(error).into_iter().rev().fold(None, |below, text| Some(Box::new(Cause { text, below })));
+        let cause = cause.map(|cause| cause as Box<dyn StdError + Send + Sync>);
+        CliError { cause, ..CliError::new(&error.message).hint(error.hint(place, source)) }
     }
 
     /// Sets the severity.
@@ -69,10 +76,7 @@ impl CliError {
 
 impl From<Error> for CliError {
     fn from(error: Error) -> CliError {
-        let hint = hints::of_command(&error);
-        let cause = causes(&error).into_iter().rev().fold(None, |below, text| Some(Box::new(Cause { text, below })));
-        let cause = cause.map(|cause| cause as Box<dyn StdError + Send + Sync>);
-        CliError { hint, cause, ..CliError::new(error.message) }
+        CliError::at(Place::Command, None, &error)
     }
 }
 
@@ -111,18 +115,15 @@ struct Cause {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_core::error::ErrorKind;
-
     use super::*;
 
     #[test]
     fn error_keeps_message_hint_and_causes() {
         let io = std::io::Error::other("the disk is on fire");
-        let error = Error::deployment(ErrorKind::Reconfigure, "x", "writing `a` failed", "wait")
-            .with_source(CliError::new("b").with_source(io));
+        let error = Error::deployment("no_space", "writing `a` failed").with_source(CliError::new("b").with_source(io));
         let error = CliError::from(error);
         assert_eq!(error.to_string(), "writing `a` failed");
-        assert_eq!(error.next_action(), Some("wait"));
+        assert_eq!(error.next_action(), Some("free some space, or choose a directory on another disk"));
         assert_eq!(error.causes(), ["b", "the disk is on fire"]);
     }
 }

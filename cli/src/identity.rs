@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use slacktrail_connect::manifest::missing_scopes;
 use slacktrail_core::error::Error;
+use slacktrail_core::hints::Place;
 use slacktrail_core::secret::Token;
 use slacktrail_core::slack::Request;
 use slacktrail_core::source::{LogType, Plan, Source, Tenant};
@@ -12,7 +13,6 @@ use slacktrail_ports::{CallAuth, Slack};
 
 use crate::cli_error::CliError;
 use crate::format::quoted;
-use crate::hints::{self, Collector};
 
 /// The owner and the scopes of a token.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -84,10 +84,8 @@ impl Identity {
         token: &Token,
         now: Second,
     ) -> Result<Identity, CliError> {
-        Identity::ask(slack, source, token, now).await.map_err(|error| {
-            let hint = hints::of_stream(&error.hint, Collector::Pull);
-            error.with_hint(&hint).into()
-        })
+        let identity = Identity::ask(slack, source, token, now).await;
+        identity.map_err(|error| CliError::at(Place::CommandWithToken, None, &error))
     }
 
     /// Returns the workspace or organization of the token.

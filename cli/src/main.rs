@@ -7,7 +7,7 @@
 //! - [`run`]: runs ticks of the collector on this machine, for `pull` and `demo`.
 //! - [`environment`], [`aws`], [`directory`], [`region`], [`identity`], [`source`], [`logs`], [`typed_time`]: the settings of a command, its
 //!   source, and the owner of a token.
-//! - [`cli_error`], [`hints`], [`state`], [`terminal`], [`prompt`], [`progress`], [`table`], [`format`]: the output and the prompts.
+//! - [`cli_error`], [`state`], [`terminal`], [`prompt`], [`progress`], [`table`], [`format`]: the output and the prompts.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
 mod arguments;
@@ -21,7 +21,6 @@ mod disconnect;
 mod doctor;
 mod environment;
 mod format;
-mod hints;
 mod identity;
 mod logs;
 mod outcome;

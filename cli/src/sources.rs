@@ -3,6 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 use slacktrail_core::error::Error;
+use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, Plan, Source, SourceId, Tenant};
 use slacktrail_ports::DeploymentStore;
 
@@ -84,7 +85,10 @@ impl Outcome for Listings {
     }
 
     fn problems(&self) -> Vec<CliError> {
-        self.0.values().filter_map(|source| source.as_ref().err()).map(|error| error.clone().into()).collect()
+        let problem = |(id, source): (&SourceId, &Result<Source, Error>)| {
+            source.as_ref().err().map(|error| CliError::at(Place::Command, Some(id), error))
+        };
+        self.0.iter().filter_map(problem).collect()
     }
 }
 
@@ -122,7 +126,11 @@ impl Listing {
     }
 
     fn unreadable(id: &SourceId, error: &Error) -> Listing {
-        Listing { id: id.to_string(), error: Some(format!("{error}; {}", error.hint)), ..Listing::default() }
+        Listing {
+            id: id.to_string(),
+            error: Some(format!("{error}; {}", error.hint(Place::Command, Some(id)))),
+            ..Listing::default()
+        }
     }
 
     /// Returns the tenant and the unusual settings, for the column `notes`.

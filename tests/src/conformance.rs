@@ -441,5 +441,5 @@ fn replaced(outcome: Result<ReplaceOutcome, Error>) -> Version {
 }
 
 fn ok<T>(result: Result<T, Error>) -> T {
-    result.unwrap_or_else(|error| panic!("{error}; hint: {}; {error:?}", error.hint))
+    result.unwrap_or_else(|error| panic!("{error}; {error:?}"))
 }

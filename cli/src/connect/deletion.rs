@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use slacktrail_adapters::aws::{DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION, SecretsManagerCredentials};
+use slacktrail_adapters::aws::{DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION};
 use slacktrail_core::error::Error;
+use slacktrail_core::hints::Place;
 use slacktrail_core::source::SourceId;
 
 use crate::cli_error::CliError;
@@ -16,21 +17,13 @@ const PAUSES_SECONDS: [u64; 9] = [1, 2, 3, 4, 10, 10, 10, 10, 10];
 /// Repeats a call until the secret of `source` is no longer being deleted, or one minute has passed.
 ///
 /// # Errors
-/// Returns the error of the call. If the secret is still being deleted, the hint depends on the cause.
-pub(super) async fn wait_out<T>(
-    credentials: &SecretsManagerCredentials,
-    source: &SourceId,
-    call: impl AsyncFn() -> Result<T, Error>,
-) -> Result<T, CliError> {
-    let restore = credentials.restore_command(source);
-    wait_out_with(call, async |pause| tokio::time::sleep(pause).await, &restore).await
+/// Returns the error of the last call.
+pub(super) async fn wait_out<T>(source: &SourceId, call: impl AsyncFn() -> Result<T, Error>) -> Result<T, CliError> {
+    let called = wait_out_with(call, async |pause| tokio::time::sleep(pause).await).await;
+    called.map_err(|error| CliError::at(Place::Command, Some(source), &error))
 }
 
-async fn wait_out_with<T>(
-    call: impl AsyncFn() -> Result<T, Error>,
-    pause: impl AsyncFn(Duration),
-    restore: &str,
-) -> Result<T, CliError> {
+async fn wait_out_with<T>(call: impl AsyncFn() -> Result<T, Error>, pause: impl AsyncFn(Duration)) -> Result<T, Error> {
     let mut line: Option<ProgressLine> = None;
     let mut seconds_left: u64 = PAUSES_SECONDS.iter().sum();
     for seconds in PAUSES_SECONDS {
@@ -44,11 +37,11 @@ async fn wait_out_with<T>(
                 pause(Duration::from_secs(seconds)).await;
                 seconds_left -= seconds;
             }
-            result => return Ok(result?),
+            result => return result,
         }
     }
     drop(line);
-    call().await.map_err(|error| still_being_deleted(error, restore))
+    call().await
 }
 
 /// Returns `true` if a secret cannot be used because it is being deleted, now or at the end of a recovery window.
@@ -56,38 +49,25 @@ pub(crate) fn is_being_deleted(error: &Error) -> bool {
     [DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION].contains(&error.code.as_str())
 }
 
-/// Returns the error after one minute. A secret that is still scheduled for deletion is then in a recovery window, because a forced
-/// deletion would be complete. The command `restore` ends that window.
-fn still_being_deleted(error: Error, restore: &str) -> CliError {
-    let hint = match error.code.as_str() {
-        DELETION_IN_PROGRESS => "wait a few minutes".to_owned(),
-        SCHEDULED_FOR_DELETION => format!("restore it: `{restore}`"),
-        _ => return error.into(),
-    };
-    CliError::from(error).hint(format!("{hint}, then run the command again"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::{Cell, RefCell};
 
-    use slacktrail_core::error::ErrorKind;
-
     use super::*;
 
     fn to_error(code: &str) -> Error {
-        Error::deployment(ErrorKind::Reconfigure, code, "creating secret `slacktrail/acme`: no", "restore it")
+        Error::deployment(code, "creating secret `slacktrail/acme`: no")
     }
 
     /// Makes a call that fails `failures` times with `code`. Returns the result, the number of calls, and the seconds waited.
-    async fn tried(failures: usize, code: &str) -> (Result<(), CliError>, usize, u64) {
+    async fn tried(failures: usize, code: &str) -> (Result<(), Error>, usize, u64) {
         let (calls, waited) = (Cell::new(0), RefCell::new(0));
         let call = async || {
             calls.set(calls.get() + 1);
             if calls.get() > failures { Ok(()) } else { Err(to_error(code)) }
         };
         let pause = async |pause: Duration| *waited.borrow_mut() += pause.as_secs();
-        let result = wait_out_with(call, pause, "aws restore").await;
+        let result = wait_out_with(call, pause).await;
         (result, calls.get(), waited.into_inner())
     }
 
@@ -108,13 +88,6 @@ mod tests {
     #[tokio::test]
     async fn other_errors_are_not_awaited() {
         let (result, made, waited) = tried(1, "access_denied").await;
-        assert_eq!((result.unwrap_err().next_action(), made, waited), (Some("restore it"), 1, 0));
-    }
-
-    #[tokio::test]
-    async fn hint_after_one_minute_depends_on_cause() {
-        let hint = async |code: &str| tried(99, code).await.0.unwrap_err().next_action().unwrap().to_owned();
-        assert_eq!(hint(DELETION_IN_PROGRESS).await, "wait a few minutes, then run the command again");
-        assert_eq!(hint(SCHEDULED_FOR_DELETION).await, "restore it: `aws restore`, then run the command again");
+        assert_eq!((result.unwrap_err().code.as_str(), made, waited), ("access_denied", 1, 0));
     }
 }

@@ -32,8 +32,7 @@ pub(super) async fn install(
     let (authorization, link_token) = link::make(source, &app.client_id, now)?;
     let app_is_stored = Cell::new(false);
     let followed = async {
-        deletion::wait_out(&ports.credentials, &source.id, async || app::store(&ports.credentials, source, app).await)
-            .await?;
+        deletion::wait_out(&source.id, async || app::store(&ports.credentials, source, app).await).await?;
         app_is_stored.set(true);
         follow(ports, (&authorization, &link_token), url, args).await
     };

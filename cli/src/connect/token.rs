@@ -67,7 +67,7 @@ async fn verify(
 /// Binds the source to its tenant and stores the token, so that the poller starts to collect.
 async fn save(ports: &AwsPorts, source: &Source, tenant: &Tenant, token: Token) -> Result<Source, CliError> {
     let grant = Grant { token, token_refresh: None, tenant: Some(tenant.id.clone()) };
-    let stored = deletion::wait_out(&ports.credentials, &source.id, async || {
+    let stored = deletion::wait_out(&source.id, async || {
         let with_grant = |known: credentials::Credentials| Some(known.with_grant(grant.clone()));
         match store((&ports.deployment, &ports.credentials), source, tenant, with_grant).await {
             Err(CallbackError { error: Some(error), .. }) if deletion::is_being_deleted(&error) => Err(error),

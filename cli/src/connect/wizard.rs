@@ -28,9 +28,7 @@ pub(super) async fn connect(args: Arguments) -> Result<Connected, CliError> {
     let url = PublicUrl::new(&url)?;
 
     let (existing, collected) = source::stored(&ports.deployment, &args.id).await?;
-    let secret =
-        deletion::wait_out(&ports.credentials, &args.id, async || ports.credentials.reload_credentials(&args.id).await)
-            .await?;
+    let secret = deletion::wait_out(&args.id, async || ports.credentials.reload_credentials(&args.id).await).await?;
     let known = given.with_stored(secret.and_then(|secret| secret.credentials).as_ref(), args.new_app);
     let questions = source::missing(&args, existing.as_ref());
     let args = complete(args, existing.as_ref(), &known)?;

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::cli_error::{CliError, chain};
+use slacktrail_core::hints::Place;
+
+use crate::cli_error::chain;
 
 /// The result of a check: the detail of a passed check, or the reason why it did not pass.
 pub(super) type Verdict = Result<String, Problem>;
@@ -35,9 +37,7 @@ impl Problem {
 impl From<slacktrail_core::error::Error> for Problem {
     fn from(error: slacktrail_core::error::Error) -> Problem {
         let is_denied = error.code == "access_denied";
-        let error = CliError::from(error);
-        let hint = error.next_action().unwrap_or("run the command again in a minute");
-        let detail = chain(&error);
+        let (detail, hint) = (chain(&error), error.hint(Place::Command, None));
         if is_denied { Problem::skipped_until(detail, hint) } else { Problem::failed(detail, hint) }
     }
 }
@@ -87,15 +87,16 @@ impl Finding {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_core::error::{Error, ErrorKind};
+    use slacktrail_core::error::Error;
 
     use super::*;
 
     #[test]
     fn denied_permission_skips_check_and_other_error_fails_it() {
-        let to_error = |code| Error::deployment(ErrorKind::Reconfigure, code, "reading table `t` failed", "allow it");
+        let to_error = |code| Error::deployment(code, "reading table `t` failed");
         let denied = Problem::from(to_error("access_denied"));
-        assert_eq!(denied, Problem::skipped_until("reading table `t` failed", "allow it"));
-        assert_eq!(Problem::from(to_error("x")), Problem::failed("reading table `t` failed", "allow it"));
+        assert_eq!((denied.outcome, denied.detail.as_str()), (Outcome::Skipped, "reading table `t` failed"));
+        assert!(denied.hint.unwrap().starts_with("allow the needed permissions"));
+        assert_eq!(Problem::from(to_error("no_tls")).outcome, Outcome::Failed);
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use slacktrail_collector::tick::Summary;
+use slacktrail_core::error::Error;
 use slacktrail_core::health::State;
+use slacktrail_core::hints::Place;
 use slacktrail_core::stream::StreamOutcome;
 
 use super::progress::Progress;
 use crate::cli_error::{CliError, Level};
-use crate::hints::{self, Collector};
 use crate::source::stream_name;
 use crate::{format, state, terminal};
 
@@ -36,12 +37,12 @@ impl ErrorReporter {
         self.of_run = None;
         for stream in &summary.streams {
             let name = name(stream);
-            match stream.code() {
+            match stream.reason() {
                 None => drop(self.errors.remove(&name)),
-                Some(code) => {
-                    let error = (code.to_owned(), stream.state);
-                    if self.errors.insert(name, error.clone()) != Some(error) {
-                        print(progress, &stream_error(stream).with_level(state::level(stream.state)));
+                Some(error) => {
+                    let reported = (error.code.clone(), stream.state);
+                    if self.errors.insert(name, reported.clone()) != Some(reported) {
+                        print(progress, &stream_error(stream, error).with_level(state::level(stream.state)));
                     }
                 }
             }
@@ -66,16 +67,11 @@ fn name(stream: &StreamOutcome) -> String {
     stream_name(stream.source.as_str(), stream.log)
 }
 
-pub(super) fn stream_error(stream: &StreamOutcome) -> CliError {
-    let (name, hint) = (name(stream), hints::of_stream(stream.hint().unwrap_or_default(), Collector::Pull));
-    let Some(error) = stream.error() else {
-        return CliError::new(format!("{name}: {hint}")); // the stream was not polled, so only the hint is known
-    };
-    let shown = CliError::new(format!("{name}: {}", error.message)).hint(hint);
-    match error.causes() {
-        Some(cause) => shown.with_source(cause),
-        None => shown,
-    }
+/// Returns the error of a stream, with its name.
+pub(super) fn stream_error(stream: &StreamOutcome, error: &Error) -> CliError {
+    let mut named = error.clone();
+    named.message = format!("{}: {error}", name(stream));
+    CliError::at(Place::Pull, Some(&stream.source), &named)
 }
 
 fn clock(stream: &StreamOutcome) -> Option<CliError> {

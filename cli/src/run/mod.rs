@@ -99,8 +99,10 @@ impl Run {
         let limits = TickLimits { resources: ResourceLimits::default(), deadline_reached: &deadline_reached };
         let summary = self.collector.tick(now, &limits).await?;
         self.progress.end_tick(&summary);
-        if let Some(locked) = summary.streams.iter().find(|stream| stream.code() == Some(watched::LOCKED)) {
-            return Err(error_reporter::stream_error(locked));
+        for stream in &summary.streams {
+            if let Some(locked) = stream.reason().filter(|error| error.code == watched::LOCKED) {
+                return Err(error_reporter::stream_error(stream, locked));
+            }
         }
         self.reporter.report(&self.progress, &summary, pace.is_real());
         self.totals.add(&summary);

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use slacktrail_collector::tick::Summary;
 use slacktrail_core::health::{Class, State};
+use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::stream::TickCounts;
 
-use crate::hints::{self, Collector};
 use crate::table::{self, Column};
 use crate::{format, state};
 
@@ -68,7 +68,7 @@ impl Totals {
                 total.lag_seconds = stream.lag_seconds;
                 total.state = Some(stream.state);
                 total.code = stream.code().map(str::to_owned);
-                total.hint = stream.hint().map(|hint| hints::of_stream(hint, Collector::Pull));
+                total.hint = stream.hint(Place::Pull);
             }
         }
     }

@@ -134,7 +134,7 @@ mod tests {
                 0 => Ok(ReplaceOutcome::Replaced(Version(1))),
                 tries => {
                     self.0.set(tries - 1);
-                    Err(Error::deployment(ErrorKind::Retry, LOCKED, "locked", "wait"))
+                    Err(Error::deployment(LOCKED, "locked"))
                 }
             }
         }

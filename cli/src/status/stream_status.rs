@@ -4,12 +4,12 @@ use serde::{Serialize, Serializer};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
 use slacktrail_core::health::{Class, State};
+use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_core::walk::{Gap, GapKind, Walk};
 use slacktrail_ports::{Deployment, StoredCursor};
 
-use crate::hints::{self, Collector};
 use crate::source::stream_name;
 use crate::{format, state};
 
@@ -23,6 +23,16 @@ pub(crate) enum Target {
     Aws,
     /// A directory, where ticks run only during `slacktrail pull`.
     Directory,
+}
+
+impl Target {
+    /// Returns the place where hints for a deployment there are shown.
+    fn place(self) -> Place {
+        match self {
+            Target::Aws => Place::Poller,
+            Target::Directory => Place::Pull,
+        }
+    }
 }
 
 /// A stream's status. Scripts rely on the field names.
@@ -65,7 +75,7 @@ pub(crate) fn statuses(deployment: &Deployment, target: Target, now: Second) -> 
     let mut statuses = Vec::new();
     for (id, source) in &deployment.sources {
         match source {
-            Err(error) => statuses.push(StreamStatus::unreadable(id, None, error)),
+            Err(error) => statuses.push(StreamStatus::unreadable(id, None, error, target)),
             Ok(source) if source.disconnected => {}
             Ok(source) => {
                 let logs = LogType::ALL.into_iter().filter(|log| source.logs.contains(log));
@@ -90,9 +100,10 @@ impl StreamStatus {
     ) -> StreamStatus {
         let status = match stored {
             None => StreamStatus::without_cursor(source, log, target),
-            Some((_, Err(error))) => StreamStatus::unreadable(&source.id, Some(log), error),
+            Some((_, Err(error))) => StreamStatus::unreadable(&source.id, Some(log), error, target),
             Some((_, Ok(cursor))) => {
-                StreamStatus::of_cursor(source, log, cursor, now).apply_target(source, cursor, target, now)
+                let status = StreamStatus::of_cursor(source, log, cursor, target, now);
+                if target == Target::Aws { status.apply_poller(source, cursor, now) } else { status }
             }
         };
         if source.paused {
@@ -129,22 +140,23 @@ impl StreamStatus {
         }
     }
 
-    fn unreadable(source: &SourceId, log: Option<LogType>, error: &Error) -> StreamStatus {
+    fn unreadable(source: &SourceId, log: Option<LogType>, error: &Error, target: Target) -> StreamStatus {
         StreamStatus {
             code: Some(error.code.clone()),
-            hint: Some(format!("{error}; {}", error.hint)),
+            hint: Some(message_and_hint(error, source, target)),
             ..StreamStatus::new(source, log, State::Failing)
         }
     }
 
-    fn of_cursor(source: &Source, log: LogType, cursor: &Cursor, now: Second) -> StreamStatus {
+    fn of_cursor(source: &Source, log: LogType, cursor: &Cursor, target: Target, now: Second) -> StreamStatus {
         let health = &cursor.health;
         let mut gaps: Vec<&Gap> = cursor.gaps.iter().collect();
         gaps.sort_by_key(|gap| std::cmp::Reverse(gap.latest));
-        let workspaces = workspaces(cursor);
+        let stored = health.error().map(|error| (message_and_hint(&error, &source.id, target), error.code));
+        let (hint, code) = stored.or_else(|| workspaces(cursor)).unzip();
         StreamStatus {
-            code: health.code.clone().or_else(|| workspaces.as_ref().map(|(code, _)| code.clone())),
-            hint: health.hint.clone().or_else(|| workspaces.map(|(_, hint)| hint)),
+            code,
+            hint,
             since: health.since,
             last_success: last_success(cursor),
             last_record: health.last_record,
@@ -154,37 +166,31 @@ impl StreamStatus {
         }
     }
 
-    /// Rewrites the hint for the target, and adds what the cursor does not show: that the source was reconnected after the last tick, or
-    /// that the poller does not run.
+    /// Adds what the cursor does not show: that the source was reconnected after the last tick, or that the poller does not run.
     ///
     /// Neither applies to a directory. There, ticks run only during `slacktrail pull`, which reconnects the source each time.
-    fn apply_target(self, source: &Source, cursor: &Cursor, target: Target, now: Second) -> StreamStatus {
-        let collector = if target == Target::Aws { Collector::Poller } else { Collector::Pull };
-        let hint = self.hint.as_deref().map(|hint| hints::of_stream(hint, collector));
-        let status = StreamStatus { hint, ..self };
-        if target == Target::Directory {
-            return status;
-        }
+    fn apply_poller(self, source: &Source, cursor: &Cursor, now: Second) -> StreamStatus {
         let idle_since = cursor.saved_at.max(source.connected_at);
         let is_outdated = cursor.health.predates_reconnect(source);
-        if now.since(idle_since) >= CURSOR_AGE_SECONDS_MAX && (is_outdated || status.state != State::Failing) {
+        if now.since(idle_since) >= CURSOR_AGE_SECONDS_MAX && (is_outdated || self.state != State::Failing) {
+            let error = Error::deployment("poller_not_running", format!("no tick has run since {idle_since}"));
             return StreamStatus {
                 state: State::Failing,
-                code: Some("poller_not_running".to_owned()),
-                hint: Some(format!("no tick has run since {idle_since}; check the poller's schedule and its log")),
+                hint: Some(message_and_hint(&error, &source.id, Target::Aws)),
+                code: Some(error.code),
                 since: Some(idle_since),
-                ..status
+                ..self
             };
         }
         if !is_outdated {
-            return status;
+            return self;
         }
         StreamStatus {
             state: State::Waiting,
             code: None,
             hint: Some("wait a minute: the source was reconnected, and the poller retries".to_owned()),
             since: Some(source.connected_at),
-            ..status
+            ..self
         }
     }
 
@@ -233,7 +239,11 @@ fn last_success(cursor: &Cursor) -> Option<Second> {
     }
 }
 
-/// Returns the code and the hint for an organization's workspaces that cannot be read, or `None` if all can be read.
+fn message_and_hint(error: &Error, source: &SourceId, target: Target) -> String {
+    format!("{error}; {}", error.hint(target.place(), Some(source)))
+}
+
+/// Returns the hint and the code for an organization's workspaces that cannot be read, or `None` if all can be read.
 fn workspaces(cursor: &Cursor) -> Option<(String, String)> {
     let (_, code) = cursor.workspaces.failing().next()?;
     let names: Vec<String> = cursor.workspaces.failing().map(|(id, code)| format!("{id} (`{code}`)")).collect();
@@ -241,7 +251,7 @@ fn workspaces(cursor: &Cursor) -> Option<(String, String)> {
         "some workspaces cannot be read: {}; add the app to them, and ask its owner to join them; slacktrail then collects the missing records",
         names.join(", ")
     );
-    Some((code.to_owned(), hint))
+    Some((hint, code.to_owned()))
 }
 
 #[cfg(test)]

@@ -86,8 +86,8 @@ impl Pacer {
 mod tests {
     use super::*;
 
-    fn to_error(kind: ErrorKind, retry_after: Option<i64>) -> Error {
-        Error::slack(kind, "x", "x", "x").with_retry_after(retry_after)
+    fn to_error(code: &str, retry_after: Option<i64>) -> Error {
+        Error::slack(code, "x").with_retry_after(retry_after)
     }
 
     #[test]
@@ -104,13 +104,13 @@ mod tests {
     #[test]
     fn transient_errors_are_retried_with_backoff_up_to_limit() {
         let mut pacer = Pacer::new(1);
-        assert_eq!(pacer.wait_seconds(&to_error(ErrorKind::Retry, Some(30))), Some(30));
-        assert_eq!(pacer.wait_seconds(&to_error(ErrorKind::Retry, None)), Some(4));
-        assert_eq!(pacer.wait_seconds(&to_error(ErrorKind::Retry, Some(301))), None);
+        assert_eq!(pacer.wait_seconds(&to_error("http_500", Some(30))), Some(30));
+        assert_eq!(pacer.wait_seconds(&to_error("http_500", None)), Some(4));
+        assert_eq!(pacer.wait_seconds(&to_error("http_500", Some(301))), None);
         pacer.reset_failures();
-        let waits: Vec<_> = (0..7).map(|_| pacer.wait_seconds(&to_error(ErrorKind::Retry, None))).collect();
+        let waits: Vec<_> = (0..7).map(|_| pacer.wait_seconds(&to_error("http_500", None))).collect();
         assert_eq!(waits, [Some(2), Some(4), Some(8), Some(16), Some(32), None, None]);
         pacer.reset_failures();
-        assert_eq!(pacer.wait_seconds(&to_error(ErrorKind::Reauthorize, None)), None);
+        assert_eq!(pacer.wait_seconds(&to_error("token_revoked", None)), None);
     }
 }

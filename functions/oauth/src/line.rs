@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use lambda_http::tracing::{error, info, warn};
 use slacktrail_connect::{AuthorizationId, ConnectErrorKind, TokenOutcome};
 use slacktrail_core::error::Error;
+use slacktrail_core::hints::Place;
 use slacktrail_core::source::SourceId;
 
 use crate::answer;
@@ -16,8 +17,9 @@ use crate::request::Address;
 /// The ID is not secret.
 pub(crate) fn log(address: Address, outcome: &Outcome) {
     let (authorization, source) = ids(outcome);
-    let (authorization, source) = (authorization.map(ToString::to_string), source.map(SourceId::as_str));
     let error = to_error(outcome);
+    let hint = error.map(|error| error.hint(Place::Page, source));
+    let (authorization, source) = (authorization.map(ToString::to_string), source.map(SourceId::as_str));
     let cause = error.and_then(causes);
     let token = token_outcome(outcome);
     macro_rules! line {
@@ -30,7 +32,7 @@ pub(crate) fn log(address: Address, outcome: &Outcome) {
                 source,
                 code = error.map(|error| error.code.as_str()),
                 error_message = error.map(|error| error.message.as_str()),
-                hint = error.map(|error| error.hint.as_str()),
+                hint,
                 token,
                 cause,
                 $text

@@ -3,7 +3,7 @@
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::Method;
-use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::error::Error;
 
 /// The path of the link that `slacktrail connect` prints.
 const START: &str = "/oauth/start";
@@ -89,15 +89,10 @@ impl<'a> Request<'a> {
     /// would send Slack's code to another server.
     ///
     /// # Errors
-    /// Returns an error of [`ErrorKind::Reconfigure`] if the event contains no domain name, so it does not come from API Gateway.
+    /// Returns an error of [`Reconfigure`](slacktrail_core::error::ErrorKind::Reconfigure) if the event contains no domain name, so it does not come from API Gateway.
     pub(crate) fn redirect_url(&self) -> Result<String, Error> {
         let Some(domain) = self.domain else {
-            return Err(Error::deployment(
-                ErrorKind::Reconfigure,
-                "no_domain_name",
-                "the event contains no domain name",
-                "invoke the function through an API Gateway HTTP API with payload format 2.0, as in template.yaml",
-            ));
+            return Err(Error::deployment("no_domain_name", "the event contains no domain name"));
         };
         let stage = self.stage.map(|stage| format!("/{stage}")).unwrap_or_default();
         Ok(format!("https://{domain}{stage}{CALLBACK}"))

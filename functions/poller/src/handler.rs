@@ -11,6 +11,7 @@ use slacktrail_collector::tick::{Poller, ResourceLimits, Summary, TickLimits, To
 use slacktrail_core::error::Error;
 use slacktrail_core::event::PollRequest;
 use slacktrail_core::health::{Class, State};
+use slacktrail_core::hints::Place;
 use slacktrail_core::shard::SOURCES_MAX;
 use slacktrail_core::stream::{StreamOutcome, TickCounts};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Invoker, Slack};
@@ -71,7 +72,8 @@ async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
         None => {
             let dispatched = dispatch_shards(store, invoker).await?;
             for error in &dispatched.errors {
-                error!(code = error.code, hint = error.hint, error_message = error.message, "shard dispatch failed");
+                let hint = error.hint(Place::Poller, None);
+                error!(code = error.code, hint, error_message = error.message, "shard dispatch failed");
             }
             info!(shards = dispatched.invoked, "shards dispatched");
             // The other shards are polled. The invocation still fails, so that Lambda's error metric counts the shards that are not.
@@ -110,8 +112,8 @@ fn log_stream(stream: &StreamOutcome) {
                 clock_skew_seconds = stream.clock_skew_seconds,
                 workspaces_failing = stream.workspaces_failing,
                 code = stream.code(),
-                error_message = stream.error().map(|error| error.message.as_str()),
-                hint = stream.hint(),
+                error_message = stream.reason().map(|error| error.message.as_str()),
+                hint = stream.hint(Place::Poller),
                 cause = stream.error().and_then(Error::causes),
                 $text
             )
@@ -132,10 +134,11 @@ fn log_stream(stream: &StreamOutcome) {
 /// Logs one line per token that was due for a refresh.
 fn log_token_refresh(token_refresh: &TokenRefreshSummary) {
     let source = token_refresh.source.as_str();
-    let Some(Error { code, message, hint, .. }) = &token_refresh.error else {
+    let Some(error) = &token_refresh.error else {
         info!(source, "token refreshed");
         return;
     };
+    let (Error { code, message, .. }, hint) = (error, error.hint(Place::Poller, Some(&token_refresh.source)));
     if token_refresh.refreshed {
         warn!(source, code, error_message = message, hint, "token refreshed");
     } else {
@@ -146,10 +149,11 @@ fn log_token_refresh(token_refresh: &TokenRefreshSummary) {
 /// Logs the error, and returns it as the invocation's failure, which Lambda's error metric counts. Lambda shows only this message, so it also
 /// contains the hint and the causes.
 fn fail(error: &Error) -> Diagnostic {
-    let mut message = format!("{}; hint: {}", error.message, error.hint);
+    let hint = error.hint(Place::Poller, None);
+    let mut message = format!("{}; hint: {hint}", error.message);
     if let Some(causes) = error.causes() {
         message.push_str(&format!("; caused by: {causes}"));
     }
-    error!(code = error.code, hint = error.hint, error_message = error.message, "no stream could be polled");
+    error!(code = error.code, hint, error_message = error.message, "no stream could be polled");
     Diagnostic { error_type: error.kind.name().to_owned(), error_message: message }
 }

@@ -11,7 +11,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Url};
 use tokio::time::timeout;
 
-use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::error::Error;
 use slacktrail_core::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
 use slacktrail_core::slack::{Family, Request, Response};
 use slacktrail_core::source::Source;
@@ -48,7 +48,7 @@ impl SlackHttp {
     /// Creates a client for the base URLs of Slack's two families of methods. Appends a missing `/` to each URL.
     ///
     /// # Errors
-    /// Returns [`ErrorKind::Reconfigure`] if a URL is neither `https` nor `http` to a loopback host. The message names every invalid variable.
+    /// Returns an error with code `bad_url` if a URL is neither `https` nor `http` to a loopback host. The message names every invalid variable.
     pub fn new(api_url: &str, audit_url: &str) -> Result<SlackHttp, Error> {
         SlackHttp::with_timeout(api_url, audit_url, CALL_MAX)
     }
@@ -56,7 +56,7 @@ impl SlackHttp {
     /// Creates a client whose calls have the time limit `call_max`. See [`SlackHttp::new`].
     ///
     /// # Errors
-    /// Returns [`ErrorKind::Reconfigure`] if a URL is neither `https` nor `http` to a loopback host.
+    /// Returns an error with code `bad_url` if a URL is neither `https` nor `http` to a loopback host.
     pub fn with_timeout(api_url: &str, audit_url: &str, call_max: Duration) -> Result<SlackHttp, Error> {
         let (api, audit) = match (base_url(api_url), base_url(audit_url)) {
             (Ok(api), Ok(audit)) => (api, audit),
@@ -103,12 +103,7 @@ impl SlackHttp {
             Ok(cause) if cause.is_connect() || cause.is_timeout() => "is unreachable".to_owned(),
             Ok(_) => "closed the connection".to_owned(),
         };
-        let error = Error::slack(
-            ErrorKind::Retry,
-            "unreachable",
-            format!("calling `{}`: `{host}` {what}", request.method),
-            format!("wait for the next tick; if this persists, check whether a firewall or proxy blocks `{host}`"),
-        );
+        let error = Error::slack("unreachable", format!("calling `{}`: `{host}` {what}", request.method));
         match cause {
             Ok(cause) if cause.is_connect() => error.unsent().with_source(cause.without_url()),
             Ok(cause) => error.with_source(cause.without_url()), // the query contains the page cursor, which does not belong in a log line
@@ -217,27 +212,15 @@ fn is_loopback(url: &Url) -> bool {
 fn bad_urls(variables: [(&str, Option<String>); 2]) -> Error {
     let wrong: Vec<String> =
         variables.into_iter().filter_map(|(name, wrong)| Some(format!("`{name}` {}", wrong?))).collect();
-    let hint = format!("unset it to use Slack's own URL, or set a URL such as `{SLACK_API_URL}`");
-    Error::deployment(ErrorKind::Reconfigure, "bad_url", wrong.join("; "), hint)
+    Error::deployment("bad_url", wrong.join("; "))
 }
 
 fn no_client(error: reqwest::Error) -> Error {
-    Error::deployment(
-        ErrorKind::Reconfigure,
-        "no_tls",
-        "initializing TLS failed",
-        "install the system's certificates (the package `ca-certificates`), and check the value of `HTTPS_PROXY`",
-    )
-    .with_source(error.without_url())
+    Error::deployment("no_tls", "initializing TLS failed").with_source(error.without_url())
 }
 
 fn cut_off(method: &str, host: &str) -> Error {
-    Error::slack(
-        ErrorKind::Retry,
-        "incomplete_response",
-        format!("calling `{method}`: the response of `{host}` is incomplete"),
-        "wait for the next tick, which requests a smaller page",
-    )
+    Error::slack("incomplete_response", format!("calling `{method}`: the response of `{host}` is incomplete"))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use futures_util::lock::Mutex;
 
 use slacktrail_core::batch::{Batch, BatchLine};
 use slacktrail_core::day_log::{DayLogs, ReadObject};
-use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::error::Error;
 use slacktrail_core::object::{DayLogId, ObjectKey, decode, encode, missing_numbers};
 use slacktrail_core::record::RowId;
 use slacktrail_core::stream::TickCounts;
@@ -161,12 +161,7 @@ async fn append_day<D: DayLogStore>(
         "appending to day log `{}`: other writers came first in {ATTEMPTS_MAX} attempts in a row",
         log.prefix()
     );
-    Err(Error::deployment(
-        ErrorKind::Retry,
-        "day_log_contention",
-        message,
-        "wait for the next tick; if this persists, make sure that only one deployment writes to this bucket",
-    ))
+    Err(Error::deployment("day_log_contention", message))
 }
 
 /// The limits of one stream's tick.
@@ -201,23 +196,16 @@ async fn read_object<D: DayLogStore>(store: &D, key: ObjectKey) -> Result<ReadOb
 }
 
 fn missing_object(key: &ObjectKey) -> Error {
-    Error::deployment(
-        ErrorKind::Investigate,
-        "missing_object",
-        format!("object `{key}` is missing, although its day log has later objects"),
-        "restore it from its versions or a copy; if you changed the bucket on purpose, delete the stream's cursor to collect everything again",
-    )
+    Error::deployment("missing_object", format!("object `{key}` is missing, although its day log has later objects"))
 }
 
 fn day_log_read_timeout(log: &DayLogId, unread: u32, last_object: u32) -> Error {
     Error::deployment(
-        ErrorKind::Retry,
         "day_log_read_timeout",
         format!(
             "reading day log `{}`: the tick ran out of time with {unread} of {last_object} objects still unread",
             log.prefix()
         ),
-        "wait for the next tick; if this persists, increase `PollerMemory` to get more CPU",
     )
 }
 
@@ -253,7 +241,7 @@ mod tests {
 
         async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
             if self.reads_until_failure.get() == Some(0) {
-                return Err(Error::deployment(ErrorKind::Retry, "no_response", "a read had no response", "wait"));
+                return Err(Error::deployment("aws_unavailable", "a read had no response"));
             }
             self.reads_until_failure.set(self.reads_until_failure.get().map(|reads| reads - 1));
             let bytes = self.objects.borrow()[key.number as usize - 1].clone();

@@ -248,22 +248,19 @@ fn rejected(source: &Source, code: &str) -> Error {
 
 fn leased_elsewhere(source: &Source) -> Error {
     Error::slack(
-        ErrorKind::Retry,
         "token_expired",
         format!("the token of source `{}` has expired, and another invocation is refreshing it", source.id),
-        "wait: the next tick uses the new token",
     )
+    .unconfirmed()
 }
 
 fn no_app(source: &Source) -> Error {
     Error::slack(
-        ErrorKind::Reauthorize,
         "no_client_secret",
         format!(
             "the token of source `{}` must be refreshed, and its secret contains no client ID and client secret",
             source.id
         ),
-        format!("connect the source again (`slacktrail connect {}`)", source.id),
     )
 }
 

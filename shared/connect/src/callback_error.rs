@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::error::Error;
 use slacktrail_core::source::SourceId;
 
 use crate::{Authorization, AuthorizationId, ConnectError, ConnectErrorKind, TokenOutcome};
@@ -50,8 +50,7 @@ impl CallbackError {
     pub fn deadline_reached(source: Option<&SourceId>, limit: Duration) -> CallbackError {
         let source_label = source.map(|id| format!("source `{id}`")).unwrap_or_else(|| "a source".to_owned());
         let message = format!("connecting {source_label}: a step took more than {} seconds", limit.as_secs());
-        let hint = "check the status pages of AWS and Slack, then connect again";
-        let error = Error::deployment(ErrorKind::Retry, "deadline_reached", message, hint);
+        let error = Error::deployment("deadline_reached", message);
         CallbackError { error: Some(error), ..ConnectError::deadline_reached(source).into() }
     }
 

@@ -1,6 +1,6 @@
 //! Cancels an authorization after the user has interrupted `slacktrail connect`, or after its link has expired.
 
-use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::error::Error;
 use slacktrail_ports::{Change, update};
 
 use crate::{Authorization, AuthorizationId, AuthorizationState, AuthorizationStore};
@@ -27,12 +27,7 @@ pub async fn cancel<C: AuthorizationStore>(
     let replace =
         async |version, canceled: &Authorization| authorizations.replace_authorization(version, canceled).await;
     let contended = || {
-        Error::deployment(
-            ErrorKind::Retry,
-            "authorization_conflict",
-            "canceling an authorization: another writer replaced it each time",
-            "try again",
-        )
+        Error::deployment("authorization_conflict", "canceling an authorization: another writer replaced it each time")
     };
     match update(load, change, replace, contended).await? {
         Change::Replace(canceled) => Ok(Some(canceled.state)),

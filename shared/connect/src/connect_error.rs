@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::hints::Place;
 use slacktrail_core::slack::error::to_error;
 use slacktrail_core::source::{LogType, Source, SourceId, Tenant};
 
@@ -220,7 +221,7 @@ impl ConnectError {
             ErrorKind::Retry => format!(
                 "nothing was stored; follow the message on Slack's page, fix it in the app's settings, and run `slacktrail connect {id}` again"
             ),
-            _ => error.hint,
+            _ => error.hint(Place::Page, Some(id)),
         };
         ConnectError::new(kind, error.message, hint)
     }
@@ -281,11 +282,7 @@ impl ConnectError {
 
     /// Returns the error of a rejected call to Slack during the exchange.
     pub fn of_call(error: &Error) -> ConnectError {
-        let hint = match error.kind {
-            ErrorKind::Retry => "nothing was stored; run `slacktrail connect` again in a few minutes",
-            _ => &error.hint,
-        };
-        ConnectError::new(kind_of_call(error), error.message.clone(), hint)
+        ConnectError::new(kind_of_call(error), error.message.clone(), error.hint(Place::Page, None))
     }
 
     /// Returns the error of a log whose probe Slack rejected.
@@ -299,7 +296,11 @@ impl ConnectError {
             "team_not_authorized" => ConnectErrorKind::NotOrganization,
             _ => ConnectErrorKind::SlackRefused,
         };
-        ConnectError::new(kind, format!("the {log} log cannot be read: {}", error.message), error.hint.clone())
+        ConnectError::new(
+            kind,
+            format!("the {log} log cannot be read: {}", error.message),
+            error.hint(Place::Page, None),
+        )
     }
 
     /// Returns the error to show for an error of the deployment.
@@ -421,7 +422,7 @@ mod tests {
     fn unknown_error_of_slack_page_hints_at_app_settings() {
         for (error, of_slack) in [("never_heard_of", false), ("internal_error", false), ("bad_redirect_uri", true)] {
             let hint = ConnectError::sent_back(&source(), error).hint;
-            let expected = to_error("oauth/v2/authorize", error, None).hint;
+            let expected = to_error("oauth/v2/authorize", error, None).hint(Place::Page, None);
             assert_eq!((hint == expected, hint.contains("in the app's settings")), (of_slack, !of_slack), "{hint}");
         }
     }

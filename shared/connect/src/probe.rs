@@ -57,12 +57,10 @@ async fn newest_of_a_workspace<S: Slack>(
     };
     let Some(first) = workspaces.iter().find_map(|workspace| workspace_id(workspace)) else {
         return Err(Error::slack(
-            ErrorKind::Reconfigure,
             "no_workspace",
             format!(
                 "the app is on no workspace of the organization yet: add it to the workspaces whose {log} logs you want"
             ),
-            "add the app to workspaces in the organization's app management page",
         ));
     };
     newest(slack, source, log, token, Some(&first), now).await

@@ -136,12 +136,9 @@ pub async fn revoke<S: Slack>(slack: &S, source: &Source, token: &Token, now: Se
     let request = Request::revoke();
     let response = slack.call_whole(source, &request, CallAuth::User(token)).await?;
     match response.json::<Revoked>(&request, now)?.revoked {
-        serde_json::Value::Bool(false) => Err(Error::slack(
-            ErrorKind::Retry,
-            "not_revoked",
-            "Slack answered `auth.revoke` without revoking the token",
-            "remove the app in Slack",
-        )),
+        serde_json::Value::Bool(false) => {
+            Err(Error::slack("not_revoked", "Slack answered `auth.revoke` without revoking the token"))
+        }
         _ => Ok(()),
     }
 }

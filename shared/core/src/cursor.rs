@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, ErrorKind, json_location};
+use crate::error::{Error, json_location};
 use crate::health::Health;
 use crate::source::{LogType, Source};
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
@@ -221,7 +221,7 @@ impl Cursor {
     ///
     /// # Errors
     ///
-    /// Returns an error of kind [`ErrorKind::Investigate`] if a newer slacktrail wrote the cursor, or if it is malformed.
+    /// Returns an error of kind [`Investigate`](crate::error::ErrorKind::Investigate) if a newer slacktrail wrote the cursor, or if it is malformed.
     pub fn decode(text: &str) -> Result<Cursor, Error> {
         #[derive(Deserialize)]
         struct Format {
@@ -231,12 +231,7 @@ impl Cursor {
         if format > FORMAT {
             let message =
                 format!("the stored cursor has format {format}, but this slacktrail reads formats up to {FORMAT}");
-            return Err(Error::deployment(
-                ErrorKind::Investigate,
-                "newer_cursor",
-                message,
-                "deploy the newer slacktrail that wrote it",
-            ));
+            return Err(Error::deployment("newer_cursor", message));
         }
         let cursor: Cursor = serde_json::from_str(text).map_err(|error| malformed(json_location(&error)))?;
         match cursor.gaps.iter().find(|gap| gap.oldest > gap.latest) {
@@ -247,13 +242,7 @@ impl Cursor {
 }
 
 fn malformed(cause: String) -> Error {
-    Error::deployment(
-        ErrorKind::Investigate,
-        "malformed_cursor",
-        "the stored cursor is malformed",
-        "restore it from the table's backup, or delete it: slacktrail then collects the stream again from its start and stores no duplicates",
-    )
-    .with_source(cause)
+    Error::deployment("malformed_cursor", "the stored cursor is malformed").with_source(cause)
 }
 
 #[cfg(test)]

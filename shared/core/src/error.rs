@@ -6,7 +6,10 @@ use std::iter::successors;
 use std::sync::Arc;
 
 use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::hints::{self, Place};
+use crate::source::SourceId;
 
 /// Who must act on an error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,15 +37,24 @@ impl ErrorKind {
 }
 
 /// Whether Slack or the deployment caused an error. An invocation fails only because of the deployment.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// Slack returned the error or could not be reached.
+    #[default]
     Slack,
     /// The bucket, the table, the secrets or the settings.
     Deployment,
 }
 
-/// An error with a code, a message and a hint.
+impl Origin {
+    /// Returns `true` if Slack caused the error.
+    pub(crate) fn is_slack(&self) -> bool {
+        *self == Origin::Slack
+    }
+}
+
+/// An error with a code and a message. The code says what to do, in words that depend on the place that shows them ([`Error::hint`]).
 #[derive(Clone, Debug)]
 pub struct Error {
     /// Who must act.
@@ -53,8 +65,8 @@ pub struct Error {
     pub code: String,
     /// One sentence that names the operation, the resource and the cause.
     pub message: String,
-    /// The next action.
-    pub hint: String,
+    /// Whether Slack must return the error again before anybody acts.
+    pub is_unconfirmed: bool,
     /// The number of seconds that Slack asked to wait.
     pub retry_after_seconds: Option<i64>,
     /// Whether Slack certainly did not receive the call.
@@ -64,32 +76,33 @@ pub struct Error {
 
 impl Error {
     /// Creates an error that Slack caused.
-    pub fn slack(
-        kind: ErrorKind,
-        code: impl Into<String>,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> Error {
+    pub fn slack(code: impl Into<String>, message: impl Into<String>) -> Error {
+        Error::new(Origin::Slack, code.into(), message.into())
+    }
+
+    /// Creates an error that the deployment caused.
+    pub fn deployment(code: impl Into<String>, message: impl Into<String>) -> Error {
+        let code = code.into();
+        debug_assert!(hints::is_of_deployment(&code), "`{code}` has no row in hints.rs");
+        Error::new(Origin::Deployment, code, message.into())
+    }
+
+    pub(crate) fn new(origin: Origin, code: String, message: String) -> Error {
         Error {
-            kind,
-            origin: Origin::Slack,
-            code: code.into(),
-            message: message.into(),
-            hint: hint.into(),
+            kind: hints::kind(origin, &code),
+            origin,
+            code,
+            message,
+            is_unconfirmed: false,
             retry_after_seconds: None,
             is_unsent: false,
             cause: None,
         }
     }
 
-    /// Creates an error that the deployment caused.
-    pub fn deployment(
-        kind: ErrorKind,
-        code: impl Into<String>,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> Error {
-        Error { origin: Origin::Deployment, ..Error::slack(kind, code, message, hint) }
+    /// Returns the next action, in words for `place`.
+    pub fn hint(&self, place: Place, source: Option<&SourceId>) -> String {
+        hints::hint(self.origin, &self.code, self.is_unconfirmed, place, source)
     }
 
     /// Sets the underlying error, which `source()` returns.
@@ -98,22 +111,16 @@ impl Error {
         Error { cause: Some(Arc::from(cause.into())), ..self }
     }
 
-    /// Changes the kind to [`ErrorKind::Retry`].
+    /// Marks the error as one that may be transient, so that nobody acts before Slack returns it again.
     #[must_use]
-    pub fn transient(self) -> Error {
-        Error { kind: ErrorKind::Retry, ..self }
+    pub fn unconfirmed(self) -> Error {
+        Error { kind: ErrorKind::Retry, is_unconfirmed: true, ..self }
     }
 
     /// Marks the error as one of a call that Slack did not receive.
     #[must_use]
     pub fn unsent(self) -> Error {
         Error { is_unsent: true, ..self }
-    }
-
-    /// Replaces the hint.
-    #[must_use]
-    pub fn with_hint(self, hint: &str) -> Error {
-        Error { hint: hint.to_owned(), ..self }
     }
 
     /// Returns the chain of underlying errors, as reported by the libraries, or `None` if there is none.
@@ -144,7 +151,7 @@ impl Serialize for Error {
         let mut fields = serializer.serialize_struct("Error", 3 + usize::from(cause.is_some()))?;
         fields.serialize_field("code", &self.code)?;
         fields.serialize_field("message", &self.message)?;
-        fields.serialize_field("hint", &self.hint)?;
+        fields.serialize_field("hint", &self.hint(Place::Poller, None))?;
         if let Some(cause) = cause {
             fields.serialize_field("cause", &cause)?;
         }
@@ -173,13 +180,10 @@ mod tests {
         let names = [ErrorKind::Retry, ErrorKind::Reauthorize, ErrorKind::Reconfigure, ErrorKind::Investigate]
             .map(ErrorKind::name);
         assert_eq!(names, ["retry", "reauthorize", "reconfigure", "investigate"]);
-        let error =
-            Error::deployment(ErrorKind::Investigate, "code", "a sentence", "look").transient().with_hint("wait");
-        let Error { kind, origin, code, hint, .. } = &error;
-        assert_eq!(
-            (*kind, *origin, code.as_str(), hint.as_str()),
-            (ErrorKind::Retry, Origin::Deployment, "code", "wait")
-        );
+        let error = Error::deployment("aws_error", "a sentence");
+        assert_eq!((error.kind, error.origin), (ErrorKind::Investigate, Origin::Deployment));
+        let error = error.unconfirmed();
+        assert_eq!((error.kind, error.is_unconfirmed, error.code.as_str()), (ErrorKind::Retry, true, "aws_error"));
         assert_eq!(error.to_string(), "a sentence");
         let error = serde_json::from_str::<u8>("\n \"secret\"").unwrap_err();
         assert_eq!(json_location(&error), "unexpected JSON at line 2, column 9");

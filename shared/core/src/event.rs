@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::shard::Shard;
 use crate::source::shown_name;
 
@@ -28,7 +28,7 @@ impl PollRequest {
     ///
     /// # Errors
     ///
-    /// Returns an error of kind [`ErrorKind::Reconfigure`] that names the keys of any other event.
+    /// Returns an error of kind [`Reconfigure`](crate::error::ErrorKind::Reconfigure) that names the keys of any other event.
     pub fn of(event: &Value) -> Result<PollRequest, Error> {
         let scheduled = event.get("detail-type").and_then(Value::as_str) == Some("Scheduled Event");
         let source = event.get("source").and_then(Value::as_str);
@@ -47,12 +47,7 @@ impl PollRequest {
                 format!("an object with the keys `{}`", keys.join("`, `"))
             }
         };
-        Err(Error::deployment(
-            ErrorKind::Reconfigure,
-            "unsupported_event",
-            format!("the poller was invoked with an unsupported event: {what}"),
-            "invoke it from an EventBridge rule or Scheduler, or with `{}`",
-        ))
+        Err(Error::deployment("unsupported_event", format!("the poller was invoked with an unsupported event: {what}")))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The health of a stream: its state, the cause, and how to fix it. The cursor stores it when it changes.
+//! The health of a stream: its state, and the reason. The cursor stores it when it changes.
 
 mod state;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 pub use state::{Class, State};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Origin};
 use crate::source::{LogType, Source};
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
 
@@ -18,9 +18,15 @@ pub struct Health {
     /// Slack's or slacktrail's error code, while the state has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The error message and the hint.
+    /// The error message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    pub message: Option<String>,
+    /// Whether Slack or the deployment caused the error.
+    #[serde(default, skip_serializing_if = "Origin::is_slack")]
+    pub origin: Origin,
+    /// Whether Slack must return the error again before anybody acts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_unconfirmed: bool,
     /// When the state started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Second>,
@@ -75,10 +81,9 @@ impl Health {
         if error.is_none() && was_read {
             self.last_success = Some(now);
         }
-        let code = match state {
-            State::Silent => Some("silent_stream".to_owned()),
-            _ => error.map(|error| error.code.clone()),
-        };
+        let silence = silent_since.filter(|_| state == State::Silent).map(silent_stream);
+        let reason = silence.as_ref().or(error);
+        let code = reason.map(|error| error.code.clone());
         // An error that repeats after a reconnect starts again. Otherwise each tick would try it immediately, forever.
         let is_new_attempt = error.is_some() && (self.predates_reconnect(source) || self.is_before_connection(source));
         let changed = is_new_attempt || (state, &code) != (self.state, &self.code);
@@ -91,13 +96,18 @@ impl Health {
             }
             self.state = state;
             self.code = code;
-            self.hint = match silent_since {
-                Some(since) if state == State::Silent => Some(silent_stream_hint(source, since)),
-                _ => error.map(|error| format!("{}; {}", error.message, error.hint)),
-            };
+            self.message = reason.map(|error| error.message.clone());
+            self.origin = reason.map(|error| error.origin).unwrap_or_default();
+            self.is_unconfirmed = reason.is_some_and(|error| error.is_unconfirmed);
         } else if self.since.is_none() {
             self.since = Some(now); // healthy since the first tick
         }
+    }
+
+    /// Returns the stored reason for the state. It has no cause, and the time to wait is stored elsewhere.
+    pub fn error(&self) -> Option<Error> {
+        let error = Error::new(self.origin, self.code.clone()?, self.message.clone().unwrap_or_default());
+        Some(if self.is_unconfirmed { error.unconfirmed() } else { error })
     }
 
     /// Returns since when Slack has returned no record, if that is longer than the source allows.
@@ -125,8 +135,8 @@ impl Health {
 
     /// Returns how many seconds to wait before calling Slack again after this error.
     pub fn pause_seconds(error: &Error) -> Option<i64> {
-        let slow = error.origin == crate::error::Origin::Slack
-            && matches!(error.kind, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
+        let slow =
+            error.origin == Origin::Slack && matches!(error.kind, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
         error.retry_after_seconds.or(slow.then_some(SLOW_RETRY_SECONDS))
     }
 
@@ -142,12 +152,8 @@ impl Health {
     }
 }
 
-fn silent_stream_hint(source: &Source, since: Second) -> String {
-    let id = &source.id;
-    format!(
-        "Slack responds, but has returned no record since {since}; check in Slack whether users are active. \
-         If nobody is, raise the threshold: `slacktrail connect {id} --silent-after 72h`"
-    )
+fn silent_stream(since: Second) -> Error {
+    Error::slack("silent_stream", format!("Slack responds, but has returned no record since {since}"))
 }
 
 #[cfg(test)]
@@ -186,14 +192,14 @@ mod tests {
         assert!(!update(&mut health, LogType::Integration, false, 501 + 86_400));
         assert!(update(&mut health, LogType::Audit, false, 501 + 86_400));
         assert_eq!((health.state, health.code.as_deref()), (State::Silent, Some("silent_stream")));
-        assert!(health.hint.as_ref().unwrap().contains("since 1970-01-01T00:08:20Z"), "{health:?}");
+        assert!(health.message.as_ref().unwrap().contains("since 1970-01-01T00:08:20Z"), "{health:?}");
         assert!(!update(&mut health, LogType::Audit, true, 600 + 86_400));
         assert_eq!(health.state, State::Silent);
         health.last_record = Some(second(86_900));
         assert!(update(&mut health, LogType::Audit, true, 700 + 86_400));
         assert_eq!(health.state, State::CatchingUp);
         assert!(update(&mut health, LogType::Audit, false, 700 + 86_400));
-        assert_eq!((health.state, health.code.as_deref(), health.hint.as_deref()), (State::Ok, None, None));
+        assert_eq!((health.state, health.code.as_deref(), health.message.as_deref()), (State::Ok, None, None));
     }
 
     #[test]
@@ -220,7 +226,7 @@ mod tests {
 
     #[test]
     fn error_repeated_after_reconnect_has_new_start_time() {
-        let error = Error::slack(ErrorKind::Reconfigure, "user_not_authorized", "Slack refused", "be the Owner");
+        let error = Error::slack("user_not_authorized", "Slack refused");
         let mut health = Health::default();
         assert!(update(&mut health, &met(&error), &source(), LogType::Audit, 200));
         let again = Source { connected_at: second(500), ..source() };
@@ -233,7 +239,7 @@ mod tests {
 
     #[test]
     fn persistent_transient_error_becomes_failing_until_success() {
-        let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
+        let error = Error::slack("http_500", "Slack answered 500");
         let update = |health: &mut Health, error: Option<&Error>, now| {
             update(health, &TickOutcome { error, ..read(false) }, &source(), LogType::Audit, now)
         };
@@ -250,7 +256,7 @@ mod tests {
 
     #[test]
     fn tick_that_read_nothing_clears_no_error_and_is_no_success() {
-        let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
+        let error = Error::slack("http_500", "Slack answered 500");
         let mut health = Health::default();
         health.update(&met(&error), &source(), LogType::Audit, second(100));
         let nothing = TickOutcome { was_read: false, ..read(true) };
@@ -277,7 +283,7 @@ mod tests {
         let mut health = Health { last_record: future, ..Health::default() };
         health.update(&read(false), &source(), LogType::Audit, second(200 + 86_400));
         assert_eq!(health.state, State::Silent);
-        let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
+        let error = Error::slack("http_500", "Slack answered 500");
         let mut health = Health { state: State::Waiting, code: Some("http_500".to_owned()), since: future, ..health };
         health.update(&met(&error), &source(), LogType::Audit, second(1_000));
         health.update(&met(&error), &source(), LogType::Audit, second(2_000));
@@ -286,10 +292,8 @@ mod tests {
 
     #[test]
     fn new_persistent_error_starts_when_it_occurs() {
-        let (passing, lasting) = (
-            Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait"),
-            Error::slack(ErrorKind::Investigate, "missing_time", "a row has no time", "report it"),
-        );
+        let (passing, lasting) =
+            (Error::slack("http_500", "Slack answered 500"), Error::slack("http_404", "Slack answered 404"));
         let mut health = Health::default();
         health.update(&met(&passing), &source(), LogType::Audit, second(100));
         health.update(&met(&lasting), &source(), LogType::Audit, second(200));
@@ -298,7 +302,7 @@ mod tests {
 
     #[test]
     fn alternating_transient_errors_become_failing_after_15_minutes() {
-        let to_error = |code: &str| Error::slack(ErrorKind::Retry, code.to_owned(), "it failed", "wait");
+        let to_error = |code: &str| Error::slack(code, "it failed");
         let mut health = Health::default();
         for minute in 0..=16 {
             let code = if minute % 2 == 0 { "http_500" } else { "unreachable" };
@@ -309,12 +313,28 @@ mod tests {
     }
 
     #[test]
-    fn error_of_silent_stream_shows_its_own_hint() {
-        let error = Error::slack(ErrorKind::Retry, "http_500", "Slack answered 500", "wait");
+    fn error_of_silent_stream_shows_its_own_message() {
+        let error = Error::slack("http_500", "Slack answered 500");
         let mut health = Health { last_record: Some(second(500)), ..Health::default() };
         health.update(&read(false), &source(), LogType::Audit, second(500 + 86_401));
         assert_eq!(health.state, State::Silent);
         health.update(&met(&error), &source(), LogType::Audit, second(560 + 86_401));
-        assert_eq!((health.state, health.hint.as_deref()), (State::Waiting, Some("Slack answered 500; wait")));
+        assert_eq!((health.state, health.message.as_deref()), (State::Waiting, Some("Slack answered 500")));
+    }
+
+    #[test]
+    fn stored_reason_keeps_origin_and_whether_it_is_confirmed() {
+        for error in [
+            Error::slack("access_denied", "Slack refused"),
+            Error::slack("access_denied", "Slack refused").unconfirmed(),
+            Error::deployment("access_denied", "AWS refused"),
+        ] {
+            let mut health = Health::default();
+            health.update(&met(&error), &source(), LogType::Audit, second(200));
+            let stored: Health = serde_json::from_str(&serde_json::to_string(&health).unwrap()).unwrap();
+            let parts = |error: Error| (error.kind, error.origin, error.code, error.message, error.is_unconfirmed);
+            assert_eq!(stored.error().map(parts), Some(parts(error)));
+        }
+        assert!(Health::default().error().is_none());
     }
 }

@@ -4,9 +4,10 @@
 //! are, and what the next cursor is. `now` is an argument too. A lint forbids clocks, randomness and the environment.
 //!
 //! Read in this order:
-//! - [`source`], [`time`] and [`error`]: the terms. [`sanitize`]: external text that is made safe to show.
+//! - [`source`], [`time`] and [`error`]: the terms. [`hints`]: what each error code means. [`sanitize`]: external text that is made safe to
+//!   show.
 //! - [`record`], [`mod@line`], [`batch`], [`object`]: from a row of a page to the bytes of an object.
-//! - [`slack`]: requests, responses, and the meaning of each error.
+//! - [`slack`]: requests and responses.
 //! - [`day_log`]: the cache of the record IDs that are stored.
 //! - [`cursor`] and [`walk`]: what is still to collect, and how each log is read. [`workspaces`]: an organization that is read workspace by
 //!   workspace. [`health`]: the state of a stream.
@@ -24,6 +25,7 @@ pub mod error;
 pub mod event;
 mod fields;
 pub mod health;
+pub mod hints;
 pub mod line;
 pub mod object;
 pub mod record;

@@ -8,7 +8,7 @@ use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use flate2::{Compression, Crc, GzBuilder};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::line::StoredLine;
 use crate::record::RowId;
 use crate::source::StreamId;
@@ -142,7 +142,7 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// Returns an error of kind [`ErrorKind::Investigate`] that names the key if slacktrail did not write these bytes.
+/// Returns an error of kind [`Investigate`](crate::error::ErrorKind::Investigate) that names the key if slacktrail did not write these bytes.
 pub fn decode(key: &ObjectKey, bytes: &[u8], mut take: impl FnMut(RowId, Second)) -> Result<(), Error> {
     decode_lines(key, bytes, |number, _, line| {
         if line.time.day() != key.log.day {
@@ -157,7 +157,7 @@ pub fn decode(key: &ObjectKey, bytes: &[u8], mut take: impl FnMut(RowId, Second)
 ///
 /// # Errors
 ///
-/// Returns an error of kind [`ErrorKind::Investigate`] that names the key if slacktrail did not write these lines, or the error of `take`.
+/// Returns an error of kind [`Investigate`](crate::error::ErrorKind::Investigate) that names the key if slacktrail did not write these lines, or the error of `take`.
 pub fn decode_lines(
     key: &ObjectKey,
     bytes: &[u8],
@@ -228,17 +228,13 @@ pub fn foreign_line(key: &ObjectKey, number: u64) -> Error {
 }
 
 fn corrupt_object(key: &ObjectKey, what: &str) -> Error {
-    Error::deployment(
-        ErrorKind::Investigate,
-        "corrupt_object",
-        format!("reading object `{key}`: {what}"),
-        "restore the object's first version, or move it away if slacktrail did not create it; until then, slacktrail cannot add records to this day log",
-    )
+    Error::deployment("corrupt_object", format!("reading object `{key}`: {what}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
     use crate::line::LineWriter;
     use crate::record::Record;
     use crate::source::{LogType, Plan, Source};

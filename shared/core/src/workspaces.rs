@@ -226,11 +226,8 @@ impl Workspaces {
             _ => String::new(),
         };
         Some(Error::slack(
-            ErrorKind::Investigate,
             "workspaces_unreadable",
             format!("these workspaces of the organization cannot be read: {}{further}", named.join(", ")),
-            "look up the codes in docs/operations.md; let the app's owner join a workspace that rejects the app, or remove the app from it; \
-             slacktrail collects the missing records once Slack returns them",
         ))
     }
 }
@@ -248,8 +245,8 @@ mod tests {
         WorkspaceList { ids: ids.iter().map(|id| (*id).to_owned()).collect(), without_id: 0 }
     }
 
-    fn error(kind: ErrorKind, code: &str) -> Error {
-        Error::slack(kind, code.to_owned(), "Slack refused", "wait")
+    fn error(code: &str) -> Error {
+        Error::slack(code, "Slack refused")
     }
 
     /// Returns the states of these workspaces, of which those with a code are tried again at second 900.
@@ -316,7 +313,7 @@ mod tests {
     #[test]
     fn error_of_every_workspace_is_error_of_stream() {
         let (list, health) = (list(&["T1", "T2"]), Health::default());
-        let refused = error(ErrorKind::Reauthorize, "invalid_auth");
+        let refused = error("invalid_auth");
         let mut workspaces = states(&[("T1", None), ("T2", None)]);
         let skip = |workspaces: &mut Workspaces, id: &str, now: i64| {
             workspaces.skip(&list, id.to_owned(), &refused, second(-60), &health, second(now))
@@ -332,14 +329,14 @@ mod tests {
 
     #[test]
     fn transient_error_concerns_workspace_only_once_stream_fails() {
-        let hiccup = error(ErrorKind::Retry, "http_500");
+        let hiccup = error("http_500");
         let (mut workspaces, mut health) = (states(&[("T1", None), ("T2", None)]), Health::default());
         let is_own = |workspaces: &Workspaces, health: &Health, error: &Error| {
             workspaces.is_error_of("T1", error, health, second(0))
         };
         assert!(!is_own(&workspaces, &health, &hiccup));
-        assert!(is_own(&workspaces, &health, &error(ErrorKind::Reauthorize, "invalid_auth")));
-        assert!(!is_own(&workspaces, &health, &error(ErrorKind::Reauthorize, "token_revoked")));
+        assert!(is_own(&workspaces, &health, &error("invalid_auth")));
+        assert!(!is_own(&workspaces, &health, &error("token_revoked")));
         (health.state, health.code, health.since) = (State::Failing, Some("http_500".to_owned()), Some(second(-901)));
         assert!(is_own(&workspaces, &health, &hiccup));
         let list = list(&["T1", "T2"]);

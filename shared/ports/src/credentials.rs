@@ -1,7 +1,7 @@
 //! Reads the token from a source's credentials, and changes credentials while other writers change them too.
 
 use slacktrail_core::credentials::{Credentials, Grant};
-use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::error::Error;
 use slacktrail_core::secret::Token;
 use slacktrail_core::source::{Source, SourceId, shown_name};
 
@@ -29,10 +29,8 @@ pub async fn update<K: CredentialStore>(
     };
     let contended = || {
         Error::deployment(
-            ErrorKind::Retry,
             "credentials_conflict",
             format!("writing the secret of source `{source}`: another writer replaced it each time"),
-            "try again",
         )
     };
     let updated = crate::update(load, |present| Ok(change(present).into()), replace, contended).await?;
@@ -43,7 +41,7 @@ pub async fn update<K: CredentialStore>(
 ///
 /// # Errors
 ///
-/// Returns an error of kind [`ErrorKind::Reconfigure`] if there is no token, or if it belongs to another tenant than the source. Otherwise the
+/// Returns an error of kind [`Reconfigure`](slacktrail_core::error::ErrorKind::Reconfigure) if there is no token, or if it belongs to another tenant than the source. Otherwise the
 /// poller would store that tenant's records under this source.
 pub fn token_of(source: &Source, stored: Option<StoredCredentials>) -> Result<Token, Error> {
     let id = &source.id;
@@ -61,12 +59,7 @@ pub fn token_of(source: &Source, stored: Option<StoredCredentials>) -> Result<To
             (None, _) => ("no_token", "it contains no token, because the app is not installed yet".to_owned()),
         },
     };
-    Err(Error::deployment(
-        ErrorKind::Reconfigure,
-        code,
-        format!("reading the secret of source `{id}`: {what}"),
-        format!("connect the source (`slacktrail connect {id}`), or check that `SECRET_PREFIX` matches the deployment"),
-    ))
+    Err(Error::deployment(code, format!("reading the secret of source `{id}`: {what}")))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub use update::{Change, update};
 
 use slacktrail_core::credentials::{App, Credentials};
 use slacktrail_core::cursor::Cursor;
-use slacktrail_core::error::{Error, ErrorKind, json_location};
+use slacktrail_core::error::{Error, json_location};
 use slacktrail_core::object::{DayLogId, ObjectKey};
 use slacktrail_core::secret::Token;
 use slacktrail_core::shard::Shard;
@@ -205,16 +205,7 @@ pub struct Deployment {
 impl Deployment {
     /// Adds the source that is stored as JSON under `id`. Corrupt JSON becomes the error of that source.
     pub fn insert_source(&mut self, id: SourceId, json: &str) {
-        let unreadable = |what: &str| {
-            Error::deployment(
-                ErrorKind::Investigate,
-                "corrupt_source",
-                format!("reading source `{id}`: {what}"),
-                format!(
-                    "connect it again (`slacktrail connect {id}`), which keeps its cursors, or deploy the newer slacktrail that wrote it"
-                ),
-            )
-        };
+        let unreadable = |what: &str| Error::deployment("corrupt_source", format!("reading source `{id}`: {what}"));
         let source = match serde_json::from_str::<Source>(json) {
             Ok(source) if source.id == id => Ok(source),
             Ok(_) => Err(unreadable("the stored source has another ID")),
@@ -225,14 +216,8 @@ impl Deployment {
 
     /// Adds the cursor that [`Cursor::encode`] encoded. A corrupt cursor becomes the error of that stream.
     pub fn insert_cursor(&mut self, stream: StreamId, version: Option<Version>, text: &str) {
-        let unversioned = || {
-            Error::deployment(
-                ErrorKind::Investigate,
-                "corrupt_cursor",
-                format!("reading the cursor of `{stream}`: it has no version"),
-                "restore it from the table's backup, or delete it: slacktrail then collects the stream again from its start and stores no duplicates",
-            )
-        };
+        let unversioned =
+            || Error::deployment("malformed_cursor", format!("reading the cursor of `{stream}`: it has no version"));
         // No stored cursor has version 0, so a cursor without a version is never replaced.
         let version_or_none = version.unwrap_or(Version(0));
         let cursor = version.ok_or_else(unversioned).and_then(|_| Cursor::decode(text));
@@ -448,6 +433,6 @@ mod tests {
             (*version, cursor.as_ref().err().map(|error| error.code.as_str()))
         };
         assert_eq!(cursor(LogType::Audit), (Version(7), None));
-        assert_eq!(cursor(LogType::Access), (Version(0), Some("corrupt_cursor")));
+        assert_eq!(cursor(LogType::Access), (Version(0), Some("malformed_cursor")));
     }
 }

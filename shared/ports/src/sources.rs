@@ -1,7 +1,7 @@
 //! Changes a stored source while other writers may change it, too.
 
 use crate::{Change, DeploymentStore, StoredSource, Version};
-use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::error::Error;
 use slacktrail_core::source::{Source, SourceId};
 
 /// Applies `change` to a stored source. Returns the source as stored now, or `None` if `change` returned `None`.
@@ -52,10 +52,5 @@ pub async fn put<T: DeploymentStore>(store: &T, source: &Source) -> Result<(), E
 
 /// Returns the error of a source that other writers replace each time.
 fn contended(id: &SourceId) -> Error {
-    Error::deployment(
-        ErrorKind::Retry,
-        "source_contended",
-        format!("writing source `{id}`: another writer replaced it each time"),
-        "try again",
-    )
+    Error::deployment("source_contended", format!("writing source `{id}`: another writer replaced it each time"))
 }

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::fmt::Debug;
 
 use slacktrail_core::error::Error;
+use slacktrail_core::hints::Place;
 
 /// The maximum size of an error text, so that a log line remains one line.
 const TEXT_BYTES_MAX: usize = 1000;
@@ -13,12 +14,12 @@ const WAIT_SECONDS: std::ops::RangeInclusive<i64> = 1..=3600;
 /// Asserts that an error contains no token or control character, fits into a log line, and has a valid retry delay.
 pub(crate) fn assert_safe_error(error: &Error) {
     assert!(!error.code.is_empty() && error.code.len() <= 80, "empty or oversized error code");
-    assert!(!error.message.is_empty() && !error.hint.is_empty(), "empty error message or hint");
+    assert!(!error.message.is_empty(), "empty error message");
     assert!(
         error.retry_after_seconds.is_none_or(|seconds| WAIT_SECONDS.contains(&seconds)),
         "retry delay out of range"
     );
-    for text in [&error.code, &error.message, &error.hint] {
+    for text in [&error.code, &error.message, &error.hint(Place::Poller, None)] {
         assert_loggable(text);
     }
     let mut cause = error.source();

@@ -8,7 +8,7 @@ use serde_json::Value;
 use slacktrail_connect::{Authorization, AuthorizationId, AuthorizationStore};
 use slacktrail_core::credentials::Credentials;
 use slacktrail_core::cursor::Cursor;
-use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::error::Error;
 use slacktrail_core::object::{DayLogId, KeyOwner, ObjectKey};
 use slacktrail_core::shard::Shard;
 use slacktrail_core::slack::{Family, Request, Response};
@@ -65,12 +65,7 @@ impl SimulatedPorts {
         let chunks = bytes.chunks(length.unwrap_or(usize::MAX)).map(|chunk| Ok(chunk.to_vec()));
         let end = breaks_off.then(|| {
             let message = "calling Slack: the response is incomplete";
-            Err(Error::slack(
-                ErrorKind::Retry,
-                "incomplete_response",
-                message,
-                "wait for the next tick, which requests a smaller page",
-            ))
+            Err(Error::slack("incomplete_response", message))
         });
         Body::chunks(stream::iter(chunks.chain(end).collect::<Vec<_>>()))
     }
@@ -84,12 +79,7 @@ impl SimulatedPorts {
 }
 
 fn no_response(what: &str) -> Error {
-    Error::deployment(
-        ErrorKind::Retry,
-        "no_response",
-        format!("`{what}` received no response"),
-        "wait for the next tick",
-    )
+    Error::deployment("aws_unavailable", format!("`{what}` received no response"))
 }
 
 impl Slack for SimulatedPorts {
@@ -131,9 +121,7 @@ impl Slack for SimulatedPorts {
                 let Response { status, retry_after, date, scopes, body } = response;
                 Ok(Response { status, retry_after, date, scopes, body: self.body(body, breaks_off) })
             }
-            Ok(simulator::Outcome::Hangup) | Err(_) => {
-                Err(Error::slack(ErrorKind::Retry, "unreachable", "Slack is unreachable", "wait for the next tick"))
-            }
+            Ok(simulator::Outcome::Hangup) | Err(_) => Err(Error::slack("unreachable", "Slack is unreachable")),
         }
     }
 }
@@ -234,7 +222,7 @@ impl DayLogStore for SimulatedPorts {
 
 fn unexpected_object(key: &str) -> Error {
     let message = format!("listing a day log: `{key}` is not an object that slacktrail writes");
-    Error::deployment(ErrorKind::Investigate, "unexpected_object", message, "move the object to another prefix")
+    Error::deployment("unexpected_object", message)
 }
 
 impl State {

@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
 use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::hints::Place;
 use slacktrail_core::shard::Shard;
 use slacktrail_ports::{CreateOutcome, CredentialStore, DayLogStore, DeploymentStore};
 use slacktrail_tests::conformance::{credentials, day_log, source};
@@ -36,9 +37,10 @@ async fn answering(status: u16, body: &'static str) -> AwsPorts {
     connect(&format!("http://{}", serve(Router::new().fallback(answer)).await))
 }
 
-fn assert_error(error: &Error, kind: ErrorKind, code: &str, in_hint: &str) {
+fn assert_error(error: &Error, kind: ErrorKind, code: &str, in_text: &str) {
     assert_eq!((error.kind, error.code.as_str()), (kind, code), "{error:?}");
-    assert!(error.hint.contains(in_hint), "{}", error.hint);
+    let text = format!("{error}; {}", error.hint(Place::Poller, None));
+    assert!(text.contains(in_text), "{text}");
     assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
 }
 
@@ -130,7 +132,7 @@ async fn poller_stops_reading_cursors_that_exceed_its_memory() {
             continue;
         }
         for error in loads.map(Result::unwrap_err) {
-            assert_error(&error, ErrorKind::Investigate, "table_too_large", "partition `cursor` in `streams`");
+            assert_error(&error, ErrorKind::Investigate, "table_too_large", "items of this partition");
             assert!(error.message.contains("table `streams`"), "{error}");
         }
         let pages = pages.load(Ordering::Relaxed);

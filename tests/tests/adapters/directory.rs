@@ -8,6 +8,7 @@ use std::thread;
 use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::hints::Place;
 use slacktrail_core::secret::Token;
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Second;
@@ -141,7 +142,7 @@ async fn unusable_directory_is_named_with_hint() {
     for error in errors {
         assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Reconfigure, "not_a_directory"), "{error}");
         assert!(error.message.contains(&format!("`{}", file.display())), "{error}");
-        assert!(error.hint.contains("choose another directory"), "{}", error.hint);
+        assert!(error.hint(Place::Pull, None).contains("choose another directory"), "{error:?}");
     }
 }
 

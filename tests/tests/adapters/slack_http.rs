@@ -14,6 +14,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_core::error::{Error, ErrorKind, Origin};
+use slacktrail_core::hints::Place;
 use slacktrail_core::secret::Token;
 use slacktrail_core::slack::{Request, Response};
 use slacktrail_core::time::Second;
@@ -83,7 +84,7 @@ fn audit_logs() -> Request {
 /// Asserts that this is Slack's error of kind `Retry`, and that its text and its causes contain neither the token nor the page cursor.
 fn assert_retryable(error: &Error, code: &str, base: &str) {
     assert_eq!((error.origin, error.kind, error.code.as_str()), (Origin::Slack, ErrorKind::Retry, code), "{error:?}");
-    let mut text = format!("{error:?} {error} {}", error.hint);
+    let mut text = format!("{error:?} {error} {}", error.hint(Place::Poller, None));
     let mut cause = error.source();
     while let Some(error) = cause {
         text += &format!(" {error} {error:?}");

@@ -137,7 +137,7 @@ fn failed_write_after_exchange_is_reported_and_leaves_no_valid_token() {
         assert!(site.credentials("acme").grant.is_none(), "{what}: no token is stored");
         assert!(site.source("acme").is_none_or(|source| source.disconnected), "{what}: the source is not collected");
         assert_eq!((live(&site), site.line().field("token")), (vec![], "refresh_token_may_be_valid"), "{what}");
-        assert_eq!((site.line().level, site.line().field("code")), (Level::ERROR, "no_response"), "{what}");
+        assert_eq!((site.line().level, site.line().field("code")), (Level::ERROR, "aws_unavailable"), "{what}");
         let AuthorizationState::Failed(connect_error) = site.authorization(&link_token.id).state else {
             panic!("the command did not receive the error")
         };

@@ -63,7 +63,6 @@ fn rejected(since: i64) -> Cursor {
     cursor.health = Health {
         state: State::Reauthorize,
         code: Some("token_revoked".to_owned()),
-        hint: Some("connect the source again".to_owned()),
         since: Some(Second::EPOCH.plus(since)),
         ..Health::default()
     };

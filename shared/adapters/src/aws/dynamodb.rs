@@ -22,7 +22,7 @@ use futures_util::future::try_join;
 use super::operation::{Operation, Resource};
 use slacktrail_connect::{Authorization, AuthorizationId, AuthorizationStore};
 use slacktrail_core::cursor::Cursor;
-use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::error::Error;
 use slacktrail_core::shard::Shard;
 use slacktrail_core::source::{Source, SourceId, StreamId};
 use slacktrail_ports::{Deployment, DeploymentStore, ReplaceOutcome, StoredCursor, StoredSource, Version};
@@ -63,13 +63,7 @@ impl DynamoDeployment {
 
     fn operation(&self, doing: String, permission: &str) -> Operation {
         let table = &self.table;
-        let resource = Resource {
-            name: format!("table `{table}`"),
-            missing_code: "no_such_table",
-            missing_hint: format!(
-                "check `TABLE_NAME` (for the CLI, `SLACKTRAIL_TABLE`), which is `{table}`, and check the region"
-            ),
-        };
+        let resource = Resource { name: format!("table `{table}`"), missing_code: "no_such_table" };
         Operation { doing, resource, permissions: format!("`{permission}` on `{table}`") }
     }
 
@@ -167,14 +161,10 @@ impl DynamoDeployment {
     fn too_large(&self, partition: &str, bytes_max: usize) -> Error {
         let table = &self.table;
         Error::deployment(
-            ErrorKind::Investigate,
             "table_too_large",
             format!(
                 "reading {partition}s of table `{table}`: the {partition}s of one invocation take more than {} MiB of memory, which is more than slacktrail writes",
                 bytes_max >> 20
-            ),
-            format!(
-                "find out who writes to the table, then delete the items of partition `{partition}` in `{table}` that slacktrail did not write, or restore the table from its backup"
             ),
         )
     }
@@ -282,13 +272,11 @@ impl AuthorizationStore for DynamoDeployment {
         match (version_of(&item), authorization) {
             (Some(version), Ok(authorization)) => Ok(Some((version, authorization))),
             _ => Err(Error::deployment(
-                ErrorKind::Investigate,
                 "corrupt_authorization",
                 format!(
                     "reading an authorization of table `{}`: it is corrupt, or another version of slacktrail wrote it",
                     self.table
                 ),
-                "run `slacktrail connect` again, with the CLI version of the deployment",
             )),
         }
     }

@@ -34,12 +34,7 @@ impl Invoker for LambdaInvoker {
                 let function = &self.function;
                 let operation = Operation {
                     doing: format!("dispatching a shard to function `{function}`"),
-                    resource: Resource {
-                        name: format!("function `{function}`"),
-                        missing_code: "no_such_function",
-                        missing_hint: "deploy the stack again: the poller invokes itself by its function name"
-                            .to_owned(),
-                    },
+                    resource: Resource { name: format!("function `{function}`"), missing_code: "no_such_function" },
                     permissions: format!("`lambda:InvokeFunction` on `{function}`"),
                 };
                 Err(operation.failed(error))

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::error::Error;
 
 /// An operation on an AWS resource, as the texts of its errors describe it.
 #[derive(Clone, Debug)]
@@ -24,8 +24,6 @@ pub(super) struct Resource {
     pub(super) name: String,
     /// The error code if the resource does not exist.
     pub(super) missing_code: &'static str,
-    /// The hint if the resource does not exist.
-    pub(super) missing_hint: String,
 }
 
 /// The category of an SDK error.
@@ -67,52 +65,20 @@ impl Operation {
 
     fn error_of(&self, failure: Failure<'_>) -> Error {
         let Operation { doing, resource, permissions } = self;
-        let missing = || {
-            (
-                ErrorKind::Reconfigure,
-                resource.missing_code,
-                format!("{} does not exist", resource.name),
-                resource.missing_hint.clone(),
-            )
-        };
-        let (kind, code, what, hint) = match failure {
-            Failure::NotSent => (
-                ErrorKind::Reconfigure,
-                "no_aws_credentials",
-                "the AWS credentials or the region could not be loaded".to_owned(),
-                "set `AWS_REGION`, and `AWS_PROFILE` or other credentials; to renew session credentials, run `aws login` or `aws sso login`"
-                    .to_owned(),
-            ),
-            Failure::NoResponse => unavailable("AWS did not respond in time".to_owned()),
-            Failure::MalformedResponse => unavailable("AWS returned a malformed response".to_owned()),
-            Failure::ErrorResponse(status, code) => match kind(status, code) {
-                Kind::Missing => missing(),
-                Kind::Denied => (
-                    ErrorKind::Reconfigure,
-                    "access_denied",
-                    format!("AWS returned `{code}`"),
-                    format!(
-                        "allow {permissions} for the identity that runs this; also check the policies of {} and of its key",
-                        resource.name
-                    ),
-                ),
-                Kind::Unavailable => unavailable(format!("AWS returned `{code}` with HTTP status {status}")),
-                Kind::Other(kind, own_code, hint) => {
-                    (kind, own_code, format!("AWS returned `{code}` with HTTP status {status}"), hint.to_owned())
-                }
+        let (code, what) = match failure {
+            Failure::NotSent => {
+                ("no_aws_credentials", "the AWS credentials or the region could not be loaded".to_owned())
+            }
+            Failure::NoResponse => (UNAVAILABLE, "AWS did not respond in time".to_owned()),
+            Failure::MalformedResponse => (UNAVAILABLE, "AWS returned a malformed response".to_owned()),
+            Failure::ErrorResponse(status, code) => match code_of(status, code) {
+                MISSING => (resource.missing_code, format!("{} does not exist", resource.name)),
+                DENIED => (DENIED, format!("AWS returned `{code}` (needed: {permissions})")),
+                own_code => (own_code, format!("AWS returned `{code}` with HTTP status {status}")),
             },
         };
-        Error::deployment(kind, code, format!("{doing}: {what}"), hint)
+        Error::deployment(code, format!("{doing}: {what}"))
     }
-}
-
-fn unavailable(what: String) -> (ErrorKind, &'static str, String, String) {
-    (
-        ErrorKind::Retry,
-        "aws_unavailable",
-        what,
-        "wait for the next tick; if this persists, check AWS's health dashboard and the endpoint settings".to_owned(),
-    )
 }
 
 fn classify<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Failure<'_> {
@@ -133,18 +99,17 @@ fn classify<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Failure<'_> {
     }
 }
 
-enum Kind {
-    Missing,
-    Denied,
-    Unavailable,
-    Other(ErrorKind, &'static str, &'static str),
-}
+/// The code of a resource that does not exist. Each resource has its own instead.
+const MISSING: &str = "missing";
+const DENIED: &str = "access_denied";
+const UNAVAILABLE: &str = "aws_unavailable";
+const KEY_UNAVAILABLE: &str = "kms_key_unavailable";
 
-/// Returns the kind of an error by its code, or by its status if the code is unknown. Covers S3, DynamoDB, Secrets Manager and Lambda.
-fn kind(status: u16, code: &str) -> Kind {
+/// Returns slacktrail's code for an error by AWS's code, or by its status if that is unknown. Covers S3, DynamoDB, Secrets Manager and Lambda.
+fn code_of(status: u16, code: &str) -> &'static str {
     match code {
-        "NoSuchBucket" | "ResourceNotFoundException" => Kind::Missing,
-        "AccessDenied" | "AccessDeniedException" => Kind::Denied,
+        "NoSuchBucket" | "ResourceNotFoundException" => MISSING,
+        "AccessDenied" | "AccessDeniedException" => DENIED,
         "ExpiredToken"
         | "ExpiredTokenException"
         | "RequestExpired"
@@ -156,63 +121,36 @@ fn kind(status: u16, code: &str) -> Kind {
         | "IncompleteSignature"
         | "UnrecognizedClientException"
         | "MissingAuthenticationToken"
-        | "RequestTimeTooSkewed" => Kind::Other(
-            ErrorKind::Reconfigure,
-            "credentials_refused",
-            "renew the AWS credentials, and check the clock of this machine",
-        ),
+        | "RequestTimeTooSkewed" => "credentials_refused",
         "PermanentRedirect"
         | "TemporaryRedirect"
         | "AuthorizationHeaderMalformed"
-        | "IllegalLocationConstraintException" => {
-            Kind::Other(ErrorKind::Reconfigure, "wrong_region", "set `AWS_REGION` to the region of the bucket")
-        }
-        "InvalidObjectState" => Kind::Other(
-            ErrorKind::Reconfigure,
-            "object_archived",
-            "restore the object, and change the lifecycle rule that archives objects in their first days",
-        ),
-        "InvalidRequestException" => Kind::Other(
-            ErrorKind::Reconfigure,
-            "secret_pending_deletion",
-            "check the state of the secret in Secrets Manager",
-        ),
+        | "IllegalLocationConstraintException" => "wrong_region",
+        "InvalidObjectState" => "object_archived",
         "DecryptionFailure" | "EncryptionFailure" => KEY_UNAVAILABLE,
         _ if code.starts_with("KMS") => KEY_UNAVAILABLE,
-        _ if code.contains("Throttl") => Kind::Unavailable,
+        _ if code.contains("Throttl") => UNAVAILABLE,
         "SlowDown"
         | "RequestLimitExceeded"
         | "ProvisionedThroughputExceededException"
         | "RequestTimeout"
         | "OperationAborted"
         | "ResourceExistsException"
-        | "TransactionConflictException" => Kind::Unavailable,
-        _ if status >= 500 || status == 429 => Kind::Unavailable,
-        _ if status == 403 => Kind::Denied,
-        _ => Kind::Other(
-            ErrorKind::Investigate,
-            "aws_error",
-            "look up the code in AWS's documentation of the call, or report this line",
-        ),
+        | "TransactionConflictException" => UNAVAILABLE,
+        _ if status >= 500 || status == 429 => UNAVAILABLE,
+        _ if status == 403 => DENIED,
+        _ => "aws_error",
     }
 }
 
-const KEY_UNAVAILABLE: Kind = Kind::Other(
-    ErrorKind::Reconfigure,
-    "kms_key_unavailable",
-    "check that the KMS key is enabled, and that its policy allows the identity that runs this to use it",
-);
-
 #[cfg(test)]
 mod tests {
+    use slacktrail_core::error::ErrorKind;
+
     use super::*;
 
     fn to_error(failure: Failure<'_>) -> Error {
-        let resource = Resource {
-            name: "bucket `logs`".to_owned(),
-            missing_code: "no_such_bucket",
-            missing_hint: "see `BUCKET_NAME`".to_owned(),
-        };
+        let resource = Resource { name: "bucket `logs`".to_owned(), missing_code: "no_such_bucket" };
         Operation { doing: "listing".to_owned(), resource, permissions: "`s3:ListBucket` on `logs`".to_owned() }
             .error_of(failure)
     }
@@ -248,10 +186,8 @@ mod tests {
     #[test]
     fn missing_resource_and_missing_permission_are_named() {
         let missing = to_error(Failure::ErrorResponse(404, "NoSuchBucket"));
-        assert_eq!(
-            (missing.message.as_str(), missing.hint.as_str()),
-            ("listing: bucket `logs` does not exist", "see `BUCKET_NAME`")
-        );
-        assert!(to_error(Failure::ErrorResponse(403, "AccessDenied")).hint.contains("`s3:ListBucket` on `logs`"));
+        assert_eq!(missing.message, "listing: bucket `logs` does not exist");
+        let denied = to_error(Failure::ErrorResponse(403, "AccessDenied"));
+        assert!(denied.message.ends_with("(needed: `s3:ListBucket` on `logs`)"), "{denied}");
     }
 }

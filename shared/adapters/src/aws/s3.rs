@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::CALL_MAX;
 use super::operation::{Operation, Resource};
-use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::error::Error;
 use slacktrail_core::object::{DayLogId, KeyOwner, ObjectKey};
 use slacktrail_ports::{CreateOutcome, DayLogStore, StoredObject};
 
@@ -44,13 +44,7 @@ impl S3DayLogs {
 
     fn operation(&self, doing: String, permissions: String) -> Operation {
         let bucket = &self.bucket;
-        let resource = Resource {
-            name: format!("bucket `{bucket}`"),
-            missing_code: "no_such_bucket",
-            missing_hint: format!(
-                "check `BUCKET_NAME` (for the CLI, `SLACKTRAIL_BUCKET`), which is `{bucket}`, and check the region"
-            ),
-        };
+        let resource = Resource { name: format!("bucket `{bucket}`"), missing_code: "no_such_bucket" };
         Operation { doing, resource, permissions }
     }
 
@@ -176,19 +170,12 @@ fn last_modified(object: &GetObjectOutput) -> Option<Timestamp> {
 }
 
 fn unusable(key: &ObjectKey, what: &str) -> Error {
-    Error::deployment(
-        ErrorKind::Investigate,
-        "object_too_large",
-        format!("reading object `{key}`: {what}"),
-        "restore the object's first version, or move it away if slacktrail did not write it",
-    )
+    Error::deployment("object_too_large", format!("reading object `{key}`: {what}"))
 }
 
 fn foreign(key: &str, bucket: &str) -> Error {
     Error::deployment(
-        ErrorKind::Investigate,
         "unexpected_object",
         format!("listing a day log in bucket `{bucket}`: `{key}` is not an object that slacktrail writes"),
-        "move it away, because slacktrail reads every object of a day log",
     )
 }

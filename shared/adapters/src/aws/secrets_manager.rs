@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::operation::{Operation, Resource};
 use slacktrail_core::credentials::Credentials;
-use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::error::Error;
 use slacktrail_core::source::SourceId;
 use slacktrail_ports::{CredentialStore, ReplaceOutcome, SecretVersion, StoredCredentials};
 
@@ -43,25 +43,13 @@ impl SecretsManagerCredentials {
         format!("{}{source}", self.prefix)
     }
 
-    /// Returns the command that restores the secret of a source while it is scheduled for deletion.
-    pub fn restore_command(&self, source: &SourceId) -> String {
-        format!("aws secretsmanager restore-secret --secret-id {}", self.name(source))
-    }
-
     fn cache(&self) -> MutexGuard<'_, HashMap<SourceId, StoredCredentials>> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner) // a panic cannot leave partial credentials in the map
     }
 
     fn operation(&self, source: &SourceId, doing: &str, action: &str) -> Operation {
         let name = self.name(source);
-        let resource = Resource {
-            name: format!("secret `{name}`"),
-            missing_code: "no_such_secret",
-            missing_hint: format!(
-                "connect the source (`slacktrail connect {source}`), or check `SECRET_PREFIX`, which is `{}`",
-                self.prefix
-            ),
-        };
+        let resource = Resource { name: format!("secret `{name}`"), missing_code: "no_such_secret" };
         Operation {
             doing: format!("{doing} secret `{name}`"),
             resource,
@@ -77,25 +65,29 @@ impl SecretsManagerCredentials {
         let refusal = error.as_service_error().filter(|error| error.code() == Some("InvalidRequestException"));
         // AWS has no code for this. The messages contain "already scheduled for deletion" or "marked for deletion".
         let is_deleted = refusal.and_then(|error| error.message()).is_some_and(|message| message.contains("delet"));
-        let mut error = self.operation(source, doing, action).failed(error);
-        let name = self.name(source);
-        if is_deleted && action == "CreateSecret" {
-            // Before a create, the adapter's caller reads the secret, which finds a secret in its recovery window. It does not find a secret that was
-            // deleted by force, whose name becomes available "after a short delay" (API reference of `DeleteSecret`).
-            error.kind = ErrorKind::Retry;
-            error.code = DELETION_IN_PROGRESS.to_owned();
-            error.message =
-                format!("{doing} secret `{name}`: AWS is still deleting the previous secret with this name");
-            error.hint = format!("run `slacktrail connect {source}` again in a minute");
-        } else if is_deleted {
-            error.code = SCHEDULED_FOR_DELETION.to_owned();
-            error.message = format!("{doing} secret `{name}`: it is scheduled for deletion");
-            error.hint = format!(
-                "restore it: `{}`; if `slacktrail disconnect` has just deleted it, run `slacktrail connect {source}` in a minute",
-                self.restore_command(source)
-            );
+        let failed = self.operation(source, doing, action).failed(error);
+        if !is_deleted {
+            return failed;
         }
-        error
+        let name = self.name(source);
+        // Before a create, the adapter's caller reads the secret, which finds a secret in its recovery window. It does not find a secret that was
+        // deleted by force, whose name becomes available "after a short delay" (API reference of `DeleteSecret`).
+        let (code, what) = match action {
+            "CreateSecret" => {
+                (DELETION_IN_PROGRESS, "AWS is still deleting the previous secret with this name".to_owned())
+            }
+            _ => (
+                SCHEDULED_FOR_DELETION,
+                format!(
+                    "it is scheduled for deletion (`aws secretsmanager restore-secret --secret-id {name}` restores it)"
+                ),
+            ),
+        };
+        let error = Error::deployment(code, format!("{doing} secret `{name}`: {what}"));
+        match failed.causes() {
+            Some(causes) => error.with_source(causes),
+            None => error,
+        }
     }
 
     /// Creates the secret with its first version. Returns `false` if the secret exists.

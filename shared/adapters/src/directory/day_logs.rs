@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::file;
-use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::error::Error;
 use slacktrail_core::object::{DayLogId, KeyOwner, ObjectKey};
 use slacktrail_core::source::LogType;
 use slacktrail_ports::{CreateOutcome, DayLogStore, StoredObject};
@@ -88,9 +88,7 @@ impl DayLogStore for DirectoryDayLogs {
 
 fn foreign(path: &std::path::Path) -> Error {
     Error::deployment(
-        ErrorKind::Investigate,
         "unexpected_object",
         format!("listing a day log: `{}` is not a file that slacktrail writes", path.display()),
-        "move it away, because slacktrail reads every file of a day log",
     )
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::folder::Folder;
 use crate::random;
-use slacktrail_core::error::{Error, ErrorKind};
+use slacktrail_core::error::Error;
 
 /// The name prefix of unfinished files. A killed process leaves such a file behind. No source ID starts with a dot, so no day log lists it as
 /// an object.
@@ -139,46 +139,22 @@ pub(super) fn to_error(doing: &str, path: &Path, error: io::Error) -> Error {
     if let Some(unfit) = error.get_ref().and_then(|inner| inner.downcast_ref::<Unfit>()) {
         return unusable(doing, path, unfit);
     }
-    let (kind, code, hint) = match error.kind() {
-        io::ErrorKind::PermissionDenied => (
-            ErrorKind::Reconfigure,
-            "directory_denied",
-            "give the user that runs this read and write access, or choose another directory",
-        ),
-        io::ErrorKind::ReadOnlyFilesystem => {
-            (ErrorKind::Reconfigure, "directory_read_only", "choose a writable directory")
-        }
-        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory => (
-            ErrorKind::Reconfigure,
-            "not_a_directory",
-            "move it away, because slacktrail needs a directory instead of a file here or the reverse, or choose another directory",
-        ),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            (ErrorKind::Reconfigure, "no_space", "free some space, or choose a directory on another disk")
-        }
-        io::ErrorKind::Unsupported => (
-            ErrorKind::Reconfigure,
-            "directory_unsuited",
-            "choose a directory on a local disk, because this file system does not support the operation",
-        ),
-        _ => (ErrorKind::Retry, "directory_unavailable", "run it again; if this persists, check the disk"),
+    let code = match error.kind() {
+        io::ErrorKind::PermissionDenied => "directory_denied",
+        io::ErrorKind::ReadOnlyFilesystem => "directory_read_only",
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory => "not_a_directory",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "no_space",
+        io::ErrorKind::Unsupported => "directory_unsuited",
+        _ => "directory_unavailable",
     };
-    Error::deployment(kind, code, format!("{doing} `{}`: {error}", path.display()), hint)
+    Error::deployment(code, format!("{doing} `{}`: {error}", path.display()))
 }
 
 fn unusable(doing: &str, path: &Path, unfit: &Unfit) -> Error {
-    let (kind, code, hint) = match unfit {
-        Unfit::Link(_) => (
-            ErrorKind::Reconfigure,
-            "symbolic_link",
-            "replace it with a regular directory or file: slacktrail follows no symbolic link below the directory",
-        ),
-        Unfit::NotAFile(_) => (ErrorKind::Reconfigure, "not_a_file", "move it away"),
-        Unfit::Locked => (
-            ErrorKind::Retry,
-            "directory_locked",
-            "stop the other `slacktrail` that uses this directory, or wait until it ends; then run the command again",
-        ),
+    let code = match unfit {
+        Unfit::Link(_) => "symbolic_link",
+        Unfit::NotAFile(_) => "not_a_file",
+        Unfit::Locked => "directory_locked",
     };
-    Error::deployment(kind, code, format!("{doing} `{}`: {unfit}", path.display()), hint)
+    Error::deployment(code, format!("{doing} `{}`: {unfit}", path.display()))
 }

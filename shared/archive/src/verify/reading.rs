@@ -328,5 +328,5 @@ fn oldest_of(records: &[Record<'_>]) -> Option<Second> {
 
 fn pagination_loop(what: &str) -> Error {
     let message = format!("reading the day from Slack: {what}");
-    Error::slack(ErrorKind::Retry, "pagination_loop", message, "run the command again later")
+    Error::slack("pagination_loop", message)
 }

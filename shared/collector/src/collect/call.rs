@@ -52,20 +52,13 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         matches!(page.page_error(self.now), Some(PageError::Error(error)) if error.kind == ErrorKind::Reauthorize)
     }
 
-    /// Confirms an error from Slack that requires action, and returns it as transient if it is not confirmed.
+    /// Confirms an error from Slack that requires action, and otherwise returns it as unconfirmed.
     pub(super) async fn confirm(&mut self, error: Error) -> Error {
-        let hint = match self.tick.confirmation(&error) {
-            Confirmation::AuthTest if !self.rejects_token_again().await => {
-                "wait for the next tick: Slack did not confirm that the token is invalid; if the error repeats, connect the source again"
-                    .to_owned()
-            }
-            Confirmation::NextTick => {
-                let hint = &error.hint;
-                format!("wait for the next tick, which tries again; if Slack returns the error again: {hint}")
-            }
-            Confirmation::None | Confirmation::AuthTest => return error,
-        };
-        error.transient().with_hint(&hint)
+        match self.tick.confirmation(&error) {
+            Confirmation::None => error,
+            Confirmation::AuthTest if self.rejects_token_again().await => error,
+            Confirmation::AuthTest | Confirmation::NextTick => error.unconfirmed(),
+        }
     }
 
     /// Returns `true` if `auth.test` rejects the token, too, or if there is none.
@@ -101,11 +94,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 /// Returns the error of a tick whose last call used a token that has been replaced, so that no call is left for the new token.
 fn token_replaced(id: &SourceId) -> Error {
     Error::deployment(
-        ErrorKind::Retry,
         "token_replaced",
         format!(
             "reading Slack's logs for source `{id}`: its token was replaced during this tick, which has no calls left"
         ),
-        "nothing to do: the next tick uses the new token",
     )
 }

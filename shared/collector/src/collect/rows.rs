@@ -152,9 +152,7 @@ fn to_error(page_error: PageError) -> Error {
 
 fn deadline_reached(request: &Request) -> Error {
     Error::slack(
-        ErrorKind::Retry,
         "page_unfinished",
         format!("reading a page of `{}`: the tick ran out of time; the records read so far are stored", request.method),
-        "wait for the next tick, which asks for a smaller page; if this persists, increase `PollerMemory` to get more CPU",
     )
 }

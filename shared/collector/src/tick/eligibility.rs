@@ -48,8 +48,7 @@ pub(super) fn eligibility(
     let state = if source.paused { State::Paused } else { cursor.health.state };
     let mut outcome = StreamOutcome::skipped(stream, state);
     (outcome.gaps, outcome.lag_seconds) = (cursor.gaps.len(), cursor.lag_seconds(now));
-    let (code, hint) = (cursor.health.code.filter(|_| !source.paused), cursor.health.hint);
-    outcome.problem = code.map(|code| Problem::Stored { code, hint });
+    outcome.problem = cursor.health.error().filter(|_| !source.paused).map(Problem::Stored);
     Eligibility::Skipped(Box::new(outcome))
 }
 
@@ -94,11 +93,11 @@ mod tests {
         let mut cursor = Cursor::first(&acme(), LogType::Audit, now());
         cursor.not_before = Some(now().plus(60));
         cursor.health.state = State::Waiting;
-        (cursor.health.code, cursor.health.hint) = (Some("ratelimited".to_owned()), Some("nothing to do".to_owned()));
+        cursor.health.code = Some("ratelimited".to_owned());
         let waiting = skipped(&acme(), Some(cursor.clone())).unwrap();
         assert_eq!((waiting.state, waiting.code()), (State::Waiting, Some("ratelimited")));
-        assert_eq!(waiting.hint(), Some("nothing to do"));
+        assert!(waiting.error().is_none(), "no error of this tick");
         let paused = skipped(&Source { paused: true, ..acme() }, Some(cursor)).unwrap();
-        assert_eq!((paused.state, paused.code(), paused.hint()), (State::Paused, None, None));
+        assert_eq!((paused.state, paused.code()), (State::Paused, None));
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::token_refresh::{RefreshFailure, RefreshOutcome};
-use slacktrail_core::error::{Error, ErrorKind, Origin};
+use slacktrail_core::error::{Error, Origin};
 use slacktrail_core::source::SourceId;
 use slacktrail_core::stream::StreamOutcome;
 
@@ -56,12 +56,10 @@ impl TokenRefreshSummary {
 
 fn corrupt(source: &SourceId, field: &str) -> Error {
     Error::deployment(
-        ErrorKind::Investigate,
         "corrupt_secret",
         format!(
             "reading the secret of source `{source}`: the time in `{field}` is implausible, so the token was refreshed immediately"
         ),
-        "find out what else writes to this secret; no data was lost",
     )
 }
 
@@ -99,9 +97,8 @@ mod tests {
 
     #[test]
     fn invocation_fails_if_every_due_stream_fails_in_deployment() {
-        let deployment = Error::deployment(ErrorKind::Reconfigure, "access_denied", "denied", "allow it");
-        let mut slack = Error::deployment(ErrorKind::Retry, "ratelimited", "limited", "wait");
-        slack.origin = Origin::Slack;
+        let deployment = Error::deployment("access_denied", "denied");
+        let slack = Error::slack("ratelimited", "limited");
         let paused = || StreamOutcome::skipped(&stream(LogType::Access), State::Paused);
         let unreadable = || StreamOutcome::unreadable(acme(), None, deployment.clone());
         for (streams, fails) in [
@@ -133,27 +130,26 @@ mod tests {
         let doubt = forced.error.unwrap();
         assert_eq!((forced.refreshed, doubt.code.as_str()), (true, "corrupt_secret"));
         assert!(doubt.message.contains("`expires_at`"));
-        let error = Error::deployment(ErrorKind::Reconfigure, "access_denied", "denied", "allow it");
+        let error = Error::slack("not_revoked", "denied");
         let refused = TokenRefreshSummary::of(&acme(), &Err(RefreshFailure { error, token_expired: false })).unwrap();
         let shown = serde_json::to_value(refused).unwrap();
-        let expected = json!({"source": "acme", "refreshed": false, "code": "access_denied", "message": "denied", "hint": "allow it"});
+        let expected = json!({"source": "acme", "refreshed": false, "code": "not_revoked", "message": "denied", "hint": "remove the app in Slack"});
         assert_eq!(shown, expected);
     }
 
     #[test]
     fn response_has_message_hint_and_causes_of_error() {
         let cause = std::io::Error::other("broken pipe");
-        let error = Error::deployment(ErrorKind::Retry, "no_response", "AWS gave no response", "wait");
+        let error = Error::slack("http_500", "Slack gave no response");
         let shown = |error: Error| serde_json::to_value(StreamOutcome::unreadable(acme(), None, error)).unwrap();
         let with_cause = shown(error.clone().with_source(cause));
         let texts = ["code", "message", "hint", "cause"].map(|field| with_cause[field].as_str().unwrap());
-        assert_eq!(texts, ["no_response", "AWS gave no response", "wait", "broken pipe"]);
+        assert_eq!(texts, ["http_500", "Slack gave no response", "wait for the next tick", "broken pipe"]);
         assert_eq!((&with_cause["log"], &with_cause["records"]), (&json!(null), &json!(0)));
-        assert!(shown(error).get("cause").is_none());
-        let waiting = Problem::Stored { code: "ratelimited".to_owned(), hint: Some("wait".to_owned()) };
-        let waiting = StreamOutcome { problem: Some(waiting), ..polled(None) };
+        assert!(shown(error.clone()).get("cause").is_none());
+        let waiting = StreamOutcome { problem: Some(Problem::Stored(error)), ..polled(None) };
         let waiting = serde_json::to_value(waiting).unwrap();
-        assert_eq!((&waiting["code"], &waiting["hint"]), (&json!("ratelimited"), &json!("wait")));
+        assert_eq!((&waiting["code"], &waiting["hint"]), (&json!("http_500"), &json!("wait for the next tick")));
         assert!(serde_json::to_value(polled(None)).unwrap().get("code").is_none());
     }
 }

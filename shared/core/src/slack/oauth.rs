@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::request::Request;
 use super::response::Response;
 use crate::credentials::{Grant, TOKEN_TTL_SECONDS_MAX, TokenRefresh};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::secret::Token;
 use crate::source::Tenant;
 use crate::time::Second;
@@ -257,7 +257,7 @@ pub fn remains(body: &[u8]) -> Remains {
 ///
 /// # Errors
 ///
-/// Returns an error under the same conditions as [`installation`], and one of kind [`ErrorKind::Retry`] if the response contains no user token
+/// Returns an error under the same conditions as [`installation`], and one of kind [`Retry`](crate::error::ErrorKind::Retry) if the response contains no user token
 /// with a refresh token.
 pub fn refreshed(response: &Response, request: &Request, now: Second) -> Result<Grant, Error> {
     let top: Tokens<'_> = response.json(request, now)?;
@@ -267,10 +267,8 @@ pub fn refreshed(response: &Response, request: &Request, now: Second) -> Result<
     let mut refreshable = of_user.filter_map(|tokens| tokens.grant(now)).filter(|grant| grant.token_refresh.is_some());
     refreshable.next().ok_or_else(|| {
         Error::slack(
-            ErrorKind::Retry,
             "invalid_response",
             format!("Slack answered `{}` without a user token that can be refreshed again", request.method),
-            "wait for the next tick; if this persists, connect the source again",
         )
     })
 }
@@ -278,6 +276,7 @@ pub fn refreshed(response: &Response, request: &Request, now: Second) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     const NOW: Second = Second::EPOCH;
 

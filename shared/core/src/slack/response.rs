@@ -7,7 +7,7 @@ use super::envelope::Paging;
 use super::error;
 use super::page_reader::{Advance, PageReader, TooLarge};
 use super::request::{Family, Request};
-use crate::error::{Error, ErrorKind, json_location};
+use crate::error::{Error, json_location};
 use crate::time::{CLOCK_SKEW_SECONDS, Second, parse_http_date};
 
 /// Maximum seconds between Slack's read of its rows and the `Date` of its response. A greater value would be safer, but a walk would never end
@@ -185,42 +185,29 @@ impl<B> Response<B> {
     }
 
     fn bare_status(&self, request: &Request, status: u16) -> Error {
-        let (kind, hint) = match status {
-            400 | 404 | 405 | 414 => (
-                ErrorKind::Investigate,
-                "Slack rejected the request as invalid: check the URL settings, or report this message",
-            ),
-            _ => (ErrorKind::Retry, "nothing to do: the next tick tries again"),
-        };
         let wait = self.retry_after.is_some().then(|| self.retry_after_seconds(parse_date(self)));
         Error::slack(
-            kind,
             format!("http_{status}"),
             format!("Slack answered `{}` with HTTP status {status} and no error code", request.method),
-            hint,
         )
         .with_retry_after(wait)
     }
 
     fn unreadable(&self, request: &Request, what: &str) -> Error {
         Error::slack(
-            ErrorKind::Retry,
             "invalid_response",
             format!(
                 "Slack answered `{}` with HTTP status {} and a body that slacktrail cannot use: {what}",
                 request.method, self.status
             ),
-            "wait for the next tick; if this persists, check whether a proxy alters Slack's responses",
         )
     }
 
     /// Returns the error of a page that ends in its middle, as PHP does when it runs out of memory. A smaller page may be complete.
     fn cut_off(request: &Request) -> Error {
         Error::slack(
-            ErrorKind::Retry,
             "incomplete_response",
             format!("Slack's response to `{}` ends in the middle of its JSON", request.method),
-            "wait for the next tick, which asks for fewer rows",
         )
     }
 
@@ -246,17 +233,13 @@ pub fn too_large(request: &Request, limit: TooLarge) -> Error {
         TooLarge::Rows => "more rows than slacktrail reads in a page",
         TooLarge::Row => "a longer row than slacktrail reads (4 MiB)",
     };
-    Error::slack(
-        ErrorKind::Retry,
-        "response_too_large",
-        format!("Slack answered `{}` with {what}", request.method),
-        "report this message: slacktrail already requests smaller pages, down to one row",
-    )
+    Error::slack("response_too_large", format!("Slack answered `{}` with {what}", request.method))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     const NOW: Second = Second::EPOCH;
 

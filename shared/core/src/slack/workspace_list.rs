@@ -1,7 +1,7 @@
 //! The list of an organization's workspaces, `auth.teams.list` (docs.slack.dev/reference/methods/auth.teams.list).
 
 use super::{PageError, Request};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 /// Maximum pages of the list that are read.
 const LIST_PAGES_MAX: u32 = 10;
@@ -108,12 +108,13 @@ impl WorkspaceListing {
 /// Returns the error of an unusable list of workspaces. `what` names the cause.
 fn list_error(what: &str) -> Error {
     let message = format!("Slack's list of the organization's workspaces (`auth.teams.list`) cannot be used: {what}");
-    Error::slack(ErrorKind::Retry, "workspace_list_failed", message, "wait for the next tick, which tries again")
+    Error::slack("workspace_list_failed", message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     /// Reads pages of these IDs, `-` for an entry without an ID. Each page but the last leads to the cursor of its number.
     fn listed(pages: &[&[&str]]) -> Result<WorkspaceList, String> {

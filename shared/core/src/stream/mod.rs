@@ -389,7 +389,7 @@ impl<'a> StreamTick<'a> {
         self.cursor.health.update(&tick, self.source, self.log, self.now);
         self.heartbeat = self.now.since(self.cursor.saved_at) >= HEARTBEAT_SECONDS;
         let health = &self.cursor.health;
-        let stored = || health.code.clone().map(|code| Problem::Stored { code, hint: health.hint.clone() });
+        let stored = || health.error().map(Problem::Stored);
         self.outcome.state = health.state;
         self.outcome.problem = error.map(Problem::Error).or_else(stored);
         self.outcome.gaps = self.cursor.gaps.len();
@@ -413,7 +413,7 @@ impl<'a> StreamTick<'a> {
         // Slack responded, but never with a page. That is not a success, whatever the gaps say.
         let refused = self.refused.take().filter(|_| self.outcome.counts.pages == 0);
         error
-            .or_else(|| refused.map(Error::transient))
+            .or_else(|| refused.map(Error::unconfirmed))
             .or_else(|| self.stuck_walk())
             .or_else(|| self.cursor.workspaces.unreadable(self.now))
     }
@@ -435,9 +435,7 @@ impl<'a> StreamTick<'a> {
 
 fn corrupt_cursor(field: &'static str) -> Error {
     Error::deployment(
-        ErrorKind::Investigate,
         "corrupt_cursor",
         format!("reading the stream's cursor: its `{field}` is in the future, so the cursor was discarded"),
-        "find out what else writes to the table; slacktrail collects the stream again from its start and stores no duplicates",
     )
 }

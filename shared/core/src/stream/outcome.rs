@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::health::State;
+use crate::hints::Place;
 use crate::source::{LogType, SourceId, StreamId};
 
 /// The outcome of one stream's tick.
@@ -46,13 +47,7 @@ pub enum Problem {
     /// An error of this tick.
     Error(Error),
     /// The stored reason, if this tick met no error or did not poll the stream.
-    Stored {
-        /// Slack's or slacktrail's error code.
-        code: String,
-        /// The error message and the next action.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        hint: Option<String>,
-    },
+    Stored(Error),
 }
 
 /// Counts of what a tick read and stored.
@@ -111,24 +106,23 @@ impl StreamOutcome {
     pub fn error(&self) -> Option<&Error> {
         match self.problem.as_ref()? {
             Problem::Error(error) => Some(error),
-            Problem::Stored { .. } => None,
+            Problem::Stored(_) => None,
         }
+    }
+
+    /// Returns the reason for the state: an error of this tick, or the stored one.
+    pub fn reason(&self) -> Option<&Error> {
+        self.problem.as_ref().map(|(Problem::Error(error) | Problem::Stored(error))| error)
     }
 
     /// Returns Slack's or slacktrail's error code.
     pub fn code(&self) -> Option<&str> {
-        self.problem.as_ref().map(|problem| match problem {
-            Problem::Error(error) => error.code.as_str(),
-            Problem::Stored { code, .. } => code,
-        })
+        self.reason().map(|error| error.code.as_str())
     }
 
-    /// Returns the next action.
-    pub fn hint(&self) -> Option<&str> {
-        match self.problem.as_ref()? {
-            Problem::Error(error) => Some(&error.hint),
-            Problem::Stored { hint, .. } => hint.as_deref(),
-        }
+    /// Returns the next action, in words for `place`.
+    pub fn hint(&self, place: Place) -> Option<String> {
+        self.reason().map(|error| error.hint(place, Some(&self.source)))
     }
 }
 

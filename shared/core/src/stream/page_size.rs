@@ -54,7 +54,6 @@ pub(super) fn may_be_smaller(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
 
     #[test]
     fn page_size_shrinks_to_one_row_and_recovers() {
@@ -82,7 +81,7 @@ mod tests {
 
     #[test]
     fn smaller_pages_are_requested_only_if_that_can_help() {
-        let may_be = |code| may_be_smaller(&Error::slack(ErrorKind::Retry, code, String::new(), ""));
+        let may_be = |code| may_be_smaller(&Error::slack(code, String::new()));
         assert!(["response_too_large", "incomplete_response", "page_unfinished"].into_iter().all(may_be));
         assert!(!["ratelimited", "internal_error", "invalid_response"].into_iter().any(may_be));
     }

@@ -4,7 +4,7 @@ use super::overlap::LiveWalk;
 use super::page_size::may_be_smaller;
 use super::{ActiveGap, StreamTick};
 use crate::cursor::Cursor;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::slack::Request;
 use crate::source::LogType;
 use crate::time::Second;
@@ -275,12 +275,7 @@ impl StreamTick<'_> {
 /// Returns the error of a response that the walk handles, but that is not a page.
 pub fn missing_page(why: &str) -> Error {
     let message = format!("reading a page of Slack's log: Slack responded that {why}");
-    Error::slack(
-        ErrorKind::Retry,
-        "no_page",
-        message,
-        "wait for the next tick, which starts again without a page cursor",
-    )
+    Error::slack("no_page", message)
 }
 
 /// Returns `true` if the error is caused by Slack's pages, so that other workspaces may be readable. Running out of time is not such an error.
@@ -290,11 +285,9 @@ fn is_of_a_page(error: &Error) -> bool {
 
 pub(super) fn no_progress(method: &str) -> Error {
     Error::slack(
-        ErrorKind::Retry,
         "no_progress",
         format!(
             "reading pages of `{method}`: Slack keeps returning further pages, but they contain no new record, no older time and no new row"
         ),
-        "wait for the next tick; if this persists, report this message to Slack",
     )
 }

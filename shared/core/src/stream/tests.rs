@@ -18,8 +18,8 @@ fn settled(log: LogType) -> Cursor {
     cursor
 }
 
-fn slack_error(kind: ErrorKind, code: &str) -> Error {
-    Error::slack(kind, code.to_owned(), "Slack refused", "wait")
+fn slack_error(code: &str) -> Error {
+    Error::slack(code, "Slack refused")
 }
 
 /// Reads one page after which the walk is in this position.
@@ -73,12 +73,12 @@ fn new_stream_collects_from_since_and_must_be_saved() {
 
 #[test]
 fn failed_tick_without_page_keeps_gap_open_and_counts_lag() {
-    let (outcome, saved) = tick(&settled(LogType::Audit), 60, Err(slack_error(ErrorKind::Retry, "http_500")));
+    let (outcome, saved) = tick(&settled(LogType::Audit), 60, Err(slack_error("http_500")));
     assert_eq!((outcome.state, outcome.code(), outcome.lag_seconds), (State::Waiting, Some("http_500"), 60));
     let saved = saved.unwrap();
     assert_eq!((saved.gaps.len(), saved.gaps[0].latest), (1, second(60)));
     // The same error in the next tick changes nothing but the end of the live gap.
-    let (outcome, saved) = tick(&saved, 120, Err(slack_error(ErrorKind::Retry, "http_500")));
+    let (outcome, saved) = tick(&saved, 120, Err(slack_error("http_500")));
     assert_eq!((outcome.lag_seconds, saved.unwrap().gaps[0].latest), (120, second(120)));
 }
 
@@ -95,10 +95,10 @@ fn too_large_page_is_requested_smaller_now_and_broken_one_next_tick() {
         StreamTick::new(&source, LogType::Audit, second(60), None, Some(settled(LogType::Audit)), &mut memory);
     tick.open_gaps();
     let mut active = tick.next_gap().unwrap();
-    let too_large = slack_error(ErrorKind::Retry, "response_too_large");
+    let too_large = slack_error("response_too_large");
     assert_eq!(page(&mut tick, &mut active, Err(too_large)).unwrap(), NextStep::ReadPage);
     assert_eq!(tick.request(&active).1, 250);
-    let broken = slack_error(ErrorKind::Retry, "incomplete_response");
+    let broken = slack_error("incomplete_response");
     assert_eq!(page(&mut tick, &mut active, Err(broken)).unwrap_err().code, "incomplete_response");
     assert_eq!(tick.request(&active).1, 62);
 }
@@ -112,7 +112,7 @@ fn access_logs_of_organization_are_read_by_workspace_if_slack_demands() {
     assert!(!tick.needs_workspaces());
     tick.open_gaps();
     let mut active = tick.next_gap().unwrap();
-    let error = slack_error(ErrorKind::Reconfigure, "missing_argument");
+    let error = slack_error("missing_argument");
     let refused = PageRead::Refused { error, date: None };
     assert_eq!(page(&mut tick, &mut active, Ok(refused)).unwrap(), NextStep::ListWorkspaces);
     assert!(tick.needs_workspaces());
@@ -132,7 +132,7 @@ fn range_in_future_of_slack_ends_at_slack_time() {
         StreamTick::new(&source, LogType::Audit, second(600), None, Some(settled(LogType::Audit)), &mut memory);
     tick.open_gaps();
     let mut active = tick.next_gap().unwrap();
-    let invalid_range = || slack_error(ErrorKind::Investigate, "invalid_range");
+    let invalid_range = || slack_error("invalid_range");
     let refused = PageRead::Refused { error: invalid_range(), date: Some(second(60)) };
     assert_eq!(page(&mut tick, &mut active, Ok(refused)).unwrap(), NextStep::ReadPage);
     assert_eq!(active.gap.latest, second(60));
@@ -146,9 +146,9 @@ fn error_that_requires_action_is_confirmed_unless_repeated() {
         let (source, mut memory) = (source(), StreamMemory::new(LogType::Audit));
         StreamTick::new(&source, LogType::Audit, second(60), None, Some(stored), &mut memory).confirmation(error)
     };
-    let revoked = slack_error(ErrorKind::Reauthorize, "token_revoked");
-    let forbidden = slack_error(ErrorKind::Reconfigure, "missing_scope");
-    let hiccup = slack_error(ErrorKind::Retry, "http_500");
+    let revoked = slack_error("token_revoked");
+    let forbidden = slack_error("missing_scope");
+    let hiccup = slack_error("http_500");
     let errors = [&revoked, &forbidden, &hiccup];
     let first = errors.map(|error| confirmation(settled(LogType::Audit), error));
     assert_eq!(first, [Confirmation::AuthTest, Confirmation::NextTick, Confirmation::None]);
@@ -166,7 +166,7 @@ fn cursor_from_future_is_discarded_and_reported() {
     let (outcome, saved) = tick(&stored, 60, Ok(END));
     assert_eq!((outcome.state, outcome.code(), outcome.recovered), (State::Failing, Some("corrupt_cursor"), true));
     assert_eq!(saved.unwrap().watermark, second(60));
-    let refused = tick(&stored, 60, Err(slack_error(ErrorKind::Reconfigure, "missing_scope"))).0;
+    let refused = tick(&stored, 60, Err(slack_error("missing_scope"))).0;
     assert_eq!((refused.code(), refused.recovered), (Some("missing_scope"), false));
 }
 

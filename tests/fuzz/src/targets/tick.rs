@@ -16,6 +16,7 @@ use std::task::{Context, Poll, Waker};
 
 use slacktrail_collector::tick::{Poller, ResourceLimits, Summary, TickLimits};
 use slacktrail_core::error::Error;
+use slacktrail_core::hints::Place;
 use slacktrail_core::object::{DayLogId, GZIP_LEVEL, KeyOwner, ObjectKey, decode, encode};
 use slacktrail_core::record::{Record, RowId};
 use slacktrail_core::slack::{Request, Response};
@@ -192,7 +193,7 @@ fn assert_summary(summary: &Summary) {
     for stream in &summary.streams {
         let (message, cause) =
             (stream.error().map(|error| error.message.clone()), stream.error().and_then(Error::causes));
-        [stream.code(), stream.hint(), message.as_deref(), cause.as_deref()]
+        [stream.code(), stream.hint(Place::Poller).as_deref(), message.as_deref(), cause.as_deref()]
             .into_iter()
             .flatten()
             .for_each(assert_loggable);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
 use slacktrail_core::health::State;
+use slacktrail_core::hints::Place;
 use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::simulated;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
@@ -54,7 +55,7 @@ fn first_error_that_requires_action_waits_for_one_tick() {
         harness.fault(Fault::next(CallMatcher::log(simulated(log)), kind));
         let summary = tick_and_pass(&mut harness);
         assert_eq!((summary.state, summary.code()), (State::Waiting, Some(code)), "{code}");
-        assert!(summary.hint().is_some_and(|hint| hint.starts_with("wait for the next tick")), "{code}");
+        assert!(summary.hint(Place::Poller).is_some_and(|hint| hint.starts_with("wait for the next tick")), "{code}");
         let summary = tick_and_pass(&mut harness);
         assert_eq!((summary.polled, summary.state, harness.missing()), (true, State::Ok, None), "{code}");
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
 use slacktrail_core::health::State;
+use slacktrail_core::hints::Place;
 use slacktrail_core::source::LogType;
 use slacktrail_core::stream::StreamOutcome;
 use slacktrail_simulation::harness::{Harness, simulated};
@@ -42,7 +43,7 @@ fn revoked_token_is_reported_and_rarely_retried_until_reconnect() {
     harness.pass(60);
     for stream in harness.tick() {
         assert_eq!(stream.state, State::Reauthorize, "{stream:?}");
-        assert!(stream.hint().is_some_and(|hint| hint.contains("connect the source again")), "{stream:?}");
+        assert!(stream.hint(Place::Poller).is_some_and(|hint| hint.contains("connect the source again")), "{stream:?}");
     }
     let calls = harness.calls();
     for _ in 0..10 {

@@ -237,7 +237,8 @@ async fn missing_permission_skips_its_check_and_is_named() {
         assert_eq!(of_outcome(&findings, "failed"), [""; 0], "{denied}: {findings:#}");
         let finding = finding(&findings, check);
         assert_eq!(finding["outcome"], "skipped", "{finding}");
-        assert!(finding["hint"].as_str().unwrap().contains(&format!("`{permission}`")), "{finding}");
+        let named = ["detail", "hint"].map(|text| finding[text].as_str().unwrap().to_owned()).join("; ");
+        assert!(named.contains(&format!("`{permission}`")), "{finding}");
         assert_eq!(account.contents().await, before, "{denied}: the checks leave nothing behind");
         account.restore();
     }

@@ -1,0 +1,426 @@
+//! What each error code means: who must act, and how. This table has a row for every code. Its texts are written and changed nowhere else.
+//!
+//! What retries, and how the user gives slacktrail a new token, depends on the place where a hint is shown. A text therefore contains
+//! placeholders: `{wait}`, `{connect}`, and ` {id}` for the source.
+
+use crate::error::ErrorKind::{self, Investigate, Reauthorize, Reconfigure, Retry};
+use crate::error::Origin;
+use crate::source::SourceId;
+
+/// The place where a hint is shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Place {
+    /// The poller's log and response, and the status of a deployment. The next tick retries.
+    Poller,
+    /// A run of `slacktrail pull`, and the status of its directory. The token comes from `SLACK_TOKEN`.
+    Pull,
+    /// A command that failed. Only the user retries it.
+    Command,
+    /// A command that failed, and whose token comes from `SLACK_TOKEN`.
+    CommandWithToken,
+    /// A page or the log of the OAuth function.
+    Page,
+}
+
+impl Place {
+    /// Returns the words for `{wait}` and for `{connect}`.
+    fn words(self) -> (&'static str, &'static str) {
+        const CONNECT: &str = "connect the source again (`slacktrail connect {id}`)";
+        const SET: &str = "set `SLACK_TOKEN` to a new token";
+        const RUN_AGAIN: &str = "run the command again in a minute";
+        match self {
+            Place::Poller => ("wait for the next tick", CONNECT),
+            Place::Pull => ("wait until `slacktrail pull` tries again", SET),
+            Place::Command => (RUN_AGAIN, CONNECT),
+            Place::CommandWithToken => (RUN_AGAIN, SET),
+            Place::Page => {
+                ("run `slacktrail connect {id}` again in a few minutes", "run `slacktrail connect {id}` again")
+            }
+        }
+    }
+}
+
+/// The kind of an error, and its hint with placeholders.
+type Row = (ErrorKind, &'static str);
+
+/// The row of Slack's codes that are not in the table. Slack's lists of codes are incomplete by its own account. If the error persists,
+/// `health` makes the stream `failing`.
+const UNKNOWN: Row = (Retry, "{wait}; if this persists, look up the code in Slack's documentation of the method");
+/// The row of other codes that are not in the table. Another version of slacktrail stored them.
+const UNKNOWN_OF_DEPLOYMENT: Row = (Investigate, "look up the code in docs/operations.md");
+
+/// Returns who must act on an error with this code.
+pub(crate) fn kind(origin: Origin, code: &str) -> ErrorKind {
+    row(origin, code).0
+}
+
+/// Returns the hint for an error with this code. Without a known source, commands in it contain no source ID.
+pub(crate) fn hint(
+    origin: Origin,
+    code: &str,
+    is_unconfirmed: bool,
+    place: Place,
+    source: Option<&SourceId>,
+) -> String {
+    let (kind, text) = row(origin, code);
+    // An error that needs no action is not confirmed by a retry.
+    let first = if is_unconfirmed && kind != Retry { "{wait}; if Slack returns the error again: " } else { "" };
+    let (wait, connect) = place.words();
+    let id = source.map(|id| format!(" {id}")).unwrap_or_default();
+    format!("{first}{text}").replace("{wait}", wait).replace("{connect}", connect).replace(" {id}", &id)
+}
+
+/// Returns `true` if Slack documents the code. A message may repeat such a code, because it is no secret.
+pub(crate) fn is_documented_by_slack(code: &str) -> bool {
+    of_slack(code).is_some()
+}
+
+/// Returns `true` if the table has a row for this code of the deployment.
+pub(crate) fn is_of_deployment(code: &str) -> bool {
+    of_deployment(code).is_some()
+}
+
+fn row(origin: Origin, code: &str) -> Row {
+    match origin {
+        Origin::Slack => of_slack(code).or_else(|| of_calls(code)).unwrap_or(UNKNOWN),
+        Origin::Deployment => of_deployment(code).unwrap_or(UNKNOWN_OF_DEPLOYMENT),
+    }
+}
+
+/// Returns the row of a code that Slack returns. The codes come from docs.slack.dev and from Slack's SDKs.
+fn of_slack(code: &str) -> Option<Row> {
+    Some(match code {
+        "ratelimited" | "rate_limited" => (Retry, "{wait}: Slack limits the call rate"),
+        "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout" => {
+            (Retry, "{wait}: Slack had an internal error")
+        }
+        "team_added_to_org" | "org_login_required" => {
+            (Retry, "{wait}: Slack is moving the workspace to an organization, which can take hours")
+        }
+
+        "token_expired" => (Reauthorize, "{connect}: its token has expired"),
+        "invalid_auth" => (
+            Reauthorize,
+            "{connect}; if the token is valid, check whether the app's allowed IP addresses exclude slacktrail",
+        ),
+        "not_authed" | "missing_authentication" | "invalid_authentication" => {
+            (Reauthorize, "{connect}: Slack does not accept the token")
+        }
+        "account_inactive" => {
+            (Reauthorize, "{connect}: the user who installed the app is deactivated, so another user must install it")
+        }
+        "token_revoked" => (Reauthorize, "{connect}: the token was revoked or the app removed"),
+        "invalid_refresh_token" | "authorization_not_found" => (Reauthorize, "{connect}: the refresh token is invalid"),
+        "two_factor_setup_required" => {
+            (Reauthorize, "let the installing user set up two-factor authentication, then {connect}")
+        }
+
+        "invalid_client_id" | "bad_client_secret" => (
+            Reconfigure,
+            "connect the source again with the client ID and the client secret of its app, which was deleted or has a new secret",
+        ),
+        "bad_redirect_uri" | "oauth_authorization_url_mismatch" => (
+            Reconfigure,
+            "add the redirect URL that `slacktrail connect` shows to the app's settings, then connect again",
+        ),
+        "invalid_code" | "code_already_used" => {
+            (Reauthorize, "{connect}: Slack's code was used before, has expired, or belongs to another app")
+        }
+        "no_scopes" => {
+            (Reconfigure, "add the user token scopes that `slacktrail connect` names to the app, then connect again")
+        }
+        "cannot_install_an_org_installed_app" => (
+            Reconfigure,
+            "the app is already installed on the organization: connect it there, or create a separate app for the workspace",
+        ),
+        "user_email_unverified" => {
+            (Reconfigure, "let the installing user confirm their email address in Slack, then connect again")
+        }
+        "pkce_not_allowed" | "invalid_code_verifier" | "preview_feature_not_available" => {
+            (Reconfigure, "use an app without PKCE and preview features: `slacktrail connect` creates one")
+        }
+
+        "user_not_authorized" => {
+            (Reconfigure, "connect the source as the Org Owner: only Owners can read audit logs, not Admins")
+        }
+        "team_not_authorized" => (Reconfigure, "install the app on the organization, not on one of its workspaces"),
+        "team_access_not_granted" => {
+            (Reconfigure, "add the app to the workspace in the organization's app management page")
+        }
+        "no_permission" | "access_denied" => (Reconfigure, "connect the source as an admin or owner"),
+        "user_is_bot" | "is_bot" => (Reconfigure, "connect the source with a user's token (`xoxp-`), not a bot's"),
+        "enterprise_is_restricted" => (
+            Reconfigure,
+            "connect the source with a token of the organization or of another workspace: Slack does not allow this method here",
+        ),
+        "paid_only" | "upgrade_required" => (Reconfigure, "this log requires a paid plan: upgrade, or omit the log"),
+        "feature_not_enabled" | "invalid_workspace" => {
+            (Reconfigure, "audit logs require the Enterprise plan: omit the log on other plans")
+        }
+        "missing_scope" => (
+            Reconfigure,
+            "add the scope to the app's user token scopes (audit: auditlogs:read, others: admin) and reinstall the app",
+        ),
+        "not_allowed_token_type" | "method_not_allowed" => {
+            (Reconfigure, "connect the source with a user token (`xoxp-`) from the required installation type")
+        }
+        "accesslimited" | "ekm_access_denied" => {
+            (Reconfigure, "ask the administrator of the organization's network and key policies to allow this app")
+        }
+
+        "invalid_limit"
+        | "over_pagination_limit"
+        | "invalid_team_id"
+        | "missing_argument"
+        | "invalid_arguments"
+        | "invalid_arg_name"
+        | "invalid_array_arg"
+        | "invalid_charset"
+        | "invalid_form_data"
+        | "invalid_post_type"
+        | "missing_post_type"
+        | "invalid_json"
+        | "json_not_object"
+        | "unknown_method"
+        | "method_deprecated"
+        | "deprecated_endpoint"
+        | "bad_endpoint"
+        | "invalid_action"
+        | "invalid_range"
+        | "invalid_cursor"
+        | "invalid_grant_type" => (Investigate, "Slack rejected the request as invalid: please report this message"),
+
+        // Errors of Slack's consent page, which Slack returns in the redirect URL.
+        "invalid_scope"
+        | "invalid_scope_requested"
+        | "unapproved_scope"
+        | "invalid_team_for_non_distributed_app"
+        | "unsupported_response_type" => {
+            (Reconfigure, "follow Slack's message, change the app's settings, and run `slacktrail connect` again")
+        }
+        _ => return None,
+    })
+}
+
+/// Returns the row of a code for what happened when slacktrail called Slack.
+fn of_calls(code: &str) -> Option<Row> {
+    Some(match code {
+        "unreachable" => (Retry, "{wait}; if this persists, check whether a firewall or proxy blocks the host"),
+        "invalid_response" => (Retry, "{wait}; if this persists, check whether a proxy alters Slack's responses"),
+        "response_too_large" => {
+            (Retry, "{wait}; if this persists, report this message: smaller pages, down to one row, are too large too")
+        }
+        "no_progress" => (Retry, "{wait}; if this persists, report this message to Slack"),
+        "page_unfinished" => (Retry, "{wait}; if this persists, increase `PollerMemory` to get more CPU"),
+        "incomplete_response" | "no_page" | "pagination_loop" | "workspace_list_failed" => (Retry, "{wait}"),
+        "http_400" | "http_404" | "http_405" | "http_414" => {
+            (Investigate, "Slack rejected the request as invalid: check the URL settings, or report this message")
+        }
+        status if status.starts_with("http_") => (Retry, "{wait}"),
+        "workspaces_unreadable" => (
+            Investigate,
+            "look up the codes in docs/operations.md; let the app's owner join a workspace that rejects the app, or remove the app from it; \
+             slacktrail collects the missing records once Slack returns them",
+        ),
+        "silent_stream" => (
+            Investigate,
+            "check in Slack whether users are active; if nobody is, raise the threshold: `slacktrail connect {id} --silent-after 72h`",
+        ),
+        "no_workspace" => (Reconfigure, "add the app to workspaces in the organization's app management page"),
+        "no_client_secret" => (Reauthorize, "{connect}"),
+        "not_revoked" => (Retry, "remove the app in Slack"),
+        _ => return None,
+    })
+}
+
+/// Returns the row of a code of the deployment: AWS, the directory, what they store, and the settings.
+fn of_deployment(code: &str) -> Option<Row> {
+    Some(match code {
+        "aws_unavailable" => {
+            (Retry, "{wait}; if this persists, check AWS's health dashboard and the endpoint settings")
+        }
+        "access_denied" => (
+            Reconfigure,
+            "allow the needed permissions for the identity that runs slacktrail; also check the policies of the resource and of its key",
+        ),
+        "no_such_bucket" => {
+            (Reconfigure, "check `BUCKET_NAME` (for the CLI, `SLACKTRAIL_BUCKET`), and check the region")
+        }
+        "no_such_table" => (Reconfigure, "check `TABLE_NAME` (for the CLI, `SLACKTRAIL_TABLE`), and check the region"),
+        "no_such_function" => (Reconfigure, "deploy the stack again: the poller invokes itself by its function name"),
+        "no_such_secret" | "unreadable_secret" | "no_token" | "tenant_mismatch" => (
+            Reconfigure,
+            "connect the source (`slacktrail connect {id}`), or check that `SECRET_PREFIX` matches the deployment",
+        ),
+        "no_aws_credentials" => (
+            Reconfigure,
+            "set `AWS_REGION`, and `AWS_PROFILE` or other credentials; to renew session credentials, run `aws login` or `aws sso login`",
+        ),
+        "credentials_refused" => (Reconfigure, "renew the AWS credentials, and check the clock of this machine"),
+        "wrong_region" => (Reconfigure, "set `AWS_REGION` to the region of the bucket"),
+        "object_archived" => {
+            (Reconfigure, "restore the object, and change the lifecycle rule that archives objects in their first days")
+        }
+        "kms_key_unavailable" => (
+            Reconfigure,
+            "check that the KMS key is enabled, and that its policy allows the identity that runs this to use it",
+        ),
+        "secret_deletion_in_progress" => (Retry, "{wait}"),
+        "secret_pending_deletion" => (
+            Reconfigure,
+            "restore the secret, or wait a minute if `slacktrail disconnect` has just deleted it; then run `slacktrail connect {id}`",
+        ),
+        "aws_error" => (Investigate, "look up the code in AWS's documentation of the call, or report this line"),
+
+        "poller_not_running" => (Investigate, "check the poller's schedule and its log"),
+        "token_replaced" | "credentials_conflict" | "source_contended" | "authorization_conflict" => (Retry, "{wait}"),
+        "deadline_reached" => (Retry, "{wait}; if this persists, check the status pages of AWS and Slack"),
+        "day_log_contention" => {
+            (Retry, "{wait}; if this persists, make sure that only one deployment writes to this bucket")
+        }
+        "day_log_read_timeout" => (Retry, "{wait}; if this persists, increase `PollerMemory` to get more CPU"),
+        "missing_object" => (
+            Investigate,
+            "restore it from its versions or a copy; if you changed the bucket on purpose, delete the stream's cursor to collect everything again",
+        ),
+        "corrupt_object" => (
+            Investigate,
+            "restore the object's first version, or move it away if slacktrail did not create it; until then, slacktrail cannot add records to this day log",
+        ),
+        "object_too_large" => {
+            (Investigate, "restore the object's first version, or move it away if slacktrail did not write it")
+        }
+        "unexpected_object" => (Investigate, "move it away, because slacktrail reads everything in a day log"),
+        "malformed_cursor" => (
+            Investigate,
+            "restore it from the table's backup, or delete it: slacktrail then collects the stream again from its start and stores no duplicates",
+        ),
+        "corrupt_cursor" => (
+            Investigate,
+            "find out what else writes to the table; slacktrail collects the stream again from its start and stores no duplicates",
+        ),
+        "newer_cursor" => (Investigate, "deploy the newer slacktrail that wrote it"),
+        "corrupt_source" => (
+            Investigate,
+            "connect it again (`slacktrail connect {id}`), which keeps its cursors, or deploy the newer slacktrail that wrote it",
+        ),
+        "corrupt_secret" => (Investigate, "find out what else writes to this secret; no data was lost"),
+        "corrupt_authorization" => {
+            (Investigate, "run `slacktrail connect` again, with the CLI version of the deployment")
+        }
+        "table_too_large" => (
+            Investigate,
+            "find out who writes to the table, then delete the items of this partition that slacktrail did not write, or restore the table from its backup",
+        ),
+
+        "unsupported_event" => (Reconfigure, "invoke it from an EventBridge rule or Scheduler, or with `{}`"),
+        "no_domain_name" => (
+            Reconfigure,
+            "invoke the function through an API Gateway HTTP API with payload format 2.0, as in template.yaml",
+        ),
+        "bad_url" => (Reconfigure, "unset it to use Slack's own URL, or set a URL such as `https://slack.com/api/`"),
+        "no_tls" => (
+            Reconfigure,
+            "install the system's certificates (the package `ca-certificates`), and check the value of `HTTPS_PROXY`",
+        ),
+        "no_random_bytes" => (Retry, "{wait}; if this persists, check the machine"),
+
+        "directory_denied" => {
+            (Reconfigure, "give the user that runs this read and write access, or choose another directory")
+        }
+        "directory_read_only" => (Reconfigure, "choose a writable directory"),
+        "not_a_directory" => (
+            Reconfigure,
+            "move it away, because slacktrail needs a directory instead of a file here or the reverse, or choose another directory",
+        ),
+        "no_space" => (Reconfigure, "free some space, or choose a directory on another disk"),
+        "directory_unsuited" => {
+            (Reconfigure, "choose a directory on a local disk, because this file system does not support the operation")
+        }
+        "symbolic_link" => (
+            Reconfigure,
+            "replace it with a regular directory or file: slacktrail follows no symbolic link below the directory",
+        ),
+        "not_a_file" => (Reconfigure, "move it away"),
+        "directory_locked" => (
+            Retry,
+            "stop the other `slacktrail` that uses this directory, or wait until it ends; then run the command again",
+        ),
+        "directory_unavailable" => (Retry, "{wait}; if this persists, check the disk"),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_documented_code_has_kind_and_hint() {
+        let table = [
+            (
+                Retry,
+                "ratelimited rate_limited internal_error fatal_error service_unavailable request_timeout team_added_to_org org_login_required",
+            ),
+            (
+                Reauthorize,
+                "token_expired invalid_auth not_authed account_inactive token_revoked invalid_authentication missing_authentication invalid_refresh_token authorization_not_found two_factor_setup_required invalid_code code_already_used",
+            ),
+            (
+                Reconfigure,
+                "user_not_authorized team_not_authorized team_access_not_granted no_permission access_denied user_is_bot is_bot enterprise_is_restricted paid_only upgrade_required feature_not_enabled invalid_workspace missing_scope not_allowed_token_type method_not_allowed accesslimited ekm_access_denied invalid_client_id bad_client_secret bad_redirect_uri oauth_authorization_url_mismatch no_scopes cannot_install_an_org_installed_app user_email_unverified pkce_not_allowed invalid_code_verifier preview_feature_not_available invalid_scope invalid_scope_requested unapproved_scope invalid_team_for_non_distributed_app unsupported_response_type",
+            ),
+            (
+                Investigate,
+                "invalid_limit over_pagination_limit invalid_team_id missing_argument invalid_arguments invalid_arg_name invalid_array_arg invalid_charset invalid_form_data invalid_post_type missing_post_type invalid_json json_not_object unknown_method method_deprecated deprecated_endpoint bad_endpoint invalid_action invalid_range invalid_cursor invalid_grant_type",
+            ),
+        ];
+        for (kind, codes) in table {
+            for code in codes.split(' ') {
+                assert_eq!(of_slack(code).map(|(kind, _)| kind), Some(kind), "{code}");
+            }
+        }
+    }
+
+    fn at(place: Place, code: &str, is_unconfirmed: bool) -> String {
+        hint(Origin::Slack, code, is_unconfirmed, place, Some(&"acme".parse().unwrap()))
+    }
+
+    #[test]
+    fn hint_names_what_retries_at_its_place() {
+        for (place, retries) in [
+            (Place::Poller, "wait for the next tick"),
+            (Place::Pull, "wait until `slacktrail pull` tries again"),
+            (Place::Command, "run the command again in a minute"),
+            (Place::Page, "run `slacktrail connect acme` again in a few minutes"),
+        ] {
+            assert_eq!(at(place, "http_500", false), retries);
+            assert_eq!(at(place, "http_500", true), retries, "a retry needs no confirmation");
+            let expected =
+                format!("{retries}; if Slack returns the error again: {}", at(place, "missing_scope", false));
+            assert_eq!(at(place, "missing_scope", true), expected);
+        }
+    }
+
+    #[test]
+    fn hint_says_how_to_replace_token_at_its_place() {
+        for (place, action) in [
+            (Place::Poller, "connect the source again (`slacktrail connect acme`)"),
+            (Place::Pull, "set `SLACK_TOKEN` to a new token"),
+            (Place::Command, "connect the source again (`slacktrail connect acme`)"),
+            (Place::Page, "run `slacktrail connect acme` again"),
+        ] {
+            assert_eq!(at(place, "token_expired", false), format!("{action}: its token has expired"));
+        }
+        let unnamed = hint(Origin::Slack, "token_expired", false, Place::Page, None);
+        assert_eq!(unnamed, "run `slacktrail connect` again: its token has expired");
+    }
+
+    #[test]
+    fn code_has_own_meaning_for_slack_and_deployment() {
+        let codes = ["access_denied", "never_heard_of"];
+        assert_eq!(codes.map(|code| kind(Origin::Slack, code)), [Reconfigure, Retry]);
+        assert_eq!(codes.map(|code| kind(Origin::Deployment, code)), [Reconfigure, Investigate]);
+        assert_ne!(row(Origin::Slack, "access_denied"), row(Origin::Deployment, "access_denied"));
+    }
+}
