@@ -115,7 +115,6 @@ impl<T: DeploymentStore> DeploymentStore for WatchedDeployment<T> {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_core::error::ErrorKind;
     use slacktrail_core::source::Plan;
     use slacktrail_core::time::Second;
 

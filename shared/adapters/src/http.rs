@@ -226,6 +226,7 @@ fn cut_off(method: &str, host: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use slacktrail_core::error::ErrorKind;
     use slacktrail_core::source::Plan;
     use slacktrail_core::time::Second;
 

@@ -180,8 +180,8 @@ async fn forced_deletion_and_recovery_window_are_distinguished() {
         "You can't create this secret because a secret with this name is already scheduled for deletion.";
     proxy.reject("CreateSecret", 1, "InvalidRequestException", MESSAGE);
     let error = update(&store, &acme, |_| Some(grant("xoxp-1"))).await.unwrap_err();
-    let (message, hint) = ("creating secret `slacktrail/acme`: AWS is still deleting", "again in a minute");
-    assert_named(&error, ErrorKind::Retry, DELETION_IN_PROGRESS, message, hint);
+    let (message, in_hint) = ("creating secret `slacktrail/acme`: AWS is still deleting", "again in a minute");
+    assert_named(&error, ErrorKind::Retry, DELETION_IN_PROGRESS, message, in_hint);
     assert!(!error.message.contains("restore"), "the secret cannot be restored: {error}");
     update(&store, &acme, |_| Some(grant("xoxp-1"))).await.unwrap();
 
