@@ -14,8 +14,8 @@ CODE = re.compile(r'"([a-z][a-z0-9_]+)"')
 def sources():
     """Returns the sources without their tests, and without the table of the codes."""
     paths = [*ROOT.glob("shared/*/src/**/*.rs"), *ROOT.glob("functions/*/src/**/*.rs"), *ROOT.glob("cli/src/**/*.rs")]
-    texts = [path.read_text().split("#[cfg(test)]\nmod tests {")[0] for path in paths if path.name not in ("tests.rs", "hints.rs")]
-    return "\n".join(texts)
+    texts = [path.read_text() for path in paths if path.name not in ("tests.rs", "hints.rs")]
+    return "\n".join(text.split("#[cfg(test)]\nmod tests {")[0] for text in texts)
 
 
 def codes_in(table):
