@@ -67,6 +67,8 @@ pub struct Error {
     pub message: String,
     /// Whether Slack must return the error again before anybody acts.
     pub is_unconfirmed: bool,
+    /// The source that the error concerns, for the commands in its hint.
+    source_id: Option<SourceId>,
     /// The number of seconds that Slack asked to wait.
     pub retry_after_seconds: Option<i64>,
     /// Whether Slack certainly did not receive the call.
@@ -94,15 +96,22 @@ impl Error {
             code,
             message,
             is_unconfirmed: false,
+            source_id: None,
             retry_after_seconds: None,
             is_unsent: false,
             cause: None,
         }
     }
 
-    /// Returns the next action, in words for `place`.
+    /// Sets the source that the error concerns.
+    #[must_use]
+    pub fn of_source(self, source: &SourceId) -> Error {
+        Error { source_id: Some(source.clone()), ..self }
+    }
+
+    /// Returns the next action, in words for `place`. `source` is the source that the error concerns, unless the error itself knows it.
     pub fn hint(&self, place: Place, source: Option<&SourceId>) -> String {
-        hints::hint(self.origin, &self.code, self.is_unconfirmed, place, source)
+        hints::hint(self.origin, &self.code, self.is_unconfirmed, place, self.source_id.as_ref().or(source))
     }
 
     /// Sets the underlying error, which `source()` returns.

@@ -52,7 +52,7 @@ async fn call_that_role_lacks_is_denied_and_named_by_poller() {
     ActivityGenerator::new(&mut deployed.local.slack(), 1, 5);
     let poller = deployed.poller();
     let answer = format!("{:?}", deployed.local.invoke_with(json!({})).await);
-    assert!(answer.contains("AccessDenied") && answer.contains("allow `s3:PutObject`"), "{answer}");
+    assert!(answer.contains("AccessDenied") && answer.contains("needed: `s3:PutObject` on"), "{answer}");
     poller.kill().await;
 }
 

@@ -48,7 +48,8 @@ pub(super) fn eligibility(
     let state = if source.paused { State::Paused } else { cursor.health.state };
     let mut outcome = StreamOutcome::skipped(stream, state);
     (outcome.gaps, outcome.lag_seconds) = (cursor.gaps.len(), cursor.lag_seconds(now));
-    outcome.problem = cursor.health.error().filter(|_| !source.paused).map(Problem::Stored);
+    outcome.problem =
+        cursor.health.error().filter(|_| !source.paused).map(|error| Problem::Stored(error.of_source(&source.id)));
     Eligibility::Skipped(Box::new(outcome))
 }
 

@@ -425,9 +425,13 @@ impl<'a> StreamTick<'a> {
 
     /// Returns the outcome of the tick. `error` is an error of saving the cursor.
     pub fn into_outcome(self, error: Option<Error>) -> StreamOutcome {
+        let of_source = |error: Error| error.of_source(&self.source.id);
         let problem = match self.outcome.problem {
-            Some(Problem::Error(met)) => Some(Problem::Error(met)),
-            stored => error.map(Problem::Error).or(stored),
+            Some(Problem::Error(met)) => Some(Problem::Error(of_source(met))),
+            Some(Problem::Stored(stored)) => {
+                Some(error.map_or_else(|| Problem::Stored(of_source(stored)), |error| Problem::Error(of_source(error))))
+            }
+            None => error.map(of_source).map(Problem::Error),
         };
         StreamOutcome { problem, ..self.outcome }
     }

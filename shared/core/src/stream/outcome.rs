@@ -83,7 +83,8 @@ impl StreamOutcome {
 
     /// Returns the outcome of a stream, or of a source, that could not be read.
     pub fn unreadable(source: SourceId, log: Option<LogType>, error: Error) -> StreamOutcome {
-        StreamOutcome { problem: Some(Problem::Error(error)), ..StreamOutcome::of(source, log, State::Failing) }
+        let problem = Some(Problem::Error(error.of_source(&source)));
+        StreamOutcome { problem, ..StreamOutcome::of(source, log, State::Failing) }
     }
 
     fn of(source: SourceId, log: Option<LogType>, state: State) -> StreamOutcome {
