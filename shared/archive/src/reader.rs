@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn line_is_found_by_number_whoever_wrote_it() {
+    fn line_is_found_by_number_even_if_foreign() {
         let object = object(b"\xff\nhalf");
         let line = |number| object.line(number).unwrap();
         assert!(line(1).is_some_and(|line| line.starts_with(r#"{"id":"a""#)));

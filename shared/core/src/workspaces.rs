@@ -249,7 +249,7 @@ mod tests {
         Error::slack(code, "Slack refused")
     }
 
-    /// Returns the states of these workspaces, of which those with a code are tried again at second 900.
+    /// Returns the states of these workspaces. Workspaces with a code are tried again at second 900.
     fn states(codes: &[(&str, Option<&str>)]) -> Workspaces {
         let state = |code: Option<&str>| WorkspaceState {
             code: code.map(str::to_owned),
