@@ -174,6 +174,7 @@ impl Judge<'_> {
         let invariant = self
             .tampering()
             .or_else(|| self.rejections())
+            .or_else(|| self.hiccup())
             .or(unread)
             .or_else(|| self.gaps(&unstored))
             .or_else(|| self.lag(&watch, &unstored))
@@ -265,31 +266,43 @@ impl Judge<'_> {
         summary.polled && summary.error().is_some() && summary.code() == Some("corrupt_cursor")
     }
 
-    /// Checks that a tick reports an error if every call was rejected or the token is revoked, and that one rejection does not count as a
-    /// revoked token.
+    /// Checks that a tick reports rejections: every call rejected, a revoked token, and a rejection that `auth.test` confirms.
     fn rejections(&self) -> Option<String> {
-        let (summary, own, shared) = (self.summary, self.own, &self.facts.shared);
+        let (summary, own, shared, log) = (self.summary, self.own, &self.facts.shared, self.log);
         if !summary.polled {
             return None;
         }
         if own.calls > 0 && own.answered == 0 && summary.code().is_none() {
-            return Some(format!("refused: Slack answered no call of {:?}, and the tick reports no error", self.log));
+            return Some(format!("refused: Slack answered no call of {log:?}, and the tick reports no error"));
         }
         // A response to a shared call may concern another stream.
         let token_revoked = own.token_revoked || (shared.token_revoked && self.source.logs.len() == 1);
         if token_revoked && summary.code().is_none() {
-            return Some(format!(
-                "unreported-error: the token of {:?} is revoked, and the tick reports no error",
-                self.log
-            ));
+            return Some(format!("unreported-error: the token of {log:?} is revoked, and the tick reports no error"));
         }
+        let is_confirmed = own.token_revoked && shared.token_revoked && self.is_token_revoked() && self.quiescent;
+        (is_confirmed && !self.is_by_workspace() && summary.state != Health::Reauthorize).then(|| {
+            format!("unreported-error: `auth.test` confirms that the token of {log:?} is revoked, and the tick requires no new one")
+        })
+    }
+
+    /// Returns `true` if Slack rejects the token now, and the collector cannot refresh it.
+    fn is_token_revoked(&self) -> bool {
+        let mut tokens = self.state.slack.settings().tokens.iter();
+        self.state.credentials.is_empty() && tokens.next().is_some_and(|token| self.state.slack.refuses(&token.text))
+    }
+
+    /// Checks that a single rejection does not count as a revoked token.
+    fn hiccup(&self) -> Option<String> {
+        let (own, shared) = (self.own, &self.facts.shared);
         // The simulation records at the time of the rejection whether the token is valid, because a revoked token may be valid again when
         // the tick ends.
         let honored = !own.token_revoked && !shared.token_revoked;
         let rejections = own.token_rejections + shared.token_rejections;
         // A page in this tick overrides the rejections of earlier ticks.
         let once = rejections == 1 && (own.pages > 0 || self.watch().rejections(self.facts.operations_before) == 1);
-        (summary.state == Health::Reauthorize
+        (self.summary.polled
+            && self.summary.state == Health::Reauthorize
             && honored
             && once
             && self.state.credentials.is_empty()
