@@ -38,7 +38,7 @@ SIMULATE = cargo run --quiet --locked --profile simulation -p slacktrail-simulat
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test tests dist reproducible simulate simulate-all soak replay mutants mutants-check bench memory footprint cost fuzz chaos fmt lint unit e2e validate test-deployed licenses advisories workflows arm64 clean binaries
+.PHONY: help demo local test tests judge dist reproducible simulate simulate-all soak replay mutants mutants-check bench memory footprint cost fuzz chaos fmt lint unit e2e validate test-deployed licenses advisories workflows arm64 clean binaries
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,11 +51,15 @@ local: $(VENV)/stamp binaries ## run a full deployment on this machine: emulated
 
 test: $(VENV)/stamp $(VENV)/ministack/stamp lint binaries ## run all CI checks except `make arm64`
 	@$(MAKE) --no-print-directory --jobs=2 tests simulate
-	@$(MAKE) --no-print-directory mutants-check validate test-deployed licenses workflows
+	@$(MAKE) --no-print-directory judge mutants-check validate test-deployed licenses workflows
 
 # Runs in parallel with the simulation, because many tests wait for a function, an emulator or a browser.
 tests:
 	$(E2E) cargo test --workspace --locked
+
+judge: binaries $(VENV)/stamp ## play bad days with the poller and `slacktrail pull` on a simulated Slack
+	@PATH="$(abspath $(TARGET))/debug:$$PATH" $(E2E) $(TARGET)/debug/slack-simulator judge \
+		tests/comparison/slacktrail-poller.toml tests/comparison/slacktrail-pull.toml
 
 simulate: ## search a million fault schedules for a lost or duplicate record
 	@nice $(SIMULATE) search

@@ -4,6 +4,21 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+/// One call, as a judge of collectors needs it. It contains no token.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The time of the call.
+    pub at: Timestamp,
+    /// The path (see [`crate::Request::path`]).
+    pub path: String,
+    /// The parameters.
+    pub query: Vec<(String, String)>,
+    /// The status, or `None` if the connection closed without a response.
+    pub status: Option<u16>,
+    /// The seconds that Slack asked the caller to wait.
+    pub retry_after_seconds: Option<i64>,
+}
+
 /// Counts of calls, including those that a fault or a rate limit affected.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {

@@ -42,7 +42,7 @@ mod faults;
 pub use faults::{CallMatcher, Endless, Fault, FaultKind, When};
 
 mod calls;
-pub use calls::Calls;
+pub use calls::{Call, Calls};
 
 pub mod oauth;
 
@@ -53,6 +53,9 @@ pub use generate::{Activity, Generator};
 // The check of what a collector stored.
 mod comparison;
 pub use comparison::{Comparison, Differences, Stored};
+
+// A clock for other processes.
+pub mod fake_clock;
 
 // HTTP.
 pub mod server;

@@ -1,10 +1,14 @@
-//! `slack-simulator`: serves an Enterprise organization with history and live activity on loopback, for manual tests.
+//! `slack-simulator`: serves an Enterprise organization with history and live activity on loopback, for manual tests, and judges collectors.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
+
+mod judge;
 
 use std::io;
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_simulator::oauth::{App, Redirects};
 use slacktrail_simulator::server::Server;
@@ -15,8 +19,22 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Serve a simulated Slack organization on loopback
 #[derive(Debug, Parser)]
-#[command(name = "slack-simulator")]
+#[command(name = "slack-simulator", args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Organization,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Judge(judge::Arguments),
+}
+
+/// The organization to serve.
+#[derive(Args, Debug)]
+struct Organization {
     /// Port to listen on; 0 picks a free port
     #[arg(long, value_name = "N", default_value_t = 0)]
     port: u16,
@@ -41,11 +59,18 @@ struct Arguments {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> io::Result<()> {
-    let arguments = Arguments::parse();
+async fn main() -> io::Result<ExitCode> {
+    match Arguments::parse() {
+        Arguments { command: Some(Command::Judge(arguments)), .. } => Ok(judge::run(arguments).await),
+        Arguments { command: None, serve: organization } => serve(organization).await,
+    }
+}
+
+/// Serves the organization until the process is stopped.
+async fn serve(arguments: Organization) -> io::Result<ExitCode> {
     let app = app(&arguments);
     let settings = Settings { apps: vec![app.clone()], ..Settings::organization() };
-    let Arguments { audit_per_day, people, seed, .. } = arguments;
+    let Organization { audit_per_day, people, seed, .. } = arguments;
     let activity = Activity { audit_per_day, people, seed, ..Activity::default() };
     let mut generator = Generator::new(activity, &settings);
     let mut world = World::new(settings);
@@ -65,7 +90,7 @@ async fn main() -> io::Result<()> {
 }
 
 /// Returns the app that the organization's owner can install in the browser.
-fn app(arguments: &Arguments) -> App {
+fn app(arguments: &Organization) -> App {
     let redirects = match arguments.redirect_url.as_slice() {
         [] => Redirects::Any,
         urls => Redirects::Listed(urls.to_vec()),

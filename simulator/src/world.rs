@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use crate::access::AccessLog;
 use crate::api_error::ApiError;
 use crate::auth::{Caller, Invalidated, Keys};
-use crate::calls::Calls;
+use crate::calls::{Call, Calls};
 use crate::faults::{Fault, FaultKind, FaultScript};
 use crate::oauth::Oauth;
 use crate::page::{Form, PageFault};
@@ -34,6 +34,8 @@ pub struct World {
     script: FaultScript,
     throttle: Throttle,
     calls: Calls,
+    /// Every call since [`World::keep_journal`].
+    journal: Option<Vec<Call>>,
     /// The parameters of the last call, if a fault shortened its page.
     cut_short: Option<Vec<(String, String)>>,
     /// The number of calls. The seed and this number determine the random choices of each call.
@@ -53,6 +55,7 @@ impl World {
             script: FaultScript::default(),
             throttle: Throttle::default(),
             calls: Calls::default(),
+            journal: None,
             cut_short: None,
             answered: 0,
         }
@@ -60,6 +63,25 @@ impl World {
 
     /// Returns the outcome of a request at `now`. A row is visible from its `visible_at`, whatever its time.
     pub fn answer(&mut self, now: Timestamp, request: &Request) -> Outcome {
+        let outcome = self.outcome(now, request);
+        if let Some(journal) = &mut self.journal {
+            let response = match &outcome {
+                Outcome::Response(response) => Some(response),
+                Outcome::Hangup => None,
+            };
+            let retry_after = response.and_then(|response| response.header("Retry-After"));
+            journal.push(Call {
+                at: now,
+                path: request.path.clone(),
+                query: request.query.clone(),
+                status: response.map(|response| response.status),
+                retry_after_seconds: retry_after.and_then(|text| text.parse().ok()),
+            });
+        }
+        outcome
+    }
+
+    fn outcome(&mut self, now: Timestamp, request: &Request) -> Outcome {
         self.calls.record(&request.path, now);
         self.answered += 1;
         let faults = self.script.next_faults(now, request);
@@ -158,6 +180,16 @@ impl World {
     /// Makes a revoked or invalidated token valid again.
     pub fn restore(&mut self, token: &str) {
         self.invalidated.remove(token);
+    }
+
+    /// Keeps every call from now on. Without this, only the counts are kept.
+    pub fn keep_journal(&mut self) {
+        self.journal.get_or_insert_default();
+    }
+
+    /// Returns the calls since [`World::keep_journal`].
+    pub fn journal(&self) -> &[Call] {
+        self.journal.as_deref().unwrap_or_default()
     }
 
     /// Returns the settings.

@@ -46,6 +46,18 @@ impl Archive {
         archive
     }
 
+    /// Writes every object to a file below `directory`.
+    ///
+    /// # Panics
+    /// Panics if a file cannot be written.
+    pub fn write_to(&self, directory: &Path) {
+        for (key, object) in &self.objects {
+            let file = directory.join(key);
+            fs::create_dir_all(file.parent().expect("a key has a folder")).expect("a folder can be created");
+            fs::write(&file, &object.bytes).expect("a file can be written");
+        }
+    }
+
     /// Reads the objects of a directory.
     ///
     /// # Panics

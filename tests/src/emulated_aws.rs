@@ -40,7 +40,8 @@ const SECRET_ACCESS_KEY: &str = "test";
 
 /// A running emulator with its own AWS account. Dropping this value stops it.
 pub struct EmulatedAws {
-    server: Child,
+    /// `None` if another process started the emulator.
+    server: Option<Child>,
     endpoint: String,
     region: &'static str,
 }
@@ -83,7 +84,7 @@ impl EmulatedAws {
     fn launch(program: &Path, arguments: &[&OsStr], environment: &[(&str, &str)]) -> EmulatedAws {
         let printed = NamedTempFile::new().expect("a temporary file can be created");
         let output = || File::options().append(true).open(printed.path()).expect("a temporary file can be opened");
-        let server = Command::new(program)
+        let mut server = Command::new(program)
             .args(arguments)
             .env("PYTHONPATH", checks("moto")) // makes moto's conditional writes atomic
             .envs(environment.iter().copied())
@@ -92,17 +93,25 @@ impl EmulatedAws {
             .stderr(output())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start `{}`: {error}", program.display()));
-        let mut aws = EmulatedAws { server, endpoint: String::new(), region: REGION };
         let started = Instant::now();
-        while aws.endpoint.is_empty() {
+        loop {
             let text = fs::read(printed.path()).expect("a temporary file can be read");
             let text = String::from_utf8_lossy(&text);
-            let ended = aws.server.try_wait().expect("the state of a child process can be read").is_some();
-            assert!(!ended && started.elapsed() < START_MAX, "`{}` did not start:\n{text}", program.display());
-            aws.endpoint = endpoint(&text).unwrap_or_default();
+            if let Some(endpoint) = endpoint(&text) {
+                return EmulatedAws { server: Some(server), endpoint, region: REGION };
+            }
+            let ended = server.try_wait().expect("the state of a child process can be read").is_some();
+            if ended || started.elapsed() >= START_MAX {
+                stop(&mut server);
+                panic!("`{}` did not start:\n{text}", program.display());
+            }
             thread::sleep(Duration::from_millis(20));
         }
-        aws
+    }
+
+    /// Returns the account of an emulator that another process has started.
+    pub fn running_at(endpoint: String) -> EmulatedAws {
+        EmulatedAws { server: None, endpoint, region: REGION }
     }
 
     /// Returns the same account with another region for its clients.
@@ -230,7 +239,7 @@ impl EmulatedAws {
 
 impl Drop for EmulatedAws {
     fn drop(&mut self) {
-        stop(&mut self.server);
+        self.server.as_mut().map(stop);
     }
 }
 

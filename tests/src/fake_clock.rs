@@ -5,17 +5,12 @@
 #![expect(clippy::print_stdout, reason = "a test's output")]
 
 use std::io::{BufRead as _, BufReader, Seek as _, Write as _};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use slacktrail_simulator::fake_clock::{self, CLOCK_VARIABLE, PRELOAD_VARIABLE};
 use tempfile::TempDir;
-
-/// The environment variable with the path of the file that contains the offset of the clock.
-const CLOCK_VARIABLE: &str = "SLACKTRAIL_CLOCK";
-/// The environment variable with the libraries that a process loads first.
-const PRELOAD_VARIABLE: &str = "LD_PRELOAD";
 
 /// The clock of this process and of all processes started with [`FakeClock::environment`].
 #[derive(Debug)]
@@ -69,14 +64,11 @@ impl FakeClock {
 /// Panics if the test fails or no C compiler is installed.
 pub fn rerun_with_fake_clock(test: &str) {
     let directory = TempDir::new().expect("a temporary directory can be created");
-    let (library, clock) = (directory.path().join("fake_clock.so"), directory.path().join("clock"));
-    compile(&library);
-    std::fs::write(&clock, 0_i64.to_ne_bytes()).expect("a temporary file can be written");
+    let clock = fake_clock::FakeClock::create(directory.path()).expect("the fake clock can be compiled");
     let binary = std::env::current_exe().expect("the path of this binary is known");
     let mut process = Command::new(binary)
         .args(["--exact", test, "--nocapture"])
-        .env(CLOCK_VARIABLE, &clock)
-        .env(PRELOAD_VARIABLE, &library)
+        .envs(clock.environment())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -85,19 +77,4 @@ pub fn rerun_with_fake_clock(test: &str) {
     lines.map_while(Result::ok).for_each(|line| println!("{line}"));
     let status = process.wait().expect("a child process can be waited for");
     assert!(status.success(), "`{test}` with a fake clock: {status}");
-}
-
-fn compile(library: &Path) {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/fake_clock.c");
-    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into()); // Rust needs it for linking
-    let compiled = Command::new(compiler)
-        .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
-        .arg(library)
-        .arg(&source)
-        .status();
-    assert!(
-        compiled.as_ref().is_ok_and(|status| status.success()),
-        "cannot compile `{}`: {compiled:?}",
-        source.display()
-    );
 }

@@ -1,5 +1,5 @@
 /* Sets the wall clock of the processes that load this library (LD_PRELOAD) ahead of the machine's clock. The first eight bytes of the file
- * in $SLACKTRAIL_CLOCK contain the difference in seconds. Monotonic clocks are unchanged. */
+ * in $SIMULATED_CLOCK contain the difference in seconds. Monotonic clocks are unchanged. */
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@ static const volatile int64_t *ahead;
 
 __attribute__((constructor)) static void find_clock(void)
 {
-    const char *path = getenv("SLACKTRAIL_CLOCK");
+    const char *path = getenv("SIMULATED_CLOCK");
     int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (file < 0)
         abort(); /* otherwise the test would use the machine's time */

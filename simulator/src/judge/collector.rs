@@ -1,0 +1,242 @@
+//! The description of a collector: a TOML file that says how to start it, and where and how it writes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use slacktrail_simulator::Log;
+
+/// A collector, as its description file says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Collector {
+    /// The name and version, for the table.
+    pub(crate) name: String,
+    /// The logs that it can collect: `audit`, `access`, `integration`.
+    pub(crate) logs: Vec<String>,
+    /// A command that runs once before the first run of a day, for example to write configuration files.
+    #[serde(default)]
+    prepare: Vec<String>,
+    /// A command that runs in the background from before the first run to the end of a day, such as an emulated cloud.
+    #[serde(default)]
+    service: Vec<String>,
+    /// The command of one run.
+    run: Vec<String>,
+    /// Whether the collector keeps running and polls by itself. Otherwise, a run must end by itself.
+    #[serde(default)]
+    pub(crate) continuous: bool,
+    /// The time after which the judge kills a run that should end by itself, or that it lets a continuous collector poll, in seconds.
+    #[serde(default = "run_seconds")]
+    run_seconds: f64,
+    /// Environment variables of all commands.
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+    /// Where and how it writes records.
+    pub(crate) output: Output,
+    /// Where it stores how far it has come.
+    pub(crate) state: State,
+    /// How it tells that something is wrong, besides an exit code other than 0.
+    #[serde(default)]
+    pub(crate) told: Told,
+    /// The folder of the description file.
+    #[serde(skip)]
+    folder: PathBuf,
+}
+
+/// Where and how a collector writes records.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Output {
+    /// The file or folder with the records: JSON, one value per line, optionally compressed with gzip.
+    pub(crate) path: String,
+    /// A command that runs after each run and writes the records there, for example from a bucket.
+    #[serde(default)]
+    fetch: Vec<String>,
+    /// The JSON pointer of Slack's row in a line. An empty pointer is the whole line.
+    #[serde(default)]
+    pub(crate) row: String,
+    /// The fields that the collector adds to Slack's row. `*` at the end stands for any rest.
+    #[serde(default)]
+    pub(crate) added: Vec<String>,
+    /// Whether the path of a file contains the day of its records (UTC), as `yyyy/mm/dd`, `yyyy-mm-dd` or `yyyymmdd`.
+    #[serde(default)]
+    pub(crate) by_day: bool,
+}
+
+/// Where a collector stores how far it has come.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct State {
+    /// The file or folder with the state. It may be a part of the output's folder.
+    #[serde(default)]
+    pub(crate) path: Option<String>,
+    /// A command that saves a copy of the state in `{copy}`, if the state is not a file.
+    #[serde(default)]
+    save: Vec<String>,
+    /// A command that restores this copy.
+    #[serde(default)]
+    restore: Vec<String>,
+}
+
+/// Texts by which a collector tells in its output that something is wrong.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Told {
+    /// A line of a run's output that contains one of these texts counts as told.
+    #[serde(default)]
+    pub(crate) texts: Vec<String>,
+    /// Whether the exit code does not tell, because the collector ends with an error for other reasons, too.
+    #[serde(default)]
+    pub(crate) ignore_exit_code: bool,
+}
+
+/// The commands of a description.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Action {
+    Prepare,
+    Service,
+    Run,
+    Fetch,
+    SaveState,
+    RestoreState,
+}
+
+/// The values of the placeholders in a description, such as `{dir}`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Placeholders(pub(crate) Vec<(&'static str, String)>);
+
+fn run_seconds() -> f64 {
+    30.0
+}
+
+impl Collector {
+    /// Reads a description file.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be read, is not a valid description, or names a log that Slack does not have.
+    pub(crate) fn read(file: &Path) -> Result<Collector, String> {
+        let named = |error: &dyn std::fmt::Display| format!("`{}`: {error}", file.display());
+        let text = std::fs::read_to_string(file).map_err(|error| named(&error))?;
+        let mut collector: Collector = toml::from_str(&text).map_err(|error| named(&error))?;
+        if let Some(unknown) = collector.logs.iter().find(|log| Log::ALL.iter().all(|known| known.name() != *log)) {
+            return Err(named(&format!("unknown log `{unknown}`; use `audit`, `access` or `integration`")));
+        }
+        if !(0.1..=600.0).contains(&collector.run_seconds) {
+            return Err(named(&format!("`run_seconds` is {}; use 0.1 to 600", collector.run_seconds)));
+        }
+        if collector.run.is_empty() {
+            return Err(named(&"`run` is empty; write the program and its arguments as a list"));
+        }
+        if collector.state.path.is_none() && (collector.state.save.is_empty() || collector.state.restore.is_empty()) {
+            return Err(named(&"`state` needs either `path`, or both `save` and `restore`"));
+        }
+        let folder = std::path::absolute(file).map_err(|error| named(&error))?;
+        collector.folder = folder.parent().unwrap_or(Path::new("/")).to_owned();
+        Ok(collector)
+    }
+
+    /// Returns `true` if the collector can collect this log.
+    pub(crate) fn collects(&self, log: Log) -> bool {
+        self.logs.iter().any(|name| name == log.name())
+    }
+
+    /// Returns the time limit of a run.
+    pub(crate) fn run_max(&self) -> Duration {
+        Duration::from_secs_f64(self.run_seconds)
+    }
+
+    /// Returns the folder of the description file.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Returns the program and arguments of an action, or `None` if the collector needs none.
+    pub(crate) fn command(&self, action: Action, placeholders: &Placeholders) -> Option<Vec<String>> {
+        let words = match action {
+            Action::Prepare => &self.prepare,
+            Action::Service => &self.service,
+            Action::Run => &self.run,
+            Action::Fetch => &self.output.fetch,
+            Action::SaveState => &self.state.save,
+            Action::RestoreState => &self.state.restore,
+        };
+        let words: Vec<String> = words.iter().map(|word| placeholders.fill(word)).collect();
+        (!words.is_empty()).then_some(words)
+    }
+
+    /// Returns the environment variables of all commands.
+    pub(crate) fn environment(&self, placeholders: &Placeholders) -> BTreeMap<String, String> {
+        self.environment.iter().map(|(name, value)| (name.clone(), placeholders.fill(value))).collect()
+    }
+
+    /// Returns `true` if the collector adds this field to Slack's row.
+    pub(crate) fn adds(&self, field: &str) -> bool {
+        self.output.added.iter().any(|added| match added.strip_suffix('*') {
+            Some(start) => field.starts_with(start),
+            None => field == added,
+        })
+    }
+}
+
+impl Placeholders {
+    /// Replaces the placeholders in a text.
+    pub(crate) fn fill(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Collector, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("collector.toml");
+        std::fs::write(&file, text).unwrap();
+        Collector::read(&file)
+    }
+
+    #[test]
+    fn description_names_commands_output_and_state() {
+        let collector = read(
+            r#"
+            name = "example 1.0"
+            logs = ["audit"]
+            run = ["collect", "--url={audit_url}", "{dir}/out"]
+            [environment]
+            TOKEN = "{token}"
+            [output]
+            path = "{dir}/out"
+            added = ["received", "p_*"]
+            [state]
+            path = "{dir}/state"
+            "#,
+        )
+        .unwrap();
+        let placeholders =
+            Placeholders(vec![("dir", "/d".into()), ("audit_url", "http://s/".into()), ("token", "t".into())]);
+        let run = collector.command(Action::Run, &placeholders).unwrap();
+        assert_eq!(run, ["collect", "--url=http://s/", "/d/out"]);
+        assert_eq!(collector.command(Action::Prepare, &placeholders), None);
+        assert_eq!(collector.environment(&placeholders)["TOKEN"], "t");
+        assert!(collector.collects(Log::Audit) && !collector.collects(Log::Access));
+        assert!(collector.adds("received") && collector.adds("p_row_id") && !collector.adds("id"));
+    }
+
+    #[test]
+    fn invalid_description_is_rejected_with_its_reason() {
+        let valid = "name = 'x'\nlogs = ['audit']\nrun = ['x']\n[output]\npath = 'o'\n[state]\npath = 's'\n";
+        assert!(read(valid).is_ok());
+        for (from, to, reason) in [
+            ("['audit']", "['audits']", "unknown log `audits`"),
+            ("run = ['x']", "run = []", "`run` is empty"),
+            ("run = ['x']", "run = ['x']\nrun_seconds = 0", "`run_seconds` is 0"),
+            ("path = 's'", "save = ['x']", "needs either `path`"),
+            ("name = 'x'", "nam = 'x'", "unknown field `nam`"),
+        ] {
+            let error = read(&valid.replace(from, to)).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `slack-simulator judge`: plays scripted days with a collector, and compares what it wrote with what Slack has shown.
+//!
+//! - [`collector`]: the description of a collector, which says how to start it and where it writes
+//! - [`days`]: what happens on each day
+//! - [`play`]: plays a day on a [`stage`], with a Slack and a clock of its own
+//! - [`output`], [`verdict`], [`table`]: reads what the collector wrote, compares it, and prints the result
+//!
+//! The judge knows nothing of any collector but its description. docs/judge.md explains how to write one.
+
+mod collector;
+mod days;
+mod output;
+mod play;
+mod stage;
+mod table;
+mod verdict;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use futures_util::future::try_join_all;
+use serde_json::json;
+
+use collector::Collector;
+use days::Day;
+use table::DayVerdicts;
+use verdict::Verdict;
+
+/// The number of differences that are printed per day.
+const EXAMPLES_MAX: usize = 5;
+
+/// Judge collectors of Slack logs on bad days
+///
+/// Plays short scripted days at a simulated Slack, and compares what each collector wrote with what Slack has shown: missing, duplicate,
+/// altered, unexpected and misplaced records, calls above Slack's limits, secrets in the output, and whether the collector told when
+/// something was wrong. docs/judge.md explains the description files.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// Description files of the collectors
+    #[arg(value_name = "FILE", required_unless_present = "list")]
+    collectors: Vec<PathBuf>,
+    /// Play only these days (repeatable): a name, or a log and a name, such as `audit/backlog`
+    #[arg(long, value_name = "DAY")]
+    day: Vec<String>,
+    /// Keep the files of all days in this folder, which must not exist
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// Print the verdicts as JSON
+    #[arg(long)]
+    json: bool,
+    /// Print the days and exit
+    #[arg(long)]
+    list: bool,
+}
+
+/// Plays the days. The exit code is 0 if every collector passed every day, 1 if one did not, and 2 if a day could not be played.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints to its user")]
+pub(crate) async fn run(arguments: Arguments) -> ExitCode {
+    let all = days::days();
+    if arguments.list {
+        all.iter().for_each(|day| println!("{:<40} {}", path(day), day.about));
+        return ExitCode::SUCCESS;
+    }
+    let played = match prepare(&arguments, &all) {
+        Ok((collectors, days)) => judge(&collectors, days, &arguments).await.map(|verdicts| (collectors, verdicts)),
+        Err(error) => Err(error),
+    };
+    let (collectors, verdicts) = match played {
+        Ok(played) => played,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    if arguments.json {
+        println!("{:#}", to_json(&collectors, &verdicts));
+    } else {
+        print!("{}", table::markdown(&collectors, &verdicts));
+        print_differences(&collectors, &verdicts);
+    }
+    let is_good = verdicts.iter().flat_map(|day| &day.verdicts).flatten().all(Verdict::is_good);
+    ExitCode::from(u8::from(!is_good))
+}
+
+fn path(day: &Day) -> String {
+    format!("{}/{}", day.log.name(), day.name)
+}
+
+/// Reads the descriptions, and selects the days.
+fn prepare<'a>(arguments: &Arguments, all: &'a [Day]) -> Result<(Vec<Collector>, Vec<&'a Day>), String> {
+    let collectors = arguments.collectors.iter().map(|file| Collector::read(file)).collect::<Result<Vec<_>, _>>()?;
+    let is_named = |day: &&Day, name: &String| *name == day.name || *name == path(day);
+    if let Some(unknown) = arguments.day.iter().find(|name| !all.iter().any(|day| is_named(&day, name))) {
+        return Err(format!("unknown day `{unknown}`\nhint: `slack-simulator judge --list` prints all days"));
+    }
+    let days =
+        all.iter().filter(|day| arguments.day.is_empty() || arguments.day.iter().any(|name| is_named(day, name)));
+    if let Some(keep) = &arguments.keep {
+        std::fs::create_dir(keep)
+            .map_err(|error| format!("`{}`: {error}\nhint: name a folder that does not exist", keep.display()))?;
+    }
+    Ok((collectors, days.collect()))
+}
+
+#[expect(clippy::print_stderr, reason = "a command prints to its user")]
+async fn judge<'a>(
+    collectors: &[Collector],
+    days: Vec<&'a Day>,
+    arguments: &Arguments,
+) -> Result<Vec<DayVerdicts<'a>>, String> {
+    let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let root = arguments.keep.as_deref().unwrap_or(scratch.path());
+    let mut all = Vec::new();
+    for day in days {
+        eprintln!("{}", path(day));
+        // Most of the time, a collector waits for Slack.
+        let played = collectors.iter().map(|collector| async move {
+            if !collector.collects(day.log) {
+                return Ok(None);
+            }
+            let played = play_in(root, collector, day).await;
+            played.map(Some).map_err(|error| format!("{} on the day `{}`: {error}", collector.name, path(day)))
+        });
+        let verdicts = try_join_all(played).await?;
+        all.push(DayVerdicts { day, verdicts });
+    }
+    Ok(all)
+}
+
+async fn play_in(root: &Path, collector: &Collector, day: &Day) -> io::Result<Verdict> {
+    let name = format!("{} {} {}", day.log.name(), day.name, collector.name);
+    let folder = root.join(name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "-"));
+    std::fs::create_dir(&folder)?;
+    play::play(collector, day, &folder).await
+}
+
+#[expect(clippy::print_stdout, reason = "a command prints to its user")]
+fn print_differences(collectors: &[Collector], days: &[DayVerdicts<'_>]) {
+    for DayVerdicts { day, verdicts } in days {
+        for (collector, verdict) in collectors.iter().zip(verdicts) {
+            let Some(verdict) = verdict.as_ref().filter(|verdict| !verdict.is_good()) else { continue };
+            println!("\n{}, {} ({}): {}", collector.name, path(day), day.about, verdict.faults().join(", "));
+            verdict.examples.iter().take(EXAMPLES_MAX).for_each(|example| println!("    {example}"));
+        }
+    }
+}
+
+fn to_json(collectors: &[Collector], days: &[DayVerdicts<'_>]) -> serde_json::Value {
+    let days = days.iter().map(|DayVerdicts { day, verdicts }| {
+        let verdicts = collectors.iter().zip(verdicts).map(|(collector, verdict)| {
+            let cell = table::cell(verdict.as_ref());
+            json!({ "collector": collector.name, "cell": cell, "verdict": verdict })
+        });
+        json!({ "log": day.log.name(), "day": day.name, "about": day.about, "verdicts": verdicts.collect::<Vec<_>>() })
+    });
+    json!({ "days": days.collect::<Vec<_>>() })
+}

@@ -1,0 +1,151 @@
+//! Runs the compiled poller on an emulated AWS, for the judge of collectors (`tests/comparison/slacktrail-poller.toml`).
+//!
+//! `judged-poller service|prepare|run|fetch|save|restore DIR`. The service is the emulated AWS. It writes its endpoint to `DIR/endpoint`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints its output")]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
+use slacktrail_core::credentials::Grant;
+use slacktrail_core::secret::Token;
+use slacktrail_core::settings::SECRET_PREFIX;
+use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_core::time::Second;
+use slacktrail_ports::sources;
+use slacktrail_tests::archive::Archive;
+use slacktrail_tests::deployment::{BUCKET, TABLE};
+use slacktrail_tests::emulated_aws::EmulatedAws;
+use slacktrail_tests::fake_clock::FakeClock;
+use slacktrail_tests::function::poller_binary;
+use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
+
+/// The timeout of the poller in the template.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// How far back the source starts.
+const HISTORY_SECONDS: i64 = 7 * 86_400;
+/// How long the service may need to start.
+const START_MAX: Duration = Duration::from_secs(60);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [action, directory] = arguments.as_slice() else { return usage() };
+    let directory = Path::new(directory);
+    match action.as_str() {
+        "service" => serve(directory).await,
+        "prepare" => connect(&aws(directory).await).await,
+        "run" => return run(&aws(directory).await).await,
+        "fetch" => Archive::read(&aws(directory).await.s3(), BUCKET).await.write_to(&directory.join("records")),
+        "save" => save(&aws(directory).await, &copy()).await,
+        "restore" => restore(&aws(directory).await, &copy()).await,
+        _ => return usage(),
+    }
+    ExitCode::SUCCESS
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: judged-poller service|prepare|run|fetch|save|restore DIR");
+    ExitCode::from(2)
+}
+
+/// Runs the emulated AWS until the process is killed.
+async fn serve(directory: &Path) {
+    let aws = EmulatedAws::start().expect("moto is installed");
+    aws.create_bucket(BUCKET).await;
+    aws.create_table(TABLE).await;
+    // Renaming makes the whole endpoint appear at once.
+    let (new, file) = (directory.join("endpoint.new"), directory.join("endpoint"));
+    std::fs::write(&new, aws.endpoint()).expect("a file can be written");
+    std::fs::rename(&new, &file).expect("a file can be renamed");
+    std::future::pending::<()>().await;
+}
+
+/// Returns the emulated AWS of the service.
+async fn aws(directory: &Path) -> EmulatedAws {
+    let started = async {
+        loop {
+            match std::fs::read_to_string(directory.join("endpoint")) {
+                Ok(endpoint) => return EmulatedAws::running_at(endpoint),
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    tokio::time::timeout(START_MAX, started).await.expect("the emulated AWS starts")
+}
+
+/// Connects a source, as `slacktrail connect` does.
+async fn connect(aws: &EmulatedAws) {
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let log: LogType = variable("LOG").parse().expect("LOG is a log type");
+    let organization = variable("ORGANIZATION") == "true";
+    let names = ResourceNames { bucket: BUCKET.into(), table: TABLE.into(), secret_prefix: SECRET_PREFIX.into() };
+    let ports = AwsPorts::connect(&aws.sdk_config(), names);
+    let id = "acme".parse().expect("a valid source ID");
+    let token = Token::new(&variable("SLACK_TOKEN")).expect("SLACK_TOKEN is a token");
+    let grant = Grant { token, token_refresh: None, tenant: None };
+    let stored =
+        slacktrail_ports::credentials::update(&ports.credentials, &id, |known| Some(known.with_grant(grant.clone())));
+    stored.await.expect("the secret is written");
+    let now = Second::of(jiff::Timestamp::now());
+    let plan = if organization { Plan::Enterprise } else { Plan::Business };
+    let source = Source::new(id, "Acme", plan, now.plus(-HISTORY_SECONDS));
+    let source = Source { logs: vec![log], organization, connected_at: now, ..source };
+    sources::put(&ports.deployment, &source).await.expect("the source is written");
+}
+
+/// Invokes a new poller once, and prints its log lines and its response.
+async fn run(aws: &EmulatedAws) -> ExitCode {
+    let lambda = Emulator::start().await;
+    let mut environment = aws.environment();
+    environment.extend(FakeClock::environment());
+    environment.extend([("BUCKET_NAME".to_owned(), BUCKET.to_owned()), ("TABLE_NAME".to_owned(), TABLE.to_owned())]);
+    let urls = ["SLACK_API_URL", "SLACK_AUDIT_URL"];
+    environment.extend(urls.map(|name| (name.to_owned(), std::env::var(name).unwrap_or_default())));
+    let poller = lambda.spawn(&poller_binary().unwrap_or_else(|error| panic!("{error}")), environment);
+    let answer = lambda.invoke(json!({}), DEADLINE).await;
+    poller.kill().await.iter().for_each(|line| println!("{line}"));
+    match answer {
+        Answer::Response(summary) => {
+            println!("{summary}");
+            ExitCode::SUCCESS
+        }
+        other => {
+            println!("{other:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns the file for a copy of the table.
+fn copy() -> PathBuf {
+    std::env::var_os("COPY").map(PathBuf::from).expect("COPY is set")
+}
+
+async fn scan(aws: &EmulatedAws) -> Vec<Value> {
+    let mut scanned = aws.call("dynamodb", "DynamoDB_20120810.Scan", json!({ "TableName": TABLE })).await;
+    match scanned["Items"].take() {
+        Value::Array(items) => items,
+        _ => Vec::new(),
+    }
+}
+
+/// Saves all items of the table.
+async fn save(aws: &EmulatedAws, copy: &Path) {
+    std::fs::write(copy, json!(scan(aws).await).to_string()).expect("a file can be written");
+}
+
+/// Replaces all items of the table by the saved ones.
+async fn restore(aws: &EmulatedAws, copy: &Path) {
+    for item in scan(aws).await {
+        let key = json!({ "pk": item["pk"], "sk": item["sk"] });
+        aws.call("dynamodb", "DynamoDB_20120810.DeleteItem", json!({ "TableName": TABLE, "Key": key })).await;
+    }
+    let saved = std::fs::read(copy).expect("the copy can be read");
+    let items: Vec<Value> = serde_json::from_slice(&saved).expect("the copy is a list of items");
+    for item in items {
+        aws.call("dynamodb", "DynamoDB_20120810.PutItem", json!({ "TableName": TABLE, "Item": item })).await;
+    }
+}
