@@ -6,6 +6,7 @@ template.py FILE   writes the transformed template to FILE as JSON, for the lint
 import functools
 import json
 import logging
+import re
 import sys
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def resolved(**parameters: str) -> dict:
     """
     template = translated()
     values = {name: parameter["Default"] for name, parameter in template["Parameters"].items()} | parameters
-    conditions = {name: holds(condition, values) for name, condition in template["Conditions"].items()}
+    known = {"AWS::Partition": "aws"} | values
+    conditions = {name: holds(condition, known) for name, condition in template["Conditions"].items()}
     resources = decided(template["Resources"], values, conditions)
     made = {name: it for name, it in resources.items() if conditions.get(it.get("Condition"), True)}
     return template | {"Resources": made}
@@ -82,6 +84,14 @@ def decided(value: object, values: dict[str, str], conditions: dict[str, bool]) 
         case list():
             return [it for it in (decided(it, values, conditions) for it in value) if it != NO_VALUE]
     return value
+
+
+def substituted(value: dict, values: dict[str, str]) -> str:
+    """Returns the text of a resolved `Fn::Sub` with its own variables and these values."""
+    match value:
+        case {"Fn::Sub": [str() as text, dict() as variables]}:
+            return re.sub(r"\$\{([^}]+)\}", lambda found: (values | variables)[found[1]], text)
+    raise ValueError(f"not an `Fn::Sub` with variables: {value}")
 
 
 def properties(template: dict, name: str) -> dict:

@@ -84,6 +84,9 @@ class EveryOption(unittest.TestCase):
             watched = [dimension["Value"] for metric in looked_at for dimension in metric.get("Dimensions", [])]
             self.assertLessEqual(set(watched), {self.resources["Poller"], self.resources["OAuth"]}, alarm["AlarmName"])
             self.assertEqual(alarm["AlarmActions"], [self.resources["AlarmTopic"]])
+            for text in [f"the stack {STACK} ", "https://console.aws.amazon.com/lambda/", *set(watched)]:
+                self.assertIn(text, alarm["AlarmDescription"])
+            self.assertNotIn("${", alarm["AlarmDescription"])
         (subscription,) = self.account.client("sns").list_subscriptions()["Subscriptions"]
         self.assertEqual((subscription["Protocol"], subscription["Endpoint"]), ("email", OPTIONS["AlarmEmail"]))
 

@@ -29,10 +29,25 @@ DASHBOARD = [
     ("OAuth", "Invocations", "Sum"),
     ("OAuth", "Errors", "Sum"),
 ]
+# The domain of the AWS console in each partition.
+CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+# CloudWatch's limit for the description of an alarm.
+ALARM_DESCRIPTION_MAX = 1024
 # CloudFormation may write numbers from this size on as 1.0E7, as Java does.
 SCIENTIFIC_FROM = 10**7
 # Lambda's limit for the length of a function name.
 FUNCTION_NAME_MAX = 64
+# The longest names that an alarm's description can contain. README limits the length of a stack's name.
+LONGEST_NAMES = {
+    "AWS::StackName": "s" * 57,
+    "AWS::Region": "ap-southeast-2",
+    "Poller": "p" * FUNCTION_NAME_MAX,
+    "OAuth": "o" * FUNCTION_NAME_MAX,
+}
 
 
 def function(name: str, **parameters: str) -> dict:
@@ -140,13 +155,33 @@ class Metrics(unittest.TestCase):
         _, _, written = rust.metrics()
         self.assertLessEqual(written, {metric for _, metric, _ in DASHBOARD} | {metric for metric, *_ in ALARMS.values()})
 
-    def test_every_alarm_names_existing_heading(self):
+    def test_every_alarm_names_stack_command_console_links_and_heading(self):
         operations = template.ROOT / "docs/operations.md"
         headings = re.findall(r"(?m)^#+ (.*)$", operations.read_text())
-        for name, alarm in template.of_type(template.resolved(), "AWS::CloudWatch::Alarm").items():
-            with self.subTest(name):
-                (heading,) = re.findall(r'See "([^"]+)" in docs/operations\.md', alarm["AlarmDescription"])
-                self.assertIn(heading, headings)
+        values = LONGEST_NAMES
+        stack, region = values["AWS::StackName"], values["AWS::Region"]
+        slacktrail = f"SLACKTRAIL_STACK={stack} AWS_REGION={region} slacktrail (?:doctor|status)"
+        sam = rf"sam logs --stack-name {stack} --region {region} --name (\w+) --filter ERROR"
+        for partition, console in CONSOLES.items():
+            resources = template.resolved(**{"AWS::Partition": partition})
+            for name, alarm in template.of_type(resources, "AWS::CloudWatch::Alarm").items():
+                with self.subTest(f"{name} in {partition}"):
+                    text = template.substituted(alarm["AlarmDescription"], values)
+                    self.assertLessEqual(len(text), ALARM_DESCRIPTION_MAX)
+                    event, command, see, log, metrics = text.split("\n")
+                    self.assertIn(f"the stack {stack} ", event)
+                    self.assertRegex(command, rf"\ARun: (?:{slacktrail}|{sam})\Z")
+                    (heading,) = re.findall(r'\ASee "([^"]+)" in docs/operations\.md\.\Z', see)
+                    self.assertIn(heading, headings)
+                    function = "OAuth" if name.startswith("OAuth") else "Poller"
+                    named = re.search(sam, command)
+                    self.assertEqual(named[1] if named else function, function)
+                    group = template.properties(resources, f"{function}LogGroup")["LogGroupName"]["Fn::Sub"]
+                    group = group.replace("${AWS::StackName}", stack).replace("/", "$252F")
+                    home = f"home?region={region}#"
+                    self.assertEqual(log, f"Log: https://{console}/cloudwatch/{home}logsV2:log-groups/log-group/{group}")
+                    page = f"https://{console}/lambda/{home}/functions/{values[function]}?tab=monitoring"
+                    self.assertEqual(metrics, f"Metrics: {page}")
 
     def test_dashboard_and_subscription_are_opt_in(self):
         self.assertEqual(template.of_type(template.resolved(), "AWS::CloudWatch::Dashboard"), {})
