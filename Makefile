@@ -38,7 +38,7 @@ SIMULATE = cargo run --quiet --locked --profile simulation -p slacktrail-simulat
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test tests judge dist reproducible simulate simulate-all soak replay mutants mutants-check bench memory footprint cost fuzz chaos fmt lint unit e2e validate test-deployed licenses advisories workflows arm64 clean binaries
+.PHONY: help demo local test tests judge dist reproducible simulate simulate-all soak replay mutants mutants-check bench memory footprint cost fuzz chaos fmt lint unit e2e validate test-deployed picture licenses advisories workflows arm64 clean binaries
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ RECORDS ?= 10000
 
 cost: ## compute the monthly AWS bill: make cost SOURCES=20 RECORDS=10000 (records per day and source)
 	@$(PYTHON) checks/cost.py --sources='$(SOURCES)' --records='$(RECORDS)'
+
+picture: binaries ## record docs/demo.svg, the picture in README (half a minute)
+	@$(PYTHON) checks/picture.py $(TARGET)/debug/slacktrail
 
 arm64: $(VENV)/stamp binaries ## build, run, measure and deploy the functions for arm64, with qemu on other processors (minutes)
 	@$(E2E) $(WITH_TOOLS) CARGO_TARGET_DIR=$(abspath $(TARGET)) $(VENV)/bin/python checks/arm64.py --target $(abspath $(TARGET)) $(ARM64_OPTIONS)

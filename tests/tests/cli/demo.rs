@@ -2,7 +2,8 @@
 
 use crate::binary::Slacktrail;
 
-const README: &str = include_str!("../../../README.md");
+/// The picture in README, which `make picture` records.
+const PICTURE: &str = include_str!("../../../docs/demo.svg");
 /// Units of sizes and durations.
 const UNITS: [&str; 7] = ["B", "kB", "MB", "s", "min", "h", "d"];
 
@@ -17,21 +18,33 @@ async fn demo_finds_every_record_once() {
     assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80 || line.starts_with("  gzip")), "{}", ran.stdout);
     assert!(ran.stderr.contains("HTTP status 500"), "injected faults are printed when they occur: {}", ran.stderr);
 
-    let readme = shown_by_readme();
-    let output = ran.stdout.lines().skip_while(|line| !line.starts_with("stream ")).filter(|line| !line.is_empty());
-    let output: Vec<&str> = output.take(readme.len()).collect();
+    let picture = picture();
+    let command = |line: &&str| line.starts_with("$ ");
+    let shown: Vec<&str> =
+        picture.iter().map(String::as_str).skip_while(command).take_while(|line| !is_sample(line)).collect();
+    let output: Vec<&str> = ran.stdout.lines().filter(|line| !line.is_empty()).take(shown.len()).collect();
     let words_of = |lines: &[&str]| lines.iter().map(|line| words(line)).collect::<Vec<_>>();
-    assert_eq!(words_of(&output), words_of(&readme), "README shows the demo's output");
-    assert_eq!(output.last(), readme.last(), "README shows the demo's last line, with no missing or duplicate record");
+    assert_eq!(words_of(&output), words_of(&shown), "the picture is out of date; hint: run `make picture`");
+    assert_eq!(output.last(), shown.last(), "the picture shows the verdict, with no missing or duplicate record");
+    let warning = picture.iter().find(|line| line.starts_with("warning: ")).expect("the picture shows injected faults");
+    assert!(ran.stderr.contains(warning), "{warning} is not in {}; hint: run `make picture`", ran.stderr);
 
     let again = slacktrail.run(&["demo", "--dir", "logs/demo-1"]).await.exits(1);
     assert!(again.stderr.starts_with("error: `logs/demo-1` is not empty"), "{}", again.stderr);
 }
 
-/// Returns the demo's output in README, from the table on and without empty lines.
-fn shown_by_readme() -> Vec<&'static str> {
-    let lines = README.lines().filter_map(|line| line.strip_prefix("    "));
-    lines.skip_while(|line| !line.starts_with("stream ")).take_while(|line| !line.starts_with("make ")).collect()
+/// Returns the lines in the picture, without empty ones.
+fn picture() -> Vec<String> {
+    let lines = PICTURE.lines().filter(|line| line.starts_with("<text "));
+    let text =
+        |line: &str| line.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text).collect::<String>();
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&amp;", "&")];
+    lines.map(|line| entities.iter().fold(text(line), |text, (entity, c)| text.replace(entity, c))).collect()
+}
+
+/// Returns `true` if the line shows a record, which differs between runs.
+fn is_sample(line: &str) -> bool {
+    line.contains(": {")
 }
 
 /// Splits a line into cells without numbers and units, which differ between runs.

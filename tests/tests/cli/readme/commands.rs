@@ -21,8 +21,8 @@ const PROGRAMS: [&str; 16] = [
     "source",
     "tar",
 ];
-/// The starts of blocks without commands: the diagram, the output of `make demo`, and SQL.
-const UNTYPED: [&str; 3] = ["Slack  <-- ", "stream  ", "select "];
+/// The starts of blocks without commands: the diagram, and SQL.
+const UNTYPED: [&str; 2] = ["Slack  <-- ", "select "];
 
 /// Returns every command in README's order, without its comment. A line with `&&` contains two commands.
 ///
