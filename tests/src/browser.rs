@@ -168,6 +168,17 @@ impl Browser {
         done(self.client.get_all_cookies().await, "read the cookies of", "the page")
     }
 
+    /// Sets the size of the visible part of the page, in CSS pixels. A window cannot be as narrow as a phone, but its page can.
+    pub async fn set_viewport(&self, width: u32, height: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.post("goog/cdp/execute", json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": metrics })).await;
+    }
+
+    /// Runs the body of a function in the page, and returns its result.
+    pub async fn evaluate(&self, script: &str) -> Value {
+        done(self.client.execute(script, Vec::new()).await, "run", script)
+    }
+
     /// Writes a screenshot of the window to a PNG file.
     pub async fn screenshot(&self, file: &Path) {
         let started = Instant::now();
@@ -186,11 +197,7 @@ impl Browser {
     /// These are errors of scripts, violations of the content security policy, and failed requests. The browser requests `/favicon.ico`
     /// for a page that names no icon.
     pub async fn console_errors(&self) -> Vec<String> {
-        let url = format!("{}/se/log", self.session_url);
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client for loopback can be created");
-        let sent = client.post(url).body(json!({ "type": "browser" }).to_string()).send().await;
-        let response = sent.expect("chromedriver responds").bytes().await.expect("chromedriver responds");
-        let mut response: Value = serde_json::from_slice(&response).expect("chromedriver responds with JSON");
+        let mut response = self.post("se/log", json!({ "type": "browser" })).await;
         let Value::Array(entries) = response["value"].take() else { panic!("the console cannot be read: {response}") };
         let errors = entries.iter().filter(|entry| entry["level"] == "SEVERE");
         errors.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
@@ -205,6 +212,14 @@ impl Browser {
     pub async fn stop(self) {
         done(self.client.clone().close().await, "close", "the browser");
         drop(self.driver);
+    }
+
+    /// Calls a method of chromedriver that WebDriver does not define, and returns the response.
+    async fn post(&self, method: &str, parameters: Value) -> Value {
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client for loopback can be created");
+        let sent = client.post(format!("{}/{method}", self.session_url)).body(parameters.to_string()).send().await;
+        let response = sent.expect("chromedriver responds").bytes().await.expect("chromedriver responds");
+        serde_json::from_slice(&response).expect("chromedriver responds with JSON")
     }
 
     async fn element(&self, css: &str) -> Element {

@@ -37,9 +37,11 @@ pub(super) async fn show<C: AuthorizationStore>(
     let link = url.link(link_token);
     terminal::note(&format!(
         "This link leads to Slack's page that installs the app. Open it, or send it to a\n\
-         user who may install the app. The link works once and expires in {} minutes.\n{}\n\n{link}\n",
+         user who may install the app. The link works once and expires in {} minutes.\n{}\n\
+         The link's pages show the reference {}.\n\n{link}\n",
         LINK_TTL_SECONDS / 60,
-        new_app::installing(&authorization.source)
+        new_app::installing(&authorization.source),
+        authorization.id.reference()
     ));
     // Ask first, because the user may want to send the link to another user.
     let may_open = !args.no_browser && prompt::can_ask() && browser::is_here();

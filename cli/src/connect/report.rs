@@ -93,7 +93,12 @@ mod tests {
     use super::*;
 
     fn report() -> ConnectReport {
-        let log_probe = |log, newest, note: Option<&str>| LogProbe { log, newest, note: note.map(str::to_owned) };
+        let log_probe = |log, newest, note: Option<&str>| LogProbe {
+            log,
+            newest,
+            note: note.map(str::to_owned),
+            needs_workspace: false,
+        };
         ConnectReport {
             tenant: Tenant { id: "E1".to_owned(), name: "Acme".to_owned() },
             organization: true,

@@ -165,7 +165,7 @@ mod tests {
 
     fn connect_error() -> ConnectError {
         let (message, hint) = ("no".to_owned(), "try".to_owned());
-        ConnectError { kind: ConnectErrorKind::Denied, message, hint }
+        ConnectError { kind: ConnectErrorKind::Denied, message, hint, page: Box::default() }
     }
 
     #[test]

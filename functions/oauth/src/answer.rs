@@ -55,12 +55,12 @@ fn status_of_kind(kind: ConnectErrorKind) -> u16 {
     }
 }
 
-/// Returns the HTTP response for an outcome.
-pub(crate) fn answer(outcome: &Outcome) -> ApiGatewayV2httpResponse {
+/// Returns the HTTP response for an outcome. Its page shows `reference`.
+pub(crate) fn answer(outcome: &Outcome, reference: Option<&str>) -> ApiGatewayV2httpResponse {
     let mut answer = ApiGatewayV2httpResponse::default();
     answer.status_code = status(outcome).into();
     answer.headers = headers(outcome);
-    answer.body = Some(page::of(outcome).into());
+    answer.body = Some(page::of(outcome, reference).into());
     match outcome {
         Outcome::Offered(offer) => {
             answer.cookies.push(set_cookie(&offer.cookie_name, &offer.cookie_value, LINK_TTL_SECONDS));

@@ -4,8 +4,8 @@ use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV
 use lambda_http::http::Method;
 use slacktrail_adapters::random;
 use slacktrail_connect::{
-    AuthorizationStore, BEGIN_MAX, Callback, CallbackError, CallbackPorts, ConnectError, Connected, Offer, Started,
-    Timer, callback, offer, start,
+    AuthorizationId, AuthorizationStore, BEGIN_MAX, Callback, CallbackError, CallbackPorts, ConnectError,
+    ConnectErrorKind, Connected, Offer, Started, Timer, callback, offer, start,
 };
 use slacktrail_core::time::Second;
 use slacktrail_ports::{CredentialStore, DeploymentStore, Slack};
@@ -50,8 +50,22 @@ pub async fn handle<S: Slack, C: AuthorizationStore + DeploymentStore, K: Creden
 ) -> ApiGatewayV2httpResponse {
     let request = Request::of(event);
     let outcome = outcome(oauth, &request, now).await;
-    line::log(request.address, &outcome);
-    answer::answer(&outcome)
+    let reference = reference(&outcome);
+    line::log(request.address, &outcome, reference.as_deref());
+    answer::answer(&outcome, reference.as_deref())
+}
+
+/// Returns the reference on the page and in the log line, by which the operator finds the line. If the line of an error has no authorization, but
+/// the operator needs the line, the reference is random.
+fn reference(outcome: &Outcome) -> Option<String> {
+    let is_in_log = |kind| matches!(kind, ConnectErrorKind::Internal | ConnectErrorKind::DeadlineReached);
+    match (line::ids(outcome).0, outcome) {
+        (Some(authorization), _) => Some(authorization.reference().to_owned()),
+        (None, Outcome::Failed(callback_error)) if is_in_log(callback_error.connect_error.kind) => {
+            random::bytes().ok().map(|bits| AuthorizationId::of(bits).reference().to_owned())
+        }
+        _ => None,
+    }
 }
 
 async fn outcome<S: Slack, C: AuthorizationStore + DeploymentStore, K: CredentialStore, W: Timer>(

@@ -14,8 +14,8 @@ use crate::handler::Outcome;
 use crate::request::Address;
 
 /// Logs one line. From the request, it contains at most the ID of an authorization, and only if the request also had the authorization's secret.
-/// The ID is not secret.
-pub(crate) fn log(address: Address, outcome: &Outcome) {
+/// The ID is not secret. `reference` is also on the page.
+pub(crate) fn log(address: Address, outcome: &Outcome, reference: Option<&str>) {
     let (authorization, source) = ids(outcome);
     let error = to_error(outcome);
     let hint = error.map(|error| error.hint(Place::Page, source));
@@ -28,6 +28,7 @@ pub(crate) fn log(address: Address, outcome: &Outcome) {
                 path = address.name(),
                 status = answer::status(outcome),
                 outcome = label(outcome),
+                reference,
                 authorization,
                 source,
                 code = error.map(|error| error.code.as_str()),
@@ -78,7 +79,8 @@ fn label(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn ids(outcome: &Outcome) -> (Option<&AuthorizationId>, Option<&SourceId>) {
+/// Returns the IDs of the authorization and of its source, if the request had the authorization's secret.
+pub(crate) fn ids(outcome: &Outcome) -> (Option<&AuthorizationId>, Option<&SourceId>) {
     match outcome {
         Outcome::Offered(offer) => (Some(&offer.authorization), Some(&offer.source.id)),
         Outcome::Started(started) => (Some(&started.authorization), Some(&started.source)),

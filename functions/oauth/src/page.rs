@@ -1,4 +1,7 @@
 //! Renders the HTML pages. A page runs no scripts and loads nothing from other servers.
+//!
+//! Its reader is a user of Slack, often an Org Owner, who has no command line. IDs, codes and commands are only in the last part of the page, which
+//! is for the operator who sent the link.
 
 use std::sync::LazyLock;
 
@@ -7,8 +10,11 @@ use askama::filters::HtmlSafe;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
-use slacktrail_connect::{AuthorizationId, CallbackError, ConnectError, ConnectReport, Connected, Offer};
-use slacktrail_core::source::{LogType, Source, shown_name};
+use slacktrail_connect::{
+    CallbackError, ConnectError, ConnectErrorKind, ConnectReport, Connected, LogProbe, Offer, PageText,
+};
+use slacktrail_core::source::{LogType, Source, SourceId, shown_name};
+use slacktrail_core::time::Second;
 
 use crate::handler::Outcome;
 
@@ -30,51 +36,94 @@ pub(crate) fn content_security_policy(outcome: &Outcome) -> String {
     )
 }
 
-/// Returns the page for an outcome. It is empty if the response redirects the browser.
-pub(crate) fn of(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Offered(offer) => OfferedPage::of(offer).text(),
-        Outcome::Started(_) => String::new(),
-        Outcome::Connected(connected) => ConnectedPage::of(connected).text(),
-        Outcome::Failed(callback_error) => ErrorPage::of(callback_error).text(),
-        Outcome::NotFound => ErrorPage::new("Page not found", &ConnectError::unsupported_request()).text(),
+/// Returns the page for an outcome, with the reference for the operator. It is empty if the response redirects the browser.
+pub(crate) fn of(outcome: &Outcome, reference: Option<&str>) -> String {
+    let page = match outcome {
+        Outcome::Offered(offer) => OfferedPage::of(offer, reference).render(),
+        Outcome::Started(_) => return String::new(),
+        Outcome::Connected(connected) => ConnectedPage::of(connected, reference).render(),
+        Outcome::Failed(callback_error) => ErrorPage::of(callback_error, reference).render(),
+        Outcome::NotFound => ErrorPage::new("Page not found", &ConnectError::unsupported_request()).render(),
         Outcome::MethodNotAllowed(_) => {
-            ErrorPage::new("Method not allowed", &ConnectError::unsupported_request()).text()
+            ErrorPage::new("Request not supported", &ConnectError::unsupported_request()).render()
         }
-    }
+    };
+    page.expect("a page is written to memory")
 }
 
 #[derive(Template)]
 #[template(path = "offered.html")]
 struct OfferedPage<'a> {
-    reference: Option<&'a AuthorizationId>,
+    reference: Option<&'a str>,
     label: String,
-    tenant: Option<(String, &'a str)>,
+    tenant: Option<String>,
     source: &'a Source,
+    logs: Vec<LogWords>,
     is_for_organization: bool,
-    valid_until: String,
+    minutes_left: i64,
+    expires_at: Time,
 }
 
 #[derive(Template)]
 #[template(path = "connected.html")]
 struct ConnectedPage<'a> {
-    reference: Option<&'a AuthorizationId>,
+    reference: Option<&'a str>,
     label: String,
     tenant: String,
     source: &'a Source,
     report: &'a ConnectReport,
     is_verified: bool,
-    logs: Vec<(LogType, Prose)>,
+    needs_workspace: bool,
+    logs: Vec<VerifiedLog>,
+    /// Why logs are not verified yet, for the operator.
+    notes: Vec<Prose>,
 }
 
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
-    reference: Option<&'a AuthorizationId>,
-    mark: &'static str,
+    reference: Option<&'a str>,
+    mark: Mark,
     title: &'static str,
+    text: PageText,
+    source: Option<&'a SourceId>,
     message: Prose,
     hint: Prose,
+}
+
+/// A log type in words.
+struct LogWords {
+    name: &'static str,
+    content: &'static str,
+}
+
+/// The result of a test read, in words.
+struct VerifiedLog {
+    name: &'static str,
+    result: Verified,
+}
+
+enum Verified {
+    /// The log is readable, and its newest record has this time.
+    Newest(Time),
+    Empty,
+    NeedsWorkspace,
+    NotYet,
+}
+
+/// A point in time: for the browser, and for the reader. Pages run no scripts, so they name UTC and do not show the reader's time zone.
+struct Time {
+    machine: String,
+    words: String,
+}
+
+/// What a page without a connected source says first.
+#[derive(Clone, Copy)]
+enum Mark {
+    NotConnected,
+    /// The link was used before, so this request neither connected nor disconnected anything.
+    NothingChanged,
+    ResultUnknown,
 }
 
 /// Text of slacktrail, in which backticks mark names and commands.
@@ -93,63 +142,108 @@ enum Span {
 impl HtmlSafe for Prose {}
 
 impl<'a> OfferedPage<'a> {
-    fn of(offer: &'a Offer) -> OfferedPage<'a> {
-        let Offer { authorization, source, expires_at, .. } = offer;
+    fn of(offer: &'a Offer, reference: Option<&'a str>) -> OfferedPage<'a> {
+        let Offer { source, expires_at, opened_at, .. } = offer;
         OfferedPage {
-            reference: Some(authorization),
+            reference,
             label: shown_name(&source.label),
-            tenant: source.tenant.as_ref().map(|tenant| (shown_name(&tenant.name), tenant.id.as_str())),
+            tenant: source.tenant.as_ref().map(|tenant| shown_name(&tenant.name)),
             source,
+            logs: source.logs.iter().copied().map(LogWords::of).collect(),
             is_for_organization: LogType::require_organization(&source.logs),
-            valid_until: expires_at.instant().strftime("%H:%M UTC").to_string(),
+            minutes_left: (expires_at.since(*opened_at) / 60).max(1),
+            expires_at: Time::of(*expires_at, "%H:%M UTC"),
         }
-    }
-
-    fn text(&self) -> String {
-        self.render().expect("a page is written to memory")
     }
 }
 
 impl<'a> ConnectedPage<'a> {
-    fn of(connected: &'a Connected) -> ConnectedPage<'a> {
-        let Connected { authorization, source, report, .. } = connected;
+    fn of(connected: &'a Connected, reference: Option<&'a str>) -> ConnectedPage<'a> {
+        let Connected { source, report, .. } = connected;
+        let notes = report.logs.iter().filter(|log_probe| log_probe.note.is_some());
         ConnectedPage {
-            reference: Some(authorization),
+            reference,
             label: shown_name(&source.label),
             tenant: shown_name(&report.tenant.name),
             source,
             report,
             is_verified: report.logs.iter().all(|log_probe| log_probe.note.is_none()),
-            logs: report.logs.iter().map(|log_probe| (log_probe.log, Prose::of(&log_probe.words()))).collect(),
+            needs_workspace: report.logs.iter().any(|log_probe| log_probe.needs_workspace),
+            logs: report.logs.iter().map(VerifiedLog::of).collect(),
+            notes: notes
+                .map(|log_probe| Prose::sentence(&format!("{} log: {}", log_probe.log, log_probe.words())))
+                .collect(),
         }
-    }
-
-    fn text(&self) -> String {
-        self.render().expect("a page is written to memory")
     }
 }
 
 impl<'a> ErrorPage<'a> {
-    fn of(callback_error: &'a CallbackError) -> ErrorPage<'a> {
+    fn of(callback_error: &'a CallbackError, reference: Option<&'a str>) -> ErrorPage<'a> {
         let connect_error = &callback_error.connect_error;
         ErrorPage {
-            reference: callback_error.authorization.as_ref(),
-            ..ErrorPage::new(connect_error.kind.title(), connect_error)
+            reference,
+            source: callback_error.source.as_ref(),
+            ..ErrorPage::new(connect_error.page.title.unwrap_or(connect_error.kind.title()), connect_error)
         }
     }
 
     fn new(title: &'static str, connect_error: &ConnectError) -> ErrorPage<'a> {
         ErrorPage {
             reference: None,
-            mark: "Not connected",
+            mark: Mark::of(connect_error.kind),
             title,
+            text: PageText::clone(&connect_error.page),
+            source: None,
             message: Prose::sentence(&connect_error.message),
             hint: Prose::sentence(&connect_error.hint),
         }
     }
+}
 
-    fn text(&self) -> String {
-        self.render().expect("a page is written to memory")
+impl LogWords {
+    fn of(log: LogType) -> LogWords {
+        let (name, content) = match log {
+            LogType::Audit => ("Audit logs", "who did what"),
+            LogType::Access => ("Access logs", "which users, addresses and devices signed in"),
+            LogType::Integration => ("Integration logs", "which apps were added or removed"),
+        };
+        LogWords { name, content }
+    }
+}
+
+impl VerifiedLog {
+    fn of(log_probe: &LogProbe) -> VerifiedLog {
+        let result = match log_probe {
+            LogProbe { needs_workspace: true, .. } => Verified::NeedsWorkspace,
+            LogProbe { note: Some(_), .. } => Verified::NotYet,
+            LogProbe { newest: Some(newest), .. } => Verified::Newest(Time::of(*newest, "%-d %B %Y, %H:%M UTC")),
+            LogProbe { newest: None, .. } => Verified::Empty,
+        };
+        VerifiedLog { name: LogWords::of(log_probe.log).name, result }
+    }
+}
+
+impl Time {
+    fn of(second: Second, format: &str) -> Time {
+        Time { machine: second.to_string(), words: second.instant().strftime(format).to_string() }
+    }
+}
+
+impl Mark {
+    fn of(kind: ConnectErrorKind) -> Mark {
+        match kind {
+            ConnectErrorKind::Used => Mark::NothingChanged,
+            ConnectErrorKind::DeadlineReached => Mark::ResultUnknown,
+            _ => Mark::NotConnected,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Mark::NotConnected => "Not connected",
+            Mark::NothingChanged => "Nothing changed",
+            Mark::ResultUnknown => "Result unknown",
+        }
     }
 }
 
@@ -171,9 +265,8 @@ impl Prose {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_connect::{ConnectErrorKind, LogProbe};
+    use slacktrail_connect::AuthorizationId;
     use slacktrail_core::source::{Plan, Tenant};
-    use slacktrail_core::time::Second;
 
     use super::*;
 
@@ -183,9 +276,12 @@ mod tests {
             ..Source::new("acme".parse().unwrap(), "Acme & Söhne <GmbH>", Plan::Enterprise, Second::EPOCH)
         };
         let logs = vec![
-            LogProbe { log: LogType::Audit, newest: Second::new(1_795_332_821), note: None },
-            LogProbe { log: LogType::Access, newest: None, note: None },
-            LogProbe { log: LogType::Integration, newest: None, note: Some("Slack answered `x` <i>".to_owned()) },
+            LogProbe { log: LogType::Audit, newest: Second::new(1_795_332_821), note: None, needs_workspace: false },
+            LogProbe::not_yet(LogType::Access, "Slack answered `x` <i>".to_owned()),
+            LogProbe {
+                needs_workspace: true,
+                ..LogProbe::not_yet(LogType::Integration, "the app is on no workspace".to_owned())
+            },
         ];
         let report = ConnectReport {
             tenant: Tenant { id: "E1".to_owned(), name: "Acme\u{202e}".to_owned() },
@@ -210,6 +306,7 @@ mod tests {
             authorization: AuthorizationId::of([7; 16]),
             source: Source { tenant, ..source },
             expires_at: Second::new(1_795_332_821).unwrap(),
+            opened_at: Second::new(1_795_332_821 - 599).unwrap(),
             leads_to: "https://slack.com".to_owned(),
             cookie_name: "c".to_owned(),
             cookie_value: "hidden".to_owned(),
@@ -218,29 +315,39 @@ mod tests {
 
     #[test]
     fn link_page_names_source_and_has_one_button() {
-        let page = of(&offered());
+        let page = page(&offered());
         insta::assert_snapshot!(main_of(&page), @r#"
         <h1>Connect <bdi>Acme &#38; Söhne &#60;GmbH&#62;</bdi> to slacktrail?</h1>
-        <p>slacktrail will collect these logs into its own storage. Nothing changes until you continue.</p>
+        <p>The person who sent you this link asks for access to security logs of your Slack. slacktrail copies these logs to their AWS account. It reads no messages and no files. Nothing changes until you continue.</p>
         <dl>
-        <dt>Source</dt><dd><code>acme</code></dd>
-        <dt>Slack</dt><dd><bdi>Acme &#60;b&#62;</bdi> <code>E1</code></dd>
-        <dt>Logs</dt><dd><code>audit</code> <code>access</code> <code>integration</code></dd>
-        <dt>Required role</dt><dd>Org Owner. In Slack, select the organization, not a workspace.</dd>
-        <dt>Link</dt><dd>Single use, expires at 07:33 UTC.</dd>
+        <dt>Slack</dt><dd><bdi>Acme &#60;b&#62;</bdi></dd>
+        <dt>Audit logs</dt><dd>who did what</dd>
+        <dt>Access logs</dt><dd>which users, addresses and devices signed in</dd>
+        <dt>Integration logs</dt><dd>which apps were added or removed</dd>
+        <dt>Who can do this</dt><dd>An Org Owner. On Slack's page, select the organization, not a workspace.</dd>
+        <dt>This link</dt><dd>works once, for 9 more minutes, until <time datetime="2026-11-22T07:33:41Z">07:33 UTC</time></dd>
         </dl>
         <form method="post">
         <button type="submit">Continue to Slack</button>
         </form>
         <p>If you did not expect this link, close this window.</p>
-        <footer>
-        <p>slacktrail · reference <code>07070707070707070707070707070707</code></p>
-        </footer>
+        <section aria-labelledby="sender">
+        <h2 id="sender">For the person who sent you this link</h2>
+        <dl>
+        <dt>Source</dt><dd><code>acme</code></dd>
+        <dt>Reference</dt><dd><code>07070707</code></dd>
+        </dl>
+        </section>
         "#);
         assert_eq!((page.matches("<form").count(), page.matches("<button").count()), (1, 1));
         assert!(!page.contains("<input") && !page.contains("hidden"), "the page contains no secret");
         let policy = content_security_policy(&offered());
         assert!(policy.contains("; form-action 'self' https://slack.com; "), "{policy}");
+    }
+
+    /// Returns the page with a reference.
+    fn page(outcome: &Outcome) -> String {
+        of(outcome, Some("07070707"))
     }
 
     /// Returns the content of `<main>`.
@@ -250,31 +357,34 @@ mod tests {
 
     #[test]
     fn page_of_connected_source_matches_snapshot() {
-        insta::assert_snapshot!(main_of(&of(&connected(false))), @r#"
+        insta::assert_snapshot!(main_of(&page(&connected(false))), @r#"
         <p class="mark good"><svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="10"/><path d="m7.5 12.5 3 3 6-7"/></svg>Connected</p>
         <h1><bdi>Acme &#38; Söhne &#60;GmbH&#62;</bdi> is connected</h1>
-        <p>slacktrail stored the token, but could not verify every log: see below.</p>
+        <p>slacktrail can read logs of <bdi>Acme</bdi>, but could not check each of them yet.</p>
+        <dl>
+        <dt>Audit logs</dt><dd>readable, newest record <time datetime="2026-11-22T07:33:41Z">22 November 2026, 07:33 UTC</time></dd>
+        <dt>Access logs</dt><dd>not checked yet. slacktrail keeps trying.</dd>
+        <dt>Integration logs</dt><dd>not readable yet, because the app is on no workspace. In Slack, add it to the workspaces whose logs you want to collect.</dd>
+        </dl>
+        <h2>What happens next</h2>
+        <p>slacktrail starts to collect within about a minute.</p>
+        <p>To end the access later, remove the app in Slack. You can close this window.</p>
+        <section aria-labelledby="sender">
+        <h2 id="sender">For the person who sent you this link</h2>
+        <p>To follow progress, run <code>slacktrail status</code>.</p>
+        <p>Access log: not verified yet: Slack answered <code>x</code> &#60;i&#62;.</p>
+        <p>Integration log: not verified yet: the app is on no workspace.</p>
         <dl>
         <dt>Source</dt><dd><code>acme</code></dd>
-        <dt>Organization</dt><dd><bdi>Acme</bdi> <code>E1</code></dd>
+        <dt>Organization</dt><dd><code>E1</code></dd>
         <dt>Installed by</dt><dd><code>W1</code></dd>
         <dt>Scopes</dt><dd><code>auditlogs:read</code> <code>admin</code></dd>
         <dt>Token</dt><dd>expires and is refreshed automatically</dd>
+        <dt>Reference</dt><dd><code>07070707</code></dd>
         </dl>
-        <h2>Logs</h2>
-        <dl>
-        <dt>audit</dt><dd>readable, newest record 2026-11-22T07:33:41Z</dd>
-        <dt>access</dt><dd>readable, no record yet</dd>
-        <dt>integration</dt><dd>not verified yet: Slack answered <code>x</code> &#60;i&#62;</dd>
-        </dl>
-        <h2>What happens next</h2>
-        <p>The first records arrive within about a minute, newest first. To follow progress, run <code>slacktrail status</code>.</p>
-        <p>You can close this window.</p>
-        <footer>
-        <p>slacktrail · reference <code>07070707070707070707070707070707</code></p>
-        </footer>
+        </section>
         "#);
-        assert!(of(&connected(true)).contains("<code>slacktrail resume acme</code>"));
+        assert!(page(&connected(true)).contains("<code>slacktrail resume acme</code>"));
     }
 
     #[test]
@@ -283,36 +393,100 @@ mod tests {
             kind: ConnectErrorKind::WrongTenant,
             message: "source `acme` collects from `<b>` (E1)".to_owned(),
             hint: "run `slacktrail connect acme` again".to_owned(),
+            page: Box::new(PageText {
+                title: None,
+                event: "This link is for <b>, but you chose Acme in Slack.".to_owned(),
+                action: "Ask the person who sent you this link for a new one.".to_owned(),
+                asks_for_reference: true,
+                cleanup: "Also remove the app in Slack.",
+            }),
         };
         let callback_error = CallbackError {
             connect_error,
             error: None,
             authorization: Some(AuthorizationId::of([7; 16])),
-            source: None,
+            source: Some("acme".parse().unwrap()),
             is_final: true,
             token: None,
         };
-        insta::assert_snapshot!(main_of(&of(&Outcome::Failed(Box::new(callback_error)))), @r#"
+        insta::assert_snapshot!(main_of(&page(&Outcome::Failed(Box::new(callback_error)))), @r#"
         <p class="mark bad"><svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="10"/><path d="m8.5 8.5 7 7m0-7-7 7"/></svg>Not connected</p>
         <h1>Different workspace or organization</h1>
-        <p>Source <code>acme</code> collects from <code>&#60;b&#62;</code> (E1).</p>
+        <p>This link is for &#60;b&#62;, but you chose Acme in Slack.</p>
         <h2>What to do</h2>
+        <p>Ask the person who sent you this link for a new one.</p>
+        <p>Send them this reference: <code>07070707</code></p>
+        <p>Also remove the app in Slack.</p>
+        <section aria-labelledby="sender">
+        <h2 id="sender">For the person who sent you this link</h2>
+        <p>Source <code>acme</code> collects from <code>&#60;b&#62;</code> (E1).</p>
         <p>Run <code>slacktrail connect acme</code> again.</p>
-        <footer>
-        <p>slacktrail · reference <code>07070707070707070707070707070707</code></p>
-        </footer>
+        <dl>
+        <dt>Source</dt><dd><code>acme</code></dd>
+        <dt>Reference</dt><dd><code>07070707</code>, as in the log of the OAuth function</dd>
+        </dl>
+        </section>
         "#);
+    }
+
+    /// Returns the part of a page that is for the user who opened the link.
+    fn for_user(page: &str) -> &str {
+        main_of(page).split_once("<section").unwrap().0
+    }
+
+    #[test]
+    fn user_reads_names_and_words_but_no_id_code_or_command() {
+        for outcome in [offered(), connected(false), connected(true), Outcome::NotFound] {
+            let page = page(&outcome);
+            let text = for_user(&page);
+            for technical in ["<code>", "acme", "E1", "W1", "auditlogs", "slacktrail status", "slacktrail connect"] {
+                assert!(!text.contains(technical), "{technical} in {text}");
+            }
+        }
+        for log in LogType::ALL {
+            let words = LogWords::of(log);
+            assert!(
+                for_user(&page(&offered())).contains(&format!("<dt>{}</dt><dd>{}</dd>", words.name, words.content))
+            );
+            assert!(for_user(&page(&connected(false))).contains(&format!("<dt>{}</dt>", words.name)));
+        }
+    }
+
+    #[test]
+    fn time_is_marked_up_and_names_utc() {
+        for (outcome, time) in [
+            (offered(), r#"<time datetime="2026-11-22T07:33:41Z">07:33 UTC</time>"#),
+            (connected(false), r#"<time datetime="2026-11-22T07:33:41Z">22 November 2026, 07:33 UTC</time>"#),
+        ] {
+            let page = page(&outcome);
+            assert!(page.contains(time), "{page}");
+            assert_eq!((page.matches("<time").count(), page.matches("UTC").count()), (1, 1));
+        }
+        assert!(STYLE.contains("time { white-space: nowrap; }"), "a time does not break in a narrow window");
+    }
+
+    #[test]
+    fn link_page_shows_full_minutes_left_and_at_least_one() {
+        for (seconds, words) in
+            [(600, "10 more minutes"), (119, "1 more minute,"), (59, "1 more minute,"), (1, "1 more minute,")]
+        {
+            let Outcome::Offered(offer) = offered() else { panic!("an offer") };
+            let opened_at = offer.expires_at.plus(-seconds);
+            let page = page(&Outcome::Offered(Box::new(Offer { opened_at, ..*offer })));
+            assert!(page.contains(words), "{seconds}: {page}");
+        }
     }
 
     #[test]
     fn every_page_is_complete_accessible_and_loads_nothing() {
         for outcome in [offered(), connected(false), Outcome::NotFound, Outcome::MethodNotAllowed("GET")] {
-            let page = of(&outcome);
+            let page = page(&outcome);
             for part in ["<!doctype html>", "<html lang=\"en\">", "<title>", "<main>", "width=device-width", "</html>"]
             {
                 assert!(page.contains(part), "{part}");
             }
             assert_eq!(page.matches("<h1>").count(), 1);
+            assert!(page.contains("For the person who sent you this link</h2>"), "{page}");
             for foreign in ["http:", "https:", "src=", "href=", "<script", "<link", "@import", "url(", " style="] {
                 assert!(!page.contains(foreign), "{foreign}");
             }
@@ -322,7 +496,7 @@ mod tests {
 
     #[test]
     fn content_policy_allows_style_of_page() {
-        let page = of(&connected(false));
+        let page = page(&connected(false));
         let style = page.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
         let hash = STANDARD.encode(Sha256::digest(style));
         let policy = content_security_policy(&connected(false));

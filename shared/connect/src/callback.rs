@@ -158,7 +158,7 @@ fn check(
         },
         (AuthorizationState::LinkIssued | AuthorizationState::Started, _) => Err(ConnectError::unknown()),
         (AuthorizationState::Verifying | AuthorizationState::Connected(_) | AuthorizationState::Failed(_), _) => {
-            Err(ConnectError::used())
+            Err(ConnectError::used(Some(&authorization.state)))
         }
         (AuthorizationState::Canceled, _) => Err(ConnectError::canceled()),
     }
@@ -172,7 +172,7 @@ async fn conclude<C: AuthorizationStore>(
 ) -> Result<Version, CallbackError> {
     match table.replace_authorization(Some(version), &authorization.with_state(state)).await? {
         ReplaceOutcome::Replaced(version) => Ok(version),
-        ReplaceOutcome::Conflict => Err(CallbackError::terminal(ConnectError::used())),
+        ReplaceOutcome::Conflict => Err(CallbackError::terminal(ConnectError::used(None))),
     }
 }
 

@@ -1,5 +1,6 @@
-//! The table of reasons why a source is not connected. Each has a code and a title ([`ConnectErrorKind`]), a cause and a next action
-//! ([`ConnectError`]). The pages of the OAuth function and the terminal of `slacktrail connect` show the same texts.
+//! The table of reasons why a source is not connected. Each has a code and a title ([`ConnectErrorKind`]), and a cause and a next action
+//! ([`ConnectError`]). The terminal of `slacktrail connect` shows them, and so do the pages of the OAuth function, below what they say to the
+//! user of Slack ([`PageText`]).
 
 use serde::{Deserialize, Serialize};
 use slacktrail_core::error::{Error, ErrorKind};
@@ -7,7 +8,7 @@ use slacktrail_core::hints::Place;
 use slacktrail_core::slack::error::to_error;
 use slacktrail_core::source::{LogType, Source, SourceId, Tenant};
 
-use crate::{LINK_TTL_SECONDS, TokenOutcome};
+use crate::{AuthorizationState, LINK_TTL_SECONDS, PageText, TokenOutcome};
 
 /// What to do about a request that is not one of a link.
 const OPEN_COMPLETE_LINK: &str = "open the complete link that `slacktrail connect` prints";
@@ -17,10 +18,14 @@ const OPEN_COMPLETE_LINK: &str = "open the complete link that `slacktrail connec
 pub struct ConnectError {
     /// The kind, which has the code and the title.
     pub kind: ConnectErrorKind,
-    /// The cause.
+    /// The cause, for the operator.
     pub message: String,
-    /// The next action.
+    /// The operator's next action.
     pub hint: String,
+    /// What the page says to the user who opened the link. It is not stored, because only the page shows it. Boxed, because a large error
+    /// would make every result large.
+    #[serde(skip)]
+    pub page: Box<PageText>,
 }
 
 /// Defines the kinds of errors: for each, its code and the title of its page.
@@ -53,13 +58,13 @@ kinds! {
     /// The request has a form that neither slacktrail's links nor Slack produce.
     Malformed: "malformed", "Incomplete link";
     /// The OAuth state is missing, because the installation was started on one of Slack's own pages.
-    MissingState: "missing_state", "Start with slacktrail, not in Slack";
+    MissingState: "missing_state", "Start with a link, not in Slack";
     /// The link or state does not exist.
     Unknown: "unknown", "Unknown link";
     /// The link or state was used before.
     Used: "used", "This link was already used";
     /// The link or state has expired.
-    Expired: "expired", "This link has expired";
+    Expired: "expired", "This link is no longer valid";
     /// A different browser opened the link.
     WrongBrowser: "wrong_browser", "Opened in a different browser";
     /// The user declined.
@@ -71,27 +76,32 @@ kinds! {
     /// Scopes are missing.
     MissingScope: "missing_scope", "Missing permission";
     /// The plan does not include the log.
-    NotOnPlan: "not_on_plan", "Log not available on this Slack plan";
+    NotOnPlan: "not_on_plan", "Not included in your Slack plan";
     /// The user's role does not allow reading the log.
-    InsufficientRole: "insufficient_role", "Insufficient permissions";
+    InsufficientRole: "insufficient_role", "Your role in Slack is not sufficient";
     /// The app's credentials or redirect URL do not match Slack's.
-    WrongApp: "wrong_app", "Wrong Slack app settings";
+    WrongApp: "wrong_app", "The Slack app has wrong settings";
     /// Another command connected or disconnected the source in the meantime.
-    Conflict: "conflict", "Another command changed this source";
+    Conflict: "conflict", "Connected or disconnected by someone else";
     /// Slack rejected the installation for another reason.
-    SlackRefused: "slack_refused", "Slack rejected the request";
+    SlackRefused: "slack_refused", "Slack rejected the installation";
     /// Slack did not respond, or asked to retry.
     SlackUnreachable: "slack_unreachable", "Slack is temporarily unavailable";
     /// Slack or AWS exceeded the function's time limits.
-    DeadlineReached: "deadline_reached", "The request timed out";
+    DeadlineReached: "deadline_reached", "This took too long";
     /// The table, the secret store or the settings caused an error.
-    Internal: "internal", "Internal error";
+    Internal: "internal", "slacktrail had an error";
 }
 
 impl ConnectError {
     /// Private, so that every cause and next action is a row of this table.
     fn new(kind: ConnectErrorKind, message: impl Into<String>, hint: impl Into<String>) -> ConnectError {
-        ConnectError { kind, message: message.into(), hint: hint.into() }
+        ConnectError { kind, message: message.into(), hint: hint.into(), page: Box::new(PageText::of(kind)) }
+    }
+
+    /// Replaces the text for the user of Slack, where the kind alone does not say enough.
+    fn with_page(self, page: PageText) -> ConnectError {
+        ConnectError { page: Box::new(page), ..self }
     }
 
     /// Returns the error of a request that neither slacktrail's links nor Slack produce.
@@ -106,6 +116,7 @@ impl ConnectError {
             "neither slacktrail nor Slack sends this request",
             OPEN_COMPLETE_LINK,
         )
+        .with_page(PageText::unsupported_request())
     }
 
     /// Returns the error of a link or state that is not stored.
@@ -117,13 +128,14 @@ impl ConnectError {
         )
     }
 
-    /// Returns the error of a link that was already used.
-    pub fn used() -> ConnectError {
+    /// Returns the error of a link that was already used. `state` is the state of its authorization, if it is known.
+    pub fn used(state: Option<&AuthorizationState>) -> ConnectError {
         ConnectError::new(
             ConnectErrorKind::Used,
             "this link was already used, and each link works only once",
             "continue in the window where you used it, or run `slacktrail connect` for a new link",
         )
+        .with_page(PageText::used(state))
     }
 
     /// Returns the error of a link or an OAuth state that has expired.
@@ -153,6 +165,7 @@ impl ConnectError {
             "`slacktrail connect` canceled this authorization",
             "run `slacktrail connect` for a new link; nothing was stored",
         )
+        .with_page(PageText::canceled())
     }
 
     /// Returns the error of a form that another website sent.
@@ -162,6 +175,7 @@ impl ConnectError {
             "another website sent this request",
             "open the link that `slacktrail connect` prints, and use the button there",
         )
+        .with_page(PageText::cross_site())
     }
 
     /// Returns the error of a callback that ran out of time.
@@ -245,6 +259,7 @@ impl ConnectError {
                 "run `slacktrail connect {id}` again and choose {was} in Slack, or connect {is} under another source ID"
             ),
         )
+        .with_page(PageText::wrong_tenant(was, is))
     }
 
     /// Returns the error of a grant by a workspace where the source needs an organization.
@@ -257,10 +272,12 @@ impl ConnectError {
                 source.id
             ),
         )
+        .with_page(PageText::not_organization(tenant))
     }
 
     /// Returns the error of a grant that lacks scopes.
     pub fn missing_scope(missing: &[&str]) -> ConnectError {
+        let page = PageText::missing_scope(missing);
         let missing = missing.join("`, `");
         ConnectError::new(
             ConnectErrorKind::MissingScope,
@@ -269,6 +286,7 @@ impl ConnectError {
                 "add `{missing}` to the app's User Token Scopes, keep all scopes selected on Slack's page, and run `slacktrail connect` again"
             ),
         )
+        .with_page(page)
     }
 
     /// Returns the error of an authorization that another one replaced.
@@ -301,6 +319,7 @@ impl ConnectError {
             format!("the {log} log cannot be read: {}", error.message),
             error.hint(Place::Page, None),
         )
+        .with_page(PageText::unreadable(kind, log))
     }
 
     /// Returns the error to show for an error of the deployment.
@@ -325,6 +344,7 @@ impl ConnectError {
                 "; Slack may have issued a token that slacktrail did not receive: connect again, or remove the app in Slack, which revokes its tokens"
             }
         });
+        self.page = Box::new(self.page.with_token(outcome));
         self
     }
 

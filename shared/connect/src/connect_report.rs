@@ -30,12 +30,15 @@ pub struct LogProbe {
     pub newest: Option<Second>,
     /// The reason why the log is not verified yet: a transient error, or an error of one workspace only.
     pub note: Option<String>,
+    /// Whether the log is not readable because the app is on no workspace of the organization yet. The user who installed it can change this.
+    #[serde(default)]
+    pub needs_workspace: bool,
 }
 
 impl LogProbe {
     /// Returns the probe of a log that could not be verified yet.
     pub fn not_yet(log: LogType, why: String) -> LogProbe {
-        LogProbe { log, newest: None, note: Some(why) }
+        LogProbe { log, newest: None, note: Some(why), needs_workspace: false }
     }
 
     /// Describes the result.

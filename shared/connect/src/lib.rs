@@ -15,7 +15,8 @@
 //! - `authorization` and `one_time_token`: what is stored, and the secrets of links and OAuth states. `ports`: the store and the timer.
 //! - `start`: from the link to Slack. [`manifest`]: the app and its scopes.
 //! - `cancel`: the end of a link that nobody needs. `callback`: from Slack to a connected source, with `probe`, `store` and `revoke`, within the time limits of `budget`.
-//! - `connect_error` and `connect_report`: what the page and the command show: the table of errors, and what was verified. `callback_error`: what else the log shows.
+//! - `connect_error` and `connect_report`: what the page and the command show: the table of errors, and what was verified. `page_text`: what the
+//!   page says to a user without a command line. `callback_error`: what else the log shows.
 #![deny(clippy::disallowed_methods)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 #![expect(async_fn_in_trait, reason = "all futures run on one thread and need not be Send")]
@@ -29,6 +30,7 @@ mod connect_error;
 mod connect_report;
 pub mod manifest;
 mod one_time_token;
+mod page_text;
 mod ports;
 mod probe;
 mod revoke;
@@ -43,6 +45,7 @@ pub use cancel::cancel;
 pub use connect_error::{ConnectError, ConnectErrorKind};
 pub use connect_report::{ConnectReport, LogProbe};
 pub use one_time_token::{AuthorizationId, OneTimeToken, SecretHash};
+pub use page_text::PageText;
 pub use ports::{AuthorizationStore, Timer};
 pub use probe::probe;
 pub use revoke::{TokenOutcome, is_token_invalid, revoke};

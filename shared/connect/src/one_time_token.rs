@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+/// The length of a reference. Few authorizations exist at a time, so 32 bits distinguish them.
+const REFERENCE_DIGITS: usize = 8;
+
 /// The ID of an authorization: 128 random bits as 32 hex digits. It is not secret.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -28,6 +31,12 @@ impl AuthorizationId {
     /// Formats random bits as an ID.
     pub fn of(bits: [u8; 16]) -> AuthorizationId {
         AuthorizationId(hex(&bits))
+    }
+
+    /// Returns the reference that people exchange about this authorization: the first eight digits of the ID. Pages, the log of the OAuth
+    /// function and `slacktrail connect` show it.
+    pub fn reference(&self) -> &str {
+        &self.0[..REFERENCE_DIGITS]
     }
 }
 
@@ -136,6 +145,16 @@ mod tests {
         assert!(again.matches(&token.hash()) && again.id == token.id);
         assert!(!format!("{token:?}").contains("0909"), "{token:?}");
         assert!(!OneTimeToken::new(token.id.clone(), [8; 32]).matches(&token.hash()));
+    }
+
+    #[test]
+    fn reference_is_start_of_id_and_contains_no_secret() {
+        let token = OneTimeToken::new(
+            AuthorizationId::of([0x4f, 0x7a, 0x19, 0xc2, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7]),
+            [9; 32],
+        );
+        assert_eq!(token.id.reference(), "4f7a19c2");
+        assert!(token.id.to_string().starts_with(token.id.reference()));
     }
 
     #[test]

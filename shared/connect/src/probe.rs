@@ -35,8 +35,11 @@ pub async fn probe<S: Slack>(
         shown = newest_of_a_workspace(slack, source, log, token, now).await;
     }
     match shown {
-        Ok(newest) => Ok(LogProbe { log, newest, note: None }),
-        Err(error) if by_workspace || error.kind == ErrorKind::Retry => Ok(LogProbe::not_yet(log, error.message)),
+        Ok(newest) => Ok(LogProbe { log, newest, note: None, needs_workspace: false }),
+        Err(error) if by_workspace || error.kind == ErrorKind::Retry => {
+            let needs_workspace = error.code == "no_workspace";
+            Ok(LogProbe { needs_workspace, ..LogProbe::not_yet(log, error.message) })
+        }
         Err(error) => Err(ConnectError::of_probe(log, &error)),
     }
 }

@@ -24,6 +24,8 @@ pub struct Offer {
     pub source: Source,
     /// When the link expires.
     pub expires_at: Second,
+    /// When the link was opened.
+    pub opened_at: Second,
     /// The hosts that the button may lead to, as sources of a content security policy.
     pub leads_to: String,
     /// The cookie's name.
@@ -73,6 +75,7 @@ pub async fn offer<C: AuthorizationStore>(
         authorization: authorization.id,
         source: authorization.source,
         expires_at: authorization.expires_at,
+        opened_at: now,
     })
 }
 
@@ -116,7 +119,7 @@ pub async fn start<C: AuthorizationStore>(
         let replaced = authorizations.replace_authorization(version, started).await;
         replaced.map_err(|error| CallbackError::from(error).for_authorization(started))
     };
-    let updated = update(load, change, replace, || ConnectError::used().into()).await?;
+    let updated = update(load, change, replace, || ConnectError::used(None).into()).await?;
     let (Change::Replace(started) | Change::Keep(started)) = updated;
     let redirect_url = started.visit.as_ref().map_or(redirect_url, |visit| &visit.redirect_url);
     Ok(Started {
@@ -163,7 +166,7 @@ fn check(authorization: &Authorization, browser: Option<&str>, now: Second) -> R
         AuthorizationState::Started
         | AuthorizationState::Verifying
         | AuthorizationState::Connected(_)
-        | AuthorizationState::Failed(_) => Err(ConnectError::used()),
+        | AuthorizationState::Failed(_) => Err(ConnectError::used(Some(&authorization.state))),
     }
 }
 

@@ -148,10 +148,27 @@ impl Answer {
         rest.split_once("</h1>").unwrap().0
     }
 
-    /// Asserts that this is an error page with this status, and that the log line has this outcome.
+    /// Returns the part of the page that is for the user who opened the link.
+    pub(crate) fn for_user(&self) -> &str {
+        self.body.split_once("<section").unwrap_or_else(|| panic!("no section: {}", self.body)).0
+    }
+
+    /// Asserts that this is an error page with this status, that the log line has this outcome, and that both have the same reference, if any.
     pub(crate) fn assert_rejected(&self, site: &Site, status: u64, kind: &str) {
         assert_eq!((self.status, site.line().field("outcome")), (status, kind), "{:?}", site.line());
-        assert!(self.body.contains("Not connected") && self.body.contains("What to do"), "{}", self.body);
+        let mark = match kind {
+            "used" => "Nothing changed",
+            "deadline_reached" => "Result unknown",
+            _ => "Not connected",
+        };
+        assert!(self.body.contains(mark) && self.body.contains("What to do"), "{}", self.body);
+        let text = self.for_user();
+        assert!(!text.contains("slacktrail connect") && !text.contains("slacktrail sources"), "a command in {text}");
+        let reference = site.line().field("reference").to_owned();
+        let sent = text.split_once("Send them this reference: <code>").map(|(_, rest)| &rest[..8]);
+        assert!(sent.is_none_or(|sent| sent == reference), "{sent:?} {reference}");
+        let shown = self.body.contains(&format!("<dt>Reference</dt><dd><code>{reference}</code>"));
+        assert_eq!(shown, !reference.is_empty(), "{}", self.body);
         assert!(!self.headers.contains_key("location"), "{:?}", self.headers);
     }
 }

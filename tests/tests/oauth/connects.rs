@@ -46,18 +46,25 @@ fn organization_app_connects_all_three_logs() {
     let answer = browser.connect(&site, &link_token, &Consent::organization());
     assert_eq!((answer.status, answer.heading()), (200, "<bdi>Acme</bdi> is connected"));
     for text in [
-        "<dt>Organization</dt><dd><bdi>Organization E1</bdi> <code>E1</code></dd>",
+        "read each of these logs of <bdi>Organization E1</bdi>.",
+        "<dt>Organization</dt><dd><code>E1</code></dd>",
         "<code>W0OWNER</code>",
         "<code>auditlogs:read</code> <code>admin</code>",
-        "<dt>audit</dt><dd>readable, newest record 2026-11-22T14:00:00Z</dd>",
-        "<dt>access</dt><dd>readable, no record yet</dd>",
-        "<dt>integration</dt><dd>readable, no record yet</dd>",
+        "<dt>Audit logs</dt><dd>readable, newest record <time datetime=\"2026-11-22T14:00:00Z\">22 November 2026, 14:00 UTC</time></dd>",
+        "<dt>Access logs</dt><dd>readable, no record yet</dd>",
+        "<dt>Integration logs</dt><dd>readable, no record yet</dd>",
+        "You have nothing else to do.",
         "within about a minute",
         "close this window",
         "<code>slacktrail status</code>",
-        &link_token.id.to_string(),
+        &format!("<code>{}</code>", link_token.id.reference()),
     ] {
         assert!(answer.body.contains(text), "{text}: {}", answer.body);
+    }
+    for technical in ["<code>", "E1<", "W0OWNER", "auditlogs", "slacktrail status"] {
+        let text = answer.for_user();
+        let text = text.replace("Organization E1<", "");
+        assert!(!text.contains(technical), "{technical}: {text}");
     }
 
     let stored = site.source("acme").unwrap();
@@ -79,6 +86,7 @@ fn organization_app_connects_all_three_logs() {
     assert_eq!((line.level, line.field("outcome"), line.field("status")), (Level::INFO, "connected", "200"));
     assert_eq!((line.field("path"), line.field("source")), ("/oauth/callback", "acme"));
     assert_eq!(line.field("authorization"), link_token.id.to_string());
+    assert_eq!(line.field("reference"), link_token.id.reference());
     assert!(browser.cookies.borrow().is_empty(), "the cookie is deleted");
 }
 
@@ -91,8 +99,9 @@ fn workspace_app_connects_its_two_logs() {
     let query = crate::browser::consented(&site, started.location(), &Consent::workspace("T1").by(crate::site::ADMIN));
     let answer = browser.callback(&site, &query);
     assert_eq!(answer.status, 200, "{}", answer.body);
-    assert!(answer.body.contains("<dt>Workspace</dt><dd><bdi>Workspace T1</bdi> <code>T1</code></dd>"));
-    assert!(!answer.body.contains("audit"), "{}", answer.body);
+    assert!(answer.body.contains("these logs of <bdi>Workspace T1</bdi>."), "{}", answer.body);
+    assert!(answer.body.contains("<dt>Workspace</dt><dd><code>T1</code></dd>"), "{}", answer.body);
+    assert!(!answer.body.to_lowercase().contains("audit"), "{}", answer.body);
     let stored = site.source("team").unwrap();
     assert_eq!((stored.tenant.unwrap().id.as_str(), stored.organization), ("T1", false));
     assert_eq!(stored.logs, [LogType::Access, LogType::Integration]);
@@ -187,6 +196,7 @@ fn log_that_is_temporarily_unreadable_is_noted_and_blocks_nothing() {
     assert_eq!(answer.status, 200);
     let notes = answer.body.matches("not verified yet").count();
     assert_eq!(notes, 2, "{}", answer.body);
+    assert_eq!(answer.for_user().matches("not checked yet. slacktrail keeps trying.").count(), 2, "{}", answer.body);
     assert!(site.source("acme").is_some());
 }
 
@@ -212,7 +222,7 @@ fn workspaces_listed(site: &Site, teams: &str) {
 fn access_logs_that_need_team_id_are_probed_in_one_workspace() {
     let (status, body) = told_by_workspace(|_| ());
     assert_eq!(status, 200, "{body}");
-    assert!(body.contains("<dt>access</dt><dd>readable, no record yet</dd>"), "{body}");
+    assert!(body.contains("<dt>Access logs</dt><dd>readable, no record yet</dd>"), "{body}");
 }
 
 #[test]
@@ -228,7 +238,11 @@ fn workspace_that_rejects_access_logs_is_noted_and_blocks_nothing() {
 fn organization_without_workspaces_is_connected_with_note() {
     for teams in ["[]", r#"[{"name":"x"},null]"#] {
         let (status, body) = told_by_workspace(|site| workspaces_listed(site, teams));
-        assert_eq!((status, body.matches("on no workspace").count()), (200, 2), "{teams}: {body}");
+        let (for_user, for_sender) = body.split_once("<section").unwrap();
+        for part in [for_user, for_sender] {
+            assert_eq!((status, part.matches("on no workspace").count()), (200, 2), "{teams}: {body}");
+        }
+        assert!(!for_user.contains("nothing else to do"), "the user adds the app to workspaces: {body}");
         assert!(body.contains("whose access logs you want"), "{teams}: {body}");
     }
 }

@@ -77,6 +77,7 @@ fn form_of_other_website_does_not_use_link() {
         let request = event("POST", "/oauth/start", &grant(&link_token), &[("sec-fetch-site", from)], &[]);
         let answer = run(site.request(request)).unwrap();
         answer.assert_rejected(&site, 400, "malformed");
+        assert_eq!(answer.heading(), "Request from another website");
         assert!(answer.body.contains("Another website sent this request"), "{}", answer.body);
     }
     let own = event("POST", "/oauth/start", &grant(&link_token), &[("sec-fetch-site", "same-origin")], &[]);
@@ -128,8 +129,13 @@ fn forged_link_id_never_appears_in_error_line() {
         let answer = Browser::new().get(&site, path, &query);
         answer.assert_rejected(&site, 503, "internal");
         assert_eq!(site.line().level, Level::ERROR);
+        assert!(
+            answer.for_user().contains(site.line().field("reference")),
+            "the operator finds the line: {}",
+            answer.body
+        );
         let line = format!("{:?}{}", site.line(), answer.body);
-        assert!(!line.contains(&link_token.id.to_string()) && !line.contains("concealed"), "{line}");
+        assert!(!line.contains(link_token.id.reference()) && !line.contains("concealed"), "{line}");
     }
 }
 

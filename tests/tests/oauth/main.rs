@@ -12,6 +12,7 @@ mod connects;
 mod events;
 mod faults;
 mod hostile;
+mod layout;
 mod links;
 mod rejections;
 mod secrets;

@@ -36,6 +36,8 @@ fn declining_user_and_command_are_informed() {
     let back = site.slack(|slack| slack.decline(started.location())).unwrap();
     let answer = rejected(&site, &browser, &query_of(&back), 403, "denied");
     assert!(answer.body.contains("<code>slacktrail connect acme</code>"), "{}", answer.body);
+    assert!(answer.for_user().contains("You declined on Slack"), "{}", answer.body);
+    assert_eq!(site.line().field("reference"), link_token.id.reference());
     assert_eq!(site.line().level, Level::WARN);
     let AuthorizationState::Failed(connect_error) = site.authorization(&link_token.id).state else {
         panic!("the command did not receive the error")
@@ -78,6 +80,7 @@ fn workspace_is_rejected_where_organization_is_needed() {
     assert_eq!(site.line().field("source"), "acme");
     assert!(browser.cookies.borrow().is_empty(), "the cookie is deleted");
     assert!(answer.body.contains("<code>Workspace T2</code> (T2)"), "{}", answer.body);
+    assert!(answer.for_user().contains("You installed the app on the workspace Workspace T2."), "{}", answer.body);
 }
 
 #[test]
@@ -90,6 +93,8 @@ fn other_tenant_than_before_is_rejected() {
     let answer = rejected(&site, &browser, &query, 409, "wrong_tenant");
     assert!(answer.body.contains("<code>Elsewhere</code> (E9)"), "{}", answer.body);
     assert!(answer.body.contains("<code>Organization E1</code> (E1)"), "{}", answer.body);
+    let names = "This link is for Elsewhere, but you chose Organization E1 in Slack.";
+    assert!(answer.for_user().contains(names), "{}", answer.body);
 }
 
 #[test]
@@ -111,6 +116,7 @@ fn missing_scope_is_named() {
     let query = browser.consent(&site, &link_token, &Consent::organization().without("auditlogs:read"));
     let answer = rejected(&site, &browser, &query, 409, "missing_scope");
     assert!(answer.body.contains("<code>auditlogs:read</code>"), "{}", answer.body);
+    assert!(answer.for_user().contains("the permission to read audit logs."), "{}", answer.body);
 }
 
 #[test]
@@ -120,6 +126,7 @@ fn plan_without_audit_logs_is_reported() {
     site.settings(|settings| settings.plan = Plan::Paid);
     let answer = rejected(&site, &browser, &query, 409, "not_on_plan");
     assert!(answer.body.contains("<code>feature_not_enabled</code>"), "{}", answer.body);
+    assert!(answer.for_user().contains("Your Slack plan does not include audit logs."), "{}", answer.body);
 }
 
 #[test]
@@ -138,7 +145,7 @@ fn user_who_is_not_org_owner_is_informed() {
     let (browser, query) = consented(&site);
     site.settings(|settings| settings.users[0].rights = Role::Admin);
     let answer = rejected(&site, &browser, &query, 409, "insufficient_role");
-    assert!(answer.body.contains("Owner"), "{}", answer.body);
+    assert!(answer.for_user().contains("Then let an Org Owner open it."), "{}", answer.body);
 }
 
 #[test]
@@ -376,6 +383,7 @@ fn rejected_installation_of_rotating_app_mentions_refresh_token() {
         for text in [&answer.body, &connect_error.hint] {
             assert_eq!(text.contains("remove the app from it in Slack"), rotates, "{text}");
         }
+        assert_eq!(answer.for_user().contains("remove the app in Slack"), rotates, "{}", answer.body);
         assert_eq!(line.level, Level::WARN);
     }
 }

@@ -39,6 +39,7 @@ fn state_is_single_use() {
     for again in [&browser, &with_cookie] {
         let answer = rejected(&site, again, &query, 410, "used");
         assert!(!answer.body.contains("Acme") && !answer.body.contains("E1"), "{}", answer.body);
+        assert!(answer.for_user().contains("Slack was connected."), "{}", answer.body);
     }
 }
 
@@ -163,6 +164,7 @@ fn canceled_authorization_accepts_no_callback() {
     let query = browser.consent(&site, &link_token, &Consent::organization());
     site.set_state(&link_token.id, AuthorizationState::Canceled);
     let answer = rejected(&site, &browser, &query, 410, "expired");
+    assert_eq!(answer.heading(), "This link was canceled");
     assert!(answer.body.contains("canceled this authorization"), "{}", answer.body);
 }
 

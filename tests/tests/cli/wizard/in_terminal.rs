@@ -52,6 +52,7 @@ async fn wizard_guides_new_user_in_terminal() {
     user who may install the app. The link works once and expires in 10 minutes.
     The Org Owner must install the app, and choose the organization, not a
     workspace, at the top right of Slack's page.
+    The link's pages show the reference <reference>
 
     https://connect.example/oauth/start?grant=<grant>
 

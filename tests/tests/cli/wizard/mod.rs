@@ -151,6 +151,9 @@ fn plain(text: &str) -> String {
         if let Some((before, _)) = line.split_once("?grant=") {
             return format!("{before}?grant=<grant>");
         }
+        if let Some((before, _)) = line.split_once("the reference ") {
+            return format!("{before}the reference <reference>");
+        }
         let words = line.split(' ').map(|word| match word.trim_end_matches(',').parse::<Timestamp>() {
             Ok(_) => "<time>",
             Err(_) => word,
