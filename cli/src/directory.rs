@@ -1,11 +1,16 @@
-//! Reads a directory that `slacktrail pull` has written.
+//! Reads a directory that `slacktrail pull` has written, and checks the token that collects into it.
 
 use std::path::Path;
 
 use slacktrail_adapters::directory::DirectoryDeployment;
+use slacktrail_adapters::http::SlackHttp;
+use slacktrail_core::secret::Token;
+use slacktrail_core::source::{LogType, Source};
 use slacktrail_ports::{Deployment, DeploymentStore};
 
 use crate::cli_error::CliError;
+use crate::environment::now;
+use crate::identity::Identity;
 
 /// Returns the sources and cursors of a directory.
 ///
@@ -18,4 +23,23 @@ pub(crate) async fn load(directory: &Path) -> Result<Deployment, CliError> {
             .hint("pass the same directory as to `slacktrail pull --dir`"));
     }
     Ok(deployment)
+}
+
+/// Returns the owner of the token in `SLACK_TOKEN`, if the token may collect `logs` for `source`. `existing` is the source as stored, if it is.
+///
+/// # Errors
+/// Returns an error if Slack rejects the token, or if the token belongs to another tenant than `existing` or cannot read `logs`.
+pub(crate) async fn identify(
+    slack: &SlackHttp,
+    token: &Token,
+    source: &Source,
+    existing: Option<&Source>,
+    logs: &[LogType],
+) -> Result<Identity, CliError> {
+    let identity = Identity::ask_with_own_token(slack, source, token, now()).await?;
+    identity.check_logs(logs)?;
+    if let Some(existing) = existing {
+        identity.check_same_tenant(existing)?;
+    }
+    Ok(identity)
 }

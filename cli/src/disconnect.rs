@@ -3,6 +3,8 @@
 //! The command can be interrupted anywhere and run again. It marks the source first, so that no tick uses a token that is about to be
 //! revoked. It deletes the secret last, because the token cannot be revoked without it.
 
+use std::convert::Infallible;
+
 use clap::Args;
 use serde::Serialize;
 use slacktrail_connect::{is_token_invalid, revoke};
@@ -12,6 +14,7 @@ use slacktrail_ports::{CredentialStore, DeploymentStore, Slack, StoredCredential
 
 use crate::cli_error::CliError;
 use crate::connect::deletion::is_being_deleted;
+use crate::deployed::no_directory;
 use crate::environment::{self, now};
 use crate::outcome::Outcome;
 use crate::prompt::{self, Stopped};
@@ -34,6 +37,8 @@ pub(crate) struct Arguments {
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[arg(long = "dir", value_name = "DIR", hide = true, value_parser = no_directory("a directory stores no token: remove the app in Slack to revoke it, or run `slacktrail pause ID --dir DIR`"))]
+    _dir: Option<Infallible>,
 }
 
 /// What happened to the token.

@@ -4,7 +4,8 @@
 //! - [`arguments`]: the command line. Each command has its own module: [`connect`], [`sources`], [`status`],
 //!   [`pause`], [`disconnect`], [`backfill`], [`verify`], [`doctor`], [`pull`], [`demo`].
 //! - [`outcome`]: what the modules of all commands have in common.
-//! - [`run`]: runs ticks of the collector on this machine, for `pull` and `demo`.
+//! - [`run`]: runs ticks of the collector on this machine, for `pull`, `backfill --dir` and `demo`.
+//! - [`deployed`]: the stack or the directory that a command works on.
 //! - [`environment`], [`aws`], [`directory`], [`region`], [`identity`], [`source`], [`logs`], [`typed_time`]: the settings of a command, its
 //!   source, and the owner of a token.
 //! - [`cli_error`], [`state`], [`terminal`], [`prompt`], [`progress`], [`table`], [`format`]: the output and the prompts.
@@ -16,6 +17,7 @@ mod backfill;
 mod cli_error;
 mod connect;
 mod demo;
+mod deployed;
 mod directory;
 mod disconnect;
 mod doctor;
@@ -56,8 +58,8 @@ async fn main() -> ExitCode {
         Command::Doctor(args) => show(args.json, doctor::run(args).await),
         Command::Pause(args) => show(args.json, pause::run(args, true).await),
         Command::Resume(args) => show(args.json, pause::run(args, false).await),
-        Command::Pull(args) => show(args.json, pull::run(args).await),
-        Command::Sources(args) => show(args.json, sources::run().await),
+        Command::Pull(args) => show(args.json && !args.prints_ticks(), pull::run(args).await),
+        Command::Sources(args) => show(args.json, sources::run(args).await),
         Command::Status(args) if args.watch => show(false, status::watch(args).await),
         Command::Status(args) => show(args.json, status::run(args).await),
         Command::Verify(args) => show(args.json, verify::run(args).await),

@@ -3,14 +3,13 @@
 use clap::Args;
 use serde::Serialize;
 use slacktrail_core::source::{Source, SourceId};
-use slacktrail_ports::DeploymentStore;
 use slacktrail_ports::sources;
 
-use crate::aws;
 use crate::cli_error::CliError;
+use crate::deployed::{Deployed, Location};
 use crate::outcome::Outcome;
 use crate::sources::Listing;
-use crate::{source, terminal};
+use crate::terminal;
 
 /// The arguments of both commands.
 #[derive(Args, Debug)]
@@ -20,24 +19,28 @@ pub(crate) struct Arguments {
     /// Print the source as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    location: Location,
 }
 
 /// The source afterwards, and whether it was paused before.
 pub(crate) struct Changed {
+    deployed: Deployed,
     source: Source,
     was_paused: bool,
 }
 
 /// Pauses or resumes the source.
 pub(crate) async fn run(args: Arguments, paused: bool) -> Result<Changed, CliError> {
-    let deployment = aws::ports().await?.deployment;
-    let before = source::find_connected(&deployment.load().await?.sources, &args.id)?;
+    let deployed = args.location.open().await?;
+    let before = deployed.find_connected(&args.id).await?;
     let was_paused = before.paused;
     let set = |present: Source| Source { paused, ..present };
-    let changed = sources::update(&deployment, &args.id, |present| {
+    let changed = sources::update(&deployed, &args.id, |present| {
         present.filter(|present| !present.disconnected && present.paused != paused).map(set)
     });
-    Ok(Changed { source: changed.await?.unwrap_or_else(|| set(before)), was_paused })
+    let source = changed.await?.unwrap_or_else(|| set(before));
+    Ok(Changed { deployed, source, was_paused })
 }
 
 impl Outcome for Changed {
@@ -46,38 +49,54 @@ impl Outcome for Changed {
     }
 
     fn print(&self) {
-        terminal::print(&describe(&self.source.id, self.was_paused, self.source.paused));
+        terminal::print(&self.describe());
     }
 }
 
-fn describe(id: &SourceId, was: bool, is: bool) -> String {
-    match (was, is) {
-        (false, true) => format!(
-            "paused `{id}`: the current tick finishes, and no new tick starts\n\
-             Slack keeps its logs; run `slacktrail resume {id}` to continue where collection stopped"
-        ),
-        (true, true) => {
-            format!("`{id}` is already paused; run `slacktrail resume {id}` to continue where collection stopped")
+impl Changed {
+    fn describe(&self) -> String {
+        let id = &self.source.id;
+        let resume = self.deployed.command(&format!("resume {id}"));
+        let next_tick = match &self.deployed {
+            Deployed::Aws(_) => "the next tick",
+            Deployed::Directory(..) => "the next tick of `slacktrail pull`",
+        };
+        match (self.was_paused, self.source.paused) {
+            (false, true) => format!(
+                "paused `{id}`: the current tick finishes, and no new tick starts\n\
+                 Slack keeps its logs; run `{resume}` to continue where collection stopped"
+            ),
+            (true, true) => format!("`{id}` is already paused; run `{resume}` to continue where collection stopped"),
+            (true, false) => format!(
+                "resumed `{id}`: {next_tick} continues where collection stopped\n\
+                 it also collects the records of the pause; run `{}` to see the progress",
+                self.deployed.command("status")
+            ),
+            (false, false) => format!("`{id}` is not paused; nothing to resume"),
         }
-        (true, false) => format!(
-            "resumed `{id}`: the next tick continues where collection stopped\n\
-             it also collects the records of the pause; run `slacktrail status` to see the progress"
-        ),
-        (false, false) => format!("`{id}` is not paused; nothing to resume"),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use slacktrail_adapters::directory::DirectoryDeployment;
+    use slacktrail_core::source::Plan;
+    use slacktrail_core::time::Second;
+
     use super::*;
 
     #[test]
     fn each_pause_and_resume_outcome_has_own_message() {
-        let id: SourceId = "acme".parse().unwrap();
-        let message = |was, is| describe(&id, was, is).split([':', ';']).next().unwrap().to_owned();
-        assert_eq!(message(false, true), "paused `acme`");
-        assert_eq!(message(true, true), "`acme` is already paused");
-        assert_eq!(message(true, false), "resumed `acme`");
-        assert_eq!(message(false, false), "`acme` is not paused");
+        let message = |was_paused, paused| {
+            let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH);
+            let deployed = Deployed::Directory("a b".into(), DirectoryDeployment::new("a b"));
+            Changed { deployed, source: Source { paused, ..source }, was_paused }.describe()
+        };
+        let first = |text: String| text.split([':', ';']).next().unwrap().to_owned();
+        assert_eq!(first(message(false, true)), "paused `acme`");
+        assert_eq!(first(message(true, true)), "`acme` is already paused");
+        assert_eq!(first(message(true, false)), "resumed `acme`");
+        assert_eq!(first(message(false, false)), "`acme` is not paused");
+        assert!(message(false, true).contains("`slacktrail resume acme --dir 'a b'`"), "{}", message(false, true));
     }
 }

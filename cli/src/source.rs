@@ -25,11 +25,14 @@ pub(crate) fn find(sources: &Sources, id: &SourceId) -> Result<Source, CliError>
             Err(CliError::new(format!("source `{id}` not found: no source is connected yet"))
                 .hint(format!("run `slacktrail connect {id}` to connect it")))
         }
-        None => {
-            let hint = format!("use one of {} (`slacktrail sources` lists them)", quoted(sources.keys(), ", "));
-            Err(CliError::new(format!("source `{id}` not found")).hint(hint))
-        }
+        None => Err(not_found(sources, id, "slacktrail sources")),
     }
+}
+
+/// Returns the error that none of `sources` has this ID. `list` is the command that lists them.
+pub(crate) fn not_found(sources: &Sources, id: &SourceId, list: &str) -> CliError {
+    let hint = format!("use one of {} (`{list}` lists them)", quoted(sources.keys(), ", "));
+    CliError::new(format!("source `{id}` not found")).hint(hint)
 }
 
 /// Returns the source with this ID, unless it is disconnected.

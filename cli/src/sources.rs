@@ -3,12 +3,11 @@
 use clap::Args;
 use serde::Serialize;
 use slacktrail_core::error::Error;
-use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, Plan, Source, SourceId, Tenant};
 use slacktrail_ports::DeploymentStore;
 
-use crate::aws;
 use crate::cli_error::CliError;
+use crate::deployed::{Deployed, Location};
 use crate::logs;
 use crate::outcome::Outcome;
 use crate::source::{NO_SOURCE, Sources};
@@ -21,6 +20,8 @@ pub(crate) struct Arguments {
     /// Print the sources as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    location: Location,
 }
 
 /// A source, as printed with `--json`.
@@ -54,20 +55,32 @@ const COLUMNS: [Column; 6] = [
 ];
 
 /// Reads the sources.
-pub(crate) async fn run() -> Result<Listings, CliError> {
-    Ok(Listings(aws::ports().await?.deployment.load().await?.sources))
+pub(crate) async fn run(args: Arguments) -> Result<Listings, CliError> {
+    let deployed = args.location.open().await?;
+    Ok(Listings { sources: deployed.load().await?.sources, deployed })
 }
 
 /// The sources to list.
-pub(crate) struct Listings(Sources);
+pub(crate) struct Listings {
+    sources: Sources,
+    deployed: Deployed,
+}
 
 impl Listings {
     fn all(&self) -> Vec<Listing> {
         let listing = |(id, source): (&SourceId, &Result<Source, Error>)| match source {
             Ok(source) => Listing::of(source),
-            Err(error) => Listing::unreadable(id, error),
+            Err(error) => self.unreadable(id, error),
         };
-        self.0.iter().map(listing).collect()
+        self.sources.iter().map(listing).collect()
+    }
+
+    fn unreadable(&self, id: &SourceId, error: &Error) -> Listing {
+        Listing {
+            id: id.to_string(),
+            error: Some(format!("{error}; {}", error.hint(self.deployed.place(), Some(id)))),
+            ..Listing::default()
+        }
     }
 }
 
@@ -77,7 +90,7 @@ impl Outcome for Listings {
     }
 
     fn print(&self) {
-        if self.0.is_empty() {
+        if self.sources.is_empty() {
             terminal::note(NO_SOURCE);
         } else {
             terminal::print(&table(&self.all()));
@@ -86,9 +99,9 @@ impl Outcome for Listings {
 
     fn problems(&self) -> Vec<CliError> {
         let problem = |(id, source): (&SourceId, &Result<Source, Error>)| {
-            source.as_ref().err().map(|error| CliError::at(Place::Command, Some(id), error))
+            source.as_ref().err().map(|error| CliError::at(self.deployed.place(), Some(id), error))
         };
-        self.0.iter().filter_map(problem).collect()
+        self.sources.iter().filter_map(problem).collect()
     }
 }
 
@@ -122,14 +135,6 @@ impl Listing {
             silent_after_seconds: source.silent_after_seconds,
             connected_at: Some(source.connected_at.to_string()),
             error: None,
-        }
-    }
-
-    fn unreadable(id: &SourceId, error: &Error) -> Listing {
-        Listing {
-            id: id.to_string(),
-            error: Some(format!("{error}; {}", error.hint(Place::Command, Some(id)))),
-            ..Listing::default()
         }
     }
 

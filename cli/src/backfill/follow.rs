@@ -1,26 +1,30 @@
-//! Follows a backfill while the poller collects it: a progress bar in a terminal, otherwise a few lines.
+//! Follows a backfill while the poller or another process collects it: a progress bar in a terminal, otherwise a few lines.
 
 use std::time::{Duration, Instant};
 
+use slacktrail_adapters::directory::DirectoryCollectors;
 use slacktrail_core::health::Class;
 use slacktrail_core::source::StreamId;
 use slacktrail_ports::{DeploymentStore, Version};
 
 use super::range::Range;
 use super::rest::{Rest, describe, estimate};
-use crate::cli_error::CliError;
+use crate::cli_error::{CliError, Level};
+use crate::deployed::Deployed;
 use crate::environment::now;
 use crate::progress::ProgressLine;
 use crate::source;
-use crate::status::stream_status::{StreamStatus, Target};
+use crate::status::stream_status::StreamStatus;
 
-/// How following a backfill ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// How waiting for a backfill ended.
+#[derive(Debug)]
 pub(super) enum Followed {
     /// The range is collected.
     Completed,
-    /// The user pressed Ctrl-C.
-    Stopped,
+    /// The user pressed Ctrl-C. Contains the message.
+    Interrupted(CliError),
+    /// The process that collected the directory's stream has ended.
+    Ended,
 }
 
 /// The time between two reads of the cursor.
@@ -34,8 +38,8 @@ const BAR: &str = "{bar:24} {percent:>3} %  ";
 ///
 /// # Errors
 /// Returns an error if collection stops, because the source is paused or disconnected, the stream requires action, or the cursor is deleted.
-pub(super) async fn follow<T: DeploymentStore>(
-    deployment: &T,
+pub(super) async fn follow(
+    deployed: &Deployed,
     stream: &StreamId,
     range: Range,
     since: Option<Version>,
@@ -43,8 +47,9 @@ pub(super) async fn follow<T: DeploymentStore>(
     let mut display = Display::new(range);
     let completed = async {
         loop {
-            match read_rest(deployment, stream, range, since).await? {
+            match read_rest(deployed, stream, range, since).await? {
                 Rest::Nothing => return Ok(Followed::Completed),
+                _ if !is_collecting(deployed, stream)? => return Ok(Followed::Ended),
                 rest => display.show(&rest),
             }
             tokio::time::sleep(READ_INTERVAL).await;
@@ -52,21 +57,38 @@ pub(super) async fn follow<T: DeploymentStore>(
     };
     tokio::select! {
         followed = completed => followed,
-        _ = tokio::signal::ctrl_c() => Ok(Followed::Stopped),
+        _ = tokio::signal::ctrl_c() => Ok(Followed::Interrupted(stopped_waiting(stream))),
     }
 }
 
+/// Returns `true` if a process collects the stream. On AWS, ticks start every minute.
+fn is_collecting(deployed: &Deployed, stream: &StreamId) -> Result<bool, CliError> {
+    match deployed.directory() {
+        None => Ok(true),
+        Some(path) => Ok(DirectoryCollectors::new(path).is_collecting(stream)?),
+    }
+}
+
+fn stopped_waiting(stream: &StreamId) -> CliError {
+    CliError::new(format!("stopped waiting: the backfill of `{stream}` continues in the background"))
+        .with_level(Level::Warning)
+        .hint("run the same command again to see its progress")
+}
+
 /// Reads what is left of the range.
-async fn read_rest<T: DeploymentStore>(
-    deployment: &T,
+///
+/// # Errors
+/// Returns an error under the same conditions as [`follow`].
+pub(super) async fn read_rest(
+    deployed: &Deployed,
     stream: &StreamId,
     range: Range,
     since: Option<Version>,
 ) -> Result<Rest, CliError> {
-    let stored = deployment.load_source(&stream.source).await?;
+    let stored = deployed.load_source(&stream.source).await?;
     let loaded = stored.map(|(_, source)| (stream.source.clone(), source)).into_iter().collect();
     let source = source::find_connected(&loaded, &stream.source)?;
-    let stored = deployment.load_stream(stream).await?;
+    let stored = deployed.load_stream(stream).await?;
     let cursor = match &stored {
         Some((version, Ok(cursor))) if Some(*version) >= since => cursor,
         Some((_, Err(error))) => return Err(error.clone().into()),
@@ -77,27 +99,32 @@ async fn read_rest<T: DeploymentStore>(
     };
     let rest = Rest::of(cursor, range);
     if rest != Rest::Nothing {
-        let status = StreamStatus::of(stored.as_ref(), &source, stream.log, Target::Aws, now());
-        check(&status)?;
+        check(&StreamStatus::of(stored.as_ref(), &source, stream.log, deployed.target(), now()), deployed)?;
     }
     Ok(rest)
 }
 
 /// Checks that the stream is being collected.
-fn check(status: &StreamStatus) -> Result<(), CliError> {
+fn check(status: &StreamStatus, deployed: &Deployed) -> Result<(), CliError> {
     let name = status.name();
     let not_collected = |reason: &str| CliError::new(format!("{name} is not being collected: {reason}"));
+    let show_status = deployed.command("status");
     match status.state.class() {
         Class::Current | Class::Behind | Class::Retrying => Ok(()),
-        Class::Paused => Err(not_collected("its source is paused")
-            .hint(format!("run `slacktrail resume {}` to continue the backfill", status.source))),
-        Class::Stopped => Err(not_collected(status.hint.as_deref().unwrap_or("see `slacktrail status`"))
-            .hint("run `slacktrail status` for the cause; the backfill continues once it is fixed")),
+        Class::Paused => {
+            let resume = deployed.command(&format!("resume {}", status.source));
+            Err(not_collected("its source is paused").hint(format!("run `{resume}` to continue the backfill")))
+        }
+        Class::Stopped => {
+            let reason = status.hint.clone().unwrap_or_else(|| format!("see `{show_status}`"));
+            let hint = format!("run `{show_status}` for the cause; the backfill continues once it is fixed");
+            Err(not_collected(&reason).hint(hint))
+        }
     }
 }
 
 /// The progress of a range.
-struct Display {
+pub(super) struct Display {
     line: ProgressLine,
     whole: i64,
     started: Instant,
@@ -106,11 +133,11 @@ struct Display {
 }
 
 impl Display {
-    fn new(range: Range) -> Display {
+    pub(super) fn new(range: Range) -> Display {
         Display { line: ProgressLine::new(BAR), whole: range.seconds(), started: Instant::now(), first: None }
     }
 
-    fn show(&mut self, rest: &Rest) {
+    pub(super) fn show(&mut self, rest: &Rest) {
         let (message, step) = match rest {
             Rest::Nothing => return,
             Rest::Unknown(position) => (position.clone(), position.clone()),

@@ -1,22 +1,27 @@
 //! `slacktrail backfill`: collects a past time range of a stream, or collects a range again.
 //!
-//! The command only adds a gap to the stream's cursor. The poller collects it, so the command can be interrupted and repeated.
+//! The command only adds a gap to the stream's cursor, so it can be interrupted and repeated. The poller collects the gap. In a directory,
+//! the `slacktrail pull` that runs there does, or else this command itself.
 
+mod collect;
 mod follow;
 mod range;
 mod rest;
 
 use clap::Args;
 use serde::Serialize;
+use slacktrail_adapters::directory::DirectoryCollectors;
 use slacktrail_core::cursor::{BACKFILLS_MAX, Backfill, Cursor};
 use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_core::time::{Day, Second};
 use slacktrail_ports::{DeploymentStore, ReplaceOutcome, Version};
 
-use crate::cli_error::{CliError, Level};
+use crate::cli_error::CliError;
+use crate::deployed::{Deployed, Location};
 use crate::environment::now;
 use crate::outcome::Outcome;
-use crate::{aws, logs, source, terminal, typed_time};
+use crate::{logs, terminal, typed_time};
+use collect::Collector;
 use follow::{Followed, follow};
 use range::Range;
 
@@ -24,6 +29,9 @@ use range::Range;
 ///
 /// The poller collects the range in the background; new records come first. It stores no record twice, so you can repeat any
 /// range. The command waits until the range is collected. After Ctrl-C, the backfill continues.
+///
+/// With --dir, the command collects the range itself, with the token in SLACK_TOKEN, unless `slacktrail pull` runs in the
+/// directory. After Ctrl-C, the next `backfill` or `pull` continues.
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
@@ -44,6 +52,8 @@ pub(crate) struct Arguments {
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    location: Location,
 }
 
 const AFTER_HELP: &str = "\
@@ -67,6 +77,9 @@ pub(crate) struct Backfilled {
     /// The last second of the range.
     latest: String,
     state: Stage,
+    /// The next action if the backfill is not complete.
+    #[serde(skip)]
+    next: String,
 }
 
 /// The state of a backfill.
@@ -88,69 +101,118 @@ const ADD_TRIES_MAX: usize = 5;
 pub(crate) async fn run(args: Arguments) -> Result<Backfilled, CliError> {
     let now = now();
     let range = Range::resolve(args.from, args.to, now)?;
-    let deployment = aws::ports().await?.deployment;
-    let source = source::find_connected(&deployment.load().await?.sources, &args.id)?;
-    check(&args, &source)?;
+    let deployed = args.location.open().await?;
+    let source = deployed.find_connected(&args.id).await?;
+    check(&args, &source, &deployed)?;
     let stream = StreamId { source: source.id.clone(), log: args.log };
+    let collector = match args.detach {
+        true => None,
+        false => collector(&deployed, &source, &stream).await?,
+    };
 
-    let (version, stage) = add(&deployment, &source, &stream, range, now).await?;
+    let (version, stage) = add(&deployed, &source, &stream, range, now).await?;
     announce(&args, &stream, range, stage);
     let state = match args.detach {
         true => stage,
-        false => match follow(&deployment, &stream, range, version).await? {
-            Followed::Completed => Stage::Completed,
-            Followed::Stopped => return Err(stopped_waiting(&stream)),
-        },
+        false => {
+            wait(&deployed, &source, &stream, (range, version), collector).await?;
+            Stage::Completed
+        }
+    };
+    let next = match &deployed {
+        Deployed::Aws(_) => "run `slacktrail status` to see what is left",
+        Deployed::Directory(..) => "the next tick of `slacktrail pull` collects it",
     };
     let (oldest, latest) = (range.oldest.to_string(), range.latest.to_string());
-    Ok(Backfilled { source: stream.source, log: stream.log, range, oldest, latest, state })
+    Ok(Backfilled { source: stream.source, log: stream.log, range, oldest, latest, state, next: next.to_owned() })
 }
 
-fn stopped_waiting(stream: &StreamId) -> CliError {
-    CliError::new(format!("stopped waiting: the backfill of `{stream}` continues in the background"))
-        .with_level(Level::Warning)
-        .hint("run the same command again to see its progress")
+/// Returns the collector that this command runs, or `None` if the poller or another process collects the stream.
+async fn collector(deployed: &Deployed, source: &Source, stream: &StreamId) -> Result<Option<Collector>, CliError> {
+    match deployed {
+        Deployed::Directory(path, _) if !DirectoryCollectors::new(path).is_collecting(stream)? => {
+            Ok(Some(Collector::new(path, source, stream).await?))
+        }
+        Deployed::Aws(_) | Deployed::Directory(..) => Ok(None),
+    }
+}
+
+/// Waits until the range is collected. If the process that collects a directory's stream ends before that, this command collects the rest.
+async fn wait(
+    deployed: &Deployed,
+    source: &Source,
+    stream: &StreamId,
+    (range, version): (Range, Option<Version>),
+    mut own: Option<Collector>,
+) -> Result<(), CliError> {
+    loop {
+        let followed = match own.take() {
+            Some(own) => own.collect(deployed, range, version).await?,
+            None => {
+                if let Deployed::Directory(..) = deployed {
+                    terminal::note(
+                        "another `slacktrail` collects this stream in the directory, and this command waits for it",
+                    );
+                }
+                follow(deployed, stream, range, version).await?
+            }
+        };
+        match followed {
+            Followed::Completed => return Ok(()),
+            Followed::Interrupted(error) => return Err(error),
+            Followed::Ended => own = collector(deployed, source, stream).await?,
+        }
+    }
 }
 
 /// Checks that the source collects the log, and that it is not paused if the command waits.
-fn check(args: &Arguments, source: &Source) -> Result<(), CliError> {
+fn check(args: &Arguments, source: &Source, deployed: &Deployed) -> Result<(), CliError> {
     let id = &source.id;
     if !source.logs.contains(&args.log) {
-        return Err(CliError::new(format!("source `{id}` does not collect `{}` logs", args.log)).hint(format!(
-            "use one of {}, or run `slacktrail connect {id} --logs ...` to change the logs",
-            logs::names(&source.logs, ", ")
-        )));
+        let add_log = match deployed {
+            Deployed::Aws(_) => format!("slacktrail connect {id} --logs ..."),
+            Deployed::Directory(..) => deployed.command(&format!("pull --source {id} --logs {}", args.log)),
+        };
+        return Err(CliError::new(format!("source `{id}` does not collect `{}` logs", args.log))
+            .hint(format!("use one of {}, or run `{add_log}` to change the logs", logs::names(&source.logs, ", "))));
     }
     if source.paused && !args.detach {
+        let resume = deployed.command(&format!("resume {id}"));
         return Err(CliError::new(format!("source `{id}` is paused")).hint(format!(
-            "run `slacktrail resume {id}` first, or use `--detach` to collect the range after you resume the source"
+            "run `{resume}` first, or use `--detach` to collect the range after you resume the source"
         )));
     }
     Ok(())
 }
 
 /// Adds the gap to the stream's cursor. Retries if a tick replaces the cursor at the same time.
-async fn add<T: DeploymentStore>(
-    deployment: &T,
+///
+/// Also removes the numbers of the range's last objects from the cursor, so that the next tick lists these day logs. Their objects may have
+/// been deleted in order to collect them again.
+async fn add(
+    deployed: &Deployed,
     source: &Source,
     stream: &StreamId,
     range: Range,
     now: Second,
 ) -> Result<(Option<Version>, Stage), CliError> {
     for _ in 0..ADD_TRIES_MAX {
-        let stored = deployment.load_stream(stream).await?;
+        let stored = deployed.load_stream(stream).await?;
         let (version, mut cursor) = match stored {
             Some((version, cursor)) => (Some(version), cursor?),
             None => (None, Cursor::first(source, stream.log, now)),
         };
-        match cursor.backfill(stream.log, range.oldest, range.latest, now) {
-            Backfill::InProgress => return Ok((version, Stage::InProgress)),
-            Backfill::TooMany => return Err(too_many(stream)),
+        let numbers = cursor.last_objects.len();
+        cursor.last_objects.retain(|day, _| day.end() < range.oldest || day.start() > range.latest);
+        let stage = match cursor.backfill(stream.log, range.oldest, range.latest, now) {
+            Backfill::InProgress if cursor.last_objects.len() == numbers => return Ok((version, Stage::InProgress)),
+            Backfill::InProgress => Stage::InProgress,
+            Backfill::TooMany => return Err(too_many(stream, deployed)),
             Backfill::Empty => return Err(CliError::new(format!("the range {range} is empty"))),
-            Backfill::Started => {}
-        }
-        if let ReplaceOutcome::Replaced(version) = deployment.replace_cursor(stream, version, &cursor).await? {
-            return Ok((Some(version), Stage::Started));
+            Backfill::Started => Stage::Started,
+        };
+        if let ReplaceOutcome::Replaced(version) = deployed.replace_cursor(stream, version, &cursor).await? {
+            return Ok((Some(version), stage));
         }
     }
     Err(CliError::new(format!(
@@ -159,12 +221,12 @@ async fn add<T: DeploymentStore>(
     .hint("run the command again"))
 }
 
-fn too_many(stream: &StreamId) -> CliError {
-    CliError::new(format!("too many backfills: `{stream}` already has {BACKFILLS_MAX} in progress"))
-        .hint("wait for one to finish (`slacktrail status`), or request one longer range")
+fn too_many(stream: &StreamId, deployed: &Deployed) -> CliError {
+    let hint = format!("wait for one to finish (`{}`), or request one longer range", deployed.command("status"));
+    CliError::new(format!("too many backfills: `{stream}` already has {BACKFILLS_MAX} in progress")).hint(hint)
 }
 
-/// Prints which records the poller will collect.
+/// Prints which records will be collected.
 fn announce(args: &Arguments, stream: &StreamId, range: Range, stage: Stage) {
     if args.from != range.oldest.day() {
         terminal::note(&format!("Slack has no logs before {}", Second::MARCH_2018));
@@ -191,15 +253,11 @@ impl Outcome for Backfilled {
     }
 
     fn print(&self) {
-        let Backfilled { source, log, range, state, .. } = self;
+        let Backfilled { source, log, range, state, next, .. } = self;
         terminal::print(&match state {
             Stage::Completed => format!("collected {source}/{log} {range}; no record was stored twice"),
-            Stage::Started => {
-                format!("started to collect {source}/{log} {range}; run `slacktrail status` to see what is left")
-            }
-            Stage::InProgress => {
-                format!("already collecting {source}/{log} {range}; run `slacktrail status` to see what is left")
-            }
+            Stage::Started => format!("started to collect {source}/{log} {range}; {next}"),
+            Stage::InProgress => format!("already collecting {source}/{log} {range}; {next}"),
         });
     }
 }

@@ -18,10 +18,13 @@ mod token;
 mod waiting;
 mod wizard;
 
+use std::convert::Infallible;
+
 use clap::Args;
 use slacktrail_core::source::{LogType, Plan, SourceId};
 
 use crate::cli_error::CliError;
+use crate::deployed::no_directory;
 use crate::typed_time::{SilentAfter, Since};
 use report::Connected;
 
@@ -73,6 +76,8 @@ pub(crate) struct Arguments {
     /// Print the source and the verification as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[arg(long = "dir", value_name = "DIR", hide = true, value_parser = no_directory("a directory stores no token: run `slacktrail pull --dir DIR` with the token in SLACK_TOKEN"))]
+    _dir: Option<Infallible>,
 }
 
 /// Connects the source.

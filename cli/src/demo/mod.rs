@@ -4,6 +4,7 @@ mod check;
 mod organization;
 mod time;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,13 +12,13 @@ use clap::Args;
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_core::secret::Token;
-use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_core::source::{LogType, Plan, Source, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_ports::sources;
 
 use crate::cli_error::CliError;
 use crate::outcome::Outcome;
-use crate::run::{Run, Totals, Until};
+use crate::run::{Display, Run, Tick, Totals, Until};
 use crate::{format, terminal};
 use check::Checked;
 use organization::Organization;
@@ -86,15 +87,17 @@ async fn collect(
     let slack = SlackHttp::new(&organization.api_url(), &organization.audit_url())?;
     let token = Token::new(organization::TOKEN)
         .map_err(|error| CliError::new("the simulated token is invalid").with_source(error))?;
-    let mut run = Run::new(slack, directory, token, &source.id, &LogType::ALL);
+    let streams = LogType::ALL.map(|log| StreamId { source: source.id.clone(), log });
+    let mut run = Run::new(slack, directory, token, &streams, Display::Progress);
+    let next = async |_: &Tick<'_>| Ok(ControlFlow::Continue(()));
 
-    run.go(&Live::new(Arc::clone(time), seconds), Until::Stopped).await?;
+    run.go(&Live::new(Arc::clone(time), seconds), Until::Stopped, next).await?;
     organization.stop_activity();
     time.skip_to(organization.all_visible_at());
-    run.go(&Immediate::new(Arc::clone(time)), Until::CaughtUp).await?;
+    run.go(&Immediate::new(Arc::clone(time)), Until::CaughtUp, next).await?;
     // Records that are later than the overlap of a tick are found by the hourly re-read, so skip an hour.
     time.skip_to_present();
-    run.go(&Immediate::new(Arc::clone(time)), Until::CaughtUp).await?;
+    run.go(&Immediate::new(Arc::clone(time)), Until::CaughtUp, next).await?;
     Ok(run.finish())
 }
 

@@ -9,6 +9,7 @@ mod facts;
 mod verdict;
 mod web;
 
+use std::convert::Infallible;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use serde::Serialize;
 use slacktrail_adapters::aws::sdk_config;
 
 use crate::cli_error::CliError;
+use crate::deployed::no_directory;
 use crate::environment::variable;
 use crate::outcome;
 use crate::terminal;
@@ -43,6 +45,8 @@ pub(crate) struct Arguments {
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[arg(long = "dir", value_name = "DIR", hide = true, value_parser = no_directory("`doctor` checks only AWS: run `slacktrail status --dir DIR`"))]
+    _dir: Option<Infallible>,
 }
 
 const AFTER_HELP: &str = "\

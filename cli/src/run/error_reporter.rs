@@ -1,6 +1,7 @@
 //! Reports errors of streams during a run. It reports an error once, and again only after the error changes or returns.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use slacktrail_collector::tick::Summary;
 use slacktrail_core::error::Error;
@@ -10,21 +11,36 @@ use slacktrail_core::stream::StreamOutcome;
 
 use super::progress::Progress;
 use crate::cli_error::{CliError, Level};
+use crate::deployed::in_directory;
 use crate::source::stream_name;
 use crate::{format, state, terminal};
 
 /// The errors that were reported.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ErrorReporter {
+    directory: PathBuf,
     /// The code and the state by stream.
     errors: BTreeMap<String, (String, State)>,
     /// The error of the previous tick, if it failed as a whole.
     of_run: Option<String>,
     /// Subjects that are reported once per run.
     reported_once: BTreeSet<String>,
+    /// Whether the source was paused at the previous tick.
+    is_paused: bool,
 }
 
 impl ErrorReporter {
+    /// Creates a reporter for a run that collects into `directory`.
+    pub(crate) fn new(directory: &Path) -> ErrorReporter {
+        ErrorReporter {
+            directory: directory.to_owned(),
+            errors: BTreeMap::new(),
+            of_run: None,
+            reported_once: BTreeSet::new(),
+            is_paused: false,
+        }
+    }
+
     /// Reports why a tick failed as a whole, unless the previous tick failed for the same reason.
     pub(crate) fn report_run(&mut self, progress: &Progress, error: &CliError) {
         if self.of_run.replace(error.to_string()) != Some(error.to_string()) {
@@ -35,6 +51,11 @@ impl ErrorReporter {
     /// Reports the new errors in the summary of a tick.
     pub(crate) fn report(&mut self, progress: &Progress, summary: &Summary, clock_is_real: bool) {
         self.of_run = None;
+        let paused = summary.streams.iter().find(|stream| stream.state == State::Paused);
+        if let (Some(stream), false) = (paused, self.is_paused) {
+            print(progress, &self.paused(stream));
+        }
+        self.is_paused = paused.is_some();
         for stream in &summary.streams {
             let name = name(stream);
             match stream.reason() {
@@ -47,7 +68,7 @@ impl ErrorReporter {
                 }
             }
             let clock = clock(stream).filter(|_| clock_is_real);
-            for (subject, error) in [("clock", clock), ("workspaces", workspaces(stream))] {
+            for (subject, error) in [("clock", clock), ("workspaces", self.workspaces(stream))] {
                 if let Some(error) = error
                     && self.reported_once.insert(subject.to_owned())
                 {
@@ -55,6 +76,20 @@ impl ErrorReporter {
                 }
             }
         }
+    }
+
+    fn paused(&self, stream: &StreamOutcome) -> CliError {
+        let resume = in_directory(&format!("resume {}", stream.source), &self.directory);
+        CliError::new(format!("source `{}` is paused, so this run collects nothing", stream.source))
+            .with_level(Level::Warning)
+            .hint(format!("run `{resume}` to continue where collection stopped"))
+    }
+
+    fn workspaces(&self, stream: &StreamOutcome) -> Option<CliError> {
+        let number = stream.workspaces_failing;
+        let message = format!("{}: {number} workspaces of the organization cannot be read", name(stream));
+        let status = in_directory("status", &self.directory);
+        (number > 0).then(|| CliError::new(message).hint(format!("run `{status}` for their IDs and the cause")))
     }
 }
 
@@ -79,11 +114,4 @@ fn clock(stream: &StreamOutcome) -> Option<CliError> {
     let which = if seconds > 0 { "ahead of" } else { "behind" };
     let message = format!("this machine's clock is {} {which} Slack's", format::duration(seconds.abs()));
     Some(CliError::new(message).hint("set the clock; no data is lost, because slacktrail uses Slack's clock"))
-}
-
-fn workspaces(stream: &StreamOutcome) -> Option<CliError> {
-    let number = stream.workspaces_failing;
-    let message = format!("{}: {number} workspaces of the organization cannot be read", name(stream));
-    (number > 0)
-        .then(|| CliError::new(message).hint("run `slacktrail status --dir <directory>` for their IDs and the cause"))
 }

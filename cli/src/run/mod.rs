@@ -1,5 +1,5 @@
-//! Runs ticks of the collector on this machine, until nothing is left to collect or the user stops the run. `pull` and `demo` differ
-//! only in their [`Pace`].
+//! Runs ticks of the collector on this machine, until nothing is left to collect or the user stops the run. `pull`, `backfill --dir` and
+//! `demo` differ in their [`Pace`] and in what they do after a tick.
 
 mod error_reporter;
 mod pace;
@@ -7,20 +7,25 @@ mod progress;
 mod totals;
 mod watched;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::rc::Rc;
 
-use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
+use jiff::Timestamp;
+use slacktrail_adapters::directory::{
+    CollectorLock, DirectoryCollectors, DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment,
+};
 use slacktrail_adapters::http::SlackHttp;
-use slacktrail_collector::tick::{Poller, ResourceLimits, TickLimits};
+use slacktrail_collector::tick::{Poller, ResourceLimits, Summary, TickLimits};
 use slacktrail_core::health::Class;
 use slacktrail_core::secret::Token;
-use slacktrail_core::source::{LogType, SourceId, StreamId};
+use slacktrail_core::source::StreamId;
 use slacktrail_core::stream::StreamOutcome;
+use slacktrail_core::time::Second;
 use slacktrail_ports::{DeploymentStore, Ports};
 
 pub(crate) use pace::{Pace, Wall};
-pub(crate) use totals::Totals;
+pub(crate) use totals::{Total, Totals};
 
 use crate::cli_error::CliError;
 use error_reporter::ErrorReporter;
@@ -39,60 +44,87 @@ pub(crate) enum Until {
     Stopped,
 }
 
+/// What a run shows on standard error.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Display {
+    /// Progress in a terminal, and errors.
+    Progress,
+    /// Only errors.
+    Errors,
+}
+
+/// A tick that has ended.
+pub(crate) struct Tick<'a> {
+    pub(crate) started_at: Second,
+    /// The streams, or why the tick failed as a whole.
+    pub(crate) outcome: Result<&'a Summary, &'a CliError>,
+}
+
 /// A run that collects streams of one source into a directory.
 pub(crate) struct Run {
     collector: Collector,
+    collectors: DirectoryCollectors,
+    /// The streams, each with the mark that this run collects it, unless another process holds the mark.
+    streams: Vec<(StreamId, Option<CollectorLock>)>,
     progress: Rc<Progress>,
     reporter: ErrorReporter,
     totals: Totals,
 }
 
 impl Run {
-    /// Creates a run for `logs` of a source that is stored in `directory`. Performs no I/O.
-    pub(crate) fn new(slack: SlackHttp, directory: &Path, token: Token, source: &SourceId, logs: &[LogType]) -> Run {
-        let streams: Vec<StreamId> = logs.iter().map(|log| StreamId { source: source.clone(), log: *log }).collect();
-        let progress = Rc::new(Progress::new(&streams));
+    /// Creates a run for `streams` of one source that is stored in `directory`. Performs no I/O.
+    pub(crate) fn new(slack: SlackHttp, directory: &Path, token: Token, streams: &[StreamId], display: Display) -> Run {
+        let progress = Rc::new(Progress::new(if display == Display::Progress { streams } else { &[] }));
         let deployment = DirectoryDeployment::new(directory);
         let ports = Ports {
             slack: WatchedSlack::new(slack, Rc::clone(&progress)),
             day_logs: DirectoryDayLogs::new(directory),
-            deployment: WatchedDeployment::new(deployment, Rc::clone(&progress), source.clone(), logs.to_vec()),
+            deployment: WatchedDeployment::new(deployment, Rc::clone(&progress), streams.to_vec()),
             credentials: DirectoryCredentials::new(token),
         };
         Run {
             collector: Poller::new(ports),
+            collectors: DirectoryCollectors::new(directory),
+            streams: streams.iter().map(|stream| (stream.clone(), None)).collect(),
             progress,
-            reporter: ErrorReporter::default(),
-            totals: Totals::new(streams),
+            reporter: ErrorReporter::new(directory),
+            totals: Totals::new(streams.to_vec()),
         }
     }
 
-    /// Runs ticks at `pace`.
+    /// Runs ticks at `pace`, until the run ends as `until` says or `after_tick` breaks.
     ///
     /// # Errors
-    /// Returns an error if a tick fails as a whole. With [`Until::Stopped`], only an error of the first tick ends the run. The run prints later
-    /// errors, and the next tick retries.
-    pub(crate) async fn go(&mut self, pace: &impl Pace, until: Until) -> Result<(), CliError> {
+    /// Returns an error of `after_tick`, or if a tick fails as a whole. With [`Until::Stopped`], only a failure of the first tick ends the run.
+    /// The run prints later failures, and the next tick retries.
+    pub(crate) async fn go(
+        &mut self,
+        pace: &impl Pace,
+        until: Until,
+        mut after_tick: impl AsyncFnMut(&Tick<'_>) -> Result<ControlFlow<()>, CliError>,
+    ) -> Result<(), CliError> {
         let mut is_first = true;
         loop {
-            let left = match self.tick(pace).await {
-                Ok(left) => left,
-                Err(error) if until == Until::Stopped && !is_first => {
-                    self.reporter.report_run(&self.progress, &error);
-                    true
-                }
-                Err(error) => return Err(error),
+            let now = pace.now();
+            let ticked = match self.tick(pace, now).await {
+                Err(error) if until == Until::CaughtUp || is_first => return Err(error),
+                ticked => ticked,
             };
             is_first = false;
-            if (until == Until::CaughtUp && !left) || !pace.wait().await {
+            if let Err(error) = &ticked {
+                self.reporter.report_run(&self.progress, error);
+            }
+            let leaves_work = ticked.as_ref().map_or(true, |summary| summary.streams.iter().any(leaves_work));
+            let tick = Tick { started_at: Second::of(now), outcome: ticked.as_ref() };
+            let ends = after_tick(&tick).await?.is_break() || (until == Until::CaughtUp && !leaves_work);
+            if ends || !pace.wait().await {
                 return Ok(());
             }
         }
     }
 
-    /// Runs one tick. Returns `true` if another tick could collect more.
-    async fn tick(&mut self, pace: &impl Pace) -> Result<bool, CliError> {
-        let now = pace.now();
+    async fn tick(&mut self, pace: &impl Pace, now: Timestamp) -> Result<Summary, CliError> {
+        self.mark_streams()?;
         let deployment = self.collector.ports.deployment.load().await?;
         self.progress.begin_tick(&deployment, now);
         let deadline_reached = || pace.is_over();
@@ -104,9 +136,31 @@ impl Run {
                 return Err(error_reporter::stream_error(stream, locked));
             }
         }
+        self.save_times(&summary, Second::of(now))?;
         self.reporter.report(&self.progress, &summary, pace.is_real());
         self.totals.add(&summary);
-        Ok(summary.streams.iter().any(leaves_work))
+        Ok(summary)
+    }
+
+    /// Marks the streams as being collected. If another process holds the mark, the next tick tries again.
+    fn mark_streams(&mut self) -> Result<(), CliError> {
+        for (stream, lock) in self.streams.iter_mut().filter(|(_, lock)| lock.is_none()) {
+            *lock = self.collectors.lock(stream)?;
+        }
+        Ok(())
+    }
+
+    /// Stores when each stream was collected, because an idle stream's cursor is saved only every 15 minutes.
+    fn save_times(&self, summary: &Summary, now: Second) -> Result<(), CliError> {
+        let is_collected = |outcome: &&StreamOutcome| {
+            outcome.polled && matches!(outcome.state.class(), Class::Current | Class::Behind)
+        };
+        for outcome in summary.streams.iter().filter(is_collected) {
+            if let Some(log) = outcome.log {
+                self.collectors.save(&StreamId { source: outcome.source.clone(), log }, now)?;
+            }
+        }
+        Ok(())
     }
 
     /// Ends the progress display, and returns the totals of the run.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
 use slacktrail_core::slack::{Request, Response};
-use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
+use slacktrail_core::source::{Source, SourceId, StreamId};
 use slacktrail_ports::{Body, CallAuth, Deployment, DeploymentStore, ReplaceOutcome, Slack, StoredSource, Version};
 
 use super::progress::Progress;
@@ -47,20 +47,15 @@ impl<S: Slack> Slack for WatchedSlack<S> {
 pub(crate) struct WatchedDeployment<T> {
     deployment: T,
     progress: Rc<Progress>,
-    source: SourceId,
-    logs: Vec<LogType>,
+    /// The streams, which belong to one source.
+    streams: Vec<StreamId>,
     /// The remaining tries to get the lock.
     lock_tries: Cell<u32>,
 }
 
 impl<T> WatchedDeployment<T> {
-    pub(crate) fn new(
-        deployment: T,
-        progress: Rc<Progress>,
-        source: SourceId,
-        logs: Vec<LogType>,
-    ) -> WatchedDeployment<T> {
-        WatchedDeployment { deployment, progress, source, logs, lock_tries: Cell::new(LOCK_TRIES) }
+    pub(crate) fn new(deployment: T, progress: Rc<Progress>, streams: Vec<StreamId>) -> WatchedDeployment<T> {
+        WatchedDeployment { deployment, progress, streams, lock_tries: Cell::new(LOCK_TRIES) }
     }
 }
 
@@ -77,9 +72,9 @@ impl<T> WatchedDeployment<T> {
 impl<T: DeploymentStore> DeploymentStore for WatchedDeployment<T> {
     async fn load(&self) -> Result<Deployment, Error> {
         let mut deployment = self.deployment.load().await?;
-        deployment.sources.retain(|id, _| *id == self.source);
+        deployment.sources.retain(|id, _| self.streams.iter().any(|stream| stream.source == *id));
         for source in deployment.sources.values_mut().flatten() {
-            source.logs.retain(|log| self.logs.contains(log));
+            source.logs.retain(|log| self.streams.iter().any(|stream| stream.log == *log));
         }
         Ok(deployment)
     }
@@ -115,7 +110,7 @@ impl<T: DeploymentStore> DeploymentStore for WatchedDeployment<T> {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_core::source::Plan;
+    use slacktrail_core::source::{LogType, Plan};
     use slacktrail_core::time::Second;
 
     use super::*;
@@ -155,7 +150,7 @@ mod tests {
         for (held, expected) in [(0, true), (LOCK_TRIES - 1, true), (LOCK_TRIES, false), (1_000, false)] {
             let progress = Rc::new(Progress::new(&[]));
             let locked = Locked(Cell::new(held));
-            let watched = WatchedDeployment::new(locked, progress, source.id.clone(), vec![stream.log]);
+            let watched = WatchedDeployment::new(locked, progress, vec![stream.clone()]);
             let replaced = watched.replace_cursor(&stream, None, &cursor).await;
             assert_eq!(replaced.is_ok(), expected, "held for {held} tries: {replaced:?}");
             let tries = watched.deployment.0.get();

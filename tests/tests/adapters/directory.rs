@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
 
-use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
+use slacktrail_adapters::directory::{
+    DirectoryCollectors, DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment,
+};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::hints::Place;
@@ -68,6 +70,26 @@ async fn in_memory_credentials_conform_to_credentials() {
     let given = DirectoryCredentials::new(Token::new("xoxp-given").unwrap());
     let stored = slacktrail_ports::CredentialStore::credentials(&given, &source("third").id).await.unwrap();
     assert_eq!(conformance::token(stored), "xoxp-given");
+}
+
+#[test]
+fn stream_is_marked_by_one_collector_until_it_ends() {
+    let root = tempfile::tempdir().unwrap();
+    let collectors = DirectoryCollectors::new(root.path());
+    let [audit, access] = [LogType::Audit, LogType::Access].map(|log| conformance::stream("acme", log));
+    assert!(!collectors.is_collecting(&audit).unwrap());
+    assert!(files(root.path()).is_empty(), "a check creates nothing");
+    let lock = collectors.lock(&audit).unwrap();
+    assert!(lock.is_some() && collectors.lock(&audit).unwrap().is_none());
+    assert!(collectors.is_collecting(&audit).unwrap() && !collectors.is_collecting(&access).unwrap());
+    drop(lock);
+    assert!(!collectors.is_collecting(&audit).unwrap());
+
+    assert_eq!(collectors.last_collected(&audit).unwrap(), None);
+    collectors.save(&audit, Second::MARCH_2018).unwrap();
+    assert_eq!(collectors.last_collected(&audit).unwrap(), Some(Second::MARCH_2018));
+    put(&root.path().join(".slacktrail/collected/acme.audit.json"), "{\"at\":\"soon\"}");
+    assert_eq!(collectors.last_collected(&audit).unwrap(), None, "a malformed time is unknown");
 }
 
 #[test]

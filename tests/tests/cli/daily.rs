@@ -268,6 +268,31 @@ async fn backfill_is_awaited_and_collects_time_before_source_once() {
 }
 
 #[tokio::test]
+async fn deleted_day_is_collected_again_by_backfill() {
+    let Some(deployed) = Deployed::start(&LogType::ALL).await else { return };
+    deployed.tick().await;
+    let today = hours_ago(1).strftime("%Y/%m/%d").to_string();
+    for (log, kind) in [("audit", Log::Audit), ("access", Log::Access), ("integration", Log::Integration)] {
+        deployed.slacktrail.run(&["pause", "acme"]).await.exits(0);
+        deployed.tick().await;
+        let (archive, prefix) = (deployed.archive().await, format!("{log}/{today}/acme-"));
+        let deleted: Vec<&str> = archive.keys().into_iter().filter(|key| key.starts_with(&prefix)).collect();
+        assert!(!deleted.is_empty(), "{:?}", archive.keys());
+        for key in deleted {
+            deployed.moto.s3().delete_object().bucket(BUCKET).key(key).send().await.unwrap();
+        }
+        deployed.slacktrail.run(&["resume", "acme"]).await.exits(0);
+        let (from, to) = days(60, 0);
+        let mut child = deployed.slacktrail.start(&["backfill", "acme", "--log", log, "--from", &from, "--to", &to]);
+        let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
+        messages.next_line().await.unwrap().unwrap();
+        deployed.tick().await;
+        deployed.slacktrail.end(child).await.exits(0);
+        deployed.archive().await.assert_exactly(&deployed.slack.world(), "acme", &[kind]);
+    }
+}
+
+#[tokio::test]
 async fn backfill_can_be_detached_repeated_and_requested_before_first_tick() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
     let (from, to) = days(60, 59);

@@ -6,6 +6,7 @@ mod binary;
 mod connect;
 mod daily;
 mod demo;
+mod directory;
 mod doctor;
 mod journey;
 mod pull;

@@ -22,7 +22,7 @@ use slacktrail_core::source::{Source, SourceId, StreamId};
 use slacktrail_ports::{Deployment, DeploymentStore, ReplaceOutcome, StoredCursor, StoredSource, Version};
 
 /// The directory of the sources and cursors. The leading dot hides it from listings and from most tools that read a whole tree.
-const STATE: &str = ".slacktrail";
+pub(super) const STATE: &str = ".slacktrail";
 /// The time limit for acquiring the lock. The caller may retry afterwards.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 

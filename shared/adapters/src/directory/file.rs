@@ -89,15 +89,32 @@ pub(super) fn names(root: &Path, directory: &Path) -> io::Result<Vec<OsString>> 
 /// # Errors
 /// Returns [`Unfit::Locked`] if another process holds the lock for longer than `timeout`, or an error of the file system.
 pub(super) fn lock(root: &Path, path: &Path, timeout: Duration) -> io::Result<File> {
+    try_lock(root, path, timeout)?.ok_or_else(|| Unfit::Locked.into())
+}
+
+/// Locks the file `path` like [`lock`]. Returns `None` if another process holds the lock for longer than `timeout`.
+pub(super) fn try_lock(root: &Path, path: &Path, timeout: Duration) -> io::Result<Option<File>> {
     let folder = Folder::make(root, below(root, path.parent()))?;
     let (lock, began) = (folder.create(name(path)?, true)?, Instant::now());
     loop {
         match lock.try_lock() {
-            Ok(()) => return Ok(lock),
+            Ok(()) => return Ok(Some(lock)),
             Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) if began.elapsed() >= timeout => return Err(Unfit::Locked.into()),
+            Err(TryLockError::WouldBlock) if began.elapsed() >= timeout => return Ok(None),
             Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_INTERVAL),
         }
+    }
+}
+
+/// Returns `true` if another process holds the lock on the file `path`. Creates nothing, so that read access is enough.
+pub(super) fn is_locked(root: &Path, path: &Path) -> io::Result<bool> {
+    let name = name(path)?;
+    let Some(folder) = Folder::open(root, below(root, path.parent()))? else { return Ok(false) };
+    let Some(lock) = folder.read(name)? else { return Ok(false) };
+    match lock.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 

@@ -5,6 +5,7 @@
 //! Calls block the thread, because a local disk is fast and a single command waits for them.
 #![allow(clippy::disallowed_methods, reason = "an adapter does what the core only decides")]
 
+mod collectors;
 mod credentials;
 mod day_logs;
 mod deployment;
@@ -15,6 +16,7 @@ mod folder;
 #[path = "folder_elsewhere.rs"]
 mod folder;
 
+pub use collectors::{CollectorLock, DirectoryCollectors};
 pub use credentials::DirectoryCredentials;
 pub use day_logs::DirectoryDayLogs;
 pub use deployment::DirectoryDeployment;

@@ -1,5 +1,9 @@
 //! `slacktrail pull`: runs the collector with a local directory, without an AWS account.
 
+mod tick_line;
+
+use std::io::IsTerminal;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -7,23 +11,24 @@ use serde::Serialize;
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_core::secret::Token;
-use slacktrail_core::source::{LogType, Plan, Source, SourceId};
+use slacktrail_core::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_ports::DeploymentStore;
 use slacktrail_ports::sources;
 
 use crate::cli_error::{CliError, Level};
+use crate::deployed::in_directory;
 use crate::environment::{self, now};
-use crate::identity::Identity;
 use crate::outcome::Outcome;
-use crate::run::{Run, Totals, Until, Wall};
+use crate::run::{Display, Run, Totals, Until, Wall};
 use crate::typed_time::Since;
-use crate::{logs, terminal};
+use crate::{directory, logs, terminal};
 
 /// Collect into a local directory, without an AWS account
 ///
 /// Reads the token from SLACK_TOKEN. Run it again to continue where it stopped. No record is stored twice.
 #[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     /// Logs to collect, separated by commas: audit, access, integration [default: all that the token can read]
     #[arg(long, value_name = "LOGS", value_delimiter = ',')]
@@ -43,7 +48,7 @@ pub(crate) struct Arguments {
     /// Use GovSlack
     #[arg(long)]
     gov: bool,
-    /// Keep collecting every minute until Ctrl-C
+    /// Keep collecting every minute until Ctrl-C; in a pipe, print a line per tick
     #[arg(long)]
     follow: bool,
     /// Print the result as JSON
@@ -51,11 +56,25 @@ pub(crate) struct Arguments {
     pub(crate) json: bool,
 }
 
+const AFTER_HELP: &str = "\
+Exit code: 0 if everything that Slack returns is stored; with --follow, 0 after Ctrl-C.
+With --follow and a standard output that is not a terminal, each tick prints one line, or one JSON object with --json: \
+`time`, `error` and `streams`, with the fields of `pull --json` for this tick.";
+
+impl Arguments {
+    /// Returns `true` if each tick prints a line, and the end of the run nothing.
+    pub(crate) fn prints_ticks(&self) -> bool {
+        self.follow && !std::io::stdout().is_terminal()
+    }
+}
+
 /// The totals of a run.
 pub(crate) struct Pulled {
     totals: Totals,
     is_complete: bool,
     is_stopped: bool,
+    /// Whether each tick has printed a line.
+    has_printed: bool,
 }
 
 /// Collects into the directory. The command succeeds if everything that Slack returns is stored, or with `--follow`, when the user stops it.
@@ -64,11 +83,23 @@ pub(crate) async fn run(args: Arguments) -> Result<Pulled, CliError> {
     let slack = environment::slack()?;
     let logs = prepare(&args, &slack, &token).await?;
 
-    let pace = Wall::new();
-    let mut run = Run::new(slack, &args.dir, token, &args.source, &logs);
-    run.go(&pace, if args.follow { Until::Stopped } else { Until::CaughtUp }).await?;
+    let (pace, prints_ticks) = (Wall::new(), args.prints_ticks());
+    let display = if prints_ticks { Display::Errors } else { Display::Progress };
+    let streams: Vec<StreamId> = logs.iter().map(|log| StreamId { source: args.source.clone(), log: *log }).collect();
+    let mut run = Run::new(slack, &args.dir, token, &streams, display);
+    let until = if args.follow { Until::Stopped } else { Until::CaughtUp };
+    run.go(&pace, until, async |tick| {
+        let is_read = !prints_ticks || tick_line::print(&streams, tick, args.json);
+        Ok(if is_read { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })
+    .await?;
     let totals = run.finish();
-    Ok(Pulled { is_complete: args.follow || totals.is_ok(), totals, is_stopped: pace.is_stopped() })
+    Ok(Pulled {
+        is_complete: args.follow || totals.is_ok(),
+        totals,
+        is_stopped: pace.is_stopped(),
+        has_printed: prints_ticks,
+    })
 }
 
 impl Outcome for Pulled {
@@ -77,7 +108,9 @@ impl Outcome for Pulled {
     }
 
     fn print(&self) {
-        terminal::print(&self.totals.table());
+        if !self.has_printed {
+            terminal::print(&self.totals.table());
+        }
     }
 
     fn problems(&self) -> Vec<CliError> {
@@ -98,6 +131,11 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
     let deployment = DirectoryDeployment::new(&args.dir);
     let mut stored = deployment.load().await?;
     let existing = stored.sources.remove(&args.source).transpose()?;
+    if existing.as_ref().is_some_and(|existing| existing.paused) {
+        let resume = in_directory(&format!("resume {}", args.source), &args.dir);
+        return Err(CliError::new(format!("source `{}` is paused", args.source))
+            .hint(format!("run `{resume}` first; collection then continues where it stopped")));
+    }
     if since.is_some() && stored.cursors.keys().any(|stream| stream.source == args.source) {
         let message = format!("`--since` has no effect on logs that `{}` already contains", args.dir.display());
         terminal::warn(CliError::new(message).hint("use another directory to start earlier"));
@@ -107,11 +145,7 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
     source.gov |= args.gov;
     source.since = since.unwrap_or(source.since);
     source.connected_at = now; // so that the first tick retries rejected streams
-    let identity = Identity::ask_with_own_token(slack, &source, token, now).await?;
-    identity.check_logs(&args.logs)?;
-    if let Some(existing) = &existing {
-        identity.check_same_tenant(existing)?;
-    }
+    let identity = directory::identify(slack, token, &source, existing.as_ref(), &args.logs).await?;
 
     let logs = if args.logs.is_empty() { identity.logs().to_vec() } else { logs::in_order(&args.logs) };
     source.logs = logs::in_order(&[source.logs.as_slice(), &logs].concat());
@@ -126,7 +160,8 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
     };
     let has_tenant = |present: &Source| present.tenant.as_ref().is_none_or(|was| was.id == identity.tenant().id);
     let saved = sources::update(&deployment, &source.id, |present| {
-        present.as_ref().is_none_or(has_tenant).then(|| source.clone())
+        let paused = present.as_ref().is_some_and(|present| present.paused); // since this run has started
+        present.as_ref().is_none_or(has_tenant).then(|| Source { paused, ..source.clone() })
     });
     if saved.await?.is_none() {
         let message = format!("another process bound source `{}` to another workspace or organization", source.id);

@@ -1,0 +1,73 @@
+//! Collects a backfill in a directory, with the token in `SLACK_TOKEN`. Ticks run as in `slacktrail pull`, so new records of the stream come
+//! first.
+
+use std::io::IsTerminal;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use slacktrail_adapters::directory::DirectoryDeployment;
+use slacktrail_core::source::{Source, StreamId};
+use slacktrail_ports::{Version, sources};
+
+use super::follow::{self, Followed};
+use super::range::Range;
+use super::rest::Rest;
+use crate::cli_error::{CliError, Level};
+use crate::deployed::Deployed;
+use crate::directory;
+use crate::environment::{self, now};
+use crate::run::{self, Run, Until, Wall};
+
+/// A collector of one stream, with a token that Slack accepted.
+pub(super) struct Collector {
+    run: Run,
+    stream: StreamId,
+}
+
+impl Collector {
+    /// Verifies the token in `SLACK_TOKEN` for the source. The first tick then retries a stream that Slack rejected before.
+    ///
+    /// # Errors
+    /// Returns an error if the variable is not set, if Slack rejects the token, or if it belongs to another tenant or lacks the log.
+    pub(super) async fn new(path: &Path, source: &Source, stream: &StreamId) -> Result<Collector, CliError> {
+        let (token, slack) = (environment::token()?, environment::slack()?);
+        directory::identify(&slack, &token, source, Some(source), &[stream.log]).await?;
+        let connected_at = now();
+        let reconnect = |present: Option<Source>| present.map(|present| Source { connected_at, ..present });
+        sources::update(&DirectoryDeployment::new(path), &source.id, reconnect).await?;
+        let streams = [stream.clone()];
+        Ok(Collector { run: Run::new(slack, path, token, &streams, run::Display::Progress), stream: stream.clone() })
+    }
+
+    /// Runs ticks until the range is collected. `since` is the version of the cursor that first contains the gap.
+    ///
+    /// # Errors
+    /// Returns an error if the first tick fails as a whole, or if the stream is paused or requires action.
+    pub(super) async fn collect(
+        mut self,
+        deployed: &Deployed,
+        range: Range,
+        since: Option<Version>,
+    ) -> Result<Followed, CliError> {
+        let (pace, stream) = (Wall::new(), &self.stream);
+        // In a terminal, the run shows its own progress.
+        let mut notes = (!std::io::stderr().is_terminal()).then(|| follow::Display::new(range));
+        let mut is_complete = false;
+        let after_tick = async |_: &run::Tick<'_>| {
+            let rest = follow::read_rest(deployed, stream, range, since).await?;
+            is_complete = rest == Rest::Nothing;
+            if let Some(notes) = &mut notes {
+                notes.show(&rest);
+            }
+            Ok(if is_complete { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        };
+        self.run.go(&pace, Until::Stopped, after_tick).await?;
+        Ok(if is_complete { Followed::Completed } else { Followed::Interrupted(stopped(stream)) })
+    }
+}
+
+fn stopped(stream: &StreamId) -> CliError {
+    CliError::new(format!("stopped before the backfill of `{stream}` was complete"))
+        .with_level(Level::Warning)
+        .hint("run the same command again to continue; `slacktrail pull` continues it, too")
+}

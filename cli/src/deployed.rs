@@ -1,0 +1,149 @@
+//! The deployment that a command works on: the stack on AWS, or a directory that `slacktrail pull` writes.
+
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use slacktrail_adapters::aws::DynamoDeployment;
+use slacktrail_adapters::directory::DirectoryDeployment;
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::error::Error;
+use slacktrail_core::hints::Place;
+use slacktrail_core::source::{Source, SourceId, StreamId};
+use slacktrail_ports::{Deployment, DeploymentStore, ReplaceOutcome, StoredCursor, StoredSource, Version};
+
+use crate::cli_error::CliError;
+use crate::status::stream_status::Target;
+use crate::{aws, directory, source, terminal};
+
+/// The flag that selects a directory.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Location {
+    /// Use a directory that `slacktrail pull` writes, instead of the deployment
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// The parser of `--dir` for a command that works only on AWS. It rejects every value, and says what to do instead.
+pub(crate) fn no_directory(instead: &'static str) -> impl Fn(&str) -> Result<Infallible, &'static str> + Clone {
+    move |_| Err(instead)
+}
+
+/// The sources and cursors of the deployment.
+pub(crate) enum Deployed {
+    /// In the stack's table.
+    Aws(DynamoDeployment),
+    /// In this directory.
+    Directory(PathBuf, DirectoryDeployment),
+}
+
+impl Location {
+    /// Returns the deployment that the environment names, or the directory.
+    ///
+    /// # Errors
+    /// Returns an error if a setting of the deployment is missing, or if the directory contains no source.
+    pub(crate) async fn open(&self) -> Result<Deployed, CliError> {
+        match &self.dir {
+            None => Ok(Deployed::Aws(aws::ports().await?.deployment)),
+            Some(path) => {
+                directory::load(path).await?;
+                Ok(Deployed::Directory(path.clone(), DirectoryDeployment::new(path)))
+            }
+        }
+    }
+}
+
+impl Deployed {
+    /// Returns the source with this ID, unless it is disconnected.
+    ///
+    /// # Errors
+    /// Returns an error if the deployment or the source cannot be read, if no source has this ID, or if the source is disconnected.
+    pub(crate) async fn find_connected(&self, id: &SourceId) -> Result<Source, CliError> {
+        let sources = self.load().await?.sources;
+        match self {
+            Deployed::Directory(..) if !sources.contains_key(id) => {
+                Err(source::not_found(&sources, id, &self.command("sources")))
+            }
+            _ => source::find_connected(&sources, id),
+        }
+    }
+
+    /// Returns a command line that works on the same deployment, for example `slacktrail resume acme --dir logs`.
+    pub(crate) fn command(&self, command: &str) -> String {
+        match self.directory() {
+            None => format!("slacktrail {command}"),
+            Some(path) => in_directory(command, path),
+        }
+    }
+
+    /// Returns the directory, or `None` for a deployment on AWS.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        match self {
+            Deployed::Aws(_) => None,
+            Deployed::Directory(path, _) => Some(path),
+        }
+    }
+
+    /// Returns where ticks run.
+    pub(crate) fn target(&self) -> Target {
+        match self {
+            Deployed::Aws(_) => Target::Aws,
+            Deployed::Directory(..) => Target::Directory,
+        }
+    }
+
+    /// Returns the place where hints of a failed command are shown.
+    pub(crate) fn place(&self) -> Place {
+        match self {
+            Deployed::Aws(_) => Place::Command,
+            Deployed::Directory(..) => Place::CommandWithToken,
+        }
+    }
+}
+
+/// Returns a command line that works on a directory.
+pub(crate) fn in_directory(command: &str, path: &Path) -> String {
+    format!("slacktrail {command} --dir {}", terminal::shell_word(&path.to_string_lossy()))
+}
+
+impl DeploymentStore for Deployed {
+    async fn load(&self) -> Result<Deployment, Error> {
+        match self {
+            Deployed::Aws(deployment) => deployment.load().await,
+            Deployed::Directory(_, deployment) => deployment.load().await,
+        }
+    }
+
+    async fn replace_cursor(
+        &self,
+        stream: &StreamId,
+        expected: Option<Version>,
+        cursor: &Cursor,
+    ) -> Result<ReplaceOutcome, Error> {
+        match self {
+            Deployed::Aws(deployment) => deployment.replace_cursor(stream, expected, cursor).await,
+            Deployed::Directory(_, deployment) => deployment.replace_cursor(stream, expected, cursor).await,
+        }
+    }
+
+    async fn load_stream(&self, stream: &StreamId) -> Result<Option<StoredCursor>, Error> {
+        match self {
+            Deployed::Aws(deployment) => deployment.load_stream(stream).await,
+            Deployed::Directory(_, deployment) => deployment.load_stream(stream).await,
+        }
+    }
+
+    async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Error> {
+        match self {
+            Deployed::Aws(deployment) => deployment.load_source(id).await,
+            Deployed::Directory(_, deployment) => deployment.load_source(id).await,
+        }
+    }
+
+    async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Error> {
+        match self {
+            Deployed::Aws(deployment) => deployment.replace_source(expected, source).await,
+            Deployed::Directory(_, deployment) => deployment.replace_source(expected, source).await,
+        }
+    }
+}

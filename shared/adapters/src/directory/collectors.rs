@@ -1,0 +1,95 @@
+//! Shows which streams a process collects into a directory now, and when each stream was last collected.
+//!
+//! Collection itself needs neither: two processes may collect the same stream at the same time. Both serve only people and their checks.
+//!
+//! | file under `.slacktrail` | content |
+//! |---|---|
+//! | `collectors/<source id>.<log type>` | empty; a process locks it while it collects the stream |
+//! | `collected/<source id>.<log type>.json` | `{"at":1795332821}`, the time of the last tick without an error |
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::deployment::STATE;
+use super::file;
+use slacktrail_core::error::Error;
+use slacktrail_core::source::StreamId;
+use slacktrail_core::time::Second;
+
+/// The time limit for acquiring a collector's lock. A process that checks the lock holds it for an instant.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// The collectors of a directory.
+#[derive(Clone, Debug)]
+pub struct DirectoryCollectors {
+    root: PathBuf,
+}
+
+/// Marks a stream as being collected. Dropping it, or the end of the process for any reason, removes the mark.
+#[derive(Debug)]
+pub struct CollectorLock(#[expect(dead_code, reason = "the open file holds the lock")] File);
+
+/// The content of a file under `collected`.
+#[derive(Serialize, Deserialize)]
+struct Collected {
+    at: Second,
+}
+
+impl DirectoryCollectors {
+    /// Creates the collectors of the directory `root`. Performs no I/O.
+    pub fn new(root: impl Into<PathBuf>) -> DirectoryCollectors {
+        DirectoryCollectors { root: root.into() }
+    }
+
+    fn lock_path(&self, stream: &StreamId) -> PathBuf {
+        self.root.join(STATE).join("collectors").join(format!("{}.{}", stream.source, stream.log))
+    }
+
+    fn collected_path(&self, stream: &StreamId) -> PathBuf {
+        self.root.join(STATE).join("collected").join(format!("{}.{}.json", stream.source, stream.log))
+    }
+
+    /// Marks a stream as being collected by this process. Returns `None` if another process has marked it.
+    ///
+    /// # Errors
+    /// Returns an error if the directory cannot be written to.
+    pub fn lock(&self, stream: &StreamId) -> Result<Option<CollectorLock>, Error> {
+        let path = self.lock_path(stream);
+        let locked = file::try_lock(&self.root, &path, LOCK_TIMEOUT);
+        Ok(locked.map_err(|error| file::to_error("locking", &path, error))?.map(CollectorLock))
+    }
+
+    /// Returns `true` if a process collects the stream now. A process that ended or was killed does not.
+    ///
+    /// # Errors
+    /// Returns an error if the directory cannot be read.
+    pub fn is_collecting(&self, stream: &StreamId) -> Result<bool, Error> {
+        let path = self.lock_path(stream);
+        file::is_locked(&self.root, &path).map_err(|error| file::to_error("checking the lock", &path, error))
+    }
+
+    /// Stores when the stream was last collected.
+    ///
+    /// # Errors
+    /// Returns an error if the directory cannot be written to.
+    pub fn save(&self, stream: &StreamId, at: Second) -> Result<(), Error> {
+        let path = self.collected_path(stream);
+        let text = serde_json::to_string(&Collected { at }).expect("a number is JSON");
+        file::replace(&self.root, &path, text.as_bytes()).map_err(|error| file::to_error("writing", &path, error))
+    }
+
+    /// Returns when the stream was last collected, or `None` if the directory does not show it.
+    ///
+    /// # Errors
+    /// Returns an error if the directory cannot be read.
+    pub fn last_collected(&self, stream: &StreamId) -> Result<Option<Second>, Error> {
+        let path = self.collected_path(stream);
+        let read = file::read(&self.root, &path).map_err(|error| file::to_error("reading", &path, error))?;
+        Ok(read
+            .and_then(|content| serde_json::from_slice(&content.bytes).ok())
+            .map(|collected: Collected| collected.at))
+    }
+}

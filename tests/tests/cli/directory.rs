@@ -1,0 +1,290 @@
+//! Tests that commands work on a directory of `slacktrail pull` as on a deployment.
+
+use std::fs;
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use slacktrail_adapters::directory::{DirectoryCollectors, DirectoryDeployment};
+use slacktrail_core::source::{LogType, StreamId};
+use slacktrail_ports::DeploymentStore;
+use slacktrail_simulator::{Log, Row};
+use slacktrail_tests::archive::Archive;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdout};
+
+use crate::binary::Slacktrail;
+use crate::slack::{ORGANIZATION, Slack, hours_ago};
+
+/// A simulated Slack, the command with its token, and a directory.
+struct Local {
+    slack: Slack,
+    slacktrail: Slacktrail,
+    directory: tempfile::TempDir,
+}
+
+impl Local {
+    /// Pulls with these arguments.
+    async fn pulled(arguments: &[&str]) -> Local {
+        let slack = Slack::organization().await;
+        let slacktrail = Slacktrail::of(&slack).token(ORGANIZATION);
+        let local = Local { slack, slacktrail, directory: tempfile::tempdir().unwrap() };
+        local.slacktrail.run(&local.in_directory(&[&["pull"], arguments].concat())).await.exits(0);
+        local
+    }
+
+    fn path(&self) -> &str {
+        self.directory.path().to_str().unwrap()
+    }
+
+    fn in_directory<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
+        [arguments, &["--dir", self.path()]].concat()
+    }
+
+    /// Returns `text` with the same path on every machine.
+    fn shown(&self, text: &str) -> String {
+        text.replace(self.path(), "DIR")
+    }
+
+    fn assert_exact(&self, logs: &[Log]) {
+        Archive::of_directory(self.directory.path()).assert_exactly(&self.slack.world(), "slack", logs);
+    }
+
+    async fn gaps(&self, log: LogType) -> usize {
+        let stored = DirectoryDeployment::new(self.directory.path()).load_stream(&stream(log)).await.unwrap();
+        stored.unwrap().1.unwrap().gaps.len()
+    }
+
+    fn follow(&self, arguments: &[&str]) -> Child {
+        self.slacktrail.start(&self.in_directory(&[&["pull", "--follow"], arguments].concat()))
+    }
+}
+
+fn stream(log: LogType) -> StreamId {
+    StreamId { source: "slack".parse().unwrap(), log }
+}
+
+/// Returns the day of `hours` ago and the day after it, as backfill takes them.
+fn day(hours: i64) -> (String, String) {
+    let day = |instant: Timestamp| instant.strftime("%Y-%m-%d").to_string();
+    (day(hours_ago(hours)), day(hours_ago(hours) + SignedDuration::from_hours(24)))
+}
+
+fn interrupt(child: &Child, signal: &str) {
+    let id = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
+}
+
+async fn first_line(child: &mut Child) -> (String, BufReader<ChildStdout>) {
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    output.read_line(&mut line).await.unwrap();
+    (line, output)
+}
+
+#[tokio::test]
+async fn sources_pause_and_resume_work_on_directory() {
+    let local = Local::pulled(&[]).await;
+    let alone = Slacktrail::alone();
+    let sources = alone.run(&local.in_directory(&["sources", "--json"])).await.exits(0).json();
+    assert_eq!((&sources[0]["id"], &sources[0]["paused"]), (&json!("slack"), &json!(false)));
+    let table = alone.run(&local.in_directory(&["sources"])).await.exits(0).stdout;
+    assert!(table.contains("slack ") && table.contains("audit access"), "{table}");
+
+    let paused = alone.run(&local.in_directory(&["pause", "slack"])).await.exits(0).stdout;
+    insta::assert_snapshot!(local.shown(&paused), @r"
+    paused `slack`: the current tick finishes, and no new tick starts
+    Slack keeps its logs; run `slacktrail resume slack --dir DIR` to continue where collection stopped
+    ");
+    local.slack.world().add(Row::small_audit(hours_ago(0), "meanwhile"));
+    for follow in [&[][..], &["--follow"]] {
+        let refused = local.slacktrail.run(&local.in_directory(&[&["pull"], follow].concat())).await.exits(1).stderr;
+        insta::allow_duplicates!(insta::assert_snapshot!(local.shown(&refused), @r"
+        error: source `slack` is paused
+        hint: run `slacktrail resume slack --dir DIR` first; collection then continues where it stopped
+        "));
+    }
+    let status = alone.run(&local.in_directory(&["status", "--json"])).await.exits(0).json();
+    assert_eq!(status[0]["state"], "paused");
+
+    let resumed = alone.run(&local.in_directory(&["resume", "slack"])).await.exits(0).stdout;
+    insta::assert_snapshot!(local.shown(&resumed), @r"
+    resumed `slack`: the next tick of `slacktrail pull` continues where collection stopped
+    it also collects the records of the pause; run `slacktrail status --dir DIR` to see the progress
+    ");
+    local.slacktrail.run(&local.in_directory(&["pull"])).await.exits(0);
+    local.assert_exact(&Log::ALL);
+}
+
+#[tokio::test]
+async fn unknown_source_of_directory_is_error_that_lists_known_sources() {
+    let local = Local::pulled(&["--logs", "audit"]).await;
+    for command in [
+        &["pause", "acme"][..],
+        &["resume", "acme"],
+        &["backfill", "acme", "--log", "audit", "--from", "2024-01-01", "--to", "2024-02-01"],
+    ] {
+        let ran = Slacktrail::alone().run(&local.in_directory(command)).await.exits(1);
+        let expected =
+            "error: source `acme` not found\nhint: use one of `slack` (`slacktrail sources --dir DIR` lists them)\n";
+        assert_eq!(local.shown(&ran.stderr), expected, "{command:?}");
+    }
+    for command in [&["sources"][..], &["pause", "slack"], &["resume", "slack"]] {
+        let ran = Slacktrail::alone().run(&[command, &["--dir", "no-such-directory"]].concat()).await.exits(1);
+        assert!(ran.stderr.starts_with("error: directory `no-such-directory` contains no source"), "{}", ran.stderr);
+    }
+}
+
+#[tokio::test]
+async fn commands_for_aws_only_say_what_to_do_with_directory() {
+    for (command, expected) in [
+        (&["connect", "acme"][..], "run `slacktrail pull --dir DIR` with the token in SLACK_TOKEN"),
+        (&["disconnect", "acme"], "a directory stores no token"),
+        (&["doctor"], "run `slacktrail status --dir DIR`"),
+    ] {
+        let ran = Slacktrail::alone().run(&[command, &["--dir", "logs"]].concat()).await.exits(2);
+        assert!(ran.stderr.contains(expected), "{command:?}: {}", ran.stderr);
+    }
+}
+
+#[tokio::test]
+async fn backfill_collects_range_of_directory_once() {
+    let local = Local::pulled(&["--since", "24h"]).await;
+    for (name, log) in [("audit", Log::Audit), ("access", Log::Access), ("integration", Log::Integration)] {
+        let (from, to) = (day(60).0, day(59).1);
+        let arguments = ["backfill", "slack", "--log", name, "--from", &from, "--to", &to];
+        let ran = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(0);
+        assert!(
+            ran.stderr.starts_with(&format!("collecting slack/{name} from {from}T00:00:00Z to ")),
+            "{}",
+            ran.stderr
+        );
+        assert!(ran.stdout.starts_with(&format!("collected slack/{name} from {from}T00:00:00Z")), "{}", ran.stdout);
+        local.assert_exact(&[log]);
+        let again = local.slacktrail.run(&local.in_directory(&[&arguments[..], &["--json"]].concat())).await.exits(0);
+        assert_eq!((&again.json()["log"], &again.json()["state"]), (&json!(name), &json!("completed")));
+        local.assert_exact(&[log]);
+    }
+}
+
+#[tokio::test]
+async fn detached_backfill_needs_no_token_and_next_pull_collects_it() {
+    let local = Local::pulled(&["--since", "24h", "--logs", "audit"]).await;
+    let (from, to) = (day(60).0, day(59).1);
+    let arguments = ["backfill", "slack", "--log", "audit", "--from", &from, "--to", &to];
+    let without_token = Slacktrail::alone().run(&local.in_directory(&arguments)).await.exits(1);
+    assert!(without_token.stderr.starts_with("error: `SLACK_TOKEN` is not set"), "{}", without_token.stderr);
+    assert_eq!(local.gaps(LogType::Audit).await, 0, "a failed command requests nothing");
+
+    let detached = local.in_directory(&[&arguments[..], &["--detach"]].concat());
+    let ran = Slacktrail::alone().run(&detached).await.exits(0);
+    assert!(ran.stdout.starts_with("started to collect slack/audit from "), "{}", ran.stdout);
+    assert!(ran.stdout.ends_with("; the next tick of `slacktrail pull` collects it\n"), "{}", ran.stdout);
+    let again = Slacktrail::alone().run(&[&detached[..], &["--json"]].concat()).await.exits(0);
+    assert_eq!(again.json()["state"], "in_progress");
+    local.slacktrail.run(&local.in_directory(&["pull"])).await.exits(0);
+    local.assert_exact(&[Log::Audit]);
+}
+
+#[tokio::test]
+async fn backfill_waits_for_running_pull_and_takes_over_when_it_ends() {
+    let local = Local::pulled(&["--since", "24h"]).await;
+    let collectors = DirectoryCollectors::new(local.directory.path());
+    let (from, to) = (day(60).0, day(59).1);
+    for (name, log, is_collected) in [("audit", Log::Audit, true), ("access", Log::Access, false)] {
+        let lock = collectors.lock(&stream(name.parse().unwrap())).unwrap();
+        let arguments = ["backfill", "slack", "--log", name, "--from", &from, "--to", &to];
+        // Without a token, the command can only wait.
+        let slacktrail = if is_collected { Slacktrail::alone() } else { local.slacktrail.clone() };
+        let mut child = slacktrail.start(&local.in_directory(&arguments));
+        let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
+        while !messages.next_line().await.unwrap().unwrap().starts_with("another `slacktrail` collects this stream") {}
+        if is_collected {
+            local.slacktrail.run(&local.in_directory(&["pull"])).await.exits(0);
+        }
+        drop(lock);
+        let ran = slacktrail.end(child).await.exits(0);
+        assert!(ran.stdout.starts_with(&format!("collected slack/{name} from ")), "{}", ran.stdout);
+        local.assert_exact(&[log]);
+    }
+}
+
+#[tokio::test]
+async fn backfill_of_paused_source_names_command_that_resumes_it() {
+    let local = Local::pulled(&["--logs", "audit"]).await;
+    Slacktrail::alone().run(&local.in_directory(&["pause", "slack"])).await.exits(0);
+    let (from, to) = day(60);
+    let arguments = ["backfill", "slack", "--log", "audit", "--from", &from, "--to", &to];
+    let refused = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(1);
+    insta::assert_snapshot!(local.shown(&refused.stderr), @r"
+    error: source `slack` is paused
+    hint: run `slacktrail resume slack --dir DIR` first, or use `--detach` to collect the range after you resume the source
+    ");
+    local.slacktrail.run(&local.in_directory(&[&arguments[..], &["--detach"]].concat())).await.exits(0);
+    let access = local.in_directory(&["backfill", "slack", "--log", "access", "--from", &from, "--to", &to]);
+    let other = local.slacktrail.run(&access).await.exits(1).stderr;
+    assert!(other.contains("`slacktrail pull --source slack --logs access --dir "), "{other}");
+}
+
+/// Removes the objects of a day, as `rm` does.
+fn delete_day(directory: &Path, log: &str, hours: i64) {
+    let day = directory.join(log).join(day(hours).0.replace('-', "/"));
+    for object in fs::read_dir(&day).unwrap() {
+        fs::remove_file(object.unwrap().path()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn deleted_day_of_directory_is_collected_again_by_backfill() {
+    let local = Local::pulled(&[]).await;
+    for (name, log) in [("audit", Log::Audit), ("access", Log::Access), ("integration", Log::Integration)] {
+        for hours in [60, 1] {
+            delete_day(local.directory.path(), name, hours);
+            let (from, to) = day(hours);
+            let arguments = ["backfill", "slack", "--log", name, "--from", &from, "--to", &to];
+            let ran = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(0);
+            assert!(!ran.stderr.contains("missing"), "{}", ran.stderr);
+            local.assert_exact(&[log]);
+        }
+    }
+    local.slack.world().add(Row::small_audit(hours_ago(0), "new"));
+    local.slacktrail.run(&local.in_directory(&["pull"])).await.exits(0);
+    local.assert_exact(&Log::ALL);
+}
+
+#[tokio::test]
+async fn follow_in_pipe_prints_one_json_object_per_tick() {
+    let local = Local::pulled(&["--logs", "audit"]).await;
+    local.slack.world().add(Row::small_audit(hours_ago(0), "new"));
+    let mut child = local.follow(&["--json"]);
+    let (line, mut rest) = first_line(&mut child).await;
+    let tick: Value = serde_json::from_str(&line).unwrap();
+    let keys: Vec<&str> = tick.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["error", "streams", "time"]);
+    assert!(tick["time"].as_str().unwrap().parse::<Timestamp>().is_ok() && tick["error"].is_null(), "{line}");
+    let audit = &tick["streams"][0];
+    assert_eq!((&audit["source"], &audit["log"], &audit["records"]), (&json!("slack"), &json!("audit"), &json!(1)));
+    assert_eq!((&audit["state"], tick["streams"].as_array().unwrap().len()), (&json!("ok"), 3));
+
+    interrupt(&child, "-INT");
+    let ran = local.slacktrail.end(child).await.exits(0);
+    let mut end = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut rest, &mut end).await.unwrap();
+    assert_eq!((end.as_str(), ran.stderr.as_str()), ("", ""), "each tick is one line, and nothing else is printed");
+}
+
+#[tokio::test]
+async fn follow_in_pipe_prints_one_line_per_tick_and_ends_with_reader() {
+    let local = Local::pulled(&["--logs", "audit"]).await;
+    let mut child = local.follow(&["--logs", "audit"]);
+    let (line, _rest) = first_line(&mut child).await;
+    let (time, streams) = line.trim_end().split_once(' ').unwrap();
+    assert!(time.parse::<Timestamp>().is_ok(), "{line}");
+    assert!(streams.starts_with("slack/audit: 0 records, lag ") && streams.ends_with(", ok"), "{line}");
+    interrupt(&child, "-INT");
+    local.slacktrail.end(child).await.exits(0);
+
+    let mut child = local.follow(&["--logs", "audit"]);
+    drop(child.stdout.take());
+    assert_eq!(local.slacktrail.end(child).await.stderr, "", "a closed pipe ends the command");
+}
