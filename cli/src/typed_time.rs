@@ -1,4 +1,4 @@
-//! Parses the times that users type: days, `--since` and `--silent-after`.
+//! Parses the times that users type: days, `--since`, `--silent-after` and `--max-age`.
 
 use std::str::FromStr;
 
@@ -85,6 +85,20 @@ impl FromStr for SilentAfter {
     }
 }
 
+/// Seconds after which a directory counts as not collected: the value of `--max-age`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct MaxAge(pub(crate) i64);
+
+impl FromStr for MaxAge {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<MaxAge, String> {
+        let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
+        let seconds = duration::<u32>(text, &units).filter(|seconds| *seconds > 0);
+        seconds.map(MaxAge).ok_or_else(|| "use a duration such as `90s`, `10m`, `1h` or `2d`".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +147,16 @@ mod tests {
         }
         for text in ["", "h", "0h", "-1d", "24", "90m", "1.5d", "always", "99999999d", "ä"] {
             assert!(text.parse::<SilentAfter>().unwrap_err().contains("`24h`"), "{text}");
+        }
+    }
+
+    #[test]
+    fn max_age_is_positive_duration() {
+        for (text, expected) in [("90s", 90), ("3m", 180), ("1h", 3_600), ("2d", 172_800)] {
+            assert_eq!(text.parse(), Ok(MaxAge(expected)), "{text}");
+        }
+        for text in ["", "h", "0m", "-1d", "60", "1.5h", "never", "1w"] {
+            assert!(text.parse::<MaxAge>().unwrap_err().contains("`1h`"), "{text}");
         }
     }
 

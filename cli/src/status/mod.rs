@@ -1,23 +1,23 @@
 //! `slacktrail status`: shows the state of each stream, with a hint for each stream that has a problem.
 
+mod collected;
 mod report;
 pub(crate) mod stream_status;
 mod watch;
 
-use std::path::PathBuf;
-
 use clap::Args;
 use serde::Serialize;
-use slacktrail_adapters::aws::DynamoDeployment;
 use slacktrail_core::time::Second;
 use slacktrail_ports::DeploymentStore;
 
 use crate::cli_error::CliError;
+use crate::deployed::{Deployed, Location};
 use crate::environment::now;
 use crate::outcome::Outcome;
 use crate::source::NO_SOURCE;
-use crate::{aws, directory, terminal};
-use stream_status::{StreamStatus, Target};
+use crate::terminal;
+use crate::typed_time::MaxAge;
+use stream_status::StreamStatus;
 
 /// Show the state of each stream
 ///
@@ -35,30 +35,34 @@ pub(crate) struct Arguments {
     /// Exit with code 1 if a stream requires action
     #[arg(long, conflicts_with = "watch")]
     check: bool,
-    /// Read a directory written by `slacktrail pull` instead of the deployment
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    location: Location,
+    /// With --dir: report a stream as failing if it was last collected longer ago, such as 1h [default: 3m while `pull` runs there]
+    #[arg(long, value_name = "DURATION", requires = "dir")]
+    max_age: Option<MaxAge>,
 }
 
 const AFTER_HELP: &str = "\
 Exit code: 0 if the status could be read; with --check, 1 if a stream requires action.
+With --dir, --max-age makes --check useful in cron: `slacktrail status --dir DIR --check --max-age 1h`.
 With --json --watch, each change prints the list of all streams as one line of JSON.";
 
 /// Reads the status.
 pub(crate) async fn run(args: Arguments) -> Result<Snapshot, CliError> {
-    let snapshot = Deployed::of(args.dir).await?.snapshot().await?;
-    Ok(Snapshot { check: args.check, ..snapshot })
+    let check = args.check;
+    Ok(Snapshot { check, ..Observed::open(args).await?.snapshot().await? })
 }
 
 /// Shows the status until Ctrl-C.
 pub(crate) async fn watch(args: Arguments) -> Result<(), CliError> {
-    watch::watch(&Deployed::of(args.dir).await?, args.json).await
+    let json = args.json;
+    watch::watch(&Observed::open(args).await?, json).await
 }
 
-/// The location of the sources and the cursors.
-enum Deployed {
-    Aws(DynamoDeployment),
-    Directory(PathBuf),
+/// The deployment whose status is shown.
+struct Observed {
+    deployed: Deployed,
+    max_age: Option<MaxAge>,
 }
 
 /// The status of all streams at one time.
@@ -71,22 +75,20 @@ pub(crate) struct Snapshot {
     check: bool,
 }
 
-impl Deployed {
-    async fn of(dir: Option<PathBuf>) -> Result<Deployed, CliError> {
-        Ok(match dir {
-            Some(directory) => Deployed::Directory(directory),
-            None => Deployed::Aws(aws::ports().await?.deployment),
-        })
+impl Observed {
+    async fn open(args: Arguments) -> Result<Observed, CliError> {
+        Ok(Observed { deployed: args.location.open().await?, max_age: args.max_age })
     }
 
     async fn snapshot(&self) -> Result<Snapshot, CliError> {
-        let (deployment, target) = match self {
-            Deployed::Aws(deployment) => (deployment.load().await?, Target::Aws),
-            Deployed::Directory(directory) => (directory::load(directory).await?, Target::Directory),
-        };
+        let deployment = self.deployed.load().await?;
         let now = now();
+        let mut statuses = stream_status::statuses(&deployment, self.deployed.target(), now);
+        if let Some(directory) = self.deployed.directory() {
+            collected::add(&mut statuses, (directory, &deployment), self.max_age.map(|age| age.0), now)?;
+        }
         let disconnected = deployment.sources.values().flatten().filter(|source| source.disconnected).count();
-        Ok(Snapshot { statuses: stream_status::statuses(&deployment, target, now), disconnected, now, check: false })
+        Ok(Snapshot { statuses, disconnected, now, check: false })
     }
 }
 

@@ -5,6 +5,7 @@
 use slacktrail_core::health::State;
 use slacktrail_core::time::Second;
 
+use super::collected;
 use super::stream_status::StreamStatus;
 use crate::table::{self, Column};
 use crate::terminal::COLUMNS as WIDTH;
@@ -26,6 +27,8 @@ pub(super) fn text(statuses: &[StreamStatus], disconnected: usize, now: Second) 
     if !statuses.is_empty() {
         parts.push(table::render(&COLUMNS, statuses.iter().map(|status| row(status, now)).collect()));
     }
+    let collected: Vec<String> = collected::sentences(statuses, now).iter().map(|text| wrap(text, "")).collect();
+    parts.extend((!collected.is_empty()).then(|| collected.join("\n")));
     parts.extend(statuses.iter().filter_map(|status| paragraph(status, now)));
     if disconnected > 0 {
         let noun = if disconnected == 1 { "source" } else { "sources" };

@@ -10,6 +10,7 @@ use slacktrail_core::time::Second;
 use slacktrail_core::walk::{Gap, GapKind, Walk};
 use slacktrail_ports::{Deployment, StoredCursor};
 
+use super::collected::Collection;
 use crate::source::stream_name;
 use crate::{format, state};
 
@@ -53,6 +54,9 @@ pub(crate) struct StreamStatus {
     pub(crate) last_record: Option<Second>,
     pub(crate) lag_seconds: Option<i64>,
     pub(crate) gaps: Vec<GapEntry>,
+    /// When a directory's stream was last collected. `None` in a deployment on AWS.
+    #[serde(flatten)]
+    pub(crate) collection: Option<Collection>,
 }
 
 /// A time range that is not collected yet.
@@ -66,7 +70,7 @@ pub(crate) struct GapEntry {
 }
 
 /// Serializes a time as RFC 3339 in UTC, or as null.
-fn instant<S: Serializer>(second: &Option<Second>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn instant<S: Serializer>(second: &Option<Second>, serializer: S) -> Result<S::Ok, S::Error> {
     second.map(|second| second.to_string()).serialize(serializer)
 }
 
@@ -125,6 +129,7 @@ impl StreamStatus {
             last_record: None,
             lag_seconds: None,
             gaps: Vec::new(),
+            collection: None,
         }
     }
 

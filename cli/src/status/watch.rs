@@ -5,9 +5,10 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use super::collected::Collection;
 use super::report;
 use super::stream_status::StreamStatus;
-use super::{Deployed, Snapshot};
+use super::{Observed, Snapshot};
 use crate::cli_error::CliError;
 use crate::terminal;
 
@@ -19,13 +20,13 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(2);
 /// # Errors
 ///
 /// Returns an error if the first read of the status fails. Later failures become warnings.
-pub(super) async fn watch(deployed: &Deployed, json: bool) -> Result<(), CliError> {
-    let first = deployed.snapshot().await?;
+pub(super) async fn watch(observed: &Observed, json: bool) -> Result<(), CliError> {
+    let first = observed.snapshot().await?;
     let show = async {
         if json || !std::io::stdout().is_terminal() {
-            print_changes(deployed, first, json).await
+            print_changes(observed, first, json).await
         } else {
-            draw(deployed, first).await
+            draw(observed, first).await
         }
     };
     tokio::select! {
@@ -36,7 +37,7 @@ pub(super) async fn watch(deployed: &Deployed, json: bool) -> Result<(), CliErro
 }
 
 /// Redraws the terminal after each refresh.
-async fn draw(deployed: &Deployed, first: Snapshot) {
+async fn draw(observed: &Observed, first: Snapshot) {
     let mut snapshot = first;
     let mut error = String::new();
     let mut is_first = true;
@@ -48,7 +49,7 @@ async fn draw(deployed: &Deployed, first: Snapshot) {
         }
         is_first = false;
         tokio::time::sleep(REFRESH_INTERVAL).await;
-        match deployed.snapshot().await {
+        match observed.snapshot().await {
             Ok(next) => (snapshot, error) = (next, String::new()),
             Err(cause) => error = format!("\n\nwarning: {cause}: showing the previous status"),
         }
@@ -56,7 +57,7 @@ async fn draw(deployed: &Deployed, first: Snapshot) {
 }
 
 /// Prints each changed status: one line of JSON with all streams, or the report.
-async fn print_changes(deployed: &Deployed, first: Snapshot, json: bool) {
+async fn print_changes(observed: &Observed, first: Snapshot, json: bool) {
     let mut printed: Option<Vec<StreamStatus>> = None;
     let mut printed_error = String::new();
     let mut snapshot: Result<Snapshot, CliError> = Ok(first);
@@ -84,11 +85,15 @@ async fn print_changes(deployed: &Deployed, first: Snapshot, json: bool) {
             }
         }
         tokio::time::sleep(REFRESH_INTERVAL).await;
-        snapshot = deployed.snapshot().await;
+        snapshot = observed.snapshot().await;
     }
 }
 
-/// Returns the statuses without their lag, which changes as time passes.
+/// Returns the statuses without their lag and the time of the last collection, which change as time passes.
 fn without_lag(snapshot: &Snapshot) -> Vec<StreamStatus> {
-    snapshot.statuses.iter().map(|status| StreamStatus { lag_seconds: None, ..status.clone() }).collect()
+    let fixed = |status: &StreamStatus| {
+        let collection = status.collection.clone().map(|it| Collection { last_collected: None, ..it });
+        StreamStatus { lag_seconds: None, collection, ..status.clone() }
+    };
+    snapshot.statuses.iter().map(fixed).collect()
 }

@@ -346,6 +346,10 @@ fn of_deployment(code: &str) -> Option<Row> {
             Retry,
             "stop the other `slacktrail` that uses this directory, or wait until it ends; then run the command again",
         ),
+        "not_collected" => (
+            Investigate,
+            "run `slacktrail pull` in this directory; if it is running, look at its output and restart it",
+        ),
         "directory_unavailable" => (Retry, "{wait}; if this persists, check the disk"),
         _ => return None,
     })

@@ -288,3 +288,65 @@ async fn follow_in_pipe_prints_one_line_per_tick_and_ends_with_reader() {
     drop(child.stdout.take());
     assert_eq!(local.slacktrail.end(child).await.stderr, "", "a closed pipe ends the command");
 }
+
+#[tokio::test]
+async fn status_says_when_directory_was_collected_and_killed_pull_does_not_count() {
+    let local = Local::pulled(&["--logs", "audit"]).await;
+    let alone = Slacktrail::alone();
+    let status = async |arguments: &[&str]| alone.run(&local.in_directory(&[&["status"], arguments].concat())).await;
+    let collection = async || {
+        let status = status(&["--json"]).await.exits(0).json()[0].take();
+        assert!(status["last_collected"].as_str().unwrap().parse::<Timestamp>().is_ok(), "{status}");
+        status["collecting"].as_bool().unwrap()
+    };
+    assert!(!collection().await);
+    let text = status(&[]).await.exits(0).stdout;
+    assert!(text.contains("\nslack: last collected ") && text.contains("; collection is not running"), "{text}");
+
+    let mut child = local.follow(&["--logs", "audit"]);
+    let (_, _rest) = first_line(&mut child).await;
+    assert!(collection().await);
+    assert!(status(&["--check"]).await.exits(0).stdout.contains("; collection is running"));
+    interrupt(&child, "-KILL");
+    local.slacktrail.end(child).await;
+    assert!(!collection().await, "the system releases a killed process's lock");
+}
+
+#[tokio::test]
+async fn directory_that_was_not_collected_for_too_long_is_unhealthy() {
+    let local = Local::pulled(&["--logs", "audit"]).await;
+    let alone = Slacktrail::alone();
+    let status =
+        async |arguments: &[&str]| alone.run(&local.in_directory(&[&["status", "--check"], arguments].concat())).await;
+    status(&["--max-age", "1h"]).await.exits(0);
+    assert!(status(&["--max-age", "soon"]).await.exits(2).stderr.contains("`1h`"));
+    alone.run(&["status", "--max-age", "1h"]).await.exits(2); // only for a directory
+
+    // Two hours later, an idle stream has the same cursor. Only the stored times show it.
+    let state = local.directory.path().join(".slacktrail");
+    let earlier = |file: &str, fields: &[&str]| {
+        let path = state.join(file);
+        let mut stored: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        for field in fields {
+            let time = stored.pointer_mut(field).unwrap();
+            *time = (hours_ago(2).as_second()).into();
+        }
+        fs::write(&path, stored.to_string()).unwrap();
+    };
+    earlier("cursors/slack.audit.json", &["/cursor/saved_at", "/cursor/health/last_success", "/cursor/health/since"]);
+    earlier("sources/slack.json", &["/connected_at"]);
+    status(&["--max-age", "1h"]).await.exits(0); // the tick's own time is recent
+    earlier("collected/slack.audit.json", &["/at"]);
+    status(&[]).await.exits(0); // without a limit, the age is a fact
+    status(&["--max-age", "3h"]).await.exits(0);
+    let unhealthy = status(&["--max-age", "1h", "--json"]).await.exits(1).json();
+    assert_eq!((&unhealthy[0]["state"], &unhealthy[0]["code"]), (&json!("failing"), &json!("not_collected")));
+    let text = status(&["--max-age", "1h"]).await.exits(1).stdout;
+    assert!(text.contains("slack/audit: failing (not_collected)") && text.contains("run `slacktrail pull`"), "{text}");
+
+    let lock = DirectoryCollectors::new(local.directory.path()).lock(&stream(LogType::Audit)).unwrap();
+    status(&[]).await.exits(1); // a process that collects it should have done so within three minutes
+    drop(lock);
+    local.slacktrail.run(&local.in_directory(&["pull"])).await.exits(0);
+    status(&["--max-age", "1h"]).await.exits(0);
+}

@@ -32,8 +32,20 @@ async fn pulled_status_json_has_documented_keys() {
     assert_eq!(logs, ["audit", "access", "integration"]);
     for entry in entries {
         let keys: Vec<_> = entry.as_object().unwrap().keys().map(String::as_str).collect();
-        let mut contract =
-            ["source", "log", "state", "code", "hint", "since", "last_success", "last_record", "lag_seconds", "gaps"];
+        let mut contract = [
+            "source",
+            "log",
+            "state",
+            "code",
+            "hint",
+            "since",
+            "last_success",
+            "last_record",
+            "lag_seconds",
+            "gaps",
+            "last_collected",
+            "collecting",
+        ];
         contract.sort_unstable();
         assert_eq!(keys, contract);
         assert_eq!((entry["source"].as_str(), entry["state"].as_str()), (Some("slack"), Some("ok")));
@@ -66,6 +78,8 @@ async fn status_table_is_followed_by_hints() {
     acme    access       waiting  1 h 30 min  -              -  -
     acme    integration  waiting  1 h 30 min  -              -  -
     beta    -            failing  -           -              -  -
+
+    acme: never collected; collection is not running
 
     acme/audit: failing (newer_cursor)
       the stored cursor has format 99, but this slacktrail reads formats up to 1;
@@ -182,6 +196,10 @@ async fn status_table_is_readable_in_80_columns_without_color() {
     acme    integration  reauthorize  3 d 4 h  2 min ago    1 h  -
     beta    audit        ok           3 d 4 h  2 min ago    1 h  -
     gamma   audit        paused       -        -              -  -
+
+    acme: last collected 2 min ago; collection is not running
+    beta: last collected 2 min ago; collection is not running
+    gamma: never collected; collection is not running
 
     acme/access: silent, last success 2 min ago
       Slack responds, but has returned no record since 2026-11-20T08:00:00Z; check
