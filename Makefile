@@ -38,7 +38,7 @@ SIMULATE = cargo run --quiet --locked --profile simulation -p slacktrail-simulat
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test tests judge dist reproducible simulate simulate-all soak replay mutants mutants-check bench memory footprint cost fuzz chaos fmt lint unit e2e validate test-deployed picture licenses advisories workflows arm64 clean binaries
+.PHONY: help demo local test tests judge dist reproducible simulate simulate-all soak replay mutants mutants-check bench memory footprint cost fuzz chaos fmt lint unit e2e validate test-deployed picture sql licenses advisories workflows arm64 clean binaries
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -137,6 +137,9 @@ unit: ## run the tests that need only Rust
 
 e2e: $(VENV)/stamp $(VENV)/ministack/stamp binaries ## run the tests that cross crates, with the compiled functions on an emulated AWS
 	$(E2E) cargo test --workspace --locked --test '*'
+
+sql: $(VENV)/stamp ## copy the SQL of athena/ into template.yaml, and translate it into duckdb/init.sql
+	$(VENV)/bin/python checks/athena/render.py --write
 
 validate: $(VENV)/stamp $(VENV)/checkov/stamp binaries ## check the template, and run the SQL on collected records
 	$(AWS_TOOLS) $(VENV)/bin/sam validate --lint

@@ -148,6 +148,9 @@ class Documents(unittest.TestCase):
         (folder,) = re.findall(r"(?m)^DIST \?= (.+)$", (ROOT / "Makefile").read_text())
         self.assertIn(f"    make dist ARCHITECTURES=arm64\n    cd {folder}\n", (ROOT / "README.md").read_text())
 
+    def test_archives_contain_queries_for_duckdb(self):
+        self.assertIn("duckdb/init.sql", dist.documents())
+
     def test_user_settings_are_copy_that_git_ignores(self):
         self.assertIn("    cp samconfig.toml deploy.toml\n", (ROOT / "README.md").read_text())
         self.assertIn("/deploy.toml", (ROOT / ".gitignore").read_text().splitlines())

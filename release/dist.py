@@ -23,7 +23,17 @@ TARGETS = {"arm64": "aarch64-unknown-linux-gnu", "x86_64": "x86_64-unknown-linux
 CARGO_LAMBDA = {"arm64": "--arm64", "x86_64": "--x86-64"}
 # The version that the command requires on Linux. Amazon Linux 2023 and RHEL 9 have it.
 GLIBC = "2.34"
-DOCUMENTS = ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "docs/*.md", "docs/*.svg", "athena/*/*.sql"]
+DOCUMENTS = [
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "SECURITY.md",
+    "docs/*.md",
+    "docs/*.svg",
+    "athena/*/*.sql",
+    "duckdb/*.sql",
+]
 
 
 def main() -> None:

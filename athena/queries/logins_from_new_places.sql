@@ -36,5 +36,5 @@ from places
 join users on users.user_id = places.user_id
 group by places.user_id, places.kind, places.place
 having min(places.event_time) >= cast(current_date - interval '7' day as timestamp)
-order by first_seen desc, user_id, kind, place
+order by first_seen desc, places.user_id, places.kind, places.place
 limit 1000

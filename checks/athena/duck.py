@@ -62,14 +62,25 @@ def run(connection: duckdb.DuckDBPyConnection, text: str, today: datetime) -> li
 
 def in_duckdb(text: str, today: datetime | None = None) -> str:
     """Translates a statement from Athena's dialect to DuckDB's, or raises an error if there is no equivalent."""
+    statement = translated(text)
+    if today:
+        for node in list(statement.find_all(exp.CurrentDate)):
+            node.replace(exp.cast(exp.Literal.string(today.date().isoformat()), exp.DataType.Type.DATE))
+    return written(statement)
+
+
+def translated(text: str) -> exp.Expression:
+    """Parses a statement in Athena's dialect, and replaces what means something else in DuckDB's."""
     statement = sources.parse(text)
     answer_null_for_what_is_no_json(statement)
     answer_null_for_what_is_no_scalar(statement)
     number_groups_with_backslashes(statement)
-    if today:
-        for node in list(statement.find_all(exp.CurrentDate)):
-            node.replace(exp.cast(exp.Literal.string(today.date().isoformat()), exp.DataType.Type.DATE))
-    return statement.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE, comments=False)
+    return statement
+
+
+def written(statement: exp.Expression, pretty: bool = False) -> str:
+    """Writes a statement in DuckDB's dialect, or raises an error if there is no equivalent."""
+    return statement.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE, comments=False, pretty=pretty)
 
 
 def answer_null_for_what_is_no_json(statement: exp.Expression) -> None:

@@ -1,7 +1,7 @@
-"""Copies the tables, views and queries of athena/ into template.yaml, between two markers.
+"""Copies the tables, views and queries of athena/ into template.yaml, between two markers, and into duckdb/init.sql for DuckDB.
 
-render.py --check   fails with a diff if template.yaml differs from athena/
-render.py --write   updates template.yaml
+render.py --check   fails with a diff if template.yaml or duckdb/init.sql differs from athena/
+render.py --write   updates both (`make sql`)
 """
 
 import argparse
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import duck
+import laptop
 import sources
 
 BEGIN = "  # Generated from athena/ by `checks/athena/render.py --write`. Edit athena/, not this part.\n"
@@ -36,14 +37,15 @@ def main() -> int:
 
     before = asked.template.read_text()
     try:
-        after = filled(before)
+        rendered = {asked.template: filled(before), laptop.FILE: laptop.text()}
     except ValueError as error:
         print(f"{asked.template.name}: {error}", file=sys.stderr)
         return 1
     if asked.write:
-        asked.template.write_text(after)
+        for path, text in rendered.items():
+            path.write_text(text)
         return 0
-    difference = compare(before, after, asked.template.name)
+    difference = "".join(compare(path.read_text(), text, path.name) for path, text in rendered.items())
     sys.stderr.write(difference)
     return 1 if difference else 0
 
