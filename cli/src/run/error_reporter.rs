@@ -80,7 +80,7 @@ impl ErrorReporter {
 
     fn paused(&self, stream: &StreamOutcome) -> CliError {
         let resume = in_directory(&format!("resume {}", stream.source), &self.directory);
-        CliError::new(format!("source `{}` is paused, so this run collects nothing", stream.source))
+        CliError::new(format!("source `{}` is paused, so ticks skip it", stream.source))
             .with_level(Level::Warning)
             .hint(format!("run `{resume}` to continue where collection stopped"))
     }

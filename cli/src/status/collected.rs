@@ -91,18 +91,22 @@ fn exceeded(
 
 /// Returns a sentence for each source, or for each stream if the streams of the source differ.
 pub(super) fn sentences(statuses: &[StreamStatus], now: Second) -> Vec<String> {
-    let sentence = |collection: &Collection| {
+    let sentence = |status: &StreamStatus, collection: &Collection| {
         let last = match collection.last_collected {
             Some(last) => format!("last collected {}", format::age(Some(last), now)),
             None => "never collected".to_owned(),
         };
-        let running = if collection.collecting { "is running" } else { "is not running" };
-        format!("{last}; collection {running}")
+        let running = match collection.collecting {
+            _ if status.state == State::Paused => "paused",
+            true => "running",
+            false => "not running",
+        };
+        format!("{last}; collection is {running}")
     };
     let mut sentences: Vec<(&str, String, Vec<String>)> = Vec::new();
     for status in statuses {
         let Some(collection) = &status.collection else { continue };
-        let text = sentence(collection);
+        let text = sentence(status, collection);
         match sentences.last_mut() {
             Some((source, same, streams)) if *source == status.source && *same == text => streams.push(status.name()),
             _ => sentences.push((&status.source, text, vec![status.name()])),
@@ -176,6 +180,8 @@ mod tests {
         a: last collected 5 s ago; collection is running
         b: never collected; collection is not running
         ");
+        let paused = StreamStatus { state: State::Paused, ..at("a", Some(5), true) };
+        assert_eq!(sentences(&[paused], now()), ["a: last collected 5 s ago; collection is paused"]);
         let split = [at("a", Some(5), true), at("a", Some(7_200), false)];
         insta::assert_snapshot!(sentences(&split, now()).join("\n"), @r"
         a/integration: last collected 5 s ago; collection is running

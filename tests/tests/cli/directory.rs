@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use slacktrail_adapters::directory::{DirectoryCollectors, DirectoryDeployment};
 use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_ports::DeploymentStore;
-use slacktrail_simulator::{Log, Row};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row};
 use slacktrail_tests::archive::Archive;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdout};
@@ -207,6 +207,27 @@ async fn backfill_waits_for_running_pull_and_takes_over_when_it_ends() {
         assert!(ran.stdout.starts_with(&format!("collected slack/{name} from ")), "{}", ran.stdout);
         local.assert_exact(&[log]);
     }
+}
+
+#[tokio::test]
+async fn interrupted_backfill_of_directory_is_continued_by_next_one() {
+    let local = Local::pulled(&["--since", "24h", "--logs", "audit"]).await;
+    let (from, to) = (day(60).0, day(59).1);
+    let arguments = ["backfill", "slack", "--log", "audit", "--from", &from, "--to", &to];
+    local.slack.world().fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Html(502)));
+    let mut child = local.slacktrail.start(&local.in_directory(&arguments));
+    let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut next = async || messages.next_line().await.unwrap().unwrap();
+    while !next().await.starts_with("warning: slack/audit: Slack answered `logs` with HTTP status 502") {}
+    interrupt(&child, "-INT");
+    while next().await != format!("warning: stopped before the backfill of `{}` was complete", stream(LogType::Audit)) {
+    }
+    local.slacktrail.end(child).await.exits(1);
+
+    local.slack.world().clear_faults();
+    let ran = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(0);
+    assert!(ran.stderr.starts_with("already collecting slack/audit from "), "{}", ran.stderr);
+    local.assert_exact(&[Log::Audit]);
 }
 
 #[tokio::test]

@@ -199,7 +199,7 @@ async fn status_table_is_readable_in_80_columns_without_color() {
 
     acme: last collected 2 min ago; collection is not running
     beta: last collected 2 min ago; collection is not running
-    gamma: never collected; collection is not running
+    gamma: never collected; collection is paused
 
     acme/access: silent, last success 2 min ago
       Slack responds, but has returned no record since 2026-11-20T08:00:00Z; check
