@@ -4,13 +4,14 @@ use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use slacktrail_adapters::aws::DynamoDeployment;
-use slacktrail_adapters::directory::DirectoryDeployment;
+use slacktrail_adapters::aws::{DynamoDeployment, S3DayLogs};
+use slacktrail_adapters::directory::{DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
 use slacktrail_core::hints::Place;
+use slacktrail_core::object::DayLogId;
 use slacktrail_core::source::{Source, SourceId, StreamId};
-use slacktrail_ports::{Deployment, DeploymentStore, ReplaceOutcome, StoredCursor, StoredSource, Version};
+use slacktrail_ports::{DayLogStore, Deployment, DeploymentStore, ReplaceOutcome, StoredCursor, StoredSource, Version};
 
 use crate::cli_error::CliError;
 use crate::status::stream_status::Target;
@@ -29,10 +30,10 @@ pub(crate) fn no_directory(instead: &'static str) -> impl Fn(&str) -> Result<Inf
     move |_| Err(instead)
 }
 
-/// The sources and cursors of the deployment.
+/// The sources and cursors of the deployment, and its day logs.
 pub(crate) enum Deployed {
-    /// In the stack's table.
-    Aws(DynamoDeployment),
+    /// In the stack's table and bucket.
+    Aws(DynamoDeployment, S3DayLogs),
     /// In this directory.
     Directory(PathBuf, DirectoryDeployment),
 }
@@ -44,7 +45,10 @@ impl Location {
     /// Returns an error if a setting of the deployment is missing, or if the directory contains no source.
     pub(crate) async fn open(&self) -> Result<Deployed, CliError> {
         match &self.dir {
-            None => Ok(Deployed::Aws(aws::ports().await?.deployment)),
+            None => {
+                let ports = aws::ports().await?;
+                Ok(Deployed::Aws(ports.deployment, ports.day_logs))
+            }
             Some(path) => {
                 directory::load(path).await?;
                 Ok(Deployed::Directory(path.clone(), DirectoryDeployment::new(path)))
@@ -68,6 +72,21 @@ impl Deployed {
         }
     }
 
+    /// Returns `true` if the day log certainly has no object. Without the permission to list the bucket, nothing is certain.
+    ///
+    /// # Errors
+    /// Returns an error if the day log cannot be listed for another reason.
+    pub(crate) async fn is_day_log_empty(&self, log: &DayLogId) -> Result<bool, Error> {
+        let listed = match self {
+            Deployed::Aws(_, day_logs) => day_logs.list(log).await,
+            Deployed::Directory(path, _) => DirectoryDayLogs::new(path).list(log).await,
+        };
+        match listed {
+            Err(error) if error.code == "access_denied" => Ok(false),
+            listed => Ok(listed?.is_empty()),
+        }
+    }
+
     /// Returns a command line that works on the same deployment, for example `slacktrail resume acme --dir logs`.
     pub(crate) fn command(&self, command: &str) -> String {
         match self.directory() {
@@ -79,7 +98,7 @@ impl Deployed {
     /// Returns the directory, or `None` for a deployment on AWS.
     pub(crate) fn directory(&self) -> Option<&Path> {
         match self {
-            Deployed::Aws(_) => None,
+            Deployed::Aws(..) => None,
             Deployed::Directory(path, _) => Some(path),
         }
     }
@@ -87,7 +106,7 @@ impl Deployed {
     /// Returns where ticks run.
     pub(crate) fn target(&self) -> Target {
         match self {
-            Deployed::Aws(_) => Target::Aws,
+            Deployed::Aws(..) => Target::Aws,
             Deployed::Directory(..) => Target::Directory,
         }
     }
@@ -95,7 +114,7 @@ impl Deployed {
     /// Returns the place where hints of a failed command are shown.
     pub(crate) fn place(&self) -> Place {
         match self {
-            Deployed::Aws(_) => Place::Command,
+            Deployed::Aws(..) => Place::Command,
             Deployed::Directory(..) => Place::CommandWithToken,
         }
     }
@@ -109,7 +128,7 @@ pub(crate) fn in_directory(command: &str, path: &Path) -> String {
 impl DeploymentStore for Deployed {
     async fn load(&self) -> Result<Deployment, Error> {
         match self {
-            Deployed::Aws(deployment) => deployment.load().await,
+            Deployed::Aws(deployment, _) => deployment.load().await,
             Deployed::Directory(_, deployment) => deployment.load().await,
         }
     }
@@ -121,28 +140,28 @@ impl DeploymentStore for Deployed {
         cursor: &Cursor,
     ) -> Result<ReplaceOutcome, Error> {
         match self {
-            Deployed::Aws(deployment) => deployment.replace_cursor(stream, expected, cursor).await,
+            Deployed::Aws(deployment, _) => deployment.replace_cursor(stream, expected, cursor).await,
             Deployed::Directory(_, deployment) => deployment.replace_cursor(stream, expected, cursor).await,
         }
     }
 
     async fn load_stream(&self, stream: &StreamId) -> Result<Option<StoredCursor>, Error> {
         match self {
-            Deployed::Aws(deployment) => deployment.load_stream(stream).await,
+            Deployed::Aws(deployment, _) => deployment.load_stream(stream).await,
             Deployed::Directory(_, deployment) => deployment.load_stream(stream).await,
         }
     }
 
     async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Error> {
         match self {
-            Deployed::Aws(deployment) => deployment.load_source(id).await,
+            Deployed::Aws(deployment, _) => deployment.load_source(id).await,
             Deployed::Directory(_, deployment) => deployment.load_source(id).await,
         }
     }
 
     async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Error> {
         match self {
-            Deployed::Aws(deployment) => deployment.replace_source(expected, source).await,
+            Deployed::Aws(deployment, _) => deployment.replace_source(expected, source).await,
             Deployed::Directory(_, deployment) => deployment.replace_source(expected, source).await,
         }
     }

@@ -58,7 +58,7 @@ impl Changed {
         let id = &self.source.id;
         let resume = self.deployed.command(&format!("resume {id}"));
         let next_tick = match &self.deployed {
-            Deployed::Aws(_) => "the next tick",
+            Deployed::Aws(..) => "the next tick",
             Deployed::Directory(..) => "the next tick of `slacktrail pull`",
         };
         match (self.was_paused, self.source.paused) {

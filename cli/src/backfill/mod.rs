@@ -12,6 +12,7 @@ use clap::Args;
 use serde::Serialize;
 use slacktrail_adapters::directory::DirectoryCollectors;
 use slacktrail_core::cursor::{BACKFILLS_MAX, Backfill, Cursor};
+use slacktrail_core::object::DayLogId;
 use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_core::time::{Day, Second};
 use slacktrail_ports::{DeploymentStore, ReplaceOutcome, Version};
@@ -120,7 +121,7 @@ pub(crate) async fn run(args: Arguments) -> Result<Backfilled, CliError> {
         }
     };
     let next = match &deployed {
-        Deployed::Aws(_) => "run `slacktrail status` to see what is left",
+        Deployed::Aws(..) => "run `slacktrail status` to see what is left",
         Deployed::Directory(..) => "the next tick of `slacktrail pull` collects it",
     };
     let (oldest, latest) = (range.oldest.to_string(), range.latest.to_string());
@@ -133,7 +134,7 @@ async fn collector(deployed: &Deployed, source: &Source, stream: &StreamId) -> R
         Deployed::Directory(path, _) if !DirectoryCollectors::new(path).is_collecting(stream)? => {
             Ok(Some(Collector::new(path, source, stream).await?))
         }
-        Deployed::Aws(_) | Deployed::Directory(..) => Ok(None),
+        Deployed::Aws(..) | Deployed::Directory(..) => Ok(None),
     }
 }
 
@@ -170,7 +171,7 @@ fn check(args: &Arguments, source: &Source, deployed: &Deployed) -> Result<(), C
     let id = &source.id;
     if !source.logs.contains(&args.log) {
         let add_log = match deployed {
-            Deployed::Aws(_) => format!("slacktrail connect {id} --logs ..."),
+            Deployed::Aws(..) => format!("slacktrail connect {id} --logs ..."),
             Deployed::Directory(..) => deployed.command(&format!("pull --source {id} --logs {}", args.log)),
         };
         return Err(CliError::new(format!("source `{id}` does not collect `{}` logs", args.log))
@@ -187,8 +188,7 @@ fn check(args: &Arguments, source: &Source, deployed: &Deployed) -> Result<(), C
 
 /// Adds the gap to the stream's cursor. Retries if a tick replaces the cursor at the same time.
 ///
-/// Also removes the numbers of the range's last objects from the cursor, so that the next tick lists these day logs. Their objects may have
-/// been deleted in order to collect them again.
+/// Also clears the last object number of each day log of the range that has no object left, so that the next tick does not miss it.
 async fn add(
     deployed: &Deployed,
     source: &Source,
@@ -202,10 +202,9 @@ async fn add(
             Some((version, cursor)) => (Some(version), cursor?),
             None => (None, Cursor::first(source, stream.log, now)),
         };
-        let numbers = cursor.last_objects.len();
-        cursor.last_objects.retain(|day, _| day.end() < range.oldest || day.start() > range.latest);
+        let is_cleared = clear_deleted_days(deployed, stream, range, &mut cursor).await?;
         let stage = match cursor.backfill(stream.log, range.oldest, range.latest, now) {
-            Backfill::InProgress if cursor.last_objects.len() == numbers => return Ok((version, Stage::InProgress)),
+            Backfill::InProgress if !is_cleared => return Ok((version, Stage::InProgress)),
             Backfill::InProgress => Stage::InProgress,
             Backfill::TooMany => return Err(too_many(stream, deployed)),
             Backfill::Empty => return Err(CliError::new(format!("the range {range} is empty"))),
@@ -219,6 +218,26 @@ async fn add(
         "adding the backfill to `{stream}` failed: ticks replaced the cursor {ADD_TRIES_MAX} times"
     ))
     .hint("run the command again"))
+}
+
+/// Clears the last object numbers of day logs that were deleted as a whole in order to collect them again. Returns `true` if there are any.
+///
+/// If only some objects of a day are missing, its number stays, so that the next tick reports them.
+async fn clear_deleted_days(
+    deployed: &Deployed,
+    stream: &StreamId,
+    range: Range,
+    cursor: &mut Cursor,
+) -> Result<bool, CliError> {
+    let in_range = |day: &Day| day.end() >= range.oldest && day.start() <= range.latest;
+    let days: Vec<Day> = cursor.last_objects.keys().copied().filter(in_range).collect();
+    let numbers = cursor.last_objects.len();
+    for day in days {
+        if deployed.is_day_log_empty(&DayLogId { stream: stream.clone(), day }).await? {
+            cursor.last_objects.remove(&day);
+        }
+    }
+    Ok(cursor.last_objects.len() < numbers)
 }
 
 fn too_many(stream: &StreamId, deployed: &Deployed) -> CliError {

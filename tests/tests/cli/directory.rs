@@ -274,6 +274,22 @@ async fn deleted_day_of_directory_is_collected_again_by_backfill() {
 }
 
 #[tokio::test]
+async fn backfill_does_not_hide_partly_deleted_day() {
+    let local = Local::pulled(&["--logs", "audit"]).await;
+    local.slack.world().add(Row::small_audit(hours_ago(0), "new"));
+    local.slacktrail.run(&local.in_directory(&["pull"])).await.exits(0);
+    let (from, to) = day(0);
+    let today = local.directory.path().join("audit").join(from.replace('-', "/"));
+    let objects = fs::read_dir(&today).unwrap().map(|object| object.unwrap().path());
+    fs::remove_file(objects.max().unwrap()).unwrap();
+    // Just after midnight, the day had only this object, so that the whole day is gone.
+    let is_partial = fs::read_dir(&today).unwrap().next().is_some();
+    let arguments = ["backfill", "slack", "--log", "audit", "--from", &from, "--to", &to];
+    let ran = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(i32::from(is_partial));
+    assert_eq!(ran.stderr.contains("is missing"), is_partial, "{}", ran.stderr);
+}
+
+#[tokio::test]
 async fn follow_in_pipe_prints_one_json_object_per_tick() {
     let local = Local::pulled(&["--logs", "audit"]).await;
     local.slack.world().add(Row::small_audit(hours_ago(0), "new"));
