@@ -26,6 +26,12 @@ pub(crate) struct Collector {
     /// Whether the collector keeps running and polls by itself. Otherwise, a run must end by itself.
     #[serde(default)]
     pub(crate) continuous: bool,
+    /// For a continuous collector: the command of a run that ends when everything is collected, to measure it.
+    #[serde(default)]
+    run_once: Vec<String>,
+    /// A file in which `run` writes the CPU seconds and the peak memory so far, if it starts more than the collector.
+    #[serde(default)]
+    pub(crate) usage: Option<String>,
     /// The time after which the judge kills a run that should end by itself, or that it lets a continuous collector poll, in seconds.
     #[serde(default = "run_seconds")]
     run_seconds: f64,
@@ -97,6 +103,7 @@ pub(crate) enum Action {
     Prepare,
     Service,
     Run,
+    RunOnce,
     Fetch,
     SaveState,
     RestoreState,
@@ -157,6 +164,7 @@ impl Collector {
             Action::Prepare => &self.prepare,
             Action::Service => &self.service,
             Action::Run => &self.run,
+            Action::RunOnce => &self.run_once,
             Action::Fetch => &self.output.fetch,
             Action::SaveState => &self.state.save,
             Action::RestoreState => &self.state.restore,

@@ -4,11 +4,13 @@
 //! - [`days`]: what happens on each day
 //! - [`play`]: plays a day on a [`stage`], with a Slack and a clock of its own
 //! - [`output`], [`verdict`], [`table`]: reads what the collector wrote, compares it, and prints the result
+//! - [`measure`]: what a collector needs for a backlog
 //!
 //! The judge knows nothing of any collector but its description. docs/judge.md explains how to write one.
 
 mod collector;
 mod days;
+mod measure;
 mod output;
 mod play;
 mod stage;
@@ -50,6 +52,12 @@ pub(crate) struct Arguments {
     /// Print the verdicts as JSON
     #[arg(long)]
     json: bool,
+    /// Instead of playing days, measure CPU time, memory, requests and bytes for this many audit records, as JSON
+    #[arg(long, value_name = "RECORDS", conflicts_with_all = ["day", "keep", "list"])]
+    measure: Option<u32>,
+    /// Number of rounds of a measurement
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "measure")]
+    rounds: usize,
     /// Print the days and exit
     #[arg(long)]
     list: bool,
@@ -62,6 +70,18 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
     if arguments.list {
         all.iter().for_each(|day| println!("{:<40} {}", path(day), day.about));
         return ExitCode::SUCCESS;
+    }
+    if let Some(records) = arguments.measure {
+        return match measured(&arguments, records).await {
+            Ok(usage) => {
+                println!("{usage:#}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::from(2)
+            }
+        };
     }
     let played = match prepare(&arguments, &all) {
         Ok((collectors, days)) => judge(&collectors, days, &arguments).await.map(|verdicts| (collectors, verdicts)),
@@ -127,6 +147,24 @@ async fn judge<'a>(
         all.push(DayVerdicts { day, verdicts });
     }
     Ok(all)
+}
+
+/// Measures every collector in each round.
+#[expect(clippy::print_stderr, reason = "a command prints to its user")]
+async fn measured(arguments: &Arguments, records: u32) -> Result<serde_json::Value, String> {
+    let collectors = arguments.collectors.iter().map(|file| Collector::read(file)).collect::<Result<Vec<_>, _>>()?;
+    let mut rounds = Vec::new();
+    for round in 1..=arguments.rounds {
+        let world = measure::backlog(records);
+        for collector in &collectors {
+            eprintln!("round {round}: {}", collector.name);
+            let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+            let usage = measure::measure(collector, &world, scratch.path()).await;
+            let usage = usage.map_err(|error| format!("{}: {error}", collector.name))?;
+            rounds.push(json!({ "round": round, "collector": collector.name, "usage": usage }));
+        }
+    }
+    Ok(json!({ "records": records, "rounds": rounds }))
 }
 
 async fn play_in(root: &Path, collector: &Collector, day: &Day) -> io::Result<Verdict> {

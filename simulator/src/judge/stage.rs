@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
 use super::collector::{Action, Collector, Placeholders};
-use super::output;
+use super::{measure, output};
 
 /// The pause between two checks whether Slack has received a call.
 const CHECK_INTERVAL: Duration = Duration::from_millis(2);
@@ -208,6 +208,57 @@ impl<'a> Stage<'a> {
             None => self.execute(Action::RestoreState, "restore").await?,
         }
         Ok(())
+    }
+
+    /// Runs the collector once to its end, and returns the peak resident memory of its largest process.
+    ///
+    /// # Errors
+    /// Returns an error if the process cannot be started, fails, or does not end in time.
+    pub(crate) async fn measured_run(&mut self, interval: Duration) -> io::Result<u64> {
+        self.runs += 1;
+        let name = format!("run-{}", self.runs);
+        let once = if self.collector.continuous { Action::RunOnce } else { Action::Run };
+        let process = self.spawn(once, &name)?;
+        let mut process =
+            process.ok_or_else(|| io::Error::other("the collector has no command for a run that ends"))?;
+        let group = process.id().unwrap_or_default();
+        let measured = measure::memory_peak(group, interval, || Ok(process.try_wait()?.is_some()));
+        match timeout(COMMAND_MAX, measured).await {
+            Ok(peak) => peak,
+            Err(_) => {
+                kill(&mut process).await?;
+                Err(io::Error::other(format!("a run did not end in {} s", COMMAND_MAX.as_secs())))
+            }
+        }
+    }
+
+    /// Returns the CPU seconds and the peak memory so far that the collector's own launcher has measured, if it has.
+    ///
+    /// # Errors
+    /// Returns an error if the file is not `{"cpu_seconds": ..., "memory_peak": ...}`.
+    pub(crate) fn reported_usage(&self) -> io::Result<Option<(f64, u64)>> {
+        let Some(file) = &self.collector.usage else { return Ok(None) };
+        let usage: serde_json::Value = serde_json::from_slice(&fs::read(self.placeholders.fill(file))?)?;
+        let (cpu, memory) = (usage["cpu_seconds"].as_f64(), usage["memory_peak"].as_u64());
+        cpu.zip(memory)
+            .map(Some)
+            .ok_or_else(|| io::Error::other(format!("`{file}` has no `cpu_seconds` and `memory_peak`")))
+    }
+
+    /// Fetches the output.
+    ///
+    /// # Errors
+    /// Returns an error if the command fails, or if a file cannot be read.
+    pub(crate) async fn fetch(&mut self) -> io::Result<()> {
+        self.after_run().await
+    }
+
+    /// Returns the size of the files with records.
+    ///
+    /// # Errors
+    /// Returns an error if a file cannot be read.
+    pub(crate) fn output_bytes(&self) -> io::Result<u64> {
+        self.output_files()?.iter().map(|file| Ok(fs::metadata(file)?.len())).sum()
     }
 
     /// Returns the lines that the collector has written.

@@ -37,7 +37,7 @@ async fn main() -> ExitCode {
     match action.as_str() {
         "service" => serve(directory).await,
         "prepare" => connect(&aws(directory).await).await,
-        "run" => return run(&aws(directory).await).await,
+        "run" => return run(&aws(directory).await, &directory.join("usage.json")).await,
         "fetch" => Archive::read(&aws(directory).await.s3(), BUCKET).await.write_to(&directory.join("records")),
         "save" => save(&aws(directory).await, &copy()).await,
         "restore" => restore(&aws(directory).await, &copy()).await,
@@ -96,8 +96,8 @@ async fn connect(aws: &EmulatedAws) {
     sources::put(&ports.deployment, &source).await.expect("the source is written");
 }
 
-/// Invokes a new poller once, and prints its log lines and its response.
-async fn run(aws: &EmulatedAws) -> ExitCode {
+/// Invokes a new poller once, and prints its log lines and its response. Adds its CPU time and memory to the file `usage`.
+async fn run(aws: &EmulatedAws, usage: &Path) -> ExitCode {
     let lambda = Emulator::start().await;
     let mut environment = aws.environment();
     environment.extend(FakeClock::environment());
@@ -106,6 +106,7 @@ async fn run(aws: &EmulatedAws) -> ExitCode {
     environment.extend(urls.map(|name| (name.to_owned(), std::env::var(name).unwrap_or_default())));
     let poller = lambda.spawn(&poller_binary().unwrap_or_else(|error| panic!("{error}")), environment);
     let answer = lambda.invoke(json!({}), DEADLINE).await;
+    add_usage(usage, poller.cpu().unwrap_or_default(), poller.memory_peak().unwrap_or_default());
     poller.kill().await.iter().for_each(|line| println!("{line}"));
     match answer {
         Answer::Response(summary) => {
@@ -117,6 +118,16 @@ async fn run(aws: &EmulatedAws) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Adds the CPU time and the peak memory of a run to those of earlier runs.
+fn add_usage(file: &Path, cpu: Duration, memory_peak: u64) {
+    let before: Value =
+        std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+    let cpu_seconds = before["cpu_seconds"].as_f64().unwrap_or_default() + cpu.as_secs_f64();
+    let memory_peak = before["memory_peak"].as_u64().unwrap_or_default().max(memory_peak);
+    let usage = json!({ "cpu_seconds": cpu_seconds, "memory_peak": memory_peak });
+    std::fs::write(file, usage.to_string()).expect("a file can be written");
 }
 
 /// Returns the file for a copy of the table.
