@@ -1,6 +1,7 @@
 use super::*;
 use crate::health::State;
 use crate::source::Plan;
+use crate::workspaces::{WorkspacePosition, WorkspaceState};
 
 fn second(seconds: i64) -> Second {
     Second::MARCH_2018.plus(seconds)
@@ -181,6 +182,23 @@ fn live_record_of_time_read_before_is_late_unless_gap_covers_it() {
     let late = |gap: &Gap| [-101, -95, -1, 0, 30].map(|time| tick.is_late(gap, second(time)));
     assert_eq!(late(&gap), [true, false, true, false, false]);
     assert_eq!(late(&Gap { kind: GapKind::Backlog, ..gap }), [false; 5]);
+}
+
+#[test]
+fn record_from_time_in_which_workspace_was_not_read_is_not_late() {
+    // The workspace failed before the walk entered it, or in the walk of another gap since.
+    for (at_entry, now) in [(Some(-50), None), (None, Some(-50))] {
+        let (source, mut memory) = (source(), StreamMemory::new(LogType::Integration));
+        let mut stored = settled(LogType::Integration);
+        let failing = WorkspaceState { uncollected_since: now.map(second), ..WorkspaceState::default() };
+        stored.workspaces.0.insert("T1".to_owned(), failing);
+        let mut tick = StreamTick::new(&source, LogType::Integration, second(60), None, Some(stored), &mut memory);
+        tick.open_gaps();
+        let gap = tick.next_gap().unwrap().gap;
+        let workspace = WorkspacePosition { id: "T1".to_owned(), uncollected_since: at_entry.map(second) };
+        let gap = Gap { workspace: Some(workspace), ..gap };
+        assert_eq!([-60, -50, -1].map(|time| tick.is_late(&gap, second(time))), [true, false, false], "{at_entry:?}");
+    }
 }
 
 #[test]
