@@ -16,9 +16,14 @@ pub(crate) enum Column {
 
 /// Returns the table as text, without a line break at the end.
 pub(crate) fn render(columns: &[Column], rows: Vec<Vec<String>>) -> String {
+    render_within(COLUMNS, columns, rows)
+}
+
+/// Returns the table as text of at most `width` columns, without a line break at the end.
+pub(crate) fn render_within(width: usize, columns: &[Column], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(u16::try_from(COLUMNS).unwrap_or(u16::MAX));
+    table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
     table.set_header(columns.iter().map(|column| match column {
         Column::Left(name) | Column::Right(name) => *name,
     }));

@@ -66,10 +66,15 @@ pub(crate) fn json_line<T: Serialize + ?Sized>(value: &T) -> String {
     escaped_json(&line).into_owned() + "\n"
 }
 
+/// Returns a result as JSON on several lines, without a line break at the end.
+pub(crate) fn json_text<T: Serialize + ?Sized>(value: &T) -> String {
+    let text = serde_json::to_string_pretty(value).expect("results contain only text, numbers and lists");
+    escaped_json(&text).into_owned()
+}
+
 /// Prints a result as JSON.
 pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) {
-    let text = serde_json::to_string_pretty(value).expect("results contain only text, numbers and lists");
-    print(&escaped_json(&text));
+    print(&json_text(value));
 }
 
 /// Prints information for the user to standard error.

@@ -11,6 +11,22 @@ pub(crate) fn day(text: &str) -> Option<Day> {
     if text.contains('/') { None } else { text.replace('-', "/").parse().ok() }
 }
 
+/// Returns the first and the last day of a UTC month that is typed as `2026-01`.
+pub(crate) fn month(text: &str) -> Option<(Day, Day)> {
+    let first = day(&format!("{text}-01")).filter(|_| text.len() == 7)?;
+    let next = (28..=31).map(|days| first.start().plus(days * 86_400).day()).find(|day| !is_in(text, *day))?;
+    Some((first, next.start().plus(-1).day()))
+}
+
+fn is_in(month: &str, day: Day) -> bool {
+    shown_day(day).starts_with(month)
+}
+
+/// Returns a day as users type it.
+pub(crate) fn shown_day(day: Day) -> String {
+    day.to_string().replace('/', "-")
+}
+
 /// Returns the seconds of a duration such as `12h`. `units` contains the seconds of each accepted unit.
 fn duration<N: FromStr + Into<i64>>(text: &str, units: &[(char, i64)]) -> Option<i64> {
     let (number, seconds) = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(*unit)?, seconds)))?;
@@ -157,6 +173,25 @@ mod tests {
         }
         for text in ["", "h", "0m", "-1d", "60", "1.5h", "never", "1w"] {
             assert!(text.parse::<MaxAge>().unwrap_err().contains("`1h`"), "{text}");
+        }
+    }
+
+    #[test]
+    fn month_is_its_first_and_last_day() {
+        for (text, expected) in [
+            ("2026-10", Some(("2026-10-01", "2026-10-31"))),
+            ("2024-02", Some(("2024-02-01", "2024-02-29"))),
+            ("2026-02", Some(("2026-02-01", "2026-02-28"))),
+            ("2026-12", Some(("2026-12-01", "2026-12-31"))),
+            ("2026-13", None),
+            ("2026-1", None),
+            ("2026-10-01", None),
+            ("2026/10", None),
+            ("10-2026", None),
+            ("October", None),
+        ] {
+            let days = month(text).map(|(first, last)| (shown_day(first), shown_day(last)));
+            assert_eq!(days.as_ref().map(|(first, last)| (first.as_str(), last.as_str())), expected, "{text}");
         }
     }
 

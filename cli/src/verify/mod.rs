@@ -1,17 +1,29 @@
-//! `slacktrail verify`: reads a day from Slack again, and compares it with the stored lines, record by record.
+//! `slacktrail verify`: reads days from Slack again, and compares them with the stored lines, record by record.
+//!
+//! Each log is read from Slack once for all days. What Slack returned is kept in working files, so that memory holds one day, and so that the
+//! command continues after an interruption.
 
+mod compared;
+mod hints;
 mod json;
+mod log;
+mod notes;
 mod pacer;
+mod page;
+mod period;
 mod progress;
 mod records;
 mod report;
+mod report_file;
+mod summary;
+mod working_directory;
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
-use slacktrail_archive::verify::{self, Findings, MARGIN_SECONDS, Step, Verdict, Verification};
+use slacktrail_archive::verify::{Period, Verdict};
 use slacktrail_core::secret::Token;
 use slacktrail_core::source::{LogType, Source, SourceId};
 use slacktrail_core::time::{Day, Second};
@@ -21,91 +33,130 @@ use crate::cli_error::CliError;
 use crate::environment::now;
 use crate::identity::Identity;
 use crate::outcome::Outcome;
-use crate::{aws, directory, environment, logs, source, terminal, typed_time};
-use pacer::Pacer;
-use progress::Progress;
-use records::Records;
+use crate::{aws, directory, environment, logs, source, terminal};
+use compared::{Archive, Compared};
+use log::LogComparison;
+use period::Month;
+use report_file::ReportFile;
+use working_directory::WorkingDirectory;
 
-/// Compare a day with Slack, record by record
+/// Compare days with Slack, record by record
 ///
-/// Reads the day from Slack again, then reads the stored lines. Changes nothing. Uses half of the calls that Slack allows, so that
-/// collection continues: 25 pages per minute of audit logs and 10 of other logs, with up to 1000 records per page.
+/// Reads the days from Slack again, then reads the stored lines. Changes nothing. Reads each log once for all days, and uses half of
+/// the calls that Slack allows, so that collection continues: 25 pages per minute of audit logs and 10 of other logs, with up to 1000
+/// records per page. After Ctrl-C or an error, the same command continues where it stopped, for 24 hours.
 #[derive(Args, Debug)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, group = ArgGroup::new("period").required(true).args(["day", "month", "from"]))]
 pub(crate) struct Arguments {
     /// Source ID
     id: SourceId,
-    /// Log to compare: audit, access or integration
-    #[arg(long, value_name = "LOG")]
-    log: LogType,
+    /// Logs to compare, separated by commas: audit, access, integration [default: all logs of the source]
+    #[arg(long, value_name = "LOGS", value_delimiter = ',')]
+    log: Vec<LogType>,
     /// Day (UTC), such as 2026-11-20
-    #[arg(long, value_name = "DAY", value_parser = parse_day)]
-    day: Day,
+    #[arg(long, value_name = "DAY", value_parser = period::parse_day)]
+    day: Option<Day>,
+    /// Month (UTC), such as 2026-10
+    #[arg(long, value_name = "MONTH", value_parser = period::parse_month)]
+    month: Option<Month>,
+    /// First day (UTC)
+    #[arg(long, value_name = "DAY", value_parser = period::parse_day, requires = "to")]
+    from: Option<Day>,
+    /// Last day (UTC), inclusive: --from 2026-10-01 --to 2026-10-31 is October
+    #[arg(long, value_name = "DAY", value_parser = period::parse_day, requires = "from")]
+    to: Option<Day>,
     /// Read a directory written by `slacktrail pull` instead of the deployment, with the token in SLACK_TOKEN
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Show the records of the examples (reads Slack a second time)
     #[arg(long)]
     show_records: bool,
+    /// Write a report for an auditor: FILE.html to read and print, or FILE.json for programs
+    #[arg(long, value_name = "FILE", value_parser = report_file::parse)]
+    report: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 const AFTER_HELP: &str = "\
+Examples:
+  slacktrail verify acme --month 2026-10 --report october.html
+  slacktrail verify acme --log audit --day 2026-11-20 --show-records
+
 What is compared:
   audit        every byte
   access       rows first used on the day: whether each is stored exactly once, with
                the same identifying fields (Slack updates the others on every use)
   integration  everything except the names of renamed users and apps
 
-Access and integration logs are read from now back to the day, which takes long for an old day. Slack may delete their rows, so \
+Access and integration logs are read from now back to the first day, which takes long for an old day. Slack may delete their rows, so \
 rows that only the archive has are reported as extra, but are no mismatch.
 
-Exit code:
+With one `--log` and `--day`, `--json` prints one object with all differences. Otherwise it prints what `--report FILE.json` contains: the \
+days of each log, with up to 20 differences of each kind per day.
+
+While Slack is read, what it returned is kept as hashes in `$XDG_CACHE_HOME/slacktrail/verify` (default: `~/.cache`, on a Mac \
+`~/Library/Caches`), with 48 bytes per record. The files are deleted at the end.
+
+Exit code (the worst day counts):
   0  complete: each record that Slack returns is in exactly one line, unchanged
   1  mismatch: a record is missing, changed, duplicate or (audit logs only) not in
      Slack, or the archive is corrupt
   2  invalid arguments
-  3  inconclusive: part of the day is not collected yet or could not be compared,
+  3  inconclusive: part of the days is not collected yet or could not be compared,
      or the command failed";
 
 /// The exit code for an inconclusive comparison.
 const INCONCLUSIVE: u8 = 3;
 
-fn parse_day(text: &str) -> Result<Day, &'static str> {
-    typed_time::day(text).ok_or("expected a day such as `2026-11-20`")
-}
-
-/// What was compared.
-pub(crate) struct Compared {
-    findings: Findings,
-    records: Records,
-}
-
-/// Compares the day. A failed command is inconclusive.
+/// Compares the days. A failed command is inconclusive.
 pub(crate) async fn run(args: Arguments) -> Result<Compared, CliError> {
     let now = now();
-    let until = last_comparable(args.day, now)?;
-    match &args.dir {
-        Some(directory) => in_directory(&args, directory, until, now).await,
-        None => deployed(&args, until).await,
+    let period = period::of(&args, now)?;
+    // A file that cannot be written is reported before Slack is read.
+    let report = args.report.as_deref().map(ReportFile::create).transpose()?;
+    let comparing = async {
+        match &args.dir {
+            Some(directory) => in_directory(&args, directory, period, now).await,
+            None => deployed(&args, period).await,
+        }
+    };
+    let (compared, working_directories) = tokio::select! {
+        compared = comparing => compared?,
+        Ok(()) = tokio::signal::ctrl_c() => return Err(interrupted()),
+    };
+    if let Some(report) = report {
+        report.write(&compared)?;
     }
+    working_directories.into_iter().for_each(WorkingDirectory::delete);
+    Ok(compared)
+}
+
+fn interrupted() -> CliError {
+    CliError::new("interrupted: the comparison is not complete").hint(if working_directory::cache().is_some() {
+        "run the same command again within 24 hours to continue where it stopped"
+    } else {
+        "set `XDG_CACHE_HOME` or `HOME`, so that the command can keep what it has read, and continue after an interruption"
+    })
 }
 
 impl Outcome for Compared {
     const ERROR_CODE: u8 = INCONCLUSIVE;
 
     fn json(&self) -> impl Serialize {
-        json::Comparison::of(&self.findings, &self.records)
+        json::Output::of(self)
     }
 
     fn print(&self) {
-        terminal::print(&report::text(&self.findings, &self.records));
+        terminal::print(&match self.single() {
+            Some((log, findings)) => report::text(self, log, findings),
+            None => summary::text(self, terminal::columns()),
+        });
     }
 
     fn exit_code(&self) -> u8 {
-        match self.findings.verdict() {
+        match self.verdict() {
             Verdict::Complete => 0,
             Verdict::Mismatch => 1,
             Verdict::Inconclusive => INCONCLUSIVE,
@@ -113,124 +164,68 @@ impl Outcome for Compared {
     }
 }
 
-/// Returns the last second of the day that can be compared.
-///
-/// # Errors
-///
-/// Returns an error if the day has no second that can be compared.
-fn last_comparable(day: Day, now: Second) -> Result<Second, CliError> {
-    if day.start() > now {
-        return Err(CliError::new(format!("`--day` is in the future: {day}")).hint("use today (UTC) or an earlier day"));
-    }
-    if day.end() < Second::MARCH_2018 && day != Second::EPOCH.day() {
-        return Err(CliError::new(format!("Slack has no logs from before {}", Second::MARCH_2018))
-            .hint("use 2018-03-01 or a later day; rows without a valid time are stored under 1970-01-01"));
-    }
-    verify::until(day, now).ok_or_else(|| {
-        let minutes = MARGIN_SECONDS / 60;
-        CliError::new(format!(
-            "the day {day} has only just begun: records must be {minutes} minutes old to be compared"
-        ))
-        .hint("run the command again in a few minutes")
-    })
-}
+/// The result, and the working files of each log.
+type ComparedWithFiles = Result<(Compared, Vec<WorkingDirectory>), CliError>;
 
-async fn deployed(args: &Arguments, until: Second) -> Result<Compared, CliError> {
-    let ports = aws::ports().await?.with(environment::slack()?);
+async fn deployed(args: &Arguments, period: Period) -> ComparedWithFiles {
+    let ports = aws::ports().await?;
+    let archive = Archive::Bucket(ports.day_logs.bucket().to_owned());
+    let ports = ports.with(environment::slack()?);
     let source = source::find_connected(&ports.deployment.load().await?.sources, &args.id)?;
-    compare(args, &ports, &source, until).await
+    let logs = logs(args, &source)?;
+    compare(args, &ports, source, (archive, logs, period)).await
 }
 
-async fn in_directory(args: &Arguments, directory: &Path, until: Second, now: Second) -> Result<Compared, CliError> {
+async fn in_directory(args: &Arguments, directory: &Path, period: Period, now: Second) -> ComparedWithFiles {
     let (token, slack) = (environment::token()?, environment::slack()?);
     let source = source::find(&directory::load(directory).await?.sources, &args.id)?;
-    check_token(&slack, &source, &token, args.log, now).await?;
+    let logs = logs(args, &source)?;
+    check_token(&slack, &source, &token, &logs, now).await?;
     let (day_logs, deployment) = (DirectoryDayLogs::new(directory), DirectoryDeployment::new(directory));
     let ports = Ports { slack, day_logs, deployment, credentials: DirectoryCredentials::new(token) };
-    compare(args, &ports, &source, until).await
+    compare(args, &ports, source, (Archive::Directory(directory.to_owned()), logs, period)).await
 }
 
-/// Checks that the token belongs to the tenant of the source and can read the log.
+/// Returns the logs to compare: the requested ones, or all that the source collects.
+fn logs(args: &Arguments, source: &Source) -> Result<Vec<LogType>, CliError> {
+    match args.log.iter().find(|log| !source.logs.contains(log)) {
+        Some(log) => Err(CliError::new(format!("source `{}` does not collect `{log}` logs", source.id))
+            .hint(format!("use one of its logs: {}", logs::names(&source.logs, ", ")))),
+        None if args.log.is_empty() => Ok(logs::in_order(&source.logs)),
+        None => Ok(logs::in_order(&args.log)),
+    }
+}
+
+/// Checks that the token belongs to the tenant of the source and can read the logs.
 async fn check_token<S: Slack>(
     slack: &S,
     source: &Source,
     token: &Token,
-    log: LogType,
+    logs: &[LogType],
     now: Second,
 ) -> Result<(), CliError> {
     let identity = Identity::ask_with_own_token(slack, source, token, now).await?;
-    identity.check_logs(&[log])?;
+    identity.check_logs(logs)?;
     identity.check_same_tenant(source)
 }
 
+/// Compares one log after the other. Returns the working files, too, which the caller deletes once the report is written.
 async fn compare<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
     args: &Arguments,
     ports: &Ports<S, D, T, K>,
-    source: &Source,
-    until: Second,
-) -> Result<Compared, CliError> {
-    if !source.logs.contains(&args.log) {
-        return Err(CliError::new(format!("source `{}` does not collect `{}` logs", source.id, args.log))
-            .hint(format!("use one of its logs: {}", logs::names(&source.logs, ", "))));
+    source: Source,
+    (archive, logs, period): (Archive, Vec<LogType>, Period),
+) -> ComparedWithFiles {
+    let is_single = args.day.is_some() && args.log.len() == 1;
+    let started_at = now();
+    let (mut compared, mut working_directories) = (Vec::new(), Vec::new());
+    for log in logs {
+        let comparison =
+            LogComparison { ports, source: &source, log, period, is_single, show_records: args.show_records };
+        let (log, files) = comparison.run(&archive).await?;
+        compared.push(log);
+        working_directories.push(files);
     }
-    let days = (args.day, until);
-    let mut verification = Verification::begin(ports, source, args.log, days).await.map_err(CliError::from)?;
-    let progress = Progress::new(args.log, args.day, until);
-    let mut pacer = Pacer::new(args.log.calls_per_tick_max());
-    read(&mut verification, &mut pacer, &progress).await?;
-    let findings = verification.conclude(|done, all| progress.show_objects(done, all)).await.map_err(CliError::from)?;
-    let mut records = Records::default();
-    if args.show_records {
-        records.load_stored_lines(&verification, &findings).await?;
-        if let Some((ids, range)) = records::examples_in_slack(&findings) {
-            verification.read_again(ids, range);
-            read(&mut verification, &mut pacer, &progress).await?;
-            records.set_slack_records(verification.kept());
-        }
-    }
-    Ok(Compared { findings, records })
-}
-
-/// Reads the day from Slack, at a rate that leaves calls for collection.
-async fn read<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
-    verification: &mut Verification<'_, S, D, T, K>,
-    pacer: &mut Pacer,
-    progress: &Progress,
-) -> Result<(), CliError> {
-    loop {
-        progress.show_position(&verification.position());
-        pacer.wait_for_slot(progress).await;
-        match verification.step(now()).await {
-            Ok(Step::Done) => return Ok(()),
-            Ok(Step::More) => pacer.reset_failures(),
-            Err(error) => pacer.wait_before_retry(error, progress).await?,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn second(text: &str) -> Second {
-        Second::of(text.parse().unwrap())
-    }
-
-    #[test]
-    fn day_is_compared_whole_or_up_to_few_minutes_ago() {
-        let now = second("2026-11-20T12:00:00Z");
-        let until = |day: &str| last_comparable(typed_time::day(day).unwrap(), now).map_err(|error| error.to_string());
-        assert_eq!(until("2026-11-19"), Ok(second("2026-11-19T23:59:59Z")));
-        assert_eq!(until("2026-11-20"), Ok(second("2026-11-20T11:55:00Z")));
-        assert_eq!(until("1970-01-01"), Ok(second("1970-01-01T23:59:59Z")));
-        assert!(until("2026-11-21").unwrap_err().contains("is in the future"));
-        assert!(until("2018-02-28").unwrap_err().contains("from before 2018-03-01"));
-        let midnight = second("2026-11-20T00:04:59Z");
-        assert!(
-            last_comparable(typed_time::day("2026-11-20").unwrap(), midnight)
-                .unwrap_err()
-                .to_string()
-                .contains("only just begun")
-        );
-    }
+    let times = (started_at, now());
+    Ok((Compared { source, archive, period, times, is_single, logs: compared }, working_directories))
 }

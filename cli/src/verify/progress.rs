@@ -1,59 +1,94 @@
 //! Shows progress as one line on standard error, unless standard error is no terminal.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use slacktrail_archive::verify::Position;
+use slacktrail_archive::verify::{Period, Position};
 use slacktrail_core::source::LogType;
 use slacktrail_core::time::{Day, Second};
 
+use super::period::range;
+use crate::environment::now;
 use crate::progress::ProgressLine;
+use crate::typed_time::shown_day;
 use crate::{format, terminal};
 
 const BAR: &str = "{bar:20} ";
+/// The time after which the rest can be estimated.
+const ESTIMATE_AFTER: Duration = Duration::from_secs(5);
 
-/// The progress of a comparison.
+/// The progress of the comparison of a log.
 #[derive(Debug)]
 pub(super) struct Progress {
     line: ProgressLine,
     log: LogType,
-    day: Day,
-    /// The last second that is compared. Audit logs are read from this second backwards, and other logs from now backwards.
-    until: Second,
+    first: Day,
+    /// The second from which the log is read backwards: the last one that is compared for audit logs, and now for the others.
+    newest: Second,
+    start: std::cell::Cell<Option<Start>>,
+}
+
+/// Where and when reading started, to estimate the rest.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    at: Instant,
+    done: i64,
 }
 
 impl Progress {
-    pub(super) fn new(log: LogType, day: Day, until: Second) -> Progress {
+    /// Creates the progress line. For a log that may take long, prints what is read. `is_day` says that only one day was requested.
+    pub(super) fn new(log: LogType, period: Period, is_day: bool) -> Progress {
         let line = ProgressLine::new(BAR);
+        let (first, per_minute) = (period.first(), log.calls_per_tick_max());
         if log == LogType::Audit {
-            line.show_bar(0, until.since(day.start()).unsigned_abs());
+            line.show_bar(0, period.until().since(first.start()).unsigned_abs());
+            if !is_day {
+                let days = range(first, period.until().day());
+                terminal::note(&format!("reading audit logs of {days} at up to {per_minute} pages per minute"));
+            }
         } else {
-            let per_minute = log.calls_per_tick_max();
             terminal::note(&format!(
-                "reading {log} logs from now back to {day} at up to {per_minute} pages per minute; this takes long for an old day"
+                "reading {log} logs from now back to {} at up to {per_minute} pages per minute; this takes long for an old day",
+                shown_day(first)
             ));
         }
-        Progress { line, log, day, until }
+        let newest = if log == LogType::Audit { period.until() } else { now() };
+        Progress { line, log, first, newest, start: std::cell::Cell::new(None) }
     }
 
-    /// Shows how far Slack has been read.
+    /// Shows how far Slack has been read, and when it will be read at this rate.
     pub(super) fn show_position(&self, position: &Position<'_>) {
-        if let Some(oldest) = position.oldest.filter(|_| self.log == LogType::Audit) {
-            let (done, all) = (self.until.since(oldest).max(0), self.until.since(self.day.start()));
-            self.line.show_bar(done.unsigned_abs(), all.unsigned_abs());
-        }
         let mut parts = vec![
-            format!("{} records", format::count(position.records as u64)),
+            format!("{} records", format::count(position.records)),
             format!("{} pages", format::count(u64::from(position.pages))),
         ];
         parts.extend(position.workspace.map(|workspace| format!("workspace {workspace}")));
         parts.extend(position.oldest.map(|oldest| format!("back to {oldest}")));
+        // A log that is read per workspace goes back to the first day for each, so its time shows no progress.
+        if let Some(oldest) = position.oldest.filter(|_| position.workspace.is_none()) {
+            let (done, all) = (self.newest.since(oldest), self.newest.since(self.first.start()));
+            let done = done.clamp(0, all);
+            self.line.show_bar(done.unsigned_abs(), all.unsigned_abs());
+            parts.extend(self.estimate(done, all).map(|seconds| format!("about {} left", format::duration(seconds))));
+        }
         self.line.show(&parts.join(", "));
     }
 
-    /// Shows how many objects have been read.
-    pub(super) fn show_objects(&self, done: u64, all: u64) {
-        self.line.show_bar(done, all);
-        self.line.show(&format!("{} of {} objects", format::count(done), format::count(all)));
+    fn estimate(&self, done: i64, all: i64) -> Option<i64> {
+        let start = self.start.get().unwrap_or(Start { at: Instant::now(), done });
+        self.start.set(Some(start));
+        remaining(start.at.elapsed(), start.done, done, all)
+    }
+
+    /// Shows how many objects of a day have been read. `index` is the number of days that were compared before, out of `count`.
+    pub(super) fn show_objects(&self, (day, index, count): (Day, usize, usize), done: u64, all: u64) {
+        let objects = format!("{} of {} objects", format::count(done), format::count(all));
+        if count == 1 {
+            self.line.show_bar(done, all);
+            return self.line.show(&objects);
+        }
+        self.line.show_bar(index as u64, count as u64);
+        let day = shown_day(day);
+        self.line.show(&format!("comparing {} {day}, day {} of {count}, {objects}", self.log, index + 1));
     }
 
     /// Shows that the comparison waits, because it must leave calls for collection.
@@ -67,5 +102,28 @@ impl Progress {
     /// Prints a note above the progress line.
     pub(super) fn note(&self, text: &str) {
         self.line.suspend(|| terminal::note(text));
+    }
+}
+
+/// Returns the seconds until `all` is done, at the rate since `start` was done, or `None` if it is too early to tell.
+fn remaining(elapsed: Duration, start: i64, done: i64, all: i64) -> Option<i64> {
+    let progress = done.checked_sub(start).filter(|progress| *progress > 0 && elapsed >= ESTIMATE_AFTER)?;
+    let seconds = i128::from(elapsed.as_secs()) * i128::from(all - done) / i128::from(progress);
+    i64::try_from(seconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rest_is_estimated_from_rate_of_this_run() {
+        let seconds = Duration::from_secs;
+        assert_eq!(remaining(seconds(60), 0, 1_000, 4_000), Some(180));
+        assert_eq!(remaining(seconds(60), 3_000, 3_500, 4_000), Some(60), "after an interruption");
+        assert_eq!(remaining(seconds(60), 0, 4_000, 4_000), Some(0));
+        assert_eq!(remaining(seconds(60), 500, 500, 4_000), None, "no progress yet");
+        assert_eq!(remaining(seconds(4), 0, 1_000, 4_000), None, "too early");
+        assert_eq!(remaining(seconds(60), 500, 400, 4_000), None, "another pass");
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
 
-use slacktrail_archive::verify::{Difference, Findings, Kind, Verification};
+use slacktrail_archive::verify::{Difference, Findings, Kind, Verification, WorkingFiles};
 use slacktrail_core::record::RowId;
-use slacktrail_core::time::Second;
+use slacktrail_core::time::{Day, Second};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 
 use crate::cli_error::CliError;
@@ -16,8 +16,8 @@ pub(super) const EXAMPLES_MAX: usize = 20;
 /// The records of the examples. Empty without `--show-records`.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    /// The stored lines by object number and line number.
-    stored: BTreeMap<(u32, u64), String>,
+    /// The stored lines by day, object number and line number.
+    stored: BTreeMap<(Day, u32, u64), String>,
     /// Slack's JSON by record ID.
     slack: BTreeMap<RowId, String>,
 }
@@ -28,15 +28,18 @@ pub(super) fn examples(findings: &Findings, kind: Kind) -> impl Iterator<Item = 
 }
 
 /// Returns the record IDs of the examples that Slack has, and the time range to read for them.
-pub(super) fn examples_in_slack(findings: &Findings) -> Option<(HashSet<RowId>, RangeInclusive<Second>)> {
+pub(super) fn examples_in_slack(days: &[Findings]) -> Option<(HashSet<RowId>, RangeInclusive<Second>)> {
     let kinds = [Kind::Missing, Kind::NotCollectedYet, Kind::Changed];
-    let examples = || kinds.iter().flat_map(|kind| examples(findings, *kind));
-    let times = || examples().filter_map(|example| example.time);
-    // A changed line may have a different time than Slack's record.
-    let is_changed = findings.count(Kind::Changed) > 0;
-    let from = if is_changed { Some(findings.day.start()) } else { times().min() };
-    let until = if is_changed { Some(findings.until) } else { times().max() };
-    Some((examples().filter_map(|example| example.id).collect(), from?..=until?))
+    let (mut ids, mut times) = (HashSet::new(), Vec::new());
+    for findings in days {
+        let of_day = || kinds.iter().flat_map(|kind| examples(findings, *kind));
+        ids.extend(of_day().filter_map(|example| example.id));
+        times.extend(of_day().filter_map(|example| example.time));
+        if findings.count(Kind::Changed) > 0 {
+            times.extend([findings.day.start(), findings.until]); // a changed line may have a different time than Slack's record
+        }
+    }
+    Some((ids, times.iter().min().copied()?..=times.iter().max().copied()?))
 }
 
 impl Records {
@@ -45,16 +48,25 @@ impl Records {
     /// # Errors
     ///
     /// Returns an error if an object can no longer be read.
-    pub(super) async fn load_stored_lines<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
+    pub(super) async fn load_stored_lines<S, D, T, K, W>(
         &mut self,
-        verification: &Verification<'_, S, D, T, K>,
-        findings: &Findings,
-    ) -> Result<(), CliError> {
-        for example in Kind::ALL.iter().flat_map(|kind| examples(findings, *kind)) {
-            if let (Some(object), Some(line)) = (example.object, example.line)
-                && let Some(text) = verification.stored_line(object, line).await?
-            {
-                self.stored.insert((object, line), text);
+        verification: &Verification<'_, S, D, T, K, W>,
+        days: &[Findings],
+    ) -> Result<(), CliError>
+    where
+        S: Slack,
+        D: DayLogStore,
+        T: DeploymentStore,
+        K: CredentialStore,
+        W: WorkingFiles,
+    {
+        for findings in days {
+            for example in Kind::ALL.iter().flat_map(|kind| examples(findings, *kind)) {
+                if let (Some(object), Some(line)) = (example.object, example.line)
+                    && let Some(text) = verification.stored_line(findings.day, object, line).await?
+                {
+                    self.stored.insert((findings.day, object, line), text);
+                }
             }
         }
         Ok(())
@@ -66,8 +78,8 @@ impl Records {
     }
 
     /// Returns the stored line of a difference.
-    pub(super) fn stored_line(&self, difference: &Difference) -> Option<&str> {
-        Some(self.stored.get(&(difference.object?, difference.line?))?)
+    pub(super) fn stored_line(&self, day: Day, difference: &Difference) -> Option<&str> {
+        Some(self.stored.get(&(day, difference.object?, difference.line?))?)
     }
 
     /// Returns Slack's JSON of a difference.

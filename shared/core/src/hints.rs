@@ -351,6 +351,10 @@ fn of_deployment(code: &str) -> Option<Row> {
             "run `slacktrail pull` in this directory; if it is running, look at its output and restart it",
         ),
         "directory_unavailable" => (Retry, "{wait}; if this persists, check the disk"),
+        "working_files_unusable" => (
+            Investigate,
+            "check the disk and the permissions of the directory; or set `XDG_CACHE_HOME` to another directory, and run the command again",
+        ),
         _ => return None,
     })
 }

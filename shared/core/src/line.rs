@@ -19,7 +19,7 @@ pub struct LineWriter {
 impl LineWriter {
     /// Creates a writer for lines of `source` that are collected at `now`.
     pub fn new(source: &Source, log: LogType, now: Timestamp) -> LineWriter {
-        let mut after_time = br#"","p_parse_time":""#.to_vec();
+        let mut after_time = AFTER_TIME.to_vec();
         after_time.extend_from_slice(&athena_time(now));
         after_time.extend_from_slice(format!(r#"","p_source_id":"{}","p_source_label":"#, source.id).as_bytes());
         write_json(&source.label, &mut after_time);
@@ -64,6 +64,7 @@ pub fn slacks_part(json: &str) -> [&[u8]; 3] {
 const ROW: &[u8] = br#"{"p_row":"#;
 const WORKSPACE: &[u8] = b"p_workspace_id";
 const BETWEEN: &[u8] = br#"","p_event_time":""#;
+const AFTER_TIME: &[u8] = br#"","p_parse_time":""#;
 
 fn before_id(log: LogType) -> String {
     format!(r#""p_log_type":"{}","p_row_id":""#, log.panther_log_type())
@@ -125,7 +126,7 @@ impl<'a> StoredLine<'a> {
         let tail = own_part.strip_prefix(before_id(log).as_bytes())?;
         let (id, tail) = tail.split_at_checked(32)?;
         let (time, tail) = tail.strip_prefix(BETWEEN)?.split_at_checked(23)?;
-        if !(tail.starts_with(br#"","p_parse_time":""#) && tail.ends_with(b"}")) {
+        if !(tail.starts_with(AFTER_TIME) && tail.ends_with(b"}")) {
             return None;
         }
         let id = std::str::from_utf8(id).ok()?.parse().ok()?;
@@ -141,6 +142,12 @@ impl<'a> StoredLine<'a> {
         let open = text.strip_suffix(',').unwrap_or(&text);
         let row = open.as_bytes().strip_prefix(ROW).map(|_| open[ROW.len()..].to_owned());
         [Some(format!("{open}}}")), row].into_iter().flatten()
+    }
+
+    /// Returns when slacktrail collected the record (`p_parse_time`), or `None` if that is not a time.
+    pub fn collected_at(&self) -> Option<Second> {
+        let time = self.own_part.strip_prefix(AFTER_TIME)?.get(..23)?;
+        parse_athena_time(std::str::from_utf8(time).ok()?)
     }
 
     /// Returns the workspace that the row was read from, if an organization is read workspace by workspace.
@@ -171,6 +178,7 @@ mod tests {
         assert_eq!(read.slacks_part, slacks_part(&record.json).concat(), "{line}");
         assert!(read.slacks_json().any(|stored| stored == record.json), "{line}");
         assert_eq!(read.workspace().as_deref(), workspace, "{line}");
+        assert_eq!(read.collected_at().map(|at| at.to_string()).as_deref(), Some("2026-11-22T07:34:00Z"), "{line}");
         serde_json::from_str::<serde_json::Value>(&line).unwrap();
         line
     }

@@ -1,4 +1,6 @@
-//! Tests `verify` with a complete and a corrupt archive, in a directory and in a deployment, and its exit codes.
+//! Tests `verify` with a complete and a corrupt archive, in a directory and in a deployment, and its exit codes. `period` tests ranges of days.
+
+mod period;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -180,6 +182,8 @@ async fn deleted_object_is_missing_with_its_records() {
     assert_eq!(verdict(&ran), "mismatch: 2 missing, 1 missing object on DAY");
     let (day, time) = (at(0).strftime("%Y/%m/%d"), at(1));
     assert!(ran.stdout.contains(&format!("missing:\n  {time} ")), "{}", ran.stdout);
+    let hint = format!("\nhint: restore the missing objects of {} from a backup", day_of(at(0)));
+    assert!(ran.stdout.contains(&hint), "{}", ran.stdout);
     assert!(ran.stdout.contains(&format!("missing objects:\n  audit/{day}/acme-000001.json.gz")), "{}", ran.stdout);
     assert!(!ran.stdout.contains("user_login"), "records are shown only with `--show-records`: {}", ran.stdout);
 }
@@ -336,7 +340,7 @@ async fn revoked_token_and_other_failures_are_inconclusive_with_hint() {
     let ran = slacktrail.clone().token(ORGANIZATION).run(&beta).await.exits(INCONCLUSIVE);
     assert!(ran.stderr.starts_with("error: source `beta` not found\nhint: use one of `acme`"), "{}", ran.stderr);
     let ran = pulled.verify_day("audit", "2999-01-01", &[]).await.exits(INCONCLUSIVE);
-    assert!(ran.stderr.starts_with("error: `--day` is in the future: 2999/01/01\nhint: "), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("error: `--day` is in the future: 2999-01-01\nhint: "), "{}", ran.stderr);
     let workspace = Slack::workspace().await;
     let ran = Slacktrail::of(&workspace).token(WORKSPACE).run(&arguments).await.exits(INCONCLUSIVE);
     assert!(ran.stderr.starts_with("error: the token belongs to the workspace"), "{}", ran.stderr);
@@ -374,6 +378,12 @@ async fn wrong_verify_usage_has_own_exit_code() {
         &["verify", "acme", "--log", "audit", "--day", "yesterday"],
         &["verify", "acme", "--log", "audit", "--day", "2026/11/20"],
         &["verify", "Acme", "--log", "audit", "--day", "2026-11-20"],
+        &["verify", "acme", "--log", "audit,messages", "--day", "2026-11-20"],
+        &["verify", "acme", "--day", "2026-11-20", "--month", "2026-11"],
+        &["verify", "acme", "--day", "2026-11-20", "--to", "2026-11-21"],
+        &["verify", "acme", "--from", "2026-11-20"],
+        &["verify", "acme", "--month", "2026-11-20"],
+        &["verify", "acme", "--month", "2026-11", "--report", "november.pdf"],
     ] {
         Slacktrail::alone().run(arguments).await.exits(2);
     }

@@ -42,6 +42,11 @@ impl S3DayLogs {
         S3DayLogs { client, bucket: bucket.into(), reading: Arc::new(Semaphore::new(OBJECT_BYTES_MAX as usize)) }
     }
 
+    /// Returns the name of the bucket.
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
     fn operation(&self, doing: String, permissions: String) -> Operation {
         let bucket = &self.bucket;
         let resource = Resource { name: format!("bucket `{bucket}`"), missing_code: "no_such_bucket" };

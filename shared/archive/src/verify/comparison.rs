@@ -1,13 +1,14 @@
 //! Compares Slack's records with the stored lines. This module is pure and performs no I/O.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 
 use super::coverage::Coverage;
 use super::findings::{Difference, Findings, Kind, Limitation, SkippedWorkspace};
-use slacktrail_core::line::{StoredLine, slacks_part};
+use super::shown::{Shown, digest};
+use super::timing::Timing;
+use slacktrail_core::line::StoredLine;
 use slacktrail_core::object::missing_numbers;
 use slacktrail_core::record::{Record, RowId};
 use slacktrail_core::source::{LogType, StreamId};
@@ -15,76 +16,6 @@ use slacktrail_core::time::{Day, Second};
 
 /// The maximum number of equal integration rows that are recognized.
 const OCCURRENCES_MAX: u32 = 4096;
-
-/// The records of a day that Slack returned.
-#[derive(Debug, Default)]
-pub(super) struct Shown {
-    rows: HashMap<RowId, Row>,
-    /// The further hashes of rows that Slack returned with the same ID but other bytes.
-    forms: HashMap<RowId, Vec<u64>>,
-    /// The workspaces of the rows, if an organization is read per workspace.
-    workspaces: HashMap<RowId, String>,
-    /// Maps the organization-wide ID of an access row to its IDs per workspace. The row may have been stored under the organization-wide ID before
-    /// Slack returned access logs only per workspace.
-    in_workspaces: HashMap<RowId, Vec<RowId>>,
-}
-
-/// The data that is kept for a record.
-#[derive(Debug)]
-struct Row {
-    /// A hash of the record's bytes.
-    digest: u64,
-    /// The record's time in seconds since the start of the day.
-    second: u32,
-    /// The number of the object that contains the record, or 0 if none has been found.
-    object: u32,
-}
-
-impl Shown {
-    /// Adds a record of `day`.
-    pub(super) fn add(&mut self, id: RowId, record: &Record<'_>, day: Day) {
-        let digest = digest(slacks_part(&record.json));
-        let second = u32::try_from(record.partition_time().since(day.start())).unwrap_or(0); // the seconds of a day fit into a u32
-        let row = self.rows.entry(id).or_insert(Row { digest, second, object: 0 });
-        if row.digest != digest {
-            self.forms.entry(id).or_default().push(digest);
-        }
-        if let Some(workspace) = record.workspace {
-            self.workspaces.insert(id, workspace.to_owned());
-        }
-        if let Some(alias) = record.alias {
-            let ids = self.in_workspaces.entry(alias).or_default();
-            if !ids.contains(&id) {
-                ids.push(id);
-            }
-        }
-    }
-
-    /// Returns the IDs of the records that a line with this ID may contain.
-    fn ids_of_line(&self, id: RowId) -> Vec<RowId> {
-        if self.rows.contains_key(&id) {
-            return vec![id];
-        }
-        self.in_workspaces.get(&id).cloned().unwrap_or_default()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    fn has_form(&self, id: RowId, digest: u64) -> bool {
-        self.forms.get(&id).is_some_and(|forms| forms.contains(&digest))
-    }
-}
-
-/// Returns 64 bits of a SHA-256 hash, so that an altered record with the same hash is hard to construct.
-fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
-    let mut hash = Sha256::new();
-    parts.into_iter().for_each(|part| hash.update(part));
-    let mut digest = [0; 8];
-    digest.copy_from_slice(&hash.finalize()[..8]);
-    u64::from_be_bytes(digest)
-}
 
 /// The location of a line.
 #[derive(Clone, Copy, Debug)]
@@ -106,6 +37,21 @@ pub(super) struct Known<'a> {
     /// Whether Slack's pages ended before the whole day was read.
     pub(super) was_cut_short: bool,
     pub(super) skipped_workspaces: &'a [SkippedWorkspace],
+    /// The IDs of the workspaces that the records were read from, by their number.
+    pub(super) workspace_ids: &'a [String],
+}
+
+impl Known<'_> {
+    /// Returns `true` if Slack was not asked for the record of this line, or if the line may have been stored after Slack was asked.
+    fn is_new(&self, line: &Unshown) -> bool {
+        line.time > self.until || line.place.object > self.last_object
+    }
+
+    /// Returns the ID of the workspace with this number.
+    fn workspace(&self, number: Option<&u32>) -> Option<&str> {
+        let index = usize::try_from(*number?).ok()?.checked_sub(1)?;
+        self.workspace_ids.get(index).map(String::as_str)
+    }
 }
 
 /// A comparison of a day, in progress.
@@ -121,6 +67,7 @@ pub(super) struct Comparison {
     objects: u64,
     lines: u64,
     renamed: u64,
+    timing: Timing,
 }
 
 /// A line whose record Slack did not return.
@@ -143,6 +90,7 @@ impl Comparison {
             objects: 0,
             lines: 0,
             renamed: 0,
+            timing: Timing::default(),
         }
     }
 
@@ -166,6 +114,7 @@ impl Comparison {
         if line.time.day() != self.day {
             return self.add_difference(Kind::WrongDay, record, Some(place));
         }
+        self.timing.add(line.time, line.collected_at());
         let ids = self.shown.ids_of_line(line.id);
         let is_stored = |id: &RowId| self.shown.rows.get(id).is_some_and(|row| row.object != 0);
         let new = ids.iter().copied().find(|id| !is_stored(id));
@@ -224,14 +173,14 @@ impl Comparison {
         });
     }
 
-    /// Returns the findings, once all lines are processed.
-    pub(super) fn finish(mut self, stream: &StreamId, known: Known<'_>) -> Findings {
+    /// Returns the findings, once all lines are processed, and when the lines were stored.
+    pub(super) fn finish(mut self, stream: &StreamId, known: Known<'_>) -> (Findings, Timing) {
         let shown = self.shown.len() as u64;
         self.add_missing_records(&known);
         let mut limitations = Vec::new();
         if !known.was_requested {
             limitations.push(Limitation::NotAsked);
-        } else if self.log == LogType::Audit && shown == 0 && !self.unshown.is_empty() {
+        } else if self.log == LogType::Audit && shown == 0 && self.unshown.values().any(|line| !known.is_new(line)) {
             limitations.push(Limitation::Forgotten);
         }
         let not_compared = self.add_extra_lines(&known, !limitations.is_empty());
@@ -239,7 +188,7 @@ impl Comparison {
             limitations.push(Limitation::PagesEnd);
         }
         self.differences.sort_by_key(|it| (it.kind, it.time, it.object, it.line, it.id));
-        Findings {
+        let findings = Findings {
             stream: stream.clone(),
             day: self.day,
             until: known.until,
@@ -251,15 +200,18 @@ impl Comparison {
             not_compared,
             renamed: self.renamed,
             undated: 0,
+            lateness: self.timing.lateness(),
             skipped_workspaces: known.skipped_workspaces.to_vec(),
             limitations,
-        }
+            omitted: BTreeMap::new(),
+        };
+        (findings, self.timing)
     }
 
     fn add_missing_records(&mut self, known: &Known<'_>) {
         let missing = self.shown.rows.iter().filter(|(_, row)| row.object == 0).map(|(id, row)| {
             let time = self.day.start().plus(i64::from(row.second));
-            let reason = known.coverage.excuse(self.shown.workspaces.get(id).map(String::as_str), time);
+            let reason = known.coverage.excuse(known.workspace(self.shown.workspaces.get(id)), time);
             let kind = if reason.is_some() { Kind::NotCollectedYet } else { Kind::Missing };
             Difference { id: Some(*id), time: Some(time), reason, ..difference(kind) }
         });
@@ -274,8 +226,7 @@ impl Comparison {
         for (id, line) in std::mem::take(&mut self.unshown) {
             let is_skipped =
                 |workspace: &String| known.skipped_workspaces.iter().any(|skipped| skipped.id == *workspace);
-            let is_new = line.time > known.until || line.place.object > known.last_object;
-            if all_excused || is_new || line.workspace.as_ref().is_some_and(is_skipped) {
+            if all_excused || known.is_new(&line) || line.workspace.as_ref().is_some_and(is_skipped) {
                 not_compared += 1;
             } else if !changed.contains(&id) {
                 self.add_difference(Kind::Extra, Some((id, line.time)), Some(line.place));
@@ -300,14 +251,4 @@ fn id_matches_content(log: LogType, line: &StoredLine<'_>) -> bool {
             LogType::Audit | LogType::Access => record.id == line.id,
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn record_takes_32_bytes_of_memory() {
-        assert_eq!(size_of::<(RowId, Row)>(), 32);
-    }
 }

@@ -1,7 +1,10 @@
 //! The findings of a comparison, and their verdict.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
+use super::timing::Lateness;
 use slacktrail_core::record::RowId;
 use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::time::{Day, Second};
@@ -15,7 +18,7 @@ pub struct Findings {
     pub day: Day,
     /// The last second that was compared.
     pub until: Second,
-    /// The number of pages read from Slack.
+    /// The number of pages read from Slack, for all days together.
     pub pages: u32,
     /// The number of the day's records that Slack returned.
     pub slack_records: u64,
@@ -32,22 +35,28 @@ pub struct Findings {
     pub renamed: u64,
     /// The number of rows that Slack returned with a malformed time. They belong to the day 1970/01/01.
     pub undated: u64,
+    /// How late the lines were stored.
+    pub lateness: Lateness,
     /// The workspaces of the organization that could not be read.
     pub skipped_workspaces: Vec<SkippedWorkspace>,
     /// The other reasons that prevent a verdict.
     pub limitations: Vec<Limitation>,
+    /// The number of differences that [`Findings::keep_examples`] removed, by kind and reason.
+    pub omitted: BTreeMap<(Kind, Option<Reason>), usize>,
 }
 
 /// The verdict of a comparison.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+///
+/// The order is from best to worst, so the verdict of several days is the greatest of theirs.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Exactly one line matches each record that Slack returned.
     Complete,
-    /// At least one difference is a defect.
-    Mismatch,
     /// No difference is a defect, but not everything could be compared.
     Inconclusive,
+    /// At least one difference is a defect.
+    Mismatch,
 }
 
 /// The kind of a difference.
@@ -148,7 +157,7 @@ pub enum Limitation {
 }
 
 /// A workspace of an organization that could not be read.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct SkippedWorkspace {
     /// The workspace's ID.
     pub id: String,
@@ -160,7 +169,7 @@ impl Findings {
     /// Returns the verdict.
     pub fn verdict(&self) -> Verdict {
         let log = self.stream.log;
-        if self.differences.iter().any(|difference| difference.kind.is_defect(log)) {
+        if Kind::ALL.into_iter().any(|kind| kind.is_defect(log) && self.count(kind) > 0) {
             Verdict::Mismatch
         } else if self.count(Kind::NotCollectedYet) + self.skipped_workspaces.len() + self.limitations.len() > 0 {
             Verdict::Inconclusive
@@ -174,8 +183,45 @@ impl Findings {
         self.differences.iter().filter(move |difference| difference.kind == kind)
     }
 
-    /// Returns the number of differences of a kind.
+    /// Returns the number of differences of a kind, including omitted ones.
     pub fn count(&self, kind: Kind) -> usize {
-        self.of_kind(kind).count()
+        let omitted: usize = self.omitted.iter().filter(|((of, _), _)| *of == kind).map(|(_, count)| count).sum();
+        self.of_kind(kind).count() + omitted
+    }
+
+    /// Returns the number of records that are not collected yet, by reason.
+    pub fn pending(&self) -> BTreeMap<Reason, usize> {
+        let mut counts = BTreeMap::new();
+        let listed = self.differences.iter().map(|it| (it.kind, it.reason, 1));
+        let omitted = self.omitted.iter().map(|((kind, reason), count)| (*kind, *reason, *count));
+        for (kind, reason, count) in listed.chain(omitted) {
+            if let Some(reason) = reason.filter(|_| kind == Kind::NotCollectedYet) {
+                *counts.entry(reason).or_insert(0) += count;
+            }
+        }
+        counts
+    }
+
+    /// Counts the differences of other findings, without listing them.
+    pub fn count_all(&mut self, other: &Findings) {
+        let listed = other.differences.iter().map(|it| ((it.kind, it.reason), 1));
+        for (key, count) in listed.chain(other.omitted.iter().map(|(key, count)| (*key, *count))) {
+            *self.omitted.entry(key).or_insert(0) += count;
+        }
+    }
+
+    /// Keeps the first `examples_max` differences of each kind, and counts the others, so that many days fit into memory.
+    pub fn keep_examples(&mut self, examples_max: usize) {
+        let mut kept: BTreeMap<Kind, usize> = BTreeMap::new();
+        let omitted = &mut self.omitted;
+        self.differences.retain(|it| {
+            let count = kept.entry(it.kind).or_insert(0);
+            *count += 1;
+            if *count > examples_max {
+                *omitted.entry((it.kind, it.reason)).or_insert(0) += 1;
+            }
+            *count <= examples_max
+        });
+        self.differences.shrink_to_fit();
     }
 }

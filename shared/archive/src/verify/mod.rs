@@ -1,18 +1,33 @@
-//! Compares one day of a stream with Slack.
+//! Compares days of a stream with Slack.
 //!
-//! The verification first reads the day from Slack, then the cursor, and then the day log. In this order, it finds records that the poller stores
-//! while it reads Slack. The cursor shows which records may not be stored yet, because the poller writes the cursor after the records that it covers.
-//! The verification writes nothing, does not wait, and reads no clock. The caller sets the pace by calling [`Verification::step`], and repeats a
-//! step after a transient error.
+//! A verification first reads all days from Slack in one go, then the cursor, and then the day log of one day after the other. In this order, it
+//! finds records that the poller stores while it reads Slack. The cursor shows which records may not be stored yet, because the poller writes the
+//! cursor after the records that it covers.
 //!
-//! Memory holds the ID, the second and 64 bits of a hash of each record. Of the day's JSON, memory holds only the current page or object.
+//! Any time may pass between these steps:
+//! - A record that Slack returned earlier must be stored by now, unless the cursor that is read now says otherwise.
+//! - A line that Slack did not return may have been stored since. Such a line is in an object that was created after the verification began, so
+//!   its number is greater than that of the day's last object at that time. These lines are not compared.
+//!
+//! The verification does not wait and reads no clock. The caller sets the pace by calling [`Verification::step`], and repeats a step after a
+//! transient error. The verification writes only to its [`WorkingFiles`], after each page: first the records of the page, then a
+//! [`Checkpoint`]. A later process can continue from there. It may read records twice. These have the same ID, so they count once.
+//!
+//! Memory holds the current page or object, and the ID, the second and 64 bits of a hash of each record of one day, in a hash table that takes at
+//! most 76 bytes per record (more if the log is read per workspace). The records of all other days are in the working files, with [`ENTRY_BYTES`]
+//! each.
 
+mod checkpoint;
 mod comparison;
 mod coverage;
 mod findings;
+mod period;
 mod reading;
+mod shown;
 #[cfg(test)]
 mod tests;
+mod timing;
+mod working_files;
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
@@ -20,6 +35,7 @@ use std::pin::pin;
 
 use futures_util::StreamExt;
 
+use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
 use slacktrail_core::object::DayLogId;
 use slacktrail_core::record::RowId;
@@ -28,21 +44,21 @@ use slacktrail_core::time::{Day, Second};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, Slack};
 
 use crate::reader::{Object, read_object, read_objects};
+pub use checkpoint::{Checkpoint, Unusable};
 use comparison::{Comparison, Place};
 use coverage::Coverage;
 pub use findings::{Difference, Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
+pub use period::{MARGIN_SECONDS, Period, until};
 use reading::Reading;
 pub use reading::{Position, Step};
+pub use shown::ENTRY_BYTES;
+use shown::{Entry, Shown};
+use timing::Timing;
+pub use timing::{Cause, Lateness, Outage};
+pub use working_files::{InMemory, WorkingFiles};
 
-/// The age below which records are not compared, because Slack may not return them yet, and the tick that collects them may still run.
-pub const MARGIN_SECONDS: i64 = 300;
 /// The maximum number of times that the day log is listed. Further lists find the objects that the poller has stored since, if records are missing.
 const ROUNDS_MAX: usize = 3;
-
-/// Returns the last second of `day` that can be compared at `now`, or `None` if it is too early to compare any.
-pub fn until(day: Day, now: Second) -> Option<Second> {
-    Some(day.end().min(now.plus(-MARGIN_SECONDS))).filter(|until| *until >= day.start())
-}
 
 /// Returns `true` if Slack can return the records of the day. The day 1970/01/01 holds rows with a malformed time, which Slack returns among
 /// the rows of other days.
@@ -50,72 +66,117 @@ fn can_be_requested(day: Day) -> bool {
     day != Second::EPOCH.day()
 }
 
-/// A comparison of one day of a stream, in progress.
-pub struct Verification<'a, S, D, T, K> {
+/// A comparison of days of a stream, in progress.
+pub struct Verification<'a, S, D, T, K, W> {
     ports: &'a Ports<S, D, T, K>,
     source: &'a Source,
     stream: StreamId,
-    day: Day,
-    until: Second,
-    /// The number of the day log's last object before Slack was read.
-    last_object: u32,
+    period: Period,
+    /// The number of each day log's last object before Slack was read.
+    last_objects: BTreeMap<Day, u32>,
     reading: Reading<'a>,
+    /// A second reading, which only keeps the JSON of some records.
+    second_reading: Option<Reading<'a>>,
+    files: W,
+    /// The cursor after Slack was read. `None` until it is loaded.
+    cursor: Option<Option<Cursor>>,
+    timing: Timing,
 }
 
-impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verification<'a, S, D, T, K> {
-    /// Prepares to compare `day` up to the second `until`. Lists the day log first, so that an inaccessible archive is reported before Slack is read.
+impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, W: WorkingFiles>
+    Verification<'a, S, D, T, K, W>
+{
+    /// Prepares to compare the days of `period`. Lists the day logs first, so that an inaccessible archive is reported before Slack is read.
     ///
     /// # Errors
-    /// Returns an error if the day log cannot be listed.
+    /// Returns an error if a day log cannot be listed.
     pub async fn begin(
         ports: &'a Ports<S, D, T, K>,
         source: &'a Source,
         log: LogType,
-        (day, until): (Day, Second),
+        period: Period,
+        files: W,
     ) -> Result<Self, Error> {
         let stream = StreamId { source: source.id.clone(), log };
-        let listed = ports.day_logs.list(&DayLogId { stream: stream.clone(), day }).await?;
-        let reading = Reading::new(source, log, day.start()..=until, can_be_requested(day));
-        Ok(Verification {
+        let mut last_objects = BTreeMap::new();
+        for day in period.days() {
+            let listed = ports.day_logs.list(&DayLogId { stream: stream.clone(), day }).await?;
+            last_objects.insert(day, listed.last().copied().unwrap_or(0));
+        }
+        let reading = Reading::new(source, log, period.seconds(), can_be_requested(period.first()));
+        Ok(Verification::of(ports, source, stream, (period, last_objects, reading), files))
+    }
+
+    /// Continues a verification from the checkpoint that it saved to the same working files.
+    pub fn resume(ports: &'a Ports<S, D, T, K>, source: &'a Source, checkpoint: Checkpoint, files: W) -> Self {
+        let Checkpoint { log, period, last_objects, reading, .. } = checkpoint;
+        let stream = StreamId { source: source.id.clone(), log };
+        let reading = Reading::resume(source, log, reading);
+        Verification::of(ports, source, stream, (period, last_objects, reading), files)
+    }
+
+    fn of(
+        ports: &'a Ports<S, D, T, K>,
+        source: &'a Source,
+        stream: StreamId,
+        (period, last_objects, reading): (Period, BTreeMap<Day, u32>, Reading<'a>),
+        files: W,
+    ) -> Self {
+        Verification {
             ports,
             source,
             stream,
-            day,
-            until,
-            last_object: listed.last().copied().unwrap_or(0),
+            period,
+            last_objects,
             reading,
-        })
+            second_reading: None,
+            files,
+            cursor: None,
+            timing: Timing::default(),
+        }
+    }
+
+    /// Returns the period that is compared.
+    pub fn period(&self) -> Period {
+        self.period
     }
 
     /// Reads a page from Slack with one call, or with two calls if the token was replaced.
     ///
     /// # Errors
-    /// Returns an error if the call fails, if Slack rejects it, or if Slack's pages do not end. The caller may repeat the step after a transient
-    /// error.
+    /// Returns an error if the call fails, if Slack rejects it, if Slack's pages do not end, or if the working files cannot be written. The caller
+    /// may repeat the step after a transient error.
     pub async fn step(&mut self, now: Second) -> Result<Step, Error> {
-        self.reading.step(&self.ports.slack, &self.ports.credentials, now).await
+        if let Some(reading) = &mut self.second_reading {
+            return reading.step(&self.ports.slack, &self.ports.credentials, now).await;
+        }
+        let step = self.reading.step(&self.ports.slack, &self.ports.credentials, now).await?;
+        for (day, entries) in self.reading.take_entries() {
+            self.files.append(day, &entries)?;
+        }
+        self.files.save(&Checkpoint::of(self, now).encode())?;
+        Ok(step)
     }
 
     /// Returns the progress of reading Slack.
     pub fn position(&self) -> Position<'_> {
-        self.reading.position()
+        self.second_reading.as_ref().unwrap_or(&self.reading).position()
     }
 
-    /// Reads the day log and compares it. Call this after the last [`Verification::step`]. `progress` receives the number of objects read, and the
-    /// number of objects to read.
+    /// Reads the day log of a day of the period and compares it. Call this after the last [`Verification::step`]. `progress` receives the number
+    /// of objects read, and the number of objects to read.
     ///
     /// # Errors
-    /// Returns an error if the cursor or an object cannot be loaded. A corrupt object is a finding and not an error.
-    pub async fn conclude(&mut self, mut progress: impl FnMut(u64, u64)) -> Result<Findings, Error> {
-        let cursor = self.ports.deployment.load().await?.cursors.remove(&self.stream);
-        let cursor = cursor.map(|(_, cursor)| cursor).transpose()?;
-        let mut comparison = Comparison::new(self.stream.log, self.day, self.reading.take_shown());
+    /// Returns an error if the cursor, an object or the working files cannot be read. A corrupt object is a finding and not an error.
+    pub async fn conclude(&mut self, day: Day, mut progress: impl FnMut(u64, u64)) -> Result<Findings, Error> {
+        let cursor = self.cursor().await?;
+        let mut comparison = Comparison::new(self.stream.log, day, self.shown(day)?);
         let mut read: HashSet<u32> = HashSet::new();
         let mut numbers = Vec::new();
         for _ in 0..ROUNDS_MAX {
-            numbers = self.ports.day_logs.list(&self.day_log()).await?;
+            numbers = self.ports.day_logs.list(&self.day_log(day)).await?;
             let new: Vec<u32> = numbers.iter().copied().filter(|number| !read.contains(number)).collect();
-            self.compare(&mut comparison, &new, &mut progress).await?;
+            self.compare(&mut comparison, (day, &new), &mut progress).await?;
             read.extend(&new);
             if new.is_empty() || comparison.is_whole() {
                 break;
@@ -124,24 +185,45 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
         comparison.add_missing_objects(&numbers);
         let known = comparison::Known {
             coverage: Coverage { since: self.source.since, cursor: cursor.as_ref() },
-            until: self.until,
-            last_object: self.last_object,
-            was_requested: can_be_requested(self.day),
+            until: self.period.until_on(day),
+            last_object: self.last_objects.get(&day).copied().unwrap_or(0),
+            was_requested: can_be_requested(day),
             was_cut_short: self.reading.was_cut_short(),
             skipped_workspaces: self.reading.skipped_workspaces(),
+            workspace_ids: self.reading.workspace_ids(),
         };
-        let undated = self.reading.undated();
-        Ok(Findings { pages: self.position().pages, undated, ..comparison.finish(&self.stream, known) })
+        let undated = if can_be_requested(day) { self.shown(Second::EPOCH.day())?.len() as u64 } else { 0 };
+        let (findings, timing) = comparison.finish(&self.stream, known);
+        self.timing.extend(timing);
+        Ok(Findings { pages: self.reading.position().pages, undated, ..findings })
     }
 
-    /// Compares the objects with these numbers.
+    /// Loads the stream's cursor the first time.
+    async fn cursor(&mut self) -> Result<Option<Cursor>, Error> {
+        if let Some(cursor) = &self.cursor {
+            return Ok(cursor.clone());
+        }
+        let stored = self.ports.deployment.load().await?.cursors.remove(&self.stream);
+        let cursor = stored.map(|(_, cursor)| cursor).transpose()?;
+        self.cursor = Some(cursor.clone());
+        Ok(cursor)
+    }
+
+    /// Returns the records of a day that Slack returned.
+    fn shown(&self, day: Day) -> Result<Shown, Error> {
+        let mut shown = Shown::with_capacity(self.files.bytes(day));
+        self.files.read(day, &mut |entries| Entry::decode(entries).for_each(|entry| shown.add(&entry)))?;
+        Ok(shown)
+    }
+
+    /// Compares the objects of a day with these numbers.
     async fn compare(
         &self,
         comparison: &mut Comparison,
-        numbers: &[u32],
+        (day, numbers): (Day, &[u32]),
         progress: &mut impl FnMut(u64, u64),
     ) -> Result<(), Error> {
-        let log = self.day_log();
+        let log = self.day_log(day);
         let mut objects = pin!(read_objects(&self.ports.day_logs, &log, numbers));
         for done in 0.. {
             progress(done, numbers.len() as u64);
@@ -154,27 +236,39 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Verif
         Ok(())
     }
 
-    fn day_log(&self) -> DayLogId {
-        DayLogId { stream: self.stream.clone(), day: self.day }
+    fn day_log(&self, day: Day) -> DayLogId {
+        DayLogId { stream: self.stream.clone(), day }
+    }
+
+    /// Returns the cursor that was read after Slack, or `None` if the stream has none or no day is compared yet.
+    pub fn cursor_read(&self) -> Option<&Cursor> {
+        self.cursor.as_ref()?.as_ref()
+    }
+
+    /// Returns the outages that the compared days show, oldest first. Call this after the last day is compared.
+    pub fn outages(&self) -> Vec<Outage> {
+        self.timing.outages(self.source, self.cursor_read(), self.period.until())
     }
 
     /// Returns a stored line unchanged, or `None` if the object or the line does not exist.
     ///
     /// # Errors
     /// Returns an error if the object cannot be read or decompressed.
-    pub async fn stored_line(&self, object: u32, line: u64) -> Result<Option<String>, Error> {
-        let object = read_object(&self.ports.day_logs, self.day_log().key(object)).await?;
+    pub async fn stored_line(&self, day: Day, object: u32, line: u64) -> Result<Option<String>, Error> {
+        let object = read_object(&self.ports.day_logs, self.day_log(day).key(object)).await?;
         object.map_or(Ok(None), |object| object.line(line))
     }
 
-    /// Restarts reading Slack for the seconds in `range`, to keep the JSON of the records in `ids`.
+    /// Starts to read Slack again for the seconds in `range`, to keep the JSON of the records in `ids`.
     pub fn read_again(&mut self, ids: HashSet<RowId>, range: RangeInclusive<Second>) {
-        self.reading = Reading::new(self.source, self.stream.log, range, can_be_requested(self.day)).keeping(ids);
+        let can_be_requested = can_be_requested(self.period.first());
+        let reading = Reading::new(self.source, self.stream.log, range, can_be_requested).keeping(ids);
+        self.second_reading = Some(reading);
     }
 
     /// Returns the JSON of the requested records that Slack has returned since [`Verification::read_again`].
     pub fn kept(&self) -> &BTreeMap<RowId, String> {
-        self.reading.kept()
+        self.second_reading.as_ref().unwrap_or(&self.reading).kept()
     }
 }
 

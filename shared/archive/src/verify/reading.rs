@@ -1,10 +1,16 @@
-//! Reads a day of a log from Slack page by page, with the same walks as the collector.
+//! Reads a time range of a log from Slack page by page, with the same walks as the collector.
+//!
+//! [`ReadingState`] is all that a later process needs to continue. The collector stores the same walks in its cursors and continues them in
+//! later ticks, so a walk may continue however long ago its last page was read: each walk knows which pages it must read again.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
 
-use super::comparison::Shown;
+use serde::{Deserialize, Serialize};
+
 use super::findings::SkippedWorkspace;
+use super::period::MARGIN_SECONDS;
+use super::shown::Entry;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::record::{Record, RowId};
 use slacktrail_core::secret::Token;
@@ -17,12 +23,12 @@ use slacktrail_core::workspaces::WorkspacePosition;
 use slacktrail_ports::credentials::token_of;
 use slacktrail_ports::{CallAuth, CredentialStore, ReadBody, Slack};
 
-/// The maximum number of times that the walk restarts after Slack rejects a page cursor. A page cursor that is valid for ten minutes suffices for
-/// any day.
+/// The maximum number of times per requested day that the walk restarts after Slack rejects a page cursor. A page cursor that is valid for ten
+/// minutes suffices for any day.
 const RESTARTS_MAX: u32 = 100;
 /// The maximum size of a response that may be an error.
 const ERROR_BYTES_MAX: usize = 64 << 10;
-/// The maximum number of pages, which suffices for more than 30 million records.
+/// The maximum number of pages per requested day, which suffices for more than 30 million records.
 const PAGES_MAX: u32 = 32_768;
 
 /// The outcome of a step.
@@ -39,50 +45,71 @@ pub enum Step {
 pub struct Position<'a> {
     /// The number of pages read.
     pub pages: u32,
-    /// The number of the day's records found.
-    pub records: usize,
+    /// The number of records found in the range. A record that Slack returned twice counts twice.
+    pub records: u64,
     /// For audit logs, the second from which all newer records are read. For other logs, the oldest second on the last page that contained a time.
     pub oldest: Option<Second>,
     /// The current workspace, if the log is read per workspace.
     pub workspace: Option<&'a str>,
 }
 
-/// A reading of one day from Slack, in progress.
+/// A reading of a time range from Slack, in progress.
 pub(super) struct Reading<'a> {
     source: &'a Source,
     log: LogType,
-    day: Day,
-    gap: Gap,
-    sorted_by: Option<Column>,
+    state: ReadingState,
     context: PageContext,
-    stage: Stage,
     token: Option<Token>,
-    shown: Shown,
-    records: usize,
-    pages: u32,
-    restarts: u32,
-    oldest: Option<Second>,
-    undated: HashSet<RowId>,
-    skipped: Vec<SkippedWorkspace>,
-    workspaces: usize,
-    was_cut_short: bool,
-    /// The records whose JSON is kept. If set, no records are kept for a comparison.
+    /// The encoded entries of the pages read since the last [`Reading::take_entries`], by day. Rows without a valid time belong to 1970/01/01.
+    entries: BTreeMap<Day, Vec<u8>>,
+    /// The records whose JSON is kept. If set, no entries are made.
     wanted: Option<HashSet<RowId>>,
     kept: BTreeMap<RowId, String>,
 }
 
+/// The position of a reading, from which a later process can continue.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ReadingState {
+    gap: Gap,
+    sorted_by: Option<Column>,
+    stage: Stage,
+    /// The number of requested days.
+    days: u32,
+    records: u64,
+    pages: u32,
+    restarts: u32,
+    oldest: Option<Second>,
+    skipped: Vec<SkippedWorkspace>,
+    /// The number of listed workspaces.
+    workspaces: usize,
+    /// The IDs of the workspaces that have been read. Entries refer to them by number.
+    workspace_ids: Vec<String>,
+    was_cut_short: bool,
+}
+
 /// The stage of a reading, which determines the next request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Stage {
-    /// Lists the workspaces.
-    Listing(WorkspaceListing),
+    /// Lists the workspaces. A later process starts with the first page of the list.
+    Listing {
+        #[serde(skip)]
+        listing: WorkspaceListing,
+    },
     /// Reads rows: the remaining workspaces, in reverse order.
     Walking { left: Vec<String> },
     /// All pages are read.
     Done,
 }
 
+impl ReadingState {
+    pub(super) fn pages(&self) -> u32 {
+        self.pages
+    }
+}
+
 impl<'a> Reading<'a> {
-    /// Creates a reading of the records in `range`, which lies in one day.
+    /// Creates a reading of the records in `range`.
     pub(super) fn new(
         source: &'a Source,
         log: LogType,
@@ -90,35 +117,55 @@ impl<'a> Reading<'a> {
         can_be_requested: bool,
     ) -> Reading<'a> {
         let (oldest, latest) = range.into_inner();
-        // A gap of kind `Backfill` matches exactly the records in its range.
-        let gap = Gap::unwalked(log, GapKind::Backfill, oldest, latest);
         let reads_per_workspace = source.organization && log == LogType::Integration;
         let stage = match (can_be_requested, reads_per_workspace) {
             (false, _) => Stage::Done,
-            (true, true) => Stage::Listing(WorkspaceListing::default()),
+            (true, true) => Stage::Listing { listing: WorkspaceListing::default() },
             (true, false) => Stage::Walking { left: Vec::new() },
         };
-        Reading {
-            source,
-            log,
-            day: oldest.day(),
-            gap,
+        let state = ReadingState {
+            // A gap of kind `Backfill` matches exactly the records in its range.
+            gap: Gap::unwalked(log, GapKind::Backfill, oldest, latest),
             sorted_by: None,
-            context: PageContext::default(),
             stage,
-            token: None,
-            shown: Shown::default(),
+            days: u32::try_from(latest.since(oldest) / 86_400).unwrap_or(u32::MAX).saturating_add(1),
             records: 0,
             pages: 0,
             restarts: 0,
             oldest: None,
-            undated: HashSet::new(),
             skipped: Vec::new(),
             workspaces: 0,
+            workspace_ids: Vec::new(),
             was_cut_short: false,
+        };
+        Reading::of(source, log, state)
+    }
+
+    fn of(source: &'a Source, log: LogType, state: ReadingState) -> Reading<'a> {
+        Reading {
+            source,
+            log,
+            state,
+            context: PageContext::default(),
+            token: None,
+            entries: BTreeMap::new(),
             wanted: None,
             kept: BTreeMap::new(),
         }
+    }
+
+    /// Continues a reading of an earlier process.
+    ///
+    /// The other logs continue as in a later tick of the collector. An audit walk could, too, but its page cursor has probably expired. It
+    /// therefore requests the rest of its time range again, with an overlap for rows that Slack did not return in order.
+    pub(super) fn resume(source: &'a Source, log: LogType, state: ReadingState) -> Reading<'a> {
+        let mut reading = Reading::of(source, log, state);
+        let gap = &mut reading.state.gap;
+        if let (Walk::Audit(_), Stage::Walking { .. }) = (&gap.walk, &reading.state.stage) {
+            gap.latest = gap.latest.plus(MARGIN_SECONDS).min(gap.end());
+            gap.restart(&mut reading.context);
+        }
+        reading
     }
 
     /// Keeps only the JSON of the records in `ids`.
@@ -126,29 +173,39 @@ impl<'a> Reading<'a> {
         Reading { wanted: Some(ids), ..self }
     }
 
-    pub(super) fn position(&self) -> Position<'_> {
-        let workspace = self.gap.workspace_id();
-        Position { pages: self.pages, records: self.records, oldest: self.oldest, workspace }
+    pub(super) fn state(&self) -> &ReadingState {
+        &self.state
     }
 
-    pub(super) fn take_shown(&mut self) -> Shown {
-        std::mem::take(&mut self.shown)
+    pub(super) fn position(&self) -> Position<'_> {
+        let ReadingState { gap, records, pages, oldest, .. } = &self.state;
+        Position { pages: *pages, records: *records, oldest: *oldest, workspace: gap.workspace_id() }
+    }
+
+    /// Returns the encoded entries of the pages read since the last call.
+    pub(super) fn take_entries(&mut self) -> BTreeMap<Day, Vec<u8>> {
+        std::mem::take(&mut self.entries)
     }
 
     pub(super) fn kept(&self) -> &BTreeMap<RowId, String> {
         &self.kept
     }
 
-    pub(super) fn undated(&self) -> u64 {
-        self.undated.len() as u64
+    pub(super) fn skipped_workspaces(&self) -> &[SkippedWorkspace] {
+        &self.state.skipped
     }
 
-    pub(super) fn skipped_workspaces(&self) -> &[SkippedWorkspace] {
-        &self.skipped
+    /// Returns the IDs of the workspaces to which entries refer.
+    pub(super) fn workspace_ids(&self) -> &[String] {
+        &self.state.workspace_ids
     }
 
     pub(super) fn was_cut_short(&self) -> bool {
-        self.was_cut_short
+        self.state.was_cut_short
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.state.stage, Stage::Done)
     }
 
     /// Reads a page.
@@ -162,17 +219,17 @@ impl<'a> Reading<'a> {
         credentials: &K,
         now: Second,
     ) -> Result<Step, Error> {
-        let (request, page_rows) = match &self.stage {
+        let (request, page_rows) = match &self.state.stage {
             Stage::Done => return Ok(Step::Done),
-            Stage::Listing(listing) => (listing.request(), 0),
-            Stage::Walking { .. } => self.gap.request(&self.context, rows_per_page(self.log)),
+            Stage::Listing { listing } => (listing.request(), 0),
+            Stage::Walking { .. } => self.state.gap.request(&self.context, rows_per_page(self.log)),
         };
         let response = self.call(slack, credentials, &request, now).await?;
         match response.page(&request, now) {
-            page if matches!(self.stage, Stage::Listing(_)) => self.process_workspace_list(page)?,
+            page if matches!(self.state.stage, Stage::Listing { .. }) => self.process_workspace_list(page)?,
             Ok(page) => self.process_page(&page, page_rows)?,
             Err(PageError::NoSuchPage) => {
-                self.was_cut_short = true;
+                self.state.was_cut_short = true;
                 self.next_workspace();
             }
             Err(PageError::StalePageCursor) => self.restart()?,
@@ -182,7 +239,7 @@ impl<'a> Reading<'a> {
             }
             Err(PageError::Error(error)) => self.skip_workspace(error)?,
         }
-        Ok(if matches!(self.stage, Stage::Done) { Step::Done } else { Step::More })
+        Ok(if self.is_done() { Step::Done } else { Step::More })
     }
 
     /// Makes a call. If Slack rejects the token, reloads it and retries, because the poller may have refreshed it, or the source may have been
@@ -215,68 +272,82 @@ impl<'a> Reading<'a> {
     }
 
     fn may_read_by_workspace(&self, error: &Error) -> bool {
-        let is_whole = self.source.organization && self.gap.workspace.is_none();
+        let is_whole = self.source.organization && self.state.gap.workspace.is_none();
         is_whole && self.log == LogType::Access && error.code == "missing_argument"
     }
 
     fn process_page(&mut self, page: &Page, page_rows: u32) -> Result<(), Error> {
-        if self.pages >= PAGES_MAX {
-            return Err(pagination_loop(&format!("it does not end within {PAGES_MAX} pages")));
+        let pages_max = PAGES_MAX.saturating_mul(self.state.days);
+        if self.state.pages >= pages_max {
+            return Err(pagination_loop(&format!("it does not end within {pages_max} pages")));
         }
-        self.pages += 1;
-        let workspace = self.gap.workspace_id().map(str::to_owned);
+        self.state.pages += 1;
+        let workspace = self.state.gap.workspace_id().map(str::to_owned);
         let records: Vec<Record<'_>> =
             page.rows.iter().map(|row| Record::read(self.log, workspace.as_deref(), row)).collect();
         let rows: Vec<Row> = records.iter().map(Row::of).collect();
-        let outcome = self.gap.end_page(
-            &mut self.sorted_by,
+        let outcome = self.state.gap.end_page(
+            &mut self.state.sorted_by,
             &mut self.context,
             PageSoFar::default(),
             (&rows, page_rows),
             &page.end,
         );
-        rows.iter().for_each(|row| self.context.progress.row(row, self.gap.reach()));
+        rows.iter().for_each(|row| self.context.progress.row(row, self.state.gap.reach()));
         if !outcome.done && !self.context.progress.end_page() {
             return Err(pagination_loop("Slack keeps returning further pages without new records"));
         }
-        self.oldest = match self.gap.walk {
-            Walk::Audit(_) => Some(self.gap.latest),
-            Walk::Access(_) | Walk::Integration(_) => oldest_of(&records).or(self.oldest),
+        self.state.oldest = match self.state.gap.walk {
+            Walk::Audit(_) => Some(self.state.gap.latest),
+            Walk::Access(_) | Walk::Integration(_) => oldest_of(&records).or(self.state.oldest),
         };
-        for (record, id) in outcome.matched.iter().map(|(index, id)| (&records[*index], id)) {
-            if record.time.is_none() {
-                self.undated.insert(*id);
-                continue;
-            }
+        let workspace = self.workspace_number(workspace.as_deref());
+        for (record, id) in outcome.matched.iter().map(|(index, id)| (&records[*index], *id)) {
             match &self.wanted {
-                Some(wanted) if wanted.contains(id) => drop(self.kept.insert(*id, record.json.clone().into_owned())),
+                Some(wanted) if wanted.contains(&id) => drop(self.kept.insert(id, record.json.clone().into_owned())),
                 Some(_) => {}
-                None => self.shown.add(*id, record, self.day),
+                None => {
+                    let day = record.partition_time().day();
+                    Entry::of(id, record, day, workspace).encode(self.entries.entry(day).or_default());
+                }
             }
+            self.state.records += u64::from(record.time.is_some());
         }
-        self.records = self.shown.len();
         if outcome.done {
             self.next_workspace();
         }
         Ok(())
     }
 
-    fn restart(&mut self) -> Result<(), Error> {
-        if self.restarts >= RESTARTS_MAX {
-            return Err(pagination_loop(&format!("Slack rejected its own page cursor {} times", self.restarts + 1)));
+    /// Returns the number by which entries refer to a workspace.
+    fn workspace_number(&mut self, workspace: Option<&str>) -> u32 {
+        let Some(workspace) = workspace else { return 0 };
+        let ids = &mut self.state.workspace_ids;
+        if ids.last().is_none_or(|last| last != workspace) {
+            ids.push(workspace.to_owned()); // workspaces are read one after the other
         }
-        self.restarts += 1;
-        self.gap.restart(&mut self.context);
+        u32::try_from(ids.len()).unwrap_or(u32::MAX)
+    }
+
+    fn restart(&mut self) -> Result<(), Error> {
+        if self.state.restarts >= RESTARTS_MAX.saturating_mul(self.state.days) {
+            return Err(pagination_loop(&format!(
+                "Slack rejected its own page cursor {} times",
+                self.state.restarts + 1
+            )));
+        }
+        self.state.restarts += 1;
+        self.state.gap.restart(&mut self.context);
         Ok(())
     }
 
     fn begin_list(&mut self) {
-        self.stage = Stage::Listing(WorkspaceListing::default());
-        self.skipped.clear();
+        self.state.stage = Stage::Listing { listing: WorkspaceListing::default() };
+        self.state.skipped.clear();
     }
 
     fn process_workspace_list(&mut self, page: Result<Page, PageError>) -> Result<(), Error> {
-        let Stage::Listing(listing) = &mut self.stage else { return Ok(()) };
+        let Stage::Listing { listing } = &mut self.state.stage else { return Ok(()) };
         let listed = page.map_err(WorkspaceListing::page_error).and_then(|page| {
             page.rows.iter().try_for_each(|row| listing.add(row))?;
             listing.end_page(page.end.next)
@@ -285,25 +356,25 @@ impl<'a> Reading<'a> {
         let Some(list) = listed.inspect_err(|_| self.begin_list())? else { return Ok(()) };
         // The rows of workspaces without an ID cannot be requested. The other workspaces are still compared.
         let skipped = SkippedWorkspace { id: "(no ID)".to_owned(), code: "workspace_list_failed".to_owned() };
-        self.skipped.extend(std::iter::repeat_n(skipped, list.without_id));
-        self.workspaces = list.ids.len() + list.without_id;
-        self.stage = Stage::Walking { left: list.ids.into_iter().rev().collect() };
+        self.state.skipped.extend(std::iter::repeat_n(skipped, list.without_id));
+        self.state.workspaces = list.ids.len() + list.without_id;
+        self.state.stage = Stage::Walking { left: list.ids.into_iter().rev().collect() };
         self.next_workspace();
         Ok(())
     }
 
     /// Continues with the next workspace, or ends the reading.
     fn next_workspace(&mut self) {
-        let next = match &mut self.stage {
+        let next = match &mut self.state.stage {
             Stage::Walking { left } => left.pop(),
             _ => None,
         };
         match next {
             Some(id) => {
-                self.gap.enter(self.log, Some(WorkspacePosition { id, uncollected_since: None }));
+                self.state.gap.enter(self.log, Some(WorkspacePosition { id, uncollected_since: None }));
                 self.context = PageContext::default();
             }
-            None => self.stage = Stage::Done,
+            None => self.state.stage = Stage::Done,
         }
     }
 
@@ -311,11 +382,11 @@ impl<'a> Reading<'a> {
     /// failed, because then the token is the cause.
     fn skip_workspace(&mut self, error: Error) -> Result<(), Error> {
         let is_own = matches!(error.kind, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
-        let Some(id) = self.gap.workspace_id().filter(|_| is_own).map(str::to_owned) else { return Err(error) };
-        if self.skipped.len() + 1 >= self.workspaces {
+        let Some(id) = self.state.gap.workspace_id().filter(|_| is_own).map(str::to_owned) else { return Err(error) };
+        if self.state.skipped.len() + 1 >= self.state.workspaces {
             return Err(error);
         }
-        self.skipped.push(SkippedWorkspace { id, code: error.code });
+        self.state.skipped.push(SkippedWorkspace { id, code: error.code });
         self.next_workspace();
         Ok(())
     }
@@ -327,6 +398,6 @@ fn oldest_of(records: &[Record<'_>]) -> Option<Second> {
 }
 
 fn pagination_loop(what: &str) -> Error {
-    let message = format!("reading the day from Slack: {what}");
+    let message = format!("reading the log from Slack: {what}");
     Error::slack("pagination_loop", message)
 }

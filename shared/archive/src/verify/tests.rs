@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::comparison::{Comparison, Known, Place, Shown};
+use super::comparison::{Comparison, Known, Place};
 use super::coverage::Coverage;
 use super::findings::{Difference, Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
-use super::{MARGIN_SECONDS, until};
+use super::shown::{Entry, Shown};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::line::LineWriter;
 use slacktrail_core::record::{Record, RowId};
@@ -84,7 +84,7 @@ impl Case {
             let workspace = (self.log == LogType::Integration).then_some("T1");
             let record = Record::read(self.log, workspace, row.get());
             let id = if workspace.is_some() { record.id.occurrence(1) } else { record.id };
-            shown.add(id, &record, day());
+            shown.add(&Entry::of(id, &record, day(), u32::from(workspace.is_some())));
         }
         let mut comparison = Comparison::new(self.log, day(), shown);
         for (object, lines) in (1..).zip(&self.objects) {
@@ -101,8 +101,9 @@ impl Case {
             was_requested: self.was_requested,
             was_cut_short: false,
             skipped_workspaces: &self.skipped,
+            workspace_ids: &["T1".to_owned()],
         };
-        comparison.finish(&StreamId { source: source().id, log: self.log }, known)
+        comparison.finish(&StreamId { source: source().id, log: self.log }, known).0
     }
 }
 
@@ -210,7 +211,7 @@ fn comparison_is_complete_once_each_slack_record_has_line() {
     for (name, second) in &lines[1..] {
         let json = row(LogType::Audit, name, *second);
         let record = Record::read(LogType::Audit, None, &json);
-        shown.add(record.id, &record, day());
+        shown.add(&Entry::of(record.id, &record, day(), 0));
     }
     let mut comparison = Comparison::new(LogType::Audit, day(), shown);
     let is_whole = lines.map(|(name, second)| {
@@ -223,17 +224,22 @@ fn comparison_is_complete_once_each_slack_record_has_line() {
 }
 
 #[test]
-fn day_is_compared_up_to_five_minutes_ago() {
-    let (start, end) = (day().start(), day().end());
-    for (now, expected) in [
-        (start.plus(MARGIN_SECONDS - 1), None),
-        (start.plus(MARGIN_SECONDS), Some(start)),
-        (start.plus(43_200), Some(start.plus(43_200 - MARGIN_SECONDS))),
-        (end.plus(MARGIN_SECONDS), Some(end)),
-        (end.plus(86_400), Some(end)),
-    ] {
-        assert_eq!(until(day(), now), expected, "{now}");
+fn examples_are_kept_and_all_differences_are_counted() {
+    let names: Vec<String> = (0..30).map(|number| format!("r{number}")).collect();
+    let shown: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut case = Case::new(LogType::Audit, &shown, &[&["r0", "x"]]);
+    for cursor in [case.cursor.clone(), None] {
+        let kind = if cursor.is_some() { Kind::Missing } else { Kind::NotCollectedYet };
+        case.cursor = cursor;
+        let whole = case.compare();
+        let mut findings = whole.clone();
+        findings.keep_examples(20);
+        assert_eq!((findings.of_kind(kind).count(), findings.count(kind)), (20, 29));
+        assert_eq!((findings.of_kind(Kind::Extra).count(), findings.count(Kind::Extra)), (1, 1));
+        assert_eq!((findings.verdict(), findings.pending()), (whole.verdict(), whole.pending()));
+        assert_eq!(findings.differences[0], whole.differences[0]);
     }
+    assert_eq!(case.compare().pending().into_iter().collect::<Vec<_>>(), [(Reason::NeverCollected, 29)]);
 }
 
 #[test]
@@ -282,8 +288,9 @@ fn missing_objects_are_listed_and_corruption_names_object() {
         was_requested: true,
         was_cut_short: false,
         skipped_workspaces: &[],
+        workspace_ids: &[],
     };
-    let findings = comparison.finish(&StreamId { source: source().id, log: LogType::Audit }, known);
+    let (findings, _) = comparison.finish(&StreamId { source: source().id, log: LogType::Audit }, known);
     let missing_objects: Vec<_> =
         findings.of_kind(Kind::MissingObject).map(|missing_object| missing_object.object.unwrap()).collect();
     assert_eq!((missing_objects.as_slice(), findings.verdict()), (&[1, 4, 5, 6][..], Verdict::Mismatch));
@@ -312,6 +319,8 @@ fn lines_not_requested_or_stored_during_verify_are_not_compared() {
         assert_eq!(found(&case), (vec![], Verdict::Complete));
         assert_eq!(case.compare().not_compared, 1);
     }
+    let nothing_shown = Case { last_object: 0, ..Case::new(LogType::Audit, &[], &[&["b"]]) };
+    assert_eq!(found(&nothing_shown), (vec![], Verdict::Complete), "Slack has forgotten nothing");
     let mut skipped = Case::new(LogType::Integration, &["a"], &[&["a", "b"]]);
     skipped.skipped = vec![SkippedWorkspace { id: "T1".to_owned(), code: "invalid_auth".to_owned() }];
     assert_eq!(found(&skipped), (vec![], Verdict::Inconclusive));

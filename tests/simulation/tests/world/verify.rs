@@ -7,7 +7,10 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use jiff::SignedDuration;
-use slacktrail_archive::verify::{self, Findings, Kind, Limitation, Reason, Step, Verdict, Verification};
+use slacktrail_archive::verify::{
+    self, Checkpoint, Findings, InMemory, Kind, Limitation, Period, Reason, Step, Unusable, Verdict, Verification,
+    WorkingFiles,
+};
 use slacktrail_core::error::Error;
 use slacktrail_core::record::RowId;
 use slacktrail_core::source::{LogType, Source};
@@ -59,15 +62,27 @@ fn day_ago(harness: &Harness, days: i64) -> Day {
     now(harness).plus(-days * DAY).day()
 }
 
+type Verifying<'a> = Verification<'a, SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts, InMemory>;
+
+/// Prepares to verify a day up to a second.
+async fn begin<'a>(
+    ports: &'a Simulated,
+    source: &'a Source,
+    log: LogType,
+    (day, until): (Day, Second),
+) -> Result<Verifying<'a>, Error> {
+    Verification::begin(ports, source, log, Period::of_day(day, until), InMemory::default()).await
+}
+
 /// Verifies a day. Calls `between` after Slack was read and before the archive is.
 fn verify_while(harness: &mut Harness, log: LogType, day: Day, between: impl FnOnce(&mut Harness)) -> Findings {
     let (ports, source) = (ports(harness), source(harness));
     let until = verify::until(day, now(harness)).unwrap();
-    let mut verification = run(Verification::begin(&ports, &source, log, (day, until))).unwrap();
+    let mut verification = run(begin(&ports, &source, log, (day, until))).unwrap();
     let read = (0..STEPS_MAX).find(|_| run(verification.step(now(harness))).unwrap() == Step::Done);
     assert!(read.is_some(), "{:?}", verification.position());
     between(harness);
-    run(verification.conclude(|_, _| ())).unwrap()
+    run(verification.conclude(day, |_, _| ())).unwrap()
 }
 
 fn verify_day(harness: &mut Harness, log: LogType, day: Day) -> Findings {
@@ -78,7 +93,7 @@ fn verify_day(harness: &mut Harness, log: LogType, day: Day) -> Findings {
 fn verification_error(harness: &Harness, log: LogType) -> Error {
     let (ports, source, day) = (ports(harness), source(harness), day_ago(harness, 0));
     let until = verify::until(day, now(harness)).unwrap();
-    let mut verification = run(Verification::begin(&ports, &source, log, (day, until))).unwrap();
+    let mut verification = run(begin(&ports, &source, log, (day, until))).unwrap();
     (0..STEPS_MAX)
         .find_map(|_| run(verification.step(now(harness))).err())
         .expect("the verification ends with an error")
@@ -200,11 +215,11 @@ fn slack_faults_are_reported_and_step_can_be_retried() {
         harness.fault(Fault::nth(2, CallMatcher::log(Log::Audit), kind.clone()));
         let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
         let until = verify::until(day, now(&harness)).unwrap();
-        let mut verification = run(Verification::begin(&ports, &source, LogType::Audit, (day, until))).unwrap();
+        let mut verification = run(begin(&ports, &source, LogType::Audit, (day, until))).unwrap();
         let mut failures = 0;
         let is_done = |step| matches!(step, Ok(Step::Done));
         while !is_done(run(verification.step(now(&harness))).inspect_err(|_| failures += 1)) {}
-        let findings = run(verification.conclude(|_, _| ())).unwrap();
+        let findings = run(verification.conclude(day, |_, _| ())).unwrap();
         assert_eq!((findings.verdict(), findings.slack_records), (Verdict::Complete, 9), "{kind:?}");
         assert_eq!(failures, u32::from(kind == FaultKind::Html(502)));
     }
@@ -314,13 +329,13 @@ fn day_is_read_with_replaced_token() {
         harness.pass(600);
         let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
         let range = (day, verify::until(day, now(&harness)).unwrap());
-        let mut verification = run(Verification::begin(&ports, &source, log, range)).unwrap();
+        let mut verification = run(begin(&ports, &source, log, range)).unwrap();
         assert_eq!(run(verification.step(now(&harness))).unwrap(), Step::More);
         harness.revoke();
         let other = slacktrail_simulator::tenant::Token::organization("xoxp-simulated-other");
         harness.settings(|settings| settings.tokens.insert(0, other));
         while run(verification.step(now(&harness))).unwrap() == Step::More {}
-        let findings = run(verification.conclude(|_, _| ())).unwrap();
+        let findings = run(verification.conclude(day, |_, _| ())).unwrap();
         assert_eq!((findings.verdict(), findings.slack_records), (Verdict::Complete, 9));
     }
 }
@@ -389,7 +404,7 @@ fn listed_workspace_without_id_makes_verify_inconclusive() {
     harness.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"name":"x"}"#)));
     let (ports, source) = (ports(&harness), source(&harness));
     let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(Verification::begin(&ports, &source, LogType::Integration, range)).unwrap();
+    let mut verification = run(begin(&ports, &source, LogType::Integration, range)).unwrap();
     for _ in 0..2 {
         assert_eq!(run(verification.step(now(&harness))).unwrap_err().code, "workspace_list_failed");
     }
@@ -453,14 +468,14 @@ fn workspace_list_restarts_if_page_cursor_is_rejected() {
     harness.fault(Fault::next(list(), FaultKind::Status(200, first.to_owned())));
     harness.fault(Fault::next(list().later_pages(), FaultKind::StaleCursor));
     let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(Verification::begin(&ports, &source, LogType::Access, range)).unwrap();
+    let mut verification = run(begin(&ports, &source, LogType::Access, range)).unwrap();
     let steps: Vec<_> = (0..STEPS_MAX)
         .map(|_| run(verification.step(now(&harness))))
         .take_while(|step| !matches!(step, Ok(Step::Done)))
         .collect();
     let errors: Vec<_> = steps.iter().filter_map(|step| step.as_ref().err()).map(|error| error.code.as_str()).collect();
     assert_eq!(errors, ["workspace_list_failed"]);
-    let findings = run(verification.conclude(|_, _| ())).unwrap();
+    let findings = run(verification.conclude(day, |_, _| ())).unwrap();
     assert_eq!((findings.verdict(), findings.slack_records), (Verdict::Complete, 9), "{findings:?}");
 }
 
@@ -497,16 +512,16 @@ fn position_reports_pages_and_how_far_back_they_go() {
     harness.pass(600);
     let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
     let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(Verification::begin(&ports, &source, LogType::Access, range)).unwrap();
+    let mut verification = run(begin(&ports, &source, LogType::Access, range)).unwrap();
     for pages in 1..=3 {
         run(verification.step(now(&harness))).unwrap();
         let position = verification.position();
-        assert_eq!((position.pages, position.records), (pages, 3 * pages as usize));
+        assert_eq!((position.pages, position.records), (pages, 3 * u64::from(pages)));
         assert_eq!(position.oldest, Some(newest.plus(60 - 180 * i64::from(pages))));
     }
     while run(verification.step(now(&harness))).unwrap() == Step::More {}
     let pages = verification.position().pages;
-    assert_eq!(run(verification.conclude(|_, _| ())).unwrap().pages, pages);
+    assert_eq!(run(verification.conclude(day, |_, _| ())).unwrap().pages, pages);
 }
 
 #[test]
@@ -532,10 +547,10 @@ fn stored_line_and_slack_json_of_chosen_records_can_be_shown() {
     harness.pass(600);
     let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
     let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(Verification::begin(&ports, &source, LogType::Audit, range)).unwrap();
+    let mut verification = run(begin(&ports, &source, LogType::Audit, range)).unwrap();
     while run(verification.step(now(&harness))).unwrap() == Step::More {}
 
-    let stored = |object, line| run(verification.stored_line(object, line)).unwrap();
+    let stored = |object, line| run(verification.stored_line(day, object, line)).unwrap();
     let lines = [1, 2, 3, 4].map(|line| stored(1, line).unwrap());
     assert_eq!((stored(1, 5), stored(2, 1)), (None, None));
     let id_of = |line: &str| -> (RowId, String) {
@@ -552,4 +567,180 @@ fn stored_line_and_slack_json_of_chosen_records_can_be_shown() {
     let mut expected = [first, second].map(|(id, of_slack)| (id, json_of(&of_slack).to_string()));
     expected.sort_unstable();
     assert_eq!(kept, expected);
+}
+
+/// Runs steps until Slack is read, or until `steps` steps are done.
+fn read(harness: &Harness, verification: &mut Verifying<'_>, steps: usize) -> bool {
+    (0..steps).any(|_| run(verification.step(now(harness))).unwrap() == Step::Done)
+}
+
+fn compare_all(verification: &mut Verifying<'_>) -> Vec<Findings> {
+    let days: Vec<Day> = verification.period().days().collect();
+    days.into_iter().map(|day| run(verification.conclude(day, |_, _| ())).unwrap()).collect()
+}
+
+/// Returns the period of the last `days` days.
+fn last_days(harness: &Harness, days: i64) -> Period {
+    Period::new(day_ago(harness, days - 1), day_ago(harness, 0), now(harness)).unwrap()
+}
+
+#[test]
+fn period_is_read_once_and_has_findings_of_each_day() {
+    for log in LogType::ALL {
+        let mut harness = Harness::new(organization(), &[log]);
+        four_days(&mut harness);
+        let period = last_days(&harness, 6);
+        let days: Vec<Findings> = period.days().map(|day| verify_day(&mut harness, log, day)).collect();
+        let most_pages = days.iter().map(|findings| findings.pages).max().unwrap();
+
+        let (ports, source) = (ports(&harness), source(&harness));
+        let mut verification = run(Verification::begin(&ports, &source, log, period, InMemory::default())).unwrap();
+        assert!(read(&harness, &mut verification, STEPS_MAX));
+        let pages = verification.position().pages;
+        let found = compare_all(&mut verification);
+        for (found, alone) in found.iter().zip(&days) {
+            assert_eq!((found.day, found.until, found.verdict()), (alone.day, alone.until, Verdict::Complete), "{log}");
+            assert_eq!(
+                (found.slack_records, found.lines, found.objects, found.lateness),
+                (alone.slack_records, alone.lines, alone.objects, alone.lateness),
+                "{log}"
+            );
+        }
+        assert_eq!(found.len(), days.len());
+        if log != LogType::Audit {
+            assert!(pages <= most_pages, "{log}: {pages} pages for all days, {most_pages} for the first day alone");
+        }
+    }
+}
+
+#[test]
+fn memory_holds_no_records_while_slack_is_read() {
+    let mut harness = Harness::new(organization(), &[LogType::Audit]);
+    harness.rows(Log::Audit, 300, 600);
+    harness.pass(600);
+    let period = last_days(&harness, 4);
+    let (ports, source) = (ports(&harness), source(&harness));
+    let mut files = InMemory::default();
+    let mut verification = run(Verification::begin(&ports, &source, LogType::Audit, period, &mut files)).unwrap();
+    while run(verification.step(now(&harness))).unwrap() == Step::More {}
+    drop(verification);
+    let bytes: u64 = period.days().map(|day| files.bytes(day)).sum();
+    assert_eq!(bytes, 300 * verify::ENTRY_BYTES as u64, "each record is in the working files");
+    let checkpoint = files.checkpoint().unwrap();
+    assert!(checkpoint.len() < 2_000, "what else is kept does not grow with the records: {checkpoint}");
+}
+
+/// Interrupts a verification after each number of pages, lets `between` change the world, and resumes it. Checks the findings.
+fn resume_after_each_page(
+    settings: &Settings,
+    log: LogType,
+    between: impl Fn(&mut Harness),
+    check: impl Fn(&[Findings], &str),
+) {
+    for pages in 1.. {
+        let mut harness = Harness::new(settings.clone(), &[log]);
+        four_days(&mut harness);
+        let period = last_days(&harness, 6);
+        let (ports, source) = (ports(&harness), source(&harness));
+        let mut files = InMemory::default();
+        let mut interrupted = run(Verification::begin(&ports, &source, log, period, &mut files)).unwrap();
+        let is_done = (0..pages).any(|_| run(interrupted.step(now(&harness))).unwrap() == Step::Done);
+        drop(interrupted);
+        harness.world().with(|state| state.broken = None); // the calls of a tick are limited, but the command's pacer limits those of verify
+        between(&mut harness);
+        let asked = (period.first(), period.last());
+        let checkpoint = Checkpoint::decode(files.checkpoint().unwrap(), &source, log, asked, now(&harness)).unwrap();
+        let mut verification = Verification::resume(&ports, &source, checkpoint, files);
+        assert!(is_done || read(&harness, &mut verification, STEPS_MAX));
+        check(&compare_all(&mut verification), &format!("{log} after {pages} pages"));
+        if is_done {
+            assert!(pages > 3, "{log}: there is something to interrupt");
+            return;
+        }
+    }
+}
+
+#[test]
+fn interrupted_reading_resumes_without_loss_or_false_duplicates() {
+    let by_last = Settings { access_order: AccessColumn::Last, access_paging: Paging::Offset, ..organization() };
+    let ascending = Settings { integration_order: Direction::OldestFirst, ..organization() };
+    for (settings, log) in [
+        (organization(), LogType::Audit),
+        (Settings { access_fill: Fill::UpTo(3), ..organization() }, LogType::Access),
+        (Settings { access_fill: Fill::UpTo(3), ..by_last }, LogType::Access),
+        (Settings { access_fill: Fill::UpTo(3), ..by_workspace() }, LogType::Access),
+        (organization(), LogType::Integration),
+        (ascending, LogType::Integration),
+    ] {
+        let settings = Settings { cursor_ttl: Some(SignedDuration::from_mins(10)), ..settings };
+        let complete = |found: &[Findings], when: &str| {
+            for findings in found {
+                assert_eq!((findings.verdict(), &findings.differences[..]), (Verdict::Complete, &[][..]), "{when}");
+            }
+            let records: u64 = found.iter().map(|findings| findings.slack_records).sum();
+            assert!(records >= 36, "{when}: {records}");
+        };
+        resume_after_each_page(&settings, log, |_| (), complete);
+        // New rows move others to later pages, page cursors expire, and the poller stores the new rows.
+        let later = |harness: &mut Harness| {
+            harness.rows(simulated(log), 5, 60);
+            harness.settle_within(5);
+            harness.pass(3_600);
+            harness.settle_within(5);
+        };
+        resume_after_each_page(&settings, log, later, complete);
+    }
+}
+
+#[test]
+fn checkpoint_of_other_request_or_day_is_not_resumed() {
+    let mut harness = Harness::new(organization(), &[LogType::Audit]);
+    harness.rows(Log::Audit, 9, 60);
+    harness.settle();
+    let (ports, source, period) = (ports(&harness), source(&harness), last_days(&harness, 3));
+    let mut files = InMemory::default();
+    let mut verification = run(Verification::begin(&ports, &source, LogType::Audit, period, &mut files)).unwrap();
+    run(verification.step(now(&harness))).unwrap();
+    drop(verification);
+    let text = files.checkpoint().unwrap().to_owned();
+    let asked = (period.first(), period.last());
+    let unusable = |text: &str, source: &Source, log, asked, seconds: i64| {
+        Checkpoint::decode(text, source, log, asked, now(&harness).plus(seconds)).err()
+    };
+    let audit = LogType::Audit;
+    assert_eq!(unusable(&text, &source, audit, asked, DAY), None);
+    assert_eq!(unusable(&text, &source, audit, asked, DAY + 1), Some(Unusable::TooOld));
+    assert_eq!(unusable(&text, &source, audit, asked, -601), Some(Unusable::TooOld), "the clock was wrong");
+    assert_eq!(unusable(&text, &source, LogType::Access, asked, 0), Some(Unusable::OtherRequest));
+    assert_eq!(unusable(&text, &source, audit, (asked.0, asked.0), 0), Some(Unusable::OtherRequest));
+    let other = slacktrail_core::source::Tenant { id: "E9".to_owned(), name: "Other".to_owned() };
+    let other = Source { tenant: Some(other), ..source.clone() };
+    assert_eq!(unusable(&text, &other, audit, asked, 0), Some(Unusable::OtherRequest));
+    assert_eq!(unusable(&text[1..], &source, audit, asked, 0), Some(Unusable::Damaged));
+    let newer = text.replacen(r#""format":1"#, r#""format":2"#, 1);
+    assert_eq!(unusable(&newer, &source, audit, asked, 0), Some(Unusable::OtherVersion));
+}
+
+#[test]
+fn time_without_stored_objects_is_outage_with_its_records() {
+    let mut harness = Harness::new(organization(), &[LogType::Audit]);
+    harness.settle();
+    for hours in 0..6 {
+        harness.rows(Log::Audit, 3, 60);
+        if !(2..4).contains(&hours) {
+            harness.settle_within(2);
+        }
+        harness.pass(3_600);
+    }
+    harness.settle_within(2);
+    let period = last_days(&harness, 2);
+    let (ports, source) = (ports(&harness), source(&harness));
+    let mut verification =
+        run(Verification::begin(&ports, &source, LogType::Audit, period, InMemory::default())).unwrap();
+    assert!(read(&harness, &mut verification, STEPS_MAX));
+    compare_all(&mut verification);
+    let outages = verification.outages();
+    let records: Vec<_> = outages.iter().map(|outage| outage.records).collect();
+    assert_eq!(records, [Some(6)], "{outages:?}");
+    assert!(outages[0].to.unwrap().since(outages[0].from) >= 7_200, "{outages:?}");
 }

@@ -31,7 +31,7 @@ enum Interaction {
 use Interaction::{Answer, Connect, Interrupt, Paste, TickBefore, TickOnce, Wait};
 
 /// Every typed command, the interaction with it, and a part of its final screen.
-const TYPED: [(&str, Interaction, &str); 16] = [
+const TYPED: [(&str, Interaction, &str); 17] = [
     ("export AWS_DEFAULT_REGION=us-east-1", Wait, ""),
     ("export SLACKTRAIL_STACK=slacktrail", Wait, ""),
     (r#"slacktrail connect acme --name "Acme" --plan enterprise"#, Connect, "connected `acme` to the organization"),
@@ -46,6 +46,11 @@ const TYPED: [(&str, Interaction, &str); 16] = [
         "collected acme/audit from 2024-01-01T00:00:00Z to 2024-01-31T23:59:59Z",
     ),
     ("slacktrail verify acme --log audit --day 2024-01-15", Wait, "complete: 2 records of 2024-01-15"),
+    (
+        "slacktrail verify acme --month 2024-01 --report january.html",
+        Wait,
+        "on 2024-01-01 to 2024-01-31, each in exactly one line",
+    ),
     ("slacktrail disconnect acme", Answer("Disconnect it?", "y"), "disconnected `acme`"),
     ("read -rs SLACK_TOKEN", Paste(ORGANIZATION), ""),
     ("export SLACK_TOKEN", Wait, ""),

@@ -1,0 +1,151 @@
+//! The notes that explain a verdict: what was compared how, and what could not be compared and why.
+
+use slacktrail_archive::verify::Cause;
+use slacktrail_archive::verify::{Findings, Kind, Limitation, MARGIN_SECONDS, Outage, Reason};
+use slacktrail_core::source::LogType;
+
+use super::compared::{Compared, ComparedLog};
+use super::period::{range, ranges};
+use crate::format::{self, count};
+
+/// Returns the note that the last minutes were not compared.
+pub(super) fn note_on_end(compared: &Compared) -> Option<String> {
+    let minutes = MARGIN_SECONDS / 60;
+    (compared.until() < compared.period.last().end()).then(|| {
+        format!(
+            "compared up to {}: records of the last {minutes} minutes may not be available or stored yet",
+            compared.until()
+        )
+    })
+}
+
+/// Returns the notes on a log.
+pub(super) fn notes(compared: &Compared, log: &ComparedLog) -> Vec<String> {
+    let total = log.total(&compared.source);
+    let mut notes = Vec::new();
+    notes.extend(note_on_comparison(log.log));
+    if log.log != LogType::Audit && total.count(Kind::Extra) > 0 {
+        notes.push(
+            "extra rows are no mismatch here, because Slack may delete rows after slacktrail has collected them"
+                .to_owned(),
+        );
+    }
+    if total.renamed > 0 {
+        notes.push(format!("{} rows differ only in the name of a user or app that was renamed", count(total.renamed)));
+    }
+    if total.undated > 0 {
+        notes.push(format!(
+            "{} rows in Slack have no valid time; slacktrail stores such rows under the day 1970-01-01",
+            count(total.undated)
+        ));
+    }
+    notes.extend(not_compared(log, &total));
+    notes.extend(pending(compared, &total));
+    notes
+}
+
+fn note_on_comparison(log: LogType) -> Option<String> {
+    (log == LogType::Access).then(|| {
+        "Slack updates access rows on every use, so only their identifying fields were compared (not `count` and `date_last`)".to_owned()
+    })
+}
+
+/// Returns what was compared of each record of a log.
+pub(super) fn compared_part(log: LogType) -> &'static str {
+    match log {
+        LogType::Audit => "every byte of each record",
+        LogType::Access => {
+            "rows first used in the period: whether each is stored exactly once, with the same identifying fields. Slack updates the others on every use"
+        }
+        LogType::Integration => "everything in each row except the names of renamed users and apps",
+    }
+}
+
+/// Returns what could not be compared, and why.
+fn not_compared(log: &ComparedLog, total: &Findings) -> Vec<String> {
+    let mut notes = Vec::new();
+    let lines: u64 = log.days.iter().filter(|day| day.limitations.is_empty()).map(|day| day.not_compared).sum();
+    if lines > 0 {
+        notes.push(format!(
+            "{} stored lines were not compared: stored after the comparison started, too recent, or from a workspace that cannot be read",
+            count(lines)
+        ));
+    }
+    notes.extend(total.skipped_workspaces.iter().map(|workspace| {
+        format!("workspace {} was not compared, because it could not be read (`{}`)", workspace.id, workspace.code)
+    }));
+    for limitation in &total.limitations {
+        let days = ranges(log.days_with(|day| day.limitations.contains(limitation)));
+        let days: Vec<String> = days.into_iter().map(|(first, last)| range(first, last)).collect();
+        let text = describe_limitation(*limitation);
+        notes.push(if log.days.len() == 1 { text.to_owned() } else { format!("{text} ({})", days.join(", ")) });
+    }
+    notes
+}
+
+fn describe_limitation(limitation: Limitation) -> &'static str {
+    match limitation {
+        Limitation::Forgotten => {
+            "Slack no longer returns any record of the day, so the stored lines could not be compared"
+        }
+        Limitation::PagesEnd => "Slack's pages end before the start of the day, so older records were not compared",
+        Limitation::NotAsked => {
+            "Slack cannot return only the rows without a valid time, so only the stored lines were checked"
+        }
+    }
+}
+
+/// Explains why records are not collected yet.
+fn pending(compared: &Compared, total: &Findings) -> Vec<String> {
+    let id = &compared.source.id;
+    let describe = |reason| match reason {
+        Reason::NeverCollected => "the log waits for its first tick".to_owned(),
+        Reason::BeforeSince => {
+            format!(
+                "older than the start of collection of `{id}`; run `slacktrail backfill {id}` to collect older records"
+            )
+        }
+        Reason::InGap => "in a gap that is still being collected; `slacktrail status` shows the backlog".to_owned(),
+        Reason::SinceLastTick => "newer than the last tick; the next tick collects new records".to_owned(),
+        Reason::SkippedWorkspace => {
+            "from a workspace that could not be read; slacktrail collects its records when it can read it".to_owned()
+        }
+        Reason::BeforeReread => {
+            "published late by Slack; the next re-read collects late records within a day".to_owned()
+        }
+    };
+    let pending = total.pending().into_iter();
+    pending
+        .map(|(reason, records)| format!("{} not collected yet: {}", count(records as u64), describe(reason)))
+        .collect()
+}
+
+/// Returns the period of an outage, its records and its cause.
+pub(super) fn describe_outage(outage: &Outage) -> String {
+    let end = outage.to.map_or_else(|| "now".to_owned(), |to| to.to_string());
+    let records = match outage.records {
+        None => String::new(),
+        Some(1) => "1 record was stored late; ".to_owned(),
+        Some(records) => format!("{} records were stored late; ", count(records)),
+    };
+    format!("{} to {end}: {records}{}", outage.from, describe_cause(&outage.cause))
+}
+
+/// Returns what is known about the cause of an outage.
+pub(super) fn describe_cause(cause: &Cause) -> String {
+    match cause {
+        Cause::Connected(at) => format!("the source was last connected at {at}"),
+        Cause::Paused => "the source is paused".to_owned(),
+        Cause::Error { state, code } => format!("state `{}` with code `{code}`", state.name()),
+        Cause::NotRecorded => "cause not recorded".to_owned(),
+    }
+}
+
+/// Explains what the list of outages shows.
+pub(super) const ABOUT_OUTAGES: &str = "Nothing was stored for 15 minutes or longer, although records of that time exist. slacktrail does not store \
+    when it ran. A record that Slack published late while nothing else happened looks the same.";
+
+/// Returns the greatest lateness, or `-` without records.
+pub(super) fn latest(findings: &Findings) -> String {
+    findings.lateness.max_seconds.map_or_else(|| "-".to_owned(), format::duration)
+}

@@ -1,0 +1,235 @@
+//! Renders the report for an auditor as an HTML page. The page runs no scripts and loads nothing.
+
+use askama::Template;
+use slacktrail_archive::verify::{Findings, Kind};
+use slacktrail_core::sanitize::shown_line;
+use slacktrail_core::source::shown_name;
+
+use super::compared::{Compared, ComparedLog};
+use super::hints::hints;
+use super::json::{day, key};
+use super::notes::{ABOUT_OUTAGES, compared_part, describe_cause, latest, note_on_end, notes};
+use super::period::range;
+use super::records::EXAMPLES_MAX;
+use super::report::label;
+use super::summary::{verdict, verdict_name};
+use crate::format::{count, duration};
+use crate::logs;
+
+const STYLE: &str = include_str!("../../templates/verify.css");
+
+#[derive(Template)]
+#[template(path = "verify.html")]
+struct Page<'a> {
+    verdict: &'static str,
+    sentence: String,
+    /// What was requested, as terms and their values.
+    facts: Vec<(&'static str, String)>,
+    logs: Vec<LogPart<'a>>,
+    about_outages: &'static str,
+    examples_max: usize,
+}
+
+/// The part on a log.
+struct LogPart<'a> {
+    name: &'static str,
+    verdict: &'static str,
+    compared: &'static str,
+    pages: String,
+    is_continued: bool,
+    days: Vec<Row>,
+    total: Row,
+    /// Pairs of a kind and its examples.
+    differences: Vec<(&'static str, Vec<Example<'a>>)>,
+    late: String,
+    outages: Vec<OutageRow>,
+    notes: Vec<String>,
+    hints: Vec<String>,
+}
+
+/// A row of the table of days.
+struct Row {
+    day: String,
+    slack_records: String,
+    lines: String,
+    objects: String,
+    missing: String,
+    changed: String,
+    duplicate: String,
+    extra: String,
+    pending: String,
+    corrupt: String,
+    latest: String,
+    verdict: &'static str,
+}
+
+struct Example<'a> {
+    time: String,
+    id: String,
+    object: String,
+    line: String,
+    slack: Option<&'a str>,
+    stored: Option<&'a str>,
+}
+
+struct OutageRow {
+    from: String,
+    to: String,
+    records: String,
+    cause: String,
+}
+
+/// Returns the page.
+pub(super) fn html(compared: &Compared) -> String {
+    let page = Page {
+        verdict: verdict_name(compared.verdict()),
+        sentence: verdict(compared),
+        facts: facts(compared),
+        logs: compared.logs.iter().map(|log| LogPart::of(compared, log)).collect(),
+        about_outages: ABOUT_OUTAGES,
+        examples_max: EXAMPLES_MAX,
+    };
+    page.render().expect("writing to a string does not fail")
+}
+
+fn facts(compared: &Compared) -> Vec<(&'static str, String)> {
+    let Compared { source, period, times: (started_at, finished_at), .. } = compared;
+    let names: Vec<_> = compared.logs.iter().map(|log| log.log).collect();
+    let tenant = source.tenant.as_ref().map_or_else(
+        || "not recorded".to_owned(),
+        |tenant| format!("{} ({})", shown_name(&tenant.name), shown_name(&tenant.id)),
+    );
+    let mut facts = vec![
+        ("Source", format!("{} ({})", shown_line(&source.label), source.id)),
+        ("Slack", tenant),
+        ("Plan", source.plan.name().to_owned()),
+        ("Logs", logs::names(&names, ", ")),
+        ("Days (UTC)", format!("{}, both inclusive", range(period.first(), period.last()))),
+        ("Archive", shown_line(&compared.archive.to_string()).into_owned()),
+        ("Compared", format!("{started_at} to {finished_at} ({})", duration(finished_at.since(*started_at)))),
+        ("slacktrail", format!("version {}", env!("CARGO_PKG_VERSION"))),
+    ];
+    facts.extend(note_on_end(compared).map(|note| ("Note", note)));
+    facts
+}
+
+impl<'a> LogPart<'a> {
+    fn of(compared: &Compared, log: &'a ComparedLog) -> LogPart<'a> {
+        let total = log.total(&compared.source);
+        let outages = log.outages.iter().map(|outage| OutageRow {
+            from: outage.from.to_string(),
+            to: outage.to.map_or_else(|| "not ended".to_owned(), |to| to.to_string()),
+            records: outage.records.map_or_else(|| "-".to_owned(), count),
+            cause: describe_cause(&outage.cause),
+        });
+        LogPart {
+            name: log.log.name(),
+            verdict: verdict_name(log.verdict()),
+            compared: compared_part(log.log),
+            pages: count(u64::from(total.pages)),
+            is_continued: log.is_continued,
+            days: log.days.iter().map(|findings| Row::of(day(findings), findings)).collect(),
+            differences: Kind::ALL.into_iter().filter_map(|kind| examples(log, &total, kind)).collect(),
+            late: describe_lateness(&total),
+            outages: outages.collect(),
+            notes: notes(compared, log),
+            hints: hints(log, &compared.source, &compared.archive),
+            total: Row::of("total".to_owned(), &total),
+        }
+    }
+}
+
+impl Row {
+    fn of(day: String, findings: &Findings) -> Row {
+        let of_kinds = |kinds: &[Kind]| count(kinds.iter().map(|kind| findings.count(*kind) as u64).sum());
+        Row {
+            day,
+            slack_records: count(findings.slack_records),
+            lines: count(findings.lines),
+            objects: count(findings.objects),
+            missing: of_kinds(&[Kind::Missing]),
+            changed: of_kinds(&[Kind::Changed]),
+            duplicate: of_kinds(&[Kind::Duplicate]),
+            extra: of_kinds(&[Kind::Extra]),
+            pending: of_kinds(&[Kind::NotCollectedYet]),
+            corrupt: of_kinds(&[Kind::WrongDay, Kind::Unreadable, Kind::MissingObject]),
+            latest: latest(findings),
+            verdict: verdict_name(findings.verdict()),
+        }
+    }
+}
+
+/// Returns the examples of a kind, or `None` if no difference has this kind.
+fn examples<'a>(log: &'a ComparedLog, total: &Findings, kind: Kind) -> Option<(&'static str, Vec<Example<'a>>)> {
+    let example = |day: &'a Findings| {
+        day.of_kind(kind).map(move |it| Example {
+            time: it.time.map_or_else(|| super::json::day(day), |time| time.to_string()),
+            id: it.id.map_or_else(String::new, |id| id.to_string()),
+            object: it.object.map_or_else(String::new, |object| key(day, object)),
+            line: it.line.map_or_else(String::new, |line| line.to_string()),
+            slack: log.records.slack_json(it),
+            stored: log.records.stored_line(day.day, it),
+        })
+    };
+    (total.count(kind) > 0).then(|| (label(kind), log.days.iter().flat_map(example).collect()))
+}
+
+fn describe_lateness(total: &Findings) -> String {
+    let lateness = total.lateness;
+    let Some(max) = lateness.max_seconds else { return "No record is stored.".to_owned() };
+    format!(
+        "{} of {} stored records were stored more than 5 minutes after their time, {} of them more than 1 hour after it. The latest was \
+         stored {} after its time.",
+        count(lateness.over_5_minutes),
+        count(total.lines),
+        count(lateness.over_1_hour),
+        duration(max)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use slacktrail_archive::verify::{Cause, Difference, Outage};
+    use slacktrail_core::source::LogType;
+
+    use super::super::report::tests::{compared, difference, findings};
+    use super::*;
+
+    fn page(differences: Vec<Difference>, name: &str) -> String {
+        let days = vec![findings(LogType::Audit, differences), findings(LogType::Audit, Vec::new())];
+        let from = days[0].day.start();
+        let outage = Outage { from, to: None, records: None, cause: Cause::NotRecorded };
+        let log = ComparedLog { days, outages: vec![outage], ..ComparedLog::default() };
+        let mut compared = compared(vec![log]);
+        compared.source.label = name.to_owned();
+        html(&compared)
+    }
+
+    #[test]
+    fn page_names_request_days_differences_and_hints() {
+        let page = page(vec![difference(Kind::Missing, 61)], "Acme");
+        for part in [
+            "Acme (acme)",
+            "2026-11-20, both inclusive",
+            "bucket logs",
+            "mismatch: 1 missing (audit on 2026-11-20)",
+            "2026-11-20T00:01:01Z",
+            "76 of 121,206 stored records",
+            "not ended",
+            "cause not recorded",
+            "slacktrail backfill acme --log audit --from 2026-11-20 --to 2026-11-21",
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+    }
+
+    #[test]
+    fn page_escapes_names_and_loads_nothing() {
+        let page = page(Vec::new(), "<script>alert(1)</script>\u{202e}");
+        assert!(page.contains("&#60;script&#62;") && !page.contains("<script"), "{page}");
+        assert!(!page.contains('\u{202e}'));
+        for loading in ["src=", "href=", "url(", "@import", "http-equiv"] {
+            assert!(!page.contains(loading), "{loading}");
+        }
+    }
+}

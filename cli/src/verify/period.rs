@@ -1,0 +1,134 @@
+//! Which days are compared: the values of `--day`, `--month`, and `--from` with `--to`.
+
+use slacktrail_archive::verify::{MARGIN_SECONDS, Period};
+use slacktrail_core::time::{Day, Second};
+
+use super::Arguments;
+use crate::cli_error::CliError;
+use crate::typed_time::{self, shown_day};
+
+/// A month that a user typed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Month {
+    first: Day,
+    last: Day,
+}
+
+pub(super) fn parse_day(text: &str) -> Result<Day, &'static str> {
+    typed_time::day(text).ok_or("expected a day such as `2026-11-20`")
+}
+
+pub(super) fn parse_month(text: &str) -> Result<Month, &'static str> {
+    let (first, last) = typed_time::month(text).ok_or("expected a month such as `2026-10`")?;
+    Ok(Month { first, last })
+}
+
+/// Returns the period that the arguments select.
+///
+/// # Errors
+///
+/// Returns an error if the period is in the wrong order or has no second that can be compared.
+pub(super) fn of(args: &Arguments, now: Second) -> Result<Period, CliError> {
+    let (flag, first, last) = match (args.day, args.month, args.from.zip(args.to)) {
+        (Some(day), ..) => ("--day", day, day),
+        (_, Some(month), _) => ("--month", month.first, month.last),
+        (.., Some((from, to))) => ("--from", from, to),
+        (None, None, None) => {
+            return Err(CliError::new("no day is given").hint("use `--day`, `--month`, or `--from` with `--to`"));
+        }
+    };
+    resolve(flag, first, last, now)
+}
+
+fn resolve(flag: &str, first: Day, last: Day, now: Second) -> Result<Period, CliError> {
+    let undated = Second::EPOCH.day();
+    if last < first {
+        return Err(CliError::new(format!("`--to` ({}) is before `--from` ({})", shown_day(last), shown_day(first)))
+            .hint("use the last day for `--to`: `--from 2026-10-01 --to 2026-10-31` is October"));
+    }
+    if first.start() > now {
+        return Err(CliError::new(format!("`{flag}` is in the future: {}", shown_day(first)))
+            .hint("use today (UTC) or an earlier day"));
+    }
+    if first.start() < Second::MARCH_2018 && (first, last) != (undated, undated) {
+        return Err(CliError::new(format!("Slack has no logs from before {}", Second::MARCH_2018)).hint(
+            "use 2018-03-01 or a later day; rows without a valid time are stored under 1970-01-01 (`--day 1970-01-01`)",
+        ));
+    }
+    Period::new(first, last, now).ok_or_else(|| {
+        let minutes = MARGIN_SECONDS / 60;
+        CliError::new(format!(
+            "the day {} has only just begun: records must be {minutes} minutes old to be compared",
+            shown_day(first)
+        ))
+        .hint("run the command again in a few minutes")
+    })
+}
+
+/// Returns the days of a period: `2026-10-01 to 2026-10-31`, or `2026-10-01`.
+pub(super) fn range(first: Day, last: Day) -> String {
+    if first == last { shown_day(first) } else { format!("{} to {}", shown_day(first), shown_day(last)) }
+}
+
+/// Returns the ranges of consecutive days. `days` are in ascending order.
+pub(super) fn ranges(days: impl IntoIterator<Item = Day>) -> Vec<(Day, Day)> {
+    let mut ranges: Vec<(Day, Day)> = Vec::new();
+    for day in days {
+        match ranges.last_mut() {
+            Some((_, last)) if next(*last) == day => *last = day,
+            _ => ranges.push((day, day)),
+        }
+    }
+    ranges
+}
+
+/// Returns the day after `day`.
+pub(super) fn next(day: Day) -> Day {
+    day.end().plus(1).day()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        typed_time::day(text).unwrap()
+    }
+
+    fn second(text: &str) -> Second {
+        Second::of(text.parse().unwrap())
+    }
+
+    #[test]
+    fn period_ends_at_last_day_or_few_minutes_ago() {
+        let until = |first: &str, last: &str, now: &str| {
+            let period = resolve("--from", day(first), day(last), second(now));
+            period.map(|period| period.until().to_string()).map_err(|error| error.to_string())
+        };
+        let now = "2026-11-20T12:00:00Z";
+        let ok = |text: &str| Ok(text.to_owned());
+        assert_eq!(until("2026-11-19", "2026-11-19", now), ok("2026-11-19T23:59:59Z"));
+        assert_eq!(until("2026-11-20", "2026-11-20", now), ok("2026-11-20T11:55:00Z"));
+        assert_eq!(until("2026-11-01", "2026-11-30", now), ok("2026-11-20T11:55:00Z"));
+        assert_eq!(until("1970-01-01", "1970-01-01", now), ok("1970-01-01T23:59:59Z"));
+        let midnight = "2026-11-20T00:04:59Z";
+        assert_eq!(until("2026-11-19", "2026-11-20", midnight), ok("2026-11-19T23:59:59Z"));
+        for (first, last, now, error) in [
+            ("2026-11-21", "2026-11-21", now, "is in the future: 2026-11-21"),
+            ("2018-02-28", "2018-03-02", now, "from before 2018-03-01"),
+            ("1970-01-01", "2026-11-19", now, "from before 2018-03-01"),
+            ("2026-11-02", "2026-11-01", now, "`--to` (2026-11-01) is before `--from` (2026-11-02)"),
+            ("2026-11-20", "2026-11-20", midnight, "only just begun"),
+        ] {
+            assert!(until(first, last, now).unwrap_err().contains(error), "{first} {last}");
+        }
+    }
+
+    #[test]
+    fn consecutive_days_are_one_range() {
+        let days = ["2026-10-30", "2026-10-31", "2026-11-01", "2026-11-03"].map(day);
+        let shown: Vec<String> = ranges(days).into_iter().map(|(first, last)| range(first, last)).collect();
+        assert_eq!(shown, ["2026-10-30 to 2026-11-01", "2026-11-03"]);
+        assert_eq!(ranges([]), []);
+    }
+}

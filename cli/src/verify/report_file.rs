@@ -1,0 +1,114 @@
+//! Writes the report for an auditor to a file, whose ending selects the format.
+
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::compared::Compared;
+use super::{json, page};
+use crate::cli_error::CliError;
+use crate::terminal;
+
+/// The file of a report, before it is written. Until then, it has another name in the same directory.
+#[derive(Debug)]
+pub(super) struct ReportFile {
+    path: PathBuf,
+    unfinished: NamedTempFile,
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Format {
+    Json,
+    Html,
+}
+
+fn format(path: &Path) -> Option<Format> {
+    let ending = path.extension().and_then(OsStr::to_str)?.to_ascii_lowercase();
+    [("json", Format::Json), ("html", Format::Html)]
+        .into_iter()
+        .find(|(name, _)| *name == ending)
+        .map(|(_, format)| format)
+}
+
+/// Parses the name of a report's file.
+pub(super) fn parse(text: &str) -> Result<PathBuf, &'static str> {
+    let path = PathBuf::from(text);
+    format(&path)
+        .map(|_| path)
+        .ok_or("expected a name that ends in `.html` (to read and print) or `.json` (for programs)")
+}
+
+impl ReportFile {
+    /// Creates the file, so that an error is known before Slack is read.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the directory does not exist or the file cannot be created.
+    pub(super) fn create(path: &Path) -> Result<ReportFile, CliError> {
+        if path.is_dir() {
+            return Err(failed(path, &io::Error::from(io::ErrorKind::IsADirectory)));
+        }
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".slacktrail-report-");
+        // The file gets the usual permissions, which depend on the umask, and not those of a temporary file.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let unfinished = builder.tempfile_in(directory).map_err(|error| failed(path, &error))?;
+        Ok(ReportFile { path: path.to_owned(), unfinished, format: format(path).unwrap_or(Format::Json) })
+    }
+
+    /// Writes the report and gives the file its name.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be written. An older file of this name then remains.
+    pub(super) fn write(mut self, compared: &Compared) -> Result<(), CliError> {
+        let text = match self.format {
+            Format::Json => terminal::json_text(&json::Document::of(compared)) + "\n",
+            Format::Html => page::html(compared),
+        };
+        let file = self.unfinished.as_file_mut();
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        written.map_err(|error| failed(&self.path, &error))?;
+        self.unfinished.persist(&self.path).map_err(|error| failed(&self.path, &error.error))?;
+        terminal::note(&format!("wrote the report to {}", self.path.display()));
+        Ok(())
+    }
+}
+
+fn failed(path: &Path, error: &io::Error) -> CliError {
+    CliError::new(format!("writing the report `{}` failed: {error}", path.display()))
+        .hint("choose a file in an existing directory that you can write to")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ending_selects_format_and_others_are_rejected() {
+        assert_eq!(format(Path::new("a/october.HTML")), Some(Format::Html));
+        assert_eq!(format(Path::new("october.json")), Some(Format::Json));
+        for other in ["october", "october.pdf", ".html", "html", "october.html.gz", ""] {
+            assert!(parse(other).unwrap_err().contains("`.html`"), "{other}");
+        }
+    }
+
+    #[test]
+    fn unwritable_file_is_error_and_unused_one_leaves_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let error = ReportFile::create(&root.path().join("none/october.html")).unwrap_err();
+        assert!(error.to_string().contains("none/october.html"), "{error}");
+        assert!(error.next_action().unwrap().contains("existing directory"));
+        std::fs::create_dir(root.path().join("folder.html")).unwrap();
+        assert!(ReportFile::create(&root.path().join("folder.html")).is_err());
+        let unused = ReportFile::create(&root.path().join("october.html")).unwrap();
+        drop(unused);
+        let names: Vec<_> = std::fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["folder.html"]);
+    }
+}

@@ -1,0 +1,355 @@
+//! Formats the result of several days or logs as text: a table per log, examples, outages, notes, hints, and the verdict in the last line.
+
+use slacktrail_archive::verify::{Findings, Kind, Verdict};
+use slacktrail_core::sanitize::escaped_json;
+use slacktrail_core::source::LogType;
+
+use super::compared::{Compared, ComparedLog};
+use super::hints::hints;
+use super::json::day;
+use super::notes::{ABOUT_OUTAGES, describe_outage, latest, note_on_end, notes};
+use super::period::{range, ranges};
+use super::records::EXAMPLES_MAX;
+use super::report::{count_with_label, describe_example, label};
+use crate::format::count;
+use crate::table::{Column, render_within};
+
+/// The space between two columns of a table.
+const GAP: usize = 2;
+
+/// Returns the whole report for a terminal of `width` columns.
+pub(super) fn text(compared: &Compared, width: usize) -> String {
+    let (source, days) = (&compared.source, range(compared.period.first(), compared.period.last()));
+    let mut parts = vec![format!("{} ({}) on {days} (UTC)", source.id, source.label)];
+    for log in &compared.logs {
+        parts.push(format!("{}\n\n{}", log.log, table(compared, log, width)));
+    }
+    for log in &compared.logs {
+        parts.extend(Kind::ALL.into_iter().filter_map(|kind| examples(log, kind)));
+        parts.extend(outages(log));
+    }
+    let mut remarks: Vec<String> = note_on_end(compared).into_iter().map(|note| format!("note: {note}")).collect();
+    for log in &compared.logs {
+        remarks.extend(notes(compared, log).into_iter().map(|note| format!("note: {}: {note}", log.log)));
+    }
+    for log in &compared.logs {
+        let hints = hints(log, source, &compared.archive);
+        remarks.extend(hints.into_iter().map(|hint| format!("hint: {}: {hint}", log.log)));
+    }
+    if !remarks.is_empty() {
+        parts.push(remarks.join("\n"));
+    }
+    parts.push(verdict(compared));
+    parts.join("\n\n")
+}
+
+/// A column of the table.
+#[derive(Clone, Copy)]
+struct Field {
+    column: Column,
+    /// When the column is shown. A narrow terminal shows only the most important ones.
+    importance: Importance,
+    /// Returns the cell for the findings of a day or of all days.
+    cell: fn(&Findings) -> String,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Importance {
+    /// Always shown.
+    Always,
+    /// A kind of difference, shown if it fits: 1 is the most important.
+    Kind(u8),
+    /// A kind of difference that is not shown if there is none.
+    RareKind(u8),
+    /// Shown if not all kinds fit.
+    Sum,
+    /// Shown if it fits after the kinds.
+    Other(u8),
+}
+
+/// The columns after the day.
+const FIELDS: [Field; 12] = [
+    field(Column::Right("Slack"), Importance::Always, |day| count(day.slack_records)),
+    field(Column::Right("stored"), Importance::Always, |day| count(day.lines)),
+    field(Column::Right("objects"), Importance::Other(8), |day| count(day.objects)),
+    field(Column::Right("differences"), Importance::Sum, |day| count(difference_count(day, &Kind::ALL))),
+    field(Column::Right("missing"), Importance::Kind(1), |day| of_kind(day, Kind::Missing)),
+    field(Column::Right("changed"), Importance::Kind(2), |day| of_kind(day, Kind::Changed)),
+    field(Column::Right("duplicate"), Importance::Kind(3), |day| of_kind(day, Kind::Duplicate)),
+    field(Column::Right("extra"), Importance::Kind(4), |day| of_kind(day, Kind::Extra)),
+    field(Column::Right("pending"), Importance::RareKind(5), |day| of_kind(day, Kind::NotCollectedYet)),
+    field(Column::Right("corrupt"), Importance::RareKind(6), |day| count(difference_count(day, &CORRUPT))),
+    field(Column::Right("latest"), Importance::Other(7), latest),
+    field(Column::Left("verdict"), Importance::Always, |day| verdict_name(day.verdict()).to_owned()),
+];
+
+const fn field(column: Column, importance: Importance, cell: fn(&Findings) -> String) -> Field {
+    Field { column, importance, cell }
+}
+
+/// The kinds that concern objects and lines as a whole.
+const CORRUPT: [Kind; 3] = [Kind::WrongDay, Kind::Unreadable, Kind::MissingObject];
+
+fn of_kind(day: &Findings, kind: Kind) -> String {
+    count(day.count(kind) as u64)
+}
+
+fn difference_count(day: &Findings, kinds: &[Kind]) -> u64 {
+    kinds.iter().map(|kind| day.count(*kind) as u64).sum()
+}
+
+/// Returns the verdict as a word.
+pub(super) fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Complete => "complete",
+        Verdict::Mismatch => "mismatch",
+        Verdict::Inconclusive => "inconclusive",
+    }
+}
+
+/// Returns the table of a log's days and their total.
+fn table(compared: &Compared, log: &ComparedLog, width: usize) -> String {
+    let total = log.total(&compared.source);
+    let fields = fields_within(width, &log.days, &total);
+    let row = |name: String, findings: &Findings| {
+        std::iter::once(name).chain(fields.iter().map(|field| (field.cell)(findings))).collect::<Vec<_>>()
+    };
+    let mut rows: Vec<Vec<String>> = log.days.iter().map(|findings| row(day(findings), findings)).collect();
+    if log.days.len() > 1 {
+        rows.push(row("total".to_owned(), &total));
+    }
+    let columns: Vec<Column> =
+        std::iter::once(Column::Left("day")).chain(fields.iter().map(|field| field.column)).collect();
+    render_within(width, &columns, rows)
+}
+
+/// Returns the most important columns that fit.
+fn fields_within(width: usize, days: &[Findings], total: &Findings) -> Vec<Field> {
+    let width_of = |field: &Field| {
+        let (Column::Left(name) | Column::Right(name)) = field.column;
+        let cells = days.iter().chain([total]).map(|findings| (field.cell)(findings).chars().count());
+        cells.max().unwrap_or(0).max(name.chars().count()) + GAP
+    };
+    let day_width = "2026-10-01".len() + GAP;
+    let fits = |fields: &Vec<Field>| day_width + fields.iter().map(width_of).sum::<usize>() <= width;
+    let candidates = (0..=8).rev().map(|least| fields_down_to(least, total));
+    candidates.into_iter().find(fits).unwrap_or_else(|| fields_down_to(0, total))
+}
+
+/// Returns the columns of at least this importance.
+fn fields_down_to(least: u8, total: &Findings) -> Vec<Field> {
+    let is_needed = |field: &Field| !matches!(field.importance, Importance::RareKind(_)) || (field.cell)(total) != "0";
+    let needed = || FIELDS.into_iter().filter(is_needed);
+    let is_hidden_kind = |field: Field| match field.importance {
+        Importance::Kind(rank) | Importance::RareKind(rank) => rank > least,
+        _ => false,
+    };
+    let needs_sum = needed().any(is_hidden_kind);
+    needed()
+        .filter(|field| match field.importance {
+            Importance::Always => true,
+            Importance::Sum => needs_sum,
+            Importance::Kind(rank) | Importance::RareKind(rank) | Importance::Other(rank) => rank <= least,
+        })
+        .collect()
+}
+
+/// Lists the examples of a kind in a log, or returns `None` if no difference has this kind.
+fn examples(log: &ComparedLog, kind: Kind) -> Option<String> {
+    let count_all: usize = log.days.iter().map(|day| day.count(kind)).sum();
+    let mut lines = vec![format!("{}, {}:", log.log, label(kind))];
+    let all = log.days.iter().flat_map(|day| day.of_kind(kind).map(move |example| (day, example)));
+    let mut listed = 0;
+    for (day, example) in all.take(EXAMPLES_MAX) {
+        listed += 1;
+        lines.push(format!("  {}", describe_example(day, example)));
+        lines.extend(log.records.slack_json(example).map(|json| format!("    Slack:  {}", escaped_json(json))));
+        let stored = log.records.stored_line(day.day, example);
+        lines.extend(stored.map(|line| format!("    stored: {}", escaped_json(line))));
+    }
+    if count_all > listed {
+        lines.push(format!(
+            "  and {} more; `--json` lists up to {EXAMPLES_MAX} per day",
+            count((count_all - listed) as u64)
+        ));
+    }
+    (count_all > 0).then(|| lines.join("\n"))
+}
+
+fn outages(log: &ComparedLog) -> Option<String> {
+    if log.outages.is_empty() {
+        return None;
+    }
+    let mut lines = vec![format!("{}, outages:", log.log)];
+    lines.extend(log.outages.iter().take(EXAMPLES_MAX).map(|outage| format!("  {}", describe_outage(outage))));
+    if log.outages.len() > EXAMPLES_MAX {
+        let rest = count((log.outages.len() - EXAMPLES_MAX) as u64);
+        lines.push(format!("  and {rest} more; `--json` lists all"));
+    }
+    lines.push(format!("  {ABOUT_OUTAGES}"));
+    Some(lines.join("\n"))
+}
+
+/// Returns the verdict in one sentence.
+pub(super) fn verdict(compared: &Compared) -> String {
+    let mut time = range(compared.period.first(), compared.period.last());
+    if compared.until() < compared.period.last().end() {
+        time.push_str(&format!(" up to {}", compared.until()));
+    }
+    let totals: Vec<Findings> = compared.logs.iter().map(|log| log.total(&compared.source)).collect();
+    match compared.verdict() {
+        Verdict::Complete => {
+            let records: Vec<String> = totals.iter().map(records_of).collect();
+            format!("complete: {} on {time}, each in exactly one line", list(&records))
+        }
+        Verdict::Mismatch => {
+            let defects: Vec<String> = Kind::ALL
+                .into_iter()
+                .filter_map(|kind| {
+                    let of_log = |total: &&Findings| kind.is_defect(total.stream.log);
+                    let sum: usize = totals.iter().filter(of_log).map(|total| total.count(kind)).sum();
+                    (sum > 0).then(|| count_with_label(kind, sum as u64))
+                })
+                .collect();
+            let logs = compared.logs.iter().filter(|log| log.verdict() == Verdict::Mismatch);
+            let places: Vec<String> = logs.map(mismatches).collect();
+            format!("mismatch: {} ({})", defects.join(", "), places.join("; "))
+        }
+        Verdict::Inconclusive => {
+            let pending: usize = totals.iter().map(|total| total.count(Kind::NotCollectedYet)).sum();
+            let reason = match pending {
+                0 => format!("part of {time} could not be compared"),
+                1 => format!("1 record of {time} is not collected yet"),
+                pending => format!("{} records of {time} are not collected yet", count(pending as u64)),
+            };
+            format!("inconclusive: {reason}; everything compared so far matches")
+        }
+    }
+}
+
+/// Returns the days of a log that do not match.
+fn mismatches(log: &ComparedLog) -> String {
+    let days = ranges(log.days_with(|day| day.verdict() == Verdict::Mismatch));
+    let days: Vec<String> = days.into_iter().map(|(first, last)| range(first, last)).collect();
+    format!("{} on {}", log.log, days.join(", "))
+}
+
+fn records_of(total: &Findings) -> String {
+    let log = total.stream.log;
+    let noun = match (log, total.slack_records) {
+        (LogType::Audit, 1) => "record",
+        (LogType::Audit, _) => "records",
+        (_, 1) => "row",
+        _ => "rows",
+    };
+    format!("{} {log} {noun}", count(total.slack_records))
+}
+
+/// Joins items with commas and `and`.
+fn list(items: &[String]) -> String {
+    match items {
+        [all @ .., last] if !all.is_empty() => format!("{} and {last}", all.join(", ")),
+        _ => items.join(""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slacktrail_archive::verify::{Cause, Difference, Outage, Reason};
+    use slacktrail_core::time::Second;
+
+    use super::super::report::tests::{compared, difference, findings};
+    use super::*;
+
+    /// Returns a log of 11 days, each with these differences on the third day.
+    fn log(log: LogType, differences: Vec<Difference>) -> ComparedLog {
+        let days = (0..11).map(|number| {
+            let differences = if number == 2 { differences.clone() } else { Vec::new() };
+            let one = findings(log, differences);
+            let day = one.day.start().plus(number * 86_400).day();
+            Findings { day, until: day.end(), ..one }
+        });
+        ComparedLog { log, days: days.collect(), ..ComparedLog::default() }
+    }
+
+    fn three_logs(differences: Vec<Difference>) -> Compared {
+        compared(vec![
+            log(LogType::Audit, differences),
+            log(LogType::Access, Vec::new()),
+            log(LogType::Integration, Vec::new()),
+        ])
+    }
+
+    #[test]
+    fn complete_period_ends_in_one_sentence_with_each_log() {
+        let text = text(&three_logs(Vec::new()), 80);
+        assert!(text.starts_with("acme (Acme) on 2026-11-20 to 2026-11-30 (UTC)\n\naudit\n\nday"), "{text}");
+        assert!(
+            text.ends_with(
+                "\n\ncomplete: 666,633 audit records, 666,633 access rows and 666,633 integration rows on 2026-11-20 to 2026-11-30, each in exactly one line"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn table_has_columns_that_fit_width() {
+        let compared = three_logs(vec![difference(Kind::Missing, 1)]);
+        let header = |width: usize| {
+            let table = table(&compared, &compared.logs[0], width);
+            assert!(table.lines().all(|line| line.chars().count() <= width), "{table}");
+            assert_eq!(table.lines().count(), 13, "no cell is wrapped: {table}");
+            table.lines().next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(header(60), "day Slack stored differences verdict");
+        assert_eq!(header(80), "day Slack stored missing changed duplicate extra verdict");
+        assert_eq!(header(100), "day Slack stored objects missing changed duplicate extra latest verdict");
+        let pending = Difference { reason: Some(Reason::InGap), ..difference(Kind::NotCollectedYet, 1) };
+        let compared = three_logs(vec![pending, difference(Kind::MissingObject, 1)]);
+        let table = table(&compared, &compared.logs[0], 120);
+        assert!(table.lines().next().unwrap().contains("extra  pending  corrupt"), "{table}");
+    }
+
+    #[test]
+    fn mismatch_names_log_days_examples_and_hint() {
+        let missing: Vec<Difference> = (0..25).map(|number| difference(Kind::Missing, number)).collect();
+        let text = text(&three_logs(missing), 80);
+        assert!(text.contains("audit, missing:\n  2026-11-20T00:00:00Z "), "{text}");
+        assert!(text.contains("  and 5 more; `--json` lists up to 20 per day\n"), "{text}");
+        assert!(
+            text.contains(
+                "\nhint: audit: run `slacktrail backfill acme --log audit --from 2026-11-22 --to 2026-11-23`"
+            )
+        );
+        assert!(text.ends_with("mismatch: 25 missing (audit on 2026-11-22)"), "{text}");
+    }
+
+    #[test]
+    fn uncollected_records_of_any_log_are_inconclusive() {
+        let pending = Difference { reason: Some(Reason::InGap), ..difference(Kind::NotCollectedYet, 1) };
+        let text = text(&three_logs(vec![pending]), 100);
+        assert!(text.contains("note: audit: 1 not collected yet: in a gap"), "{text}");
+        assert!(
+            text.ends_with(
+                "inconclusive: 1 record of 2026-11-20 to 2026-11-30 is not collected yet; everything compared so far matches"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn outages_are_listed_with_their_causes() {
+        let mut compared = three_logs(Vec::new());
+        let from = compared.period.first().start();
+        let outage = |to: Option<Second>, records, cause| Outage { from, to, records, cause };
+        compared.logs[1].outages =
+            vec![outage(Some(from.plus(7_200)), Some(55), Cause::NotRecorded), outage(None, None, Cause::Paused)];
+        let text = text(&compared, 80);
+        assert!(
+            text.contains(
+                "access, outages:\n  2026-11-20T00:00:00Z to 2026-11-20T02:00:00Z: 55 records were stored late; cause not recorded\n  2026-11-20T00:00:00Z to now: the source is paused\n"
+            ),
+            "{text}"
+        );
+    }
+}

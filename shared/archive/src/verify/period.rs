@@ -1,0 +1,119 @@
+//! The period that a verification compares: whole UTC days, without the last minutes before it began.
+
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
+
+use slacktrail_core::time::{Day, Second};
+
+/// The age below which records are not compared, because Slack may not return them yet, and the tick that collects them may still run.
+pub const MARGIN_SECONDS: i64 = 300;
+
+/// Returns the last second of `day` that can be compared at `now`, or `None` if it is too early to compare any.
+pub fn until(day: Day, now: Second) -> Option<Second> {
+    Some(day.end().min(now.plus(-MARGIN_SECONDS))).filter(|until| *until >= day.start())
+}
+
+/// Consecutive days, up to the last second that can be compared.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Period {
+    first: Day,
+    last: Day,
+    until: Second,
+}
+
+impl Period {
+    /// Returns the period from `first` to `last`, both inclusive, without the time that cannot be compared yet at `now`. Returns `None` if it
+    /// contains no second.
+    pub fn new(first: Day, last: Day, now: Second) -> Option<Period> {
+        let until = last.end().min(now.plus(-MARGIN_SECONDS));
+        (until >= first.start()).then_some(Period { first, last, until })
+    }
+
+    /// Returns the period of one day up to the second `until`.
+    pub fn of_day(day: Day, until: Second) -> Period {
+        Period { first: day, last: day, until }
+    }
+
+    /// Returns the first day.
+    pub fn first(&self) -> Day {
+        self.first
+    }
+
+    /// Returns the requested last day. It may be later than the last day that can be compared.
+    pub fn last(&self) -> Day {
+        self.last
+    }
+
+    /// Returns the last second that is compared.
+    pub fn until(&self) -> Second {
+        self.until
+    }
+
+    /// Returns the last second of a day of the period that is compared.
+    pub fn until_on(&self, day: Day) -> Second {
+        day.end().min(self.until)
+    }
+
+    /// Returns `true` if all requested days are compared to their end.
+    pub fn is_whole(&self) -> bool {
+        self.until == self.last.end()
+    }
+
+    /// Returns all seconds that are compared.
+    pub fn seconds(&self) -> RangeInclusive<Second> {
+        self.first.start()..=self.until
+    }
+
+    /// Returns the days that are compared, oldest first.
+    pub fn days(&self) -> impl Iterator<Item = Day> + use<> {
+        let until = self.until;
+        let next = |day: &Day| Some(day.end().plus(1).day());
+        std::iter::successors(Some(self.first), next).take_while(move |day| day.start() <= until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    fn second(text: &str) -> Second {
+        Second::of(text.parse().unwrap())
+    }
+
+    #[test]
+    fn day_is_compared_up_to_five_minutes_ago() {
+        let (start, end) = (day("2026/11/20").start(), day("2026/11/20").end());
+        for (now, expected) in [
+            (start.plus(MARGIN_SECONDS - 1), None),
+            (start.plus(MARGIN_SECONDS), Some(start)),
+            (start.plus(43_200), Some(start.plus(43_200 - MARGIN_SECONDS))),
+            (end.plus(MARGIN_SECONDS), Some(end)),
+            (end.plus(86_400), Some(end)),
+        ] {
+            assert_eq!(until(day("2026/11/20"), now), expected, "{now}");
+        }
+    }
+
+    #[test]
+    fn period_contains_both_days_and_ends_five_minutes_ago() {
+        let days = |first: &str, last: &str, now: &str| {
+            let period = Period::new(day(first), day(last), second(now))?;
+            let days: Vec<String> = period.days().map(|day| day.to_string()).collect();
+            Some((days.len(), days.last().cloned()?, period.until().to_string(), period.is_whole()))
+        };
+        let whole =
+            |count, last: &str, until: &str, is_whole| Some((count, last.to_owned(), until.to_owned(), is_whole));
+        let now = "2026-11-20T00:05:00Z";
+        assert_eq!(days("2026/10/01", "2026/10/31", now), whole(31, "2026/10/31", "2026-10-31T23:59:59Z", true));
+        assert_eq!(days("2024/02/28", "2024/03/01", now), whole(3, "2024/03/01", "2024-03-01T23:59:59Z", true));
+        assert_eq!(days("2026/11/01", "2026/11/30", now), whole(20, "2026/11/20", "2026-11-20T00:00:00Z", false));
+        let earlier = "2026-11-20T00:04:59Z";
+        assert_eq!(days("2026/11/19", "2026/11/20", earlier), whole(1, "2026/11/19", "2026-11-19T23:59:59Z", false));
+        assert_eq!(days("2026/11/20", "2026/11/20", earlier), None);
+    }
+}
