@@ -56,13 +56,12 @@ impl fmt::Display for Archive {
 }
 
 impl Archive {
-    /// Returns a text that differs for each archive.
-    pub(super) fn identity(&self) -> String {
+    /// Returns the archive with the whole path of its directory, which differs for each archive.
+    pub(super) fn located(&self) -> Archive {
         match self {
-            Archive::Bucket(bucket) => format!("bucket {bucket}"),
+            Archive::Bucket(_) => self.clone(),
             Archive::Directory(directory) => {
-                let directory = std::fs::canonicalize(directory).unwrap_or_else(|_| directory.clone());
-                format!("directory {}", directory.display())
+                Archive::Directory(std::fs::canonicalize(directory).unwrap_or_else(|_| directory.clone()))
             }
         }
     }

@@ -189,8 +189,8 @@ impl Hints<'_> {
         let days_with = |limitation| self.log.days_with(|day: &Findings| day.limitations.contains(&limitation));
         let forgotten = shown(&days_with(Limitation::Forgotten)).map(|shown| {
             format!(
-                "compare {shown} only with the stored lines: Slack returns no records of these days anymore; verify such days sooner, and \
-                 check that the token still reads everything"
+                "check that the token still reads the log: Slack returns no record of {shown} anymore, and records that Slack has deleted \
+                 cannot be compared"
             )
         });
         let pages_end = shown(&days_with(Limitation::PagesEnd))

@@ -21,7 +21,7 @@ use crate::typed_time::shown_day;
 #[serde(untagged)]
 pub(super) enum Output<'a> {
     Day(Box<Comparison<'a>>),
-    Period(Document<'a>),
+    Period(Box<Document<'a>>),
 }
 
 impl<'a> Output<'a> {
@@ -31,7 +31,7 @@ impl<'a> Output<'a> {
                 let hints = hints(log, &compared.source, &compared.archive);
                 Output::Day(Box::new(Comparison { hints: Some(hints), ..Comparison::of(findings, &log.records) }))
             }
-            None => Output::Period(Document::of(compared)),
+            None => Output::Period(Box::new(Document::of(compared))),
         }
     }
 }
@@ -143,7 +143,7 @@ impl<'a> Document<'a> {
             source_name: &source.label,
             plan: source.plan.name(),
             tenant: source.tenant.as_ref().map(|tenant| Tenant { id: &tenant.id, name: &tenant.name }),
-            archive: compared.archive.to_string(),
+            archive: compared.archive.located().to_string(),
             from: shown_day(period.first()),
             to: shown_day(period.last()),
             until: compared.until().to_string(),

@@ -31,7 +31,7 @@ type Verifying<'a, 'f, S, D, T, K> = Verification<'a, S, D, T, K, &'f mut Workin
 impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> LogComparison<'a, S, D, T, K> {
     /// Compares the log. Also returns the working files, which another command needs if this one fails later.
     pub(super) async fn run(&self, archive: &Archive) -> Result<(ComparedLog, WorkingDirectory), CliError> {
-        let mut files = WorkingDirectory::open(&archive.identity(), self.source, self.log, self.period)?;
+        let mut files = WorkingDirectory::open(&archive.located().to_string(), self.source, self.log, self.period)?;
         let checkpoint = self.restore(&mut files)?;
         let is_continued = checkpoint.is_some();
         let is_found_again = files.is_found_again();

@@ -63,7 +63,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DAY", value_parser = period::parse_day, requires = "to")]
     from: Option<Day>,
     /// Last day (UTC), inclusive: --from 2026-10-01 --to 2026-10-31 is October
-    #[arg(long, value_name = "DAY", value_parser = period::parse_day, requires = "from")]
+    #[arg(long, value_name = "DAY", value_parser = period::parse_day, requires = "from", conflicts_with_all = ["day", "month"])]
     to: Option<Day>,
     /// Read a directory written by `slacktrail pull` instead of the deployment, with the token in SLACK_TOKEN
     #[arg(long, value_name = "DIR")]

@@ -35,13 +35,18 @@ pub(super) fn notes(compared: &Compared, log: &ComparedLog) -> Vec<String> {
     }
     if total.undated > 0 {
         notes.push(format!(
-            "{} rows in Slack have no valid time; slacktrail stores such rows under the day 1970-01-01",
-            count(total.undated)
+            "{} no valid time; slacktrail stores such rows under the day 1970-01-01",
+            counted(total.undated, "row in Slack has", "rows in Slack have")
         ));
     }
     notes.extend(not_compared(log, &total));
     notes.extend(pending(compared, &total));
     notes
+}
+
+/// Returns a number with the words that follow it.
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
 fn note_on_comparison(log: LogType) -> Option<String> {
@@ -67,8 +72,8 @@ fn not_compared(log: &ComparedLog, total: &Findings) -> Vec<String> {
     let lines: u64 = log.days.iter().filter(|day| day.limitations.is_empty()).map(|day| day.not_compared).sum();
     if lines > 0 {
         notes.push(format!(
-            "{} stored lines were not compared: stored after the comparison started, too recent, or from a workspace that cannot be read",
-            count(lines)
+            "{} not compared: stored after the comparison started, too recent, or from a workspace that cannot be read",
+            counted(lines, "stored line was", "stored lines were")
         ));
     }
     notes.extend(total.skipped_workspaces.iter().map(|workspace| {
@@ -125,8 +130,7 @@ pub(super) fn describe_outage(outage: &Outage) -> String {
     let end = outage.to.map_or_else(|| "now".to_owned(), |to| to.to_string());
     let records = match outage.records {
         None => String::new(),
-        Some(1) => "1 record was stored late; ".to_owned(),
-        Some(records) => format!("{} records were stored late; ", count(records)),
+        Some(records) => format!("{} stored late; ", counted(records, "record was", "records were")),
     };
     format!("{} to {end}: {records}{}", outage.from, describe_cause(&outage.cause))
 }
@@ -134,7 +138,7 @@ pub(super) fn describe_outage(outage: &Outage) -> String {
 /// Returns what is known about the cause of an outage.
 pub(super) fn describe_cause(cause: &Cause) -> String {
     match cause {
-        Cause::Connected(at) => format!("the source was last connected at {at}"),
+        Cause::Connected(at) => format!("collected after the source was last connected at {at}"),
         Cause::Paused => "the source is paused".to_owned(),
         Cause::Error { state, code } => format!("state `{}` with code `{code}`", state.name()),
         Cause::NotRecorded => "cause not recorded".to_owned(),
@@ -142,8 +146,7 @@ pub(super) fn describe_cause(cause: &Cause) -> String {
 }
 
 /// Explains what the list of outages shows.
-pub(super) const ABOUT_OUTAGES: &str = "Nothing was stored for 15 minutes or longer, although records of that time exist. slacktrail does not store \
-    when it ran. A record that Slack published late while nothing else happened looks the same.";
+pub(super) const ABOUT_OUTAGES: &str = "nothing was stored for 15 minutes or longer, although records of that time exist; slacktrail does not store when it ran, and a record that Slack published late in a quiet time looks the same";
 
 /// Returns the greatest lateness, or `-` without records.
 pub(super) fn latest(findings: &Findings) -> String {

@@ -1,8 +1,10 @@
 //! Renders the report for an auditor as an HTML page. The page runs no scripts and loads nothing.
 
+use std::borrow::Cow;
+
 use askama::Template;
-use slacktrail_archive::verify::{Findings, Kind};
-use slacktrail_core::sanitize::shown_line;
+use slacktrail_archive::verify::{Cause, Findings, Kind};
+use slacktrail_core::sanitize::{escaped_json, shown_line};
 use slacktrail_core::source::shown_name;
 
 use super::compared::{Compared, ComparedLog};
@@ -21,6 +23,8 @@ const STYLE: &str = include_str!("../../templates/verify.css");
 #[derive(Template)]
 #[template(path = "verify.html")]
 struct Page<'a> {
+    /// The name of the source.
+    name: String,
     verdict: &'static str,
     sentence: String,
     /// What was requested, as terms and their values.
@@ -68,8 +72,10 @@ struct Example<'a> {
     id: String,
     object: String,
     line: String,
-    slack: Option<&'a str>,
-    stored: Option<&'a str>,
+    /// Slack's JSON, with `--show-records`.
+    slack: Option<Cow<'a, str>>,
+    /// The stored line, with `--show-records`.
+    stored: Option<Cow<'a, str>>,
 }
 
 struct OutageRow {
@@ -82,6 +88,7 @@ struct OutageRow {
 /// Returns the page.
 pub(super) fn html(compared: &Compared) -> String {
     let page = Page {
+        name: shown_line(&compared.source.label).into_owned(),
         verdict: verdict_name(compared.verdict()),
         sentence: verdict(compared),
         facts: facts(compared),
@@ -105,7 +112,7 @@ fn facts(compared: &Compared) -> Vec<(&'static str, String)> {
         ("Plan", source.plan.name().to_owned()),
         ("Logs", logs::names(&names, ", ")),
         ("Days (UTC)", format!("{}, both inclusive", range(period.first(), period.last()))),
-        ("Archive", shown_line(&compared.archive.to_string()).into_owned()),
+        ("Archive", shown_line(&compared.archive.located().to_string()).into_owned()),
         ("Compared", format!("{started_at} to {finished_at} ({})", duration(finished_at.since(*started_at)))),
         ("slacktrail", format!("version {}", env!("CARGO_PKG_VERSION"))),
     ];
@@ -130,7 +137,7 @@ impl<'a> LogPart<'a> {
             is_continued: log.is_continued,
             days: log.days.iter().map(|findings| Row::of(day(findings), findings)).collect(),
             differences: Kind::ALL.into_iter().filter_map(|kind| examples(log, &total, kind)).collect(),
-            late: describe_lateness(&total),
+            late: describe_lateness(log, &total),
             outages: outages.collect(),
             notes: notes(compared, log),
             hints: hints(log, &compared.source, &compared.archive),
@@ -167,19 +174,32 @@ fn examples<'a>(log: &'a ComparedLog, total: &Findings, kind: Kind) -> Option<(&
             id: it.id.map_or_else(String::new, |id| id.to_string()),
             object: it.object.map_or_else(String::new, |object| key(day, object)),
             line: it.line.map_or_else(String::new, |line| line.to_string()),
-            slack: log.records.slack_json(it),
-            stored: log.records.stored_line(day.day, it),
+            slack: log.records.slack_json(it).map(escaped_json),
+            stored: log.records.stored_line(day.day, it).map(escaped_json),
         })
     };
     (total.count(kind) > 0).then(|| (label(kind), log.days.iter().flat_map(example).collect()))
 }
 
-fn describe_lateness(total: &Findings) -> String {
+fn describe_lateness(log: &ComparedLog, total: &Findings) -> String {
     let lateness = total.lateness;
     let Some(max) = lateness.max_seconds else { return "No record is stored.".to_owned() };
+    let history: u64 = log
+        .outages
+        .iter()
+        .filter(|outage| matches!(outage.cause, Cause::Connected(_)))
+        .filter_map(|outage| outage.records)
+        .sum();
+    let of_history = match history {
+        0 => String::new(),
+        records => format!(
+            " They include {} records from before the source was last connected, which slacktrail collected afterwards.",
+            count(records)
+        ),
+    };
     format!(
         "{} of {} stored records were stored more than 5 minutes after their time, {} of them more than 1 hour after it. The latest was \
-         stored {} after its time.",
+         stored {} after its time.{of_history}",
         count(lateness.over_5_minutes),
         count(total.lines),
         count(lateness.over_1_hour),
@@ -189,7 +209,7 @@ fn describe_lateness(total: &Findings) -> String {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_archive::verify::{Cause, Difference, Outage};
+    use slacktrail_archive::verify::{Difference, Outage};
     use slacktrail_core::source::LogType;
 
     use super::super::report::tests::{compared, difference, findings};

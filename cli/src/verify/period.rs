@@ -70,6 +70,11 @@ pub(super) fn range(first: Day, last: Day) -> String {
     if first == last { shown_day(first) } else { format!("{} to {}", shown_day(first), shown_day(last)) }
 }
 
+/// Returns a period for a sentence: `from 2026-10-01 to 2026-10-31`, or `on 2026-10-01`.
+pub(super) fn within(first: Day, last: Day) -> String {
+    if first == last { format!("on {}", shown_day(first)) } else { format!("from {}", range(first, last)) }
+}
+
 /// Returns the ranges of consecutive days. `days` are in ascending order.
 pub(super) fn ranges(days: impl IntoIterator<Item = Day>) -> Vec<(Day, Day)> {
     let mut ranges: Vec<(Day, Day)> = Vec::new();

@@ -43,13 +43,15 @@ impl Progress {
             line.show_bar(0, period.until().since(first.start()).unsigned_abs());
             if !is_day {
                 let days = range(first, period.until().day());
-                terminal::note(&format!("reading audit logs of {days} at up to {per_minute} pages per minute"));
+                let note = format!("reading audit logs of {days} at up to {per_minute} pages per minute");
+                line.suspend(|| terminal::note(&note));
             }
         } else {
-            terminal::note(&format!(
+            let note = format!(
                 "reading {log} logs from now back to {} at up to {per_minute} pages per minute; this takes long for an old day",
                 shown_day(first)
-            ));
+            );
+            line.suspend(|| terminal::note(&note));
         }
         let newest = if log == LogType::Audit { period.until() } else { now() };
         Progress { line, log, first, newest, start: std::cell::Cell::new(None) }

@@ -8,7 +8,7 @@ use super::compared::{Compared, ComparedLog};
 use super::hints::hints;
 use super::json::day;
 use super::notes::{ABOUT_OUTAGES, describe_outage, latest, note_on_end, notes};
-use super::period::{range, ranges};
+use super::period::{range, ranges, within};
 use super::records::EXAMPLES_MAX;
 use super::report::{count_with_label, describe_example, label};
 use crate::format::count;
@@ -19,8 +19,8 @@ const GAP: usize = 2;
 
 /// Returns the whole report for a terminal of `width` columns.
 pub(super) fn text(compared: &Compared, width: usize) -> String {
-    let (source, days) = (&compared.source, range(compared.period.first(), compared.period.last()));
-    let mut parts = vec![format!("{} ({}) on {days} (UTC)", source.id, source.label)];
+    let (source, days) = (&compared.source, within(compared.period.first(), compared.period.last()));
+    let mut parts = vec![format!("{} ({}) {days} (UTC)", source.id, source.label)];
     for log in &compared.logs {
         parts.push(format!("{}\n\n{}", log.log, table(compared, log, width)));
     }
@@ -29,6 +29,9 @@ pub(super) fn text(compared: &Compared, width: usize) -> String {
         parts.extend(outages(log));
     }
     let mut remarks: Vec<String> = note_on_end(compared).into_iter().map(|note| format!("note: {note}")).collect();
+    if compared.logs.iter().any(|log| !log.outages.is_empty()) {
+        remarks.push(format!("note: outages: {ABOUT_OUTAGES}"));
+    }
     for log in &compared.logs {
         remarks.extend(notes(compared, log).into_iter().map(|note| format!("note: {}: {note}", log.log)));
     }
@@ -158,7 +161,8 @@ fn fields_down_to(least: u8, total: &Findings) -> Vec<Field> {
 fn examples(log: &ComparedLog, kind: Kind) -> Option<String> {
     let count_all: usize = log.days.iter().map(|day| day.count(kind)).sum();
     let mut lines = vec![format!("{}, {}:", log.log, label(kind))];
-    let all = log.days.iter().flat_map(|day| day.of_kind(kind).map(move |example| (day, example)));
+    let per_day = (EXAMPLES_MAX / log.days_with(|day| day.count(kind) > 0).len().max(1)).max(1);
+    let all = log.days.iter().flat_map(|day| day.of_kind(kind).take(per_day).map(move |example| (day, example)));
     let mut listed = 0;
     for (day, example) in all.take(EXAMPLES_MAX) {
         listed += 1;
@@ -186,21 +190,20 @@ fn outages(log: &ComparedLog) -> Option<String> {
         let rest = count((log.outages.len() - EXAMPLES_MAX) as u64);
         lines.push(format!("  and {rest} more; `--json` lists all"));
     }
-    lines.push(format!("  {ABOUT_OUTAGES}"));
     Some(lines.join("\n"))
 }
 
 /// Returns the verdict in one sentence.
 pub(super) fn verdict(compared: &Compared) -> String {
-    let mut time = range(compared.period.first(), compared.period.last());
+    let mut time = within(compared.period.first(), compared.period.last());
     if compared.until() < compared.period.last().end() {
-        time.push_str(&format!(" up to {}", compared.until()));
+        time.push_str(&format!(", up to {}", compared.until()));
     }
     let totals: Vec<Findings> = compared.logs.iter().map(|log| log.total(&compared.source)).collect();
     match compared.verdict() {
         Verdict::Complete => {
             let records: Vec<String> = totals.iter().map(records_of).collect();
-            format!("complete: {} on {time}, each in exactly one line", list(&records))
+            format!("complete: {} {time}, each in exactly one line", list(&records))
         }
         Verdict::Mismatch => {
             let defects: Vec<String> = Kind::ALL
@@ -218,9 +221,9 @@ pub(super) fn verdict(compared: &Compared) -> String {
         Verdict::Inconclusive => {
             let pending: usize = totals.iter().map(|total| total.count(Kind::NotCollectedYet)).sum();
             let reason = match pending {
-                0 => format!("part of {time} could not be compared"),
-                1 => format!("1 record of {time} is not collected yet"),
-                pending => format!("{} records of {time} are not collected yet", count(pending as u64)),
+                0 => format!("a part {time} could not be compared"),
+                1 => format!("1 record {time} is not collected yet"),
+                pending => format!("{} records {time} are not collected yet", count(pending as u64)),
             };
             format!("inconclusive: {reason}; everything compared so far matches")
         }
@@ -283,10 +286,10 @@ mod tests {
     #[test]
     fn complete_period_ends_in_one_sentence_with_each_log() {
         let text = text(&three_logs(Vec::new()), 80);
-        assert!(text.starts_with("acme (Acme) on 2026-11-20 to 2026-11-30 (UTC)\n\naudit\n\nday"), "{text}");
+        assert!(text.starts_with("acme (Acme) from 2026-11-20 to 2026-11-30 (UTC)\n\naudit\n\nday"), "{text}");
         assert!(
             text.ends_with(
-                "\n\ncomplete: 666,633 audit records, 666,633 access rows and 666,633 integration rows on 2026-11-20 to 2026-11-30, each in exactly one line"
+                "\n\ncomplete: 666,633 audit records, 666,633 access rows and 666,633 integration rows from 2026-11-20 to 2026-11-30, each in exactly one line"
             ),
             "{text}"
         );
@@ -325,13 +328,26 @@ mod tests {
     }
 
     #[test]
+    fn examples_are_of_all_days() {
+        let mut compared = three_logs(Vec::new());
+        for day in &mut compared.logs[0].days[3..5] {
+            day.differences = (0..30).map(|number| difference(Kind::Missing, number)).collect();
+            day.keep_examples(EXAMPLES_MAX);
+        }
+        let text = examples(&compared.logs[0], Kind::Missing).unwrap();
+        assert_eq!(text.lines().count(), 22, "{text}");
+        assert_eq!(text.matches("T00:00:00Z").count(), 2, "ten of each day: {text}");
+        assert!(text.ends_with("and 40 more; `--json` lists up to 20 per day"), "{text}");
+    }
+
+    #[test]
     fn uncollected_records_of_any_log_are_inconclusive() {
         let pending = Difference { reason: Some(Reason::InGap), ..difference(Kind::NotCollectedYet, 1) };
         let text = text(&three_logs(vec![pending]), 100);
         assert!(text.contains("note: audit: 1 not collected yet: in a gap"), "{text}");
         assert!(
             text.ends_with(
-                "inconclusive: 1 record of 2026-11-20 to 2026-11-30 is not collected yet; everything compared so far matches"
+                "inconclusive: 1 record from 2026-11-20 to 2026-11-30 is not collected yet; everything compared so far matches"
             ),
             "{text}"
         );
@@ -347,7 +363,7 @@ mod tests {
         let text = text(&compared, 80);
         assert!(
             text.contains(
-                "access, outages:\n  2026-11-20T00:00:00Z to 2026-11-20T02:00:00Z: 55 records were stored late; cause not recorded\n  2026-11-20T00:00:00Z to now: the source is paused\n"
+                "access, outages:\n  2026-11-20T00:00:00Z to 2026-11-20T02:00:00Z: 55 records were stored late; cause not recorded\n  2026-11-20T00:00:00Z to now: the source is paused\n\nnote: outages: nothing was stored"
             ),
             "{text}"
         );

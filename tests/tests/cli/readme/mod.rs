@@ -49,7 +49,7 @@ const TYPED: [(&str, Interaction, &str); 17] = [
     (
         "slacktrail verify acme --month 2024-01 --report january.html",
         Wait,
-        "on 2024-01-01 to 2024-01-31, each in exactly one line",
+        "from 2024-01-01 to 2024-01-31, each in exactly one line",
     ),
     ("slacktrail disconnect acme", Answer("Disconnect it?", "y"), "disconnected `acme`"),
     ("read -rs SLACK_TOKEN", Paste(ORGANIZATION), ""),
