@@ -2,11 +2,14 @@
 
 use slacktrail_archive::verify::Cause;
 use slacktrail_archive::verify::{Findings, Kind, Limitation, MARGIN_SECONDS, Outage, Reason};
+use slacktrail_core::cursor::Cursor;
 use slacktrail_core::source::LogType;
+use slacktrail_core::walk::GapKind;
 
 use super::compared::{Compared, ComparedLog};
 use super::period::{range, ranges};
 use crate::format::{self, count};
+use crate::state;
 
 /// Returns the note that the last minutes were not compared.
 pub(super) fn note_on_end(compared: &Compared) -> Option<String> {
@@ -148,7 +151,46 @@ pub(super) fn describe_cause(cause: &Cause) -> String {
 /// Explains what the list of outages shows.
 pub(super) const ABOUT_OUTAGES: &str = "nothing was stored for 15 minutes or longer, although records of that time exist; slacktrail does not store when it ran, and a record that Slack published late in a quiet time looks the same";
 
+/// Returns the state of a stream, and what it had not collected when Slack was read.
+pub(super) fn describe_stream(cursor: Option<&Cursor>) -> String {
+    let Some(cursor) = cursor else { return "No tick had collected this log yet.".to_owned() };
+    let health = &cursor.health;
+    let code = health.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+    let since = health.since.map(|since| format!(" since {since}")).unwrap_or_default();
+    let gaps: Vec<String> = cursor
+        .gaps
+        .iter()
+        .filter(|gap| gap.kind != GapKind::Reread) // this time was collected before
+        .map(|gap| format!("{} to {}", gap.oldest, gap.latest))
+        .collect();
+    let except = if gaps.is_empty() { String::new() } else { format!(", except {}", gaps.join(", ")) };
+    format!(
+        "When Slack had been read, the state of the stream was {}{code}{since}. Collection had covered all time up to {}{except}.",
+        state::words(health.state),
+        cursor.watermark
+    )
+}
+
 /// Returns the greatest lateness, or `-` without records.
 pub(super) fn latest(findings: &Findings) -> String {
     findings.lateness.max_seconds.map_or_else(|| "-".to_owned(), format::duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use slacktrail_core::source::{Plan, Source};
+    use slacktrail_core::time::Second;
+
+    #[test]
+    fn stream_is_described_with_gaps_that_are_not_collected() {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::MARCH_2018);
+        let mut cursor = Cursor::first(&source, LogType::Audit, Second::MARCH_2018.plus(86_400));
+        cursor.gaps[0].latest = Second::MARCH_2018.plus(60);
+        assert_eq!(
+            describe_stream(Some(&cursor)),
+            "When Slack had been read, the state of the stream was ok. Collection had covered all time up to 2018-03-02T00:00:00Z, except 2018-03-01T00:00:00Z to 2018-03-01T00:01:00Z."
+        );
+        assert_eq!(describe_stream(None), "No tick had collected this log yet.");
+    }
 }

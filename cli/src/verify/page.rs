@@ -10,10 +10,10 @@ use slacktrail_core::source::shown_name;
 use super::compared::{Compared, ComparedLog};
 use super::hints::hints;
 use super::json::{day, key};
-use super::notes::{ABOUT_OUTAGES, compared_part, describe_cause, latest, note_on_end, notes};
+use super::notes::{ABOUT_OUTAGES, compared_part, describe_cause, describe_stream, latest, note_on_end, notes};
 use super::period::range;
 use super::records::EXAMPLES_MAX;
-use super::report::label;
+use super::report::count_with_label;
 use super::summary::{verdict, verdict_name};
 use crate::format::{count, duration};
 use crate::logs;
@@ -43,9 +43,10 @@ struct LogPart<'a> {
     is_continued: bool,
     days: Vec<Row>,
     total: Row,
-    /// Pairs of a kind and its examples.
-    differences: Vec<(&'static str, Vec<Example<'a>>)>,
+    /// Each kind of difference with its number, and its examples.
+    differences: Vec<(String, Vec<Example<'a>>)>,
     late: String,
+    stream: String,
     outages: Vec<OutageRow>,
     notes: Vec<String>,
     hints: Vec<String>,
@@ -138,6 +139,7 @@ impl<'a> LogPart<'a> {
             days: log.days.iter().map(|findings| Row::of(day(findings), findings)).collect(),
             differences: Kind::ALL.into_iter().filter_map(|kind| examples(log, &total, kind)).collect(),
             late: describe_lateness(log, &total),
+            stream: describe_stream(log.cursor.as_ref()),
             outages: outages.collect(),
             notes: notes(compared, log),
             hints: hints(log, &compared.source, &compared.archive),
@@ -167,7 +169,7 @@ impl Row {
 }
 
 /// Returns the examples of a kind, or `None` if no difference has this kind.
-fn examples<'a>(log: &'a ComparedLog, total: &Findings, kind: Kind) -> Option<(&'static str, Vec<Example<'a>>)> {
+fn examples<'a>(log: &'a ComparedLog, total: &Findings, kind: Kind) -> Option<(String, Vec<Example<'a>>)> {
     let example = |day: &'a Findings| {
         day.of_kind(kind).map(move |it| Example {
             time: it.time.map_or_else(|| super::json::day(day), |time| time.to_string()),
@@ -178,7 +180,8 @@ fn examples<'a>(log: &'a ComparedLog, total: &Findings, kind: Kind) -> Option<(&
             stored: log.records.stored_line(day.day, it).map(escaped_json),
         })
     };
-    (total.count(kind) > 0).then(|| (label(kind), log.days.iter().flat_map(example).collect()))
+    let number = total.count(kind) as u64;
+    (number > 0).then(|| (count_with_label(kind, number), log.days.iter().flat_map(example).collect()))
 }
 
 fn describe_lateness(log: &ComparedLog, total: &Findings) -> String {
@@ -235,6 +238,7 @@ mod tests {
             "mismatch: 1 missing (audit on 2026-11-20)",
             "2026-11-20T00:01:01Z",
             "76 of 121,206 stored records",
+            "Differences: 1 missing",
             "not ended",
             "cause not recorded",
             "slacktrail backfill acme --log audit --from 2026-11-20 --to 2026-11-21",

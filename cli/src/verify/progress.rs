@@ -70,7 +70,9 @@ impl Progress {
             let (done, all) = (self.newest.since(oldest), self.newest.since(self.first.start()));
             let done = done.clamp(0, all);
             self.line.show_bar(done.unsigned_abs(), all.unsigned_abs());
-            parts.extend(self.estimate(done, all).map(|seconds| format!("about {} left", format::duration(seconds))));
+            if let Some(seconds) = self.estimate(done, all) {
+                parts.insert(0, format!("about {} left", format::duration(seconds))); // first, because a narrow terminal shows no more
+            }
         }
         self.line.show(&parts.join(", "));
     }

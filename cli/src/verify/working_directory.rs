@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use crate::cli_error::CliError;
 use crate::environment::variable;
+use crate::terminal;
 use crate::typed_time::shown_day;
 
 /// The age above which the files of an interrupted command are deleted, because no command continues them anymore.
@@ -75,19 +76,29 @@ impl WorkingDirectory {
         log: LogType,
         period: Period,
     ) -> Result<WorkingDirectory, CliError> {
-        let Some(cache) = cache() else {
-            let temporary = tempfile::tempdir().map_err(|error| unusable(&std::env::temp_dir(), &error))?;
-            let directory = WorkingDirectory::at(temporary.path().to_owned())?;
-            return Ok(WorkingDirectory { temporary: Some(temporary), ..directory });
-        };
+        let Some(cache) = cache() else { return WorkingDirectory::temporary() };
         delete_abandoned(&cache);
         let (first, last) = (shown_day(period.first()), shown_day(period.last()));
         let name = format!("{}-{log}-{first}-{last}-{}", source.id, &hex(&Sha256::digest(archive))[..16]);
-        WorkingDirectory::at(cache.join(name))
+        let path = cache.join(name);
+        if let Err(error) = create_private(&path) {
+            terminal::note(&format!(
+                "working files cannot be kept in `{}` ({error}), so the command cannot continue after an interruption",
+                path.display()
+            ));
+            return WorkingDirectory::temporary();
+        }
+        WorkingDirectory::at(path)
+    }
+
+    /// Creates working files that no later process finds.
+    fn temporary() -> Result<WorkingDirectory, CliError> {
+        let temporary = tempfile::tempdir().map_err(|error| unusable(&std::env::temp_dir(), &error))?;
+        let directory = WorkingDirectory::at(temporary.path().to_owned())?;
+        Ok(WorkingDirectory { temporary: Some(temporary), ..directory })
     }
 
     fn at(path: PathBuf) -> Result<WorkingDirectory, CliError> {
-        create_private(&path).map_err(|error| unusable(&path, &error))?;
         let lock = File::create(path.join(LOCK)).map_err(|error| unusable(&path, &error))?;
         match lock.try_lock() {
             Ok(()) => Ok(WorkingDirectory { path, days: BTreeMap::new(), temporary: None, _lock: lock }),
@@ -277,6 +288,7 @@ mod tests {
 
     /// Returns working files with two days and a checkpoint, and entries that were written after the checkpoint.
     fn interrupted(path: &Path) {
+        create_private(path).unwrap();
         let mut directory = WorkingDirectory::at(path.to_owned()).unwrap();
         directory.append(day(1), &entries(1, 2_500)).unwrap();
         directory.append(day(2), &entries(2, 1)).unwrap();

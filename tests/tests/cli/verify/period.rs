@@ -180,6 +180,15 @@ async fn failed_run_continues_without_reading_pages_again() {
 }
 
 #[tokio::test]
+async fn unwritable_cache_is_noted_and_days_are_compared() {
+    let hourly = Hourly::new().await;
+    std::fs::write(hourly.cache.path().join("slacktrail"), "a file in place of the directory").unwrap();
+    let ran = hourly.verify(&[]).await.exits(COMPLETE);
+    assert!(ran.stderr.starts_with("working files cannot be kept in `"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("so the command cannot continue after an interruption\n"), "{}", ran.stderr);
+}
+
+#[tokio::test]
 async fn damaged_working_files_begin_anew_with_sentence() {
     let damages: [fn(&Path); 2] = [
         |file| std::fs::write(file, "x").unwrap(),
