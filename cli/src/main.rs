@@ -46,11 +46,15 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
-use outcome::show;
+use outcome::{show, show_usage};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(usage) => return show_usage(&usage),
+    };
+    match arguments.command {
         Command::Backfill(args) => show(args.json, backfill::run(args).await),
         Command::Connect(args) => show(args.json, connect::run(args).await),
         Command::Demo(args) => show(false, demo::run(args).await),

@@ -8,6 +8,9 @@ use serde::Serialize;
 use crate::cli_error::CliError;
 use crate::terminal;
 
+/// The exit code for invalid arguments.
+const USAGE_CODE: u8 = 2;
+
 /// The result of a command.
 pub(crate) trait Outcome {
     /// The exit code of a command that returns an error.
@@ -35,9 +38,9 @@ impl Outcome for () {
     fn print(&self) {}
 }
 
-/// Prints the result or the error of a command, and returns the exit code.
+/// Prints the result or the error of a command, and returns the exit code. A result that could not be written is an error.
 pub(crate) fn show<O: Outcome>(json: bool, result: Result<O, CliError>) -> ExitCode {
-    let (problems, exit_code) = match result {
+    let (mut problems, mut exit_code) = match result {
         Ok(outcome) => {
             if json {
                 terminal::print_json(&outcome.json())
@@ -48,6 +51,22 @@ pub(crate) fn show<O: Outcome>(json: bool, result: Result<O, CliError>) -> ExitC
         }
         Err(error) => (vec![error], O::ERROR_CODE),
     };
+    if let Some(error) = terminal::output_error() {
+        problems.push(error);
+        exit_code = O::ERROR_CODE;
+    }
     problems.iter().for_each(terminal::print_error);
     ExitCode::from(exit_code)
+}
+
+/// Prints the text of `--help` and `--version`, or an error of the command line, and returns the exit code.
+pub(crate) fn show_usage(usage: &clap::Error) -> ExitCode {
+    terminal::print_usage(usage);
+    match terminal::output_error() {
+        None => ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(USAGE_CODE)),
+        Some(error) => {
+            terminal::print_error(&error);
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -1,9 +1,11 @@
 //! Prints results to standard output, and everything else to standard error. No other module prints, so this module sanitizes all text
 //! from outside. It adds control sequences only after that.
 //!
-//! This module ignores write errors, because a closed pipe (`slacktrail status | head -1`) is not an error of the command.
+//! A failed write to standard output makes the command fail (see [`output_error`]). A closed pipe does not (`slacktrail status | head -1`),
+//! because its reader has what it wanted. Nothing reports a failed write to standard error.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use slacktrail_core::sanitize::{escaped_json, shown_line, shown_text};
@@ -16,6 +18,9 @@ pub(crate) const COLUMNS: usize = 80;
 /// Adds color to a sanitized text.
 pub(crate) type Paint = fn(&str) -> String;
 
+/// The first error of a write to standard output, until [`output_error`] returns it.
+static WRITE_ERROR: Mutex<Option<io::Error>> = Mutex::new(None);
+
 /// Moves the cursor to the upper left corner.
 const HOME: &str = "\x1b[H";
 /// Clears the rest of the line.
@@ -25,20 +30,20 @@ const CLEAR_BELOW: &str = "\x1b[J";
 
 /// Prints a result and a line break.
 pub(crate) fn print(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", shown_text(text));
+    write_now(&format!("{}\n", shown_text(text)));
 }
 
 /// Prints a result and a line break, with color if standard output supports it.
 pub(crate) fn print_painted(text: &str, paint: Paint) {
-    let _ = writeln!(std::io::stdout(), "{}", painted(text, paint));
+    write_now(&format!("{}\n", painted(text, paint)));
 }
 
-/// Prints a text and flushes it. Returns `false` if the reader is gone, so that an endless command can stop.
+/// Prints a text. Returns `false` if that failed, so that an endless command can stop.
 pub(crate) fn try_print(text: &str) -> bool {
     write_now(&shown_text(text))
 }
 
-/// Replaces the content of the screen by a text. Returns `false` if the reader is gone.
+/// Replaces the content of the screen by a text. Returns `false` if that failed.
 pub(crate) fn draw(text: &str, paint: Paint, is_first: bool) -> bool {
     let clear = if is_first { CLEAR_BELOW } else { "" };
     let lines = painted(text, paint).replace('\n', &format!("{CLEAR_LINE}\n"));
@@ -47,12 +52,45 @@ pub(crate) fn draw(text: &str, paint: Paint, is_first: bool) -> bool {
 
 fn painted(text: &str, paint: Paint) -> String {
     let text = shown_text(text);
-    if supports_color(&std::io::stdout()) { paint(&text) } else { text.into_owned() }
+    if supports_color(&io::stdout()) { paint(&text) } else { text.into_owned() }
 }
 
 fn write_now(text: &str) -> bool {
-    let mut stdout = std::io::stdout();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
+    let mut stdout = io::stdout();
+    record(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// Prints the text of `--help` and `--version`, or an error of the command line.
+pub(crate) fn print_usage(usage: &clap::Error) {
+    let printed = usage.print();
+    if !usage.use_stderr() {
+        record(printed.and_then(|()| io::stdout().flush()));
+    }
+}
+
+/// Keeps the first error of a write to standard output. Returns `true` if the write succeeded.
+fn record(written: io::Result<()>) -> bool {
+    let Err(error) = written else { return true };
+    WRITE_ERROR.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    false
+}
+
+/// Checks that standard output is complete so far, so that a long command can stop.
+///
+/// # Errors
+/// Returns what [`output_error`] returns.
+pub(crate) fn check_output() -> Result<(), CliError> {
+    output_error().map_or(Ok(()), Err)
+}
+
+/// Returns why standard output is incomplete, once. Returns `None` if it is complete, or if its reader closed the pipe.
+pub(crate) fn output_error() -> Option<CliError> {
+    let error = WRITE_ERROR.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    (error.kind() != io::ErrorKind::BrokenPipe).then(|| {
+        CliError::new("writing to standard output failed")
+            .with_source(error)
+            .hint("check where the output goes: the disk may be full; then run the command again")
+    })
 }
 
 /// Returns `true` if the stream is a terminal and `NO_COLOR` is not set.
@@ -79,13 +117,13 @@ pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) {
 
 /// Prints information for the user to standard error.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", shown_text(text));
+    let _ = writeln!(io::stderr(), "{}", shown_text(text));
 }
 
 /// Prints an error with its causes and its hint.
 pub(crate) fn print_error(error: &CliError) {
-    let colored = supports_color(&std::io::stderr());
-    let _ = std::io::stderr().write_all(error_text(error, colored).as_bytes());
+    let colored = supports_color(&io::stderr());
+    let _ = io::stderr().write_all(error_text(error, colored).as_bytes());
 }
 
 /// Prints an error as a warning.

@@ -51,6 +51,7 @@ pub(crate) async fn run(args: Arguments) -> Result<Demonstrated, CliError> {
     let time = Arc::new(SimulatedTime::with_activity_of(args.seconds));
     terminal::print(organization::INTRODUCTION);
     terminal::print("");
+    terminal::check_output()?;
     let organization = Organization::start(Arc::clone(&time)).await?;
 
     let totals = collect(&organization, &time, &directory, args.seconds).await?;

@@ -99,6 +99,7 @@ async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, CliError>
         };
         if !json {
             terminal::print_painted(&line(&finding), painted);
+            terminal::check_output()?;
         }
         findings.push(finding);
     }

@@ -9,10 +9,10 @@ use slacktrail_tests::loopback::serve;
 use crate::binary::Slacktrail;
 use crate::slack::{ORGANIZATION, Slack, WORKSPACE};
 
-const CONNECT: [&str; 7] = ["connect", "acme", "--name", "Acme", "--plan", "enterprise", "--token-stdin"];
+pub(crate) const CONNECT: [&str; 7] = ["connect", "acme", "--name", "Acme", "--plan", "enterprise", "--token-stdin"];
 
 /// Creates a bucket and a table in `moto`, and returns the command for them and for `slack`.
-async fn deployed(moto: &EmulatedAws, slack: &Slack) -> Slacktrail {
+pub(crate) async fn deployed(moto: &EmulatedAws, slack: &Slack) -> Slacktrail {
     moto.create_bucket("logs").await;
     moto.create_table("streams").await;
     let environment = moto.environment().into_iter();

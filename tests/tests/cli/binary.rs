@@ -88,13 +88,24 @@ impl Slacktrail {
         self.directory.as_deref()
     }
 
+    /// Runs the command with its standard output in a file.
+    pub(crate) async fn run_into(&self, arguments: &[&str], stdin: &str, stdout: std::fs::File) -> Ran {
+        let mut child = self.start_into(arguments, stdout.into());
+        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes()).await; // fails if the command ended without reading
+        self.end(child).await
+    }
+
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        self.start_into(arguments, Stdio::piped())
+    }
+
+    fn start_into(&self, arguments: &[&str], stdout: Stdio) -> Child {
         let mut command = Command::new(binary());
         command.args(arguments).env_clear().envs(self.environment.iter().cloned()).kill_on_drop(true);
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::piped());
         command.spawn().unwrap()
     }
 

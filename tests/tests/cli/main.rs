@@ -9,6 +9,8 @@ mod demo;
 mod directory;
 mod doctor;
 mod journey;
+#[cfg(target_os = "linux")] // uses `/dev/full`
+mod output;
 mod pull;
 #[cfg(target_os = "linux")] // uses `terminal`
 mod readme;

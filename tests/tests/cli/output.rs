@@ -1,0 +1,104 @@
+//! Tests that a command fails if its output cannot be written, and that a closed pipe is no error.
+
+use std::fs::File;
+
+use jiff::{SignedDuration, Timestamp};
+use slacktrail_tests::emulated_aws::EmulatedAws;
+use tempfile::TempDir;
+
+use crate::aws::{CONNECT, deployed};
+use crate::binary::{Ran, Slacktrail};
+use crate::slack::{ORGANIZATION, Slack};
+
+const ERROR: &str = "error: writing to standard output failed\n  caused by: No space left on device (os error 28)\n\
+    hint: check where the output goes: the disk may be full; then run the command again\n";
+
+/// Runs a command on a full disk, and asserts its exit code and its only error.
+async fn fails_on_full_disk(slacktrail: &Slacktrail, arguments: &[&str], code: i32) {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let Ran { code: exit_code, stderr, .. } = slacktrail.run_into(arguments, ORGANIZATION, full).await;
+    assert_eq!(exit_code, code, "{arguments:?}: {stderr}");
+    assert!(stderr.ends_with(ERROR) && stderr.matches("error: ").count() == 1, "{arguments:?}: {stderr}");
+}
+
+/// Returns a Slack, and the command with a directory that `pull` wrote from it.
+async fn pulled() -> (Slack, TempDir, Slacktrail) {
+    let slack = Slack::organization().await;
+    let directory = tempfile::tempdir().unwrap();
+    let slacktrail = Slacktrail::of(&slack).token(ORGANIZATION).inside(directory.path());
+    slacktrail.run(&["pull", "--dir", "logs", "--since", "1h"]).await.exits(0);
+    (slack, directory, slacktrail)
+}
+
+fn yesterday() -> String {
+    (Timestamp::now() - SignedDuration::from_hours(24)).strftime("%Y-%m-%d").to_string()
+}
+
+#[tokio::test]
+async fn full_disk_is_error_of_help_version_and_demo() {
+    let directory = tempfile::tempdir().unwrap();
+    let slacktrail = Slacktrail::alone().inside(directory.path());
+    for arguments in
+        [&["--help"][..], &["--version"], &["help", "status"], &["connect", "-h"], &["demo", "--seconds", "5"]]
+    {
+        fails_on_full_disk(&slacktrail, arguments, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn full_disk_is_error_of_each_command_on_directory() {
+    let (_slack, _directory, slacktrail) = pulled().await;
+    for format in [&[][..], &["--json"]] {
+        for arguments in
+            [&["status", "--dir", "logs"][..], &["status", "--watch", "--dir", "logs"], &["pull", "--dir", "logs"]]
+        {
+            fails_on_full_disk(&slacktrail, &[arguments, format].concat(), 1).await;
+        }
+        let verify = ["verify", "slack", "--log", "audit", "--dir", "logs", "--day", &yesterday()];
+        fails_on_full_disk(&slacktrail, &[&verify[..], format].concat(), 3).await;
+    }
+}
+
+#[tokio::test]
+async fn full_disk_is_error_of_each_command_on_aws() {
+    let Some(moto) = EmulatedAws::start() else { return };
+    let no_slack = Slack::organization().await;
+    let slacktrail = deployed(&moto, &no_slack).await;
+    for format in [&[][..], &["--json"]] {
+        let slack = Slack::organization().await; // because `disconnect` revokes its token
+        let slacktrail = slacktrail.clone().with("SLACK_API_URL", &slack.api_url());
+        let slacktrail = slacktrail.with("SLACK_AUDIT_URL", &slack.audit_url());
+        let day = yesterday();
+        for (arguments, code) in [
+            (&CONNECT[..], 1),
+            (&["sources"], 1),
+            (&["status"], 1),
+            (&["pause", "acme"], 1),
+            (&["resume", "acme"], 1),
+            (&["backfill", "acme", "--log", "audit", "--from", "2024-01-01", "--to", "2024-02-01", "--detach"], 1),
+            (&["verify", "acme", "--log", "audit", "--day", &day], 3),
+            (&["doctor", "--stack", "slacktrail"], 1),
+            (&["disconnect", "acme", "--yes"], 1),
+        ] {
+            fails_on_full_disk(&slacktrail, &[arguments, format].concat(), code).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn closed_pipe_is_no_error_and_keeps_exit_code() {
+    let (_slack, _directory, slacktrail) = pulled().await;
+    for (arguments, code) in [
+        (&["--help"][..], 0),
+        (&["status", "--dir", "logs"], 0),
+        (&["status", "--dir", "logs", "--json"], 0),
+        (&["status", "--dir", "logs", "--watch"], 0),
+        (&["pull", "--dir", "logs"], 0),
+        (&["status", "--dir", "elsewhere"], 1),
+    ] {
+        let mut child = slacktrail.start(arguments);
+        drop(child.stdout.take());
+        let ran = slacktrail.end(child).await.exits(code);
+        assert_eq!(ran.stderr.is_empty(), code == 0, "{arguments:?}: {}", ran.stderr);
+    }
+}
