@@ -36,7 +36,7 @@ pub(crate) enum Command {
 }
 
 const AFTER_HELP: &str = "\
-Environment:
+Environment (--stack, --profile and --region override it):
   SLACKTRAIL_STACK                      name of the CloudFormation stack
   SLACKTRAIL_BUCKET, SLACKTRAIL_TABLE,  override the outputs of the stack
   SECRET_PREFIX, SLACKTRAIL_URL         (only `connect` uses the URL)

@@ -1,20 +1,41 @@
 //! Finds the deployment on AWS: the names of its bucket, table and secrets, and its public URL.
+//!
+//! Flags override environment variables, and environment variables override the outputs of the stack.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::config::SharedCredentialsProvider;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
-use slacktrail_adapters::aws::{AwsPorts, ResourceNames, sdk_config};
+use clap::Args;
+use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
 use slacktrail_core::settings::SECRET_PREFIX;
 
-use crate::cli_error::{CliError, chain};
+use crate::cli_error::{CliError, UNREACHABLE, chain};
+use crate::credentials;
 use crate::environment::variable;
 use crate::format::quoted;
 use crate::region;
 
+/// AWS's codes for credentials that it does not accept.
+pub(crate) const INVALID_CREDENTIALS: [&str; 9] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+/// The hint for such a code.
+pub(crate) const SIGN_IN: &str = "sign in again (`aws login` or `aws sso login`), and check this machine's clock";
 /// The variable that names the CloudFormation stack.
 const STACK: &str = "SLACKTRAIL_STACK";
 /// The timeout for reading the stack.
@@ -28,59 +49,125 @@ const URL: (&str, &str) = ("SLACKTRAIL_URL", "ApiUrl");
 
 type Outputs = BTreeMap<String, String>;
 
-/// Connects to the deployment that the environment names.
+/// The flags that name the deployment, the same for each command that calls AWS. Their group is `AwsArguments`.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "AWS options")]
+pub(crate) struct AwsArguments {
+    /// CloudFormation stack of the deployment [env: SLACKTRAIL_STACK]
+    #[arg(long, value_name = "NAME", value_parser = not_empty)]
+    pub(crate) stack: Option<String>,
+    /// AWS profile with the credentials and the region [env: AWS_PROFILE]
+    #[arg(long, value_name = "NAME", value_parser = not_empty)]
+    pub(crate) profile: Option<String>,
+    /// AWS region of the deployment [env: AWS_REGION, AWS_DEFAULT_REGION]
+    #[arg(long, value_name = "REGION", value_parser = not_empty)]
+    pub(crate) region: Option<String>,
+}
+
+fn not_empty(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() { Err("the value is empty") } else { Ok(text.trim().to_owned()) }
+}
+
+/// A stack's name, and the flag or the variable that it comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct StackName {
+    pub(crate) name: String,
+    pub(crate) origin: &'static str,
+}
+
+impl AwsArguments {
+    /// Returns the name of the stack, from the flag or from `SLACKTRAIL_STACK`.
+    pub(crate) fn stack(&self) -> Option<StackName> {
+        let given = self.stack.clone().map(|name| StackName { name, origin: "--stack" });
+        given.or_else(|| variable(STACK).map(|name| StackName { name, origin: STACK }))
+    }
+
+    /// Returns the value of a variable that overrides an output of the stack. A stack that a flag names has no override, because the
+    /// variables describe the deployment of the environment.
+    fn name_override(&self, name: &str) -> Option<String> {
+        if self.stack.is_some() { None } else { variable(name) }
+    }
+
+    /// Loads the AWS settings from the flags, the environment and the profile.
+    pub(crate) async fn sdk_config(&self) -> SdkConfig {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        if let Some(region) = &self.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        let Some(profile) = &self.profile else { return loader.load().await };
+        let config = loader.profile_name(profile).load().await;
+        // As in the AWS CLI, a profile that a flag names overrides access keys in the environment, which the SDK would prefer.
+        let provider = ProviderConfig::default().with_region(config.region().cloned());
+        let provider = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile).build();
+        config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
+    }
+}
+
+/// Connects to the deployment that the flags or the environment name.
 ///
 /// # Errors
 /// Returns an error that names every missing setting, or an error if the stack cannot be read.
-pub(crate) async fn ports() -> Result<AwsPorts, CliError> {
-    let (config, outputs) = look_up(&[BUCKET, TABLE]).await?;
-    Ok(AwsPorts::connect(&config, names(variable, outputs.as_ref())?))
+pub(crate) async fn ports(args: &AwsArguments) -> Result<AwsPorts, CliError> {
+    let (config, stack) = look_up(args, &[BUCKET, TABLE]).await?;
+    Ok(AwsPorts::connect(&config, names(|name| args.name_override(name), stack.as_ref())?))
 }
 
-/// Connects to the deployment that the environment names, and returns its public URL.
+/// Connects to the deployment that the flags or the environment name, and returns its public URL.
 ///
 /// # Errors
 /// Returns an error if a setting or the public URL is missing, or if the stack cannot be read.
-pub(crate) async fn ports_and_url() -> Result<(AwsPorts, String), CliError> {
-    let (config, outputs) = look_up(&[BUCKET, TABLE, URL]).await?;
-    let ports = AwsPorts::connect(&config, names(variable, outputs.as_ref())?);
-    Ok((ports, url(variable, outputs.as_ref())?))
+pub(crate) async fn ports_and_url(args: &AwsArguments) -> Result<(AwsPorts, String), CliError> {
+    let (config, stack) = look_up(args, &[BUCKET, TABLE, URL]).await?;
+    let variable = |name: &str| args.name_override(name);
+    let ports = AwsPorts::connect(&config, names(variable, stack.as_ref())?);
+    Ok((ports, url(variable, stack.as_ref())?))
 }
 
 /// Loads the AWS settings. Reads the outputs of the stack only if a variable in `needed` is not set.
-async fn look_up(needed: &[(&str, &str)]) -> Result<(SdkConfig, Option<Outputs>), CliError> {
-    let config = sdk_config().await;
-    let Some(region) = region::of(&config) else {
-        return Err(CliError::new("no AWS region is set").hint(region::SET_REGION));
-    };
-    let is_complete = needed.iter().all(|(name, _)| variable(name).is_some());
-    let outputs = match variable(STACK) {
-        Some(stack) if !is_complete => Some(outputs(&config, region, &stack).await?),
-        _ => None,
-    };
-    Ok((config, outputs))
+async fn look_up(
+    args: &AwsArguments,
+    needed: &[(&str, &str)],
+) -> Result<(SdkConfig, Option<(StackName, Outputs)>), CliError> {
+    let config = args.sdk_config().await;
+    if region::of(&config).is_none() {
+        let missing = || CliError::new("no AWS region is set").hint(region::SET_REGION);
+        return Err(credentials::undefined_profile(&config, args).await.unwrap_or_else(missing));
+    }
+    let is_complete = needed.iter().all(|(name, _)| args.name_override(name).is_some());
+    let stack = args.stack().filter(|_| !is_complete);
+    if stack.is_none() && !is_complete {
+        return Ok((config, None)); // the caller names what is missing, which matters before the credentials
+    }
+    let config = credentials::load(config, args).await?;
+    let Some(stack) = stack else { return Ok((config, None)) };
+    let region = region::describe(region::of(&config).unwrap_or_default(), args);
+    let outputs = outputs(&config, &region, &stack, args).await?;
+    Ok((config, Some((stack, outputs))))
 }
 
 /// Returns the resource names. Variables override the outputs of the stack.
-fn names(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -> Result<ResourceNames, CliError> {
-    let find = |(name, output): (&str, &str)| variable(name).or_else(|| outputs?.get(output).cloned());
+fn names(
+    variable: impl Fn(&str) -> Option<String>,
+    stack: Option<&(StackName, Outputs)>,
+) -> Result<ResourceNames, CliError> {
+    let find = |(name, output): (&str, &str)| variable(name).or_else(|| stack?.1.get(output).cloned());
     match (find(BUCKET), find(TABLE)) {
         (Some(bucket), Some(table)) => {
             Ok(ResourceNames { bucket, table, secret_prefix: find(PREFIX).unwrap_or_else(|| SECRET_PREFIX.to_owned()) })
         }
         (bucket, table) => {
             let missing = [(BUCKET, bucket), (TABLE, table)].into_iter().filter(|(_, found)| found.is_none());
-            Err(missing_names(&missing.map(|(setting, _)| setting).collect::<Vec<_>>(), outputs.is_some()))
+            Err(missing_names(&missing.map(|(setting, _)| setting).collect::<Vec<_>>(), stack.map(|(stack, _)| stack)))
         }
     }
 }
 
 /// Returns the public URL. Its variable overrides the output of the stack.
-fn url(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -> Result<String, CliError> {
+fn url(variable: impl Fn(&str) -> Option<String>, stack: Option<&(StackName, Outputs)>) -> Result<String, CliError> {
     let (name, output) = URL;
-    variable(name).or_else(|| outputs?.get(output).cloned()).ok_or_else(|| {
-        let reason = match outputs {
-            Some(_) => format!("the stack that `{STACK}` names has no output `{output}`"),
+    variable(name).or_else(|| stack?.1.get(output).cloned()).ok_or_else(|| {
+        let reason = match stack {
+            Some((stack, _)) => format!("the stack that `{}` names has no output `{output}`", stack.origin),
             None => format!("neither `{STACK}` nor `{name}` is set"),
         };
         CliError::new(format!("the deployment's public URL is unknown: {reason}")).hint(format!(
@@ -89,10 +176,10 @@ fn url(variable: impl Fn(&str) -> Option<String>, outputs: Option<&Outputs>) -> 
     })
 }
 
-fn missing_names(missing: &[(&str, &str)], stack_was_read: bool) -> CliError {
-    if stack_was_read {
+fn missing_names(missing: &[(&str, &str)], read_stack: Option<&StackName>) -> CliError {
+    if let Some(stack) = read_stack {
         let outputs = quoted(missing.iter().map(|(_, output)| output), " and ");
-        CliError::new(format!("the stack that `{STACK}` names has no output {outputs}"))
+        CliError::new(format!("the stack that `{}` names has no output {outputs}", stack.origin))
             .hint("check that this is a slacktrail stack and that its deployment is complete")
     } else {
         let variables = quoted(missing.iter().map(|(name, _)| name), " and ");
@@ -101,43 +188,38 @@ fn missing_names(missing: &[(&str, &str)], stack_was_read: bool) -> CliError {
     }
 }
 
-async fn outputs(config: &SdkConfig, region: &str, stack: &str) -> Result<Outputs, CliError> {
+async fn outputs(
+    config: &SdkConfig,
+    region: &str,
+    stack: &StackName,
+    args: &AwsArguments,
+) -> Result<Outputs, CliError> {
     let timeouts = TimeoutConfig::builder().operation_timeout(STACK_READ_MAX).build();
     let client = Client::new(&config.clone().into_builder().timeout_config(timeouts).build());
-    let described =
-        client.describe_stacks().stack_name(stack).send().await.map_err(|error| stack_error(stack, region, error))?;
+    let described = client.describe_stacks().stack_name(&stack.name).send().await;
+    let described = described.map_err(|error| {
+        let hint = stack_hint(&error, region::of(config).unwrap_or_default(), args);
+        let cause = error.message().map_or_else(|| chain(&error), str::to_owned);
+        let StackName { name, origin } = stack;
+        let message = format!("reading stack `{name}` (from `{origin}`) failed in region {region}");
+        CliError::new(message).with_source(cause).hint(hint)
+    })?;
     let outputs = described.stacks().iter().flat_map(|stack| stack.outputs());
     Ok(outputs
         .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
         .collect())
 }
 
-fn stack_error<E>(stack: &str, region: &str, error: SdkError<E>) -> CliError
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let hint = match error.code() {
-        Some("ValidationError") => format!("check the stack name, and {}", region::hint(region)),
+fn stack_hint<E: ProvideErrorMetadata>(error: &SdkError<E>, region: &str, args: &AwsArguments) -> String {
+    match error.code() {
+        Some("ValidationError") => format!("check the stack name, and {}", region::hint(region, args)),
         Some("AccessDenied" | "AccessDeniedException") => {
             format!("allow `cloudformation:DescribeStacks` on the stack, or set `{}` and `{}`", BUCKET.0, TABLE.0)
         }
+        Some(code) if INVALID_CREDENTIALS.contains(&code) => SIGN_IN.to_owned(),
         Some(_) => "look up this error in the AWS documentation".to_owned(),
-        None if has_no_credentials(&error) => {
-            "sign in again (`aws login` or `aws sso login`), or set `AWS_PROFILE` to a profile with credentials"
-                .to_owned()
-        }
-        None => "check the network connection to AWS".to_owned(),
-    };
-    let cause = error.message().map_or_else(|| chain(&error), str::to_owned);
-    let region = region::describe(region);
-    CliError::new(format!("reading stack `{stack}` (from `{STACK}`) failed in region {region}"))
-        .with_source(cause)
-        .hint(hint)
-}
-
-/// Returns `true` if the SDK made no call because it could not load credentials. Network errors have another kind.
-fn has_no_credentials<E>(error: &SdkError<E>) -> bool {
-    matches!(error, SdkError::DispatchFailure(error) if error.is_other() && error.as_other().is_none())
+        None => UNREACHABLE.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -148,9 +230,13 @@ mod tests {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
+    fn stack(pairs: &[(&str, &str)]) -> (StackName, Outputs) {
+        (StackName { name: "slacktrail".to_owned(), origin: STACK }, map(pairs))
+    }
+
     #[test]
     fn variable_overrides_stack_output() {
-        let outputs = map(&[("BucketName", "b"), ("TableName", "t"), ("SecretPrefix", "p/")]);
+        let outputs = stack(&[("BucketName", "b"), ("TableName", "t"), ("SecretPrefix", "p/")]);
         let named = names(|_| None, Some(&outputs)).unwrap();
         assert_eq!((named.bucket.as_str(), named.table.as_str(), named.secret_prefix.as_str()), ("b", "t", "p/"));
         let variables = map(&[("SLACKTRAIL_BUCKET", "other")]);
@@ -165,17 +251,17 @@ mod tests {
         for name in ["`SLACKTRAIL_STACK`", "`SLACKTRAIL_BUCKET`", "`SLACKTRAIL_TABLE`"] {
             assert!(error.to_string().contains(name), "{error}");
         }
-        let error = names(|_| None, Some(&map(&[("TableName", "t")]))).unwrap_err();
+        let error = names(|_| None, Some(&stack(&[("TableName", "t")]))).unwrap_err();
         assert!(error.to_string().ends_with("has no output `BucketName`"), "{error}");
     }
 
     #[test]
     fn missing_public_url_suggests_token() {
-        let outputs = map(&[("ApiUrl", "https://a.example")]);
+        let outputs = stack(&[("ApiUrl", "https://a.example")]);
         assert_eq!(url(|_| None, Some(&outputs)).unwrap(), "https://a.example");
         let variables = map(&[("SLACKTRAIL_URL", "https://b.example")]);
         assert_eq!(url(|name| variables.get(name).cloned(), Some(&outputs)).unwrap(), "https://b.example");
-        for (outputs, expected) in [(Some(map(&[])), "no output `ApiUrl`"), (None, "nor `SLACKTRAIL_URL` is set")] {
+        for (outputs, expected) in [(Some(stack(&[])), "no output `ApiUrl`"), (None, "nor `SLACKTRAIL_URL` is set")] {
             let error = url(|_| None, outputs.as_ref()).unwrap_err();
             assert!(error.to_string().ends_with(expected), "{error}");
             assert!(error.next_action().unwrap().contains("`--token-stdin`"));

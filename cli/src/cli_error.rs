@@ -35,9 +35,15 @@ impl CliError {
 
     /// Creates the error that shows `error` at `place`.
     pub(crate) fn at(place: Place, source: Option<&SourceId>, error: &Error) -> CliError {
-        let cause = causes(error).into_iter().rev().fold(None, |below, text| Some(Box::new(Cause { text, below })));
+        let texts = causes(error);
+        let is_unreachable = texts.iter().any(|text| text.contains("dns error") || text.contains("tcp connect error"));
+        let hint = match error.code.as_str() {
+            "aws_unavailable" if place == Place::Command && is_unreachable => UNREACHABLE.to_owned(),
+            _ => error.hint(place, source),
+        };
+        let cause = meaningful(texts).into_iter().rev().fold(None, |below, text| Some(Box::new(Cause { text, below })));
         let cause = cause.map(|cause| cause as Box<dyn StdError + Send + Sync>);
-        CliError { cause, ..CliError::new(&error.message).hint(error.hint(place, source)) }
+        CliError { cause, ..CliError::new(&error.message).hint(hint) }
     }
 
     /// Sets the severity.
@@ -86,10 +92,35 @@ impl From<ConnectError> for CliError {
     }
 }
 
-/// Returns an error and its causes on one line. Skips a cause that repeats the text of the error above it.
+/// The hint if no connection to AWS can be opened.
+pub(crate) const UNREACHABLE: &str =
+    "check the network connection to AWS, the region, and `AWS_ENDPOINT_URL` if it is set";
+
+/// Texts of the AWS SDK's errors that say nothing but that there is a cause.
+const EMPTY_TEXTS: [&str; 11] = [
+    "an error occurred while loading an access token",
+    "an error occurred while loading credentials",
+    "client error (Connect)",
+    "dispatch failure",
+    "dns error",
+    "io error",
+    "other",
+    "service error",
+    "tcp connect error",
+    "the credential provider was not enabled",
+    "unhandled error",
+];
+
+/// Returns the texts of an error and its causes without those that say nothing.
+pub(crate) fn meaningful(texts: Vec<String>) -> Vec<String> {
+    texts.into_iter().filter(|text| !EMPTY_TEXTS.contains(&text.as_str())).collect()
+}
+
+/// Returns an error and its causes on one line. Skips empty texts, and a cause that repeats the text of the error above it.
 pub(crate) fn chain(error: &dyn StdError) -> String {
     let mut texts = vec![error.to_string()];
     texts.extend(causes(error));
+    texts = meaningful(texts);
     texts.dedup();
     texts.join(": ")
 }

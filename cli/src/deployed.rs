@@ -13,16 +13,19 @@ use slacktrail_core::object::DayLogId;
 use slacktrail_core::source::{Source, SourceId, StreamId};
 use slacktrail_ports::{DayLogStore, Deployment, DeploymentStore, ReplaceOutcome, StoredCursor, StoredSource, Version};
 
+use crate::aws::AwsArguments;
 use crate::cli_error::CliError;
 use crate::status::stream_status::Target;
 use crate::{aws, directory, source, terminal};
 
-/// The flag that selects a directory.
+/// The flags that select the deployment.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Location {
     /// Use a directory that `slacktrail pull` writes, instead of the deployment
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "AwsArguments")]
     pub(crate) dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) aws: AwsArguments,
 }
 
 /// The parser of `--dir` for a command that works only on AWS. It rejects every value, and says what to do instead.
@@ -39,14 +42,14 @@ pub(crate) enum Deployed {
 }
 
 impl Location {
-    /// Returns the deployment that the environment names, or the directory.
+    /// Returns the deployment that the flags and the environment name, or the directory.
     ///
     /// # Errors
     /// Returns an error if a setting of the deployment is missing, or if the directory contains no source.
     pub(crate) async fn open(&self) -> Result<Deployed, CliError> {
         match &self.dir {
             None => {
-                let ports = aws::ports().await?;
+                let ports = aws::ports(&self.aws).await?;
                 Ok(Deployed::Aws(ports.deployment, ports.day_logs))
             }
             Some(path) => {

@@ -12,6 +12,7 @@ use slacktrail_core::source::{Source, SourceId, shown_name};
 use slacktrail_ports::sources;
 use slacktrail_ports::{CredentialStore, DeploymentStore, Slack, StoredCredentials};
 
+use crate::aws::AwsArguments;
 use crate::cli_error::CliError;
 use crate::connect::deletion::is_being_deleted;
 use crate::deployed::no_directory;
@@ -39,6 +40,8 @@ pub(crate) struct Arguments {
     pub(crate) json: bool,
     #[arg(long = "dir", value_name = "DIR", hide = true, value_parser = no_directory("a directory stores no token: remove the app in Slack to revoke it, or run `slacktrail pause ID --dir DIR`"))]
     _dir: Option<Infallible>,
+    #[command(flatten)]
+    aws: AwsArguments,
 }
 
 /// What happened to the token.
@@ -71,7 +74,7 @@ const TOKENS_MAX: usize = 4;
 /// Disconnects the source.
 pub(crate) async fn run(args: Arguments) -> Result<Disconnected, CliError> {
     let slack = environment::slack()?;
-    let ports = aws::ports().await?;
+    let ports = aws::ports(&args.aws).await?;
     let source = source::find(&ports.deployment.load().await?.sources, &args.id)?;
     let stored = match ports.credentials.reload_credentials(&args.id).await {
         // A previous run deleted the secret, and AWS has not completed the deletion.

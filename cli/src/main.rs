@@ -6,7 +6,7 @@
 //! - [`outcome`]: what the modules of all commands have in common.
 //! - [`run`]: runs ticks of the collector on this machine, for `pull`, `backfill --dir` and `demo`.
 //! - [`deployed`]: the stack or the directory that a command works on.
-//! - [`environment`], [`aws`], [`directory`], [`region`], [`identity`], [`source`], [`logs`], [`typed_time`]: the settings of a command, its
+//! - [`environment`], [`aws`], [`directory`], [`credentials`], [`region`], [`identity`], [`source`], [`logs`], [`typed_time`]: the settings of a command, its
 //!   source, and the owner of a token.
 //! - [`cli_error`], [`state`], [`terminal`], [`prompt`], [`progress`], [`table`], [`format`]: the output and the prompts.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
@@ -16,6 +16,7 @@ mod aws;
 mod backfill;
 mod cli_error;
 mod connect;
+mod credentials;
 mod demo;
 mod deployed;
 mod directory;

@@ -1,10 +1,11 @@
 //! The AWS region, and the setting that names it.
 //!
-//! The AWS SDK reads `AWS_REGION`, then `AWS_DEFAULT_REGION`, then the profile. SAM ignores `AWS_REGION`. A command may therefore look for the
+//! `--region` comes first. The AWS SDK then reads `AWS_REGION`, `AWS_DEFAULT_REGION`, and the profile. SAM ignores `AWS_REGION`. A command may therefore look for the
 //! stack in the wrong region.
 
 use aws_config::SdkConfig;
 
+use crate::aws::AwsArguments;
 use crate::environment::variable;
 
 const FIRST: &str = "AWS_REGION";
@@ -12,7 +13,7 @@ const SECOND: &str = "AWS_DEFAULT_REGION";
 
 /// The hint if no setting names a region.
 pub(crate) const SET_REGION: &str =
-    "set `AWS_DEFAULT_REGION` to the region of `sam deploy`, or set a region in the profile that `AWS_PROFILE` names";
+    "set `AWS_DEFAULT_REGION` (or `--region`) to the region of `sam deploy`, or set a region in the AWS profile";
 
 /// Returns the region in `config`, unless it is empty.
 pub(crate) fn of(config: &SdkConfig) -> Option<&str> {
@@ -20,34 +21,46 @@ pub(crate) fn of(config: &SdkConfig) -> Option<&str> {
 }
 
 /// Returns a region with the setting that names it.
-pub(crate) fn describe(region: &str) -> String {
-    format!("`{region}` (from {})", origin(variable))
+pub(crate) fn describe(region: &str, args: &AwsArguments) -> String {
+    format!("`{region}` (from {})", origin(args, variable))
 }
 
 /// Returns why `sam deploy` uses another region, or `None` if no setting causes that.
-pub(crate) fn difference() -> Option<String> {
-    difference_of(variable)
+pub(crate) fn difference(args: &AwsArguments) -> Option<String> {
+    difference_of(args, variable)
 }
 
 /// Returns the hint for a stack that was not found in `region`.
-pub(crate) fn hint(region: &str) -> String {
-    hint_of(region, variable)
+pub(crate) fn hint(region: &str, args: &AwsArguments) -> String {
+    hint_of(region, args, variable)
 }
 
-fn origin(variable: impl Fn(&str) -> Option<String>) -> String {
+fn origin(args: &AwsArguments, variable: impl Fn(&str) -> Option<String>) -> String {
+    if args.region.is_some() {
+        return "`--region`".to_owned();
+    }
     match [FIRST, SECOND].into_iter().find(|name| variable(name).is_some()) {
         Some(name) => format!("`{name}`"),
-        None => format!("the AWS profile `{}`", variable("AWS_PROFILE").unwrap_or_else(|| "default".to_owned())),
+        None => {
+            let profile = args.profile.clone().or_else(|| variable("AWS_PROFILE"));
+            format!("the AWS profile `{}`", profile.unwrap_or_else(|| "default".to_owned()))
+        }
     }
 }
 
-fn difference_of(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+fn difference_of(args: &AwsArguments, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    if args.region.is_some() {
+        return None; // the user names a region for this command only
+    }
     let (first, second) = (variable(FIRST)?, variable(SECOND)?);
     (first != second).then(|| format!("`sam deploy` reads `{SECOND}`, which is `{second}`"))
 }
 
-fn hint_of(region: &str, variable: impl Fn(&str) -> Option<String>) -> String {
-    if let Some(difference) = difference_of(&variable) {
+fn hint_of(region: &str, args: &AwsArguments, variable: impl Fn(&str) -> Option<String>) -> String {
+    if args.region.is_some() {
+        return format!("check that `sam deploy` used region `{region}`; otherwise pass its region as `--region`");
+    }
+    if let Some(difference) = difference_of(args, &variable) {
         return format!("unset `{FIRST}` if the stack is in the other region: {difference}");
     }
     let ignored = if variable(FIRST).is_some() { format!(" (which ignores `{FIRST}`)") } else { String::new() };
@@ -65,25 +78,33 @@ mod tests {
         move |name| pairs.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
     }
 
+    fn none() -> AwsArguments {
+        AwsArguments::default()
+    }
+
     #[test]
     fn region_origin_is_first_setting_read_by_sdk() {
-        assert_eq!(origin(of(&[("AWS_REGION", "a"), ("AWS_DEFAULT_REGION", "b")])), "`AWS_REGION`");
-        assert_eq!(origin(of(&[("AWS_DEFAULT_REGION", "b")])), "`AWS_DEFAULT_REGION`");
-        assert_eq!(origin(of(&[("AWS_PROFILE", "work")])), "the AWS profile `work`");
-        assert_eq!(origin(of(&[])), "the AWS profile `default`");
+        assert_eq!(origin(&none(), of(&[("AWS_REGION", "a"), ("AWS_DEFAULT_REGION", "b")])), "`AWS_REGION`");
+        assert_eq!(origin(&none(), of(&[("AWS_DEFAULT_REGION", "b")])), "`AWS_DEFAULT_REGION`");
+        assert_eq!(origin(&none(), of(&[("AWS_PROFILE", "work")])), "the AWS profile `work`");
+        assert_eq!(origin(&none(), of(&[])), "the AWS profile `default`");
+        let region = AwsArguments { region: Some("c".to_owned()), ..none() };
+        assert_eq!(origin(&region, of(&[("AWS_REGION", "a")])), "`--region`");
+        let profile = AwsArguments { profile: Some("ann".to_owned()), ..none() };
+        assert_eq!(origin(&profile, of(&[("AWS_PROFILE", "work")])), "the AWS profile `ann`");
     }
 
     #[test]
     fn hint_names_variable_read_by_sam() {
-        let both = hint_of("a", of(&[("AWS_REGION", "a"), ("AWS_DEFAULT_REGION", "b")]));
+        let both = hint_of("a", &none(), of(&[("AWS_REGION", "a"), ("AWS_DEFAULT_REGION", "b")]));
         assert!(
             both.starts_with("unset `AWS_REGION`") && both.ends_with("`AWS_DEFAULT_REGION`, which is `b`"),
             "{both}"
         );
-        let first = hint_of("a", of(&[("AWS_REGION", "a")]));
+        let first = hint_of("a", &none(), of(&[("AWS_REGION", "a")]));
         assert!(first.contains("which ignores `AWS_REGION`"), "{first}");
         for pairs in [&[("AWS_DEFAULT_REGION", "a")][..], &[("AWS_REGION", "a"), ("AWS_DEFAULT_REGION", "a")], &[]] {
-            assert_eq!(difference_of(of(pairs)), None, "{pairs:?}");
+            assert_eq!(difference_of(&none(), of(pairs)), None, "{pairs:?}");
         }
     }
 }

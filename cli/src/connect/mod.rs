@@ -23,6 +23,7 @@ use std::convert::Infallible;
 use clap::Args;
 use slacktrail_core::source::{LogType, Plan, SourceId};
 
+use crate::aws::AwsArguments;
 use crate::cli_error::CliError;
 use crate::deployed::no_directory;
 use crate::typed_time::{SilentAfter, Since};
@@ -78,6 +79,8 @@ pub(crate) struct Arguments {
     pub(crate) json: bool,
     #[arg(long = "dir", value_name = "DIR", hide = true, value_parser = no_directory("a directory stores no token: run `slacktrail pull --dir DIR` with the token in SLACK_TOKEN"))]
     _dir: Option<Infallible>,
+    #[command(flatten)]
+    pub(super) aws: AwsArguments,
 }
 
 /// Connects the source.

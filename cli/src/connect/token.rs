@@ -20,7 +20,7 @@ pub(super) async fn connect(args: &Arguments) -> Result<Connected, CliError> {
     let now = now();
     let slack = environment::slack()?;
     let token = read()?;
-    let ports = aws::ports().await?;
+    let ports = aws::ports(&args.aws).await?;
 
     let (existing, collected) = source::stored(&ports.deployment, &args.id).await?;
     let source = source::merge(args, existing.clone(), now)?;

@@ -24,7 +24,7 @@ pub(super) async fn connect(args: Arguments) -> Result<Connected, CliError> {
     let now = now();
     let slack = environment::slack()?;
     let given = Given::read(&args)?;
-    let (ports, url) = aws::ports_and_url().await?;
+    let (ports, url) = aws::ports_and_url(&args.aws).await?;
     let url = PublicUrl::new(&url)?;
 
     let (existing, collected) = source::stored(&ports.deployment, &args.id).await?;

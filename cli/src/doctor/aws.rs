@@ -9,6 +9,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 
 use super::verdict::Problem;
+use crate::aws::{INVALID_CREDENTIALS, SIGN_IN};
 use crate::cli_error::chain;
 
 /// The timeout for a connection.
@@ -27,18 +28,6 @@ const ACCESS_DENIED: [&str; 5] = [
     "AuthorizationErrorException",
     "UnauthorizedOperation",
 ];
-const INVALID_CREDENTIALS: [&str; 9] = [
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "RequestExpired",
-    "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-];
-const SIGN_IN: &str = "sign in again (`aws login` or `aws sso login`), and check this machine's clock";
 
 /// Returns `config` with timeouts and up to three attempts for each call.
 pub(super) fn bounded(config: &SdkConfig) -> SdkConfig {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::aws;
 use super::verdict::Problem;
+use crate::aws::AwsArguments;
 
 /// A fact that a check finds.
 pub(super) struct Fact<T> {
@@ -42,6 +43,8 @@ pub(super) struct Facts {
     pub(super) config: SdkConfig,
     /// The stack's name or ARN.
     pub(super) stack_name: String,
+    /// The flags that name the stack, the profile and the region.
+    pub(super) args: AwsArguments,
     /// The client for Slack and for the deployment's API. It sends no credentials.
     pub(super) http: reqwest::Client,
     /// Set by `credentials` if AWS accepts them.
@@ -102,10 +105,11 @@ pub(super) struct FunctionFacts {
 
 impl Facts {
     /// Creates an empty set of facts.
-    pub(super) fn new(config: &SdkConfig, stack_name: String, http: reqwest::Client) -> Facts {
+    pub(super) fn new(config: &SdkConfig, stack_name: String, args: AwsArguments, http: reqwest::Client) -> Facts {
         Facts {
             config: aws::bounded(config),
             stack_name,
+            args,
             http,
             caller: Fact::of("credentials"),
             aws_clock_skew_seconds: Fact::new("requires a response from AWS with a `Date` header"),

@@ -15,11 +15,10 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use slacktrail_adapters::aws::sdk_config;
 
+use crate::aws::AwsArguments;
 use crate::cli_error::CliError;
 use crate::deployed::no_directory;
-use crate::environment::variable;
 use crate::outcome;
 use crate::terminal;
 use checks::{CHECKS, Check};
@@ -39,14 +38,13 @@ const NAME_COLUMNS: usize = 20;
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// CloudFormation stack to check [default: the value of SLACKTRAIL_STACK]
-    #[arg(long, value_name = "NAME")]
-    stack: Option<String>,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
     #[arg(long = "dir", value_name = "DIR", hide = true, value_parser = no_directory("`doctor` checks only AWS: run `slacktrail status --dir DIR`"))]
     _dir: Option<Infallible>,
+    #[command(flatten)]
+    aws: AwsArguments,
 }
 
 const AFTER_HELP: &str = "\
@@ -59,11 +57,11 @@ pub(crate) struct Findings(Vec<Finding>);
 
 /// Runs the checks.
 pub(crate) async fn run(args: Arguments) -> Result<Findings, CliError> {
-    let stack = args.stack.or_else(|| variable("SLACKTRAIL_STACK")).ok_or_else(|| {
+    let stack = args.aws.stack().ok_or_else(|| {
         CliError::new("no stack is specified: neither `--stack` nor `SLACKTRAIL_STACK` is set")
             .hint("set `SLACKTRAIL_STACK` to the name of the CloudFormation stack that `sam deploy` created")
     })?;
-    let facts = Facts::new(&sdk_config().await, stack, web::client()?);
+    let facts = Facts::new(&args.aws.sdk_config().await, stack.name, args.aws, web::client()?);
     run_checks(&facts, args.json).await.map(Findings)
 }
 

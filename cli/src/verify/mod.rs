@@ -29,6 +29,7 @@ use slacktrail_core::source::{LogType, Source, SourceId};
 use slacktrail_core::time::{Day, Second};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, Slack};
 
+use crate::aws::AwsArguments;
 use crate::cli_error::CliError;
 use crate::environment::now;
 use crate::identity::Identity;
@@ -66,7 +67,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DAY", value_parser = period::parse_day, requires = "from", conflicts_with_all = ["day", "month"])]
     to: Option<Day>,
     /// Read a directory written by `slacktrail pull` instead of the deployment, with the token in SLACK_TOKEN
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "AwsArguments")]
     dir: Option<PathBuf>,
     /// Show the records of the examples (reads Slack a second time)
     #[arg(long)]
@@ -77,6 +78,8 @@ pub(crate) struct Arguments {
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    aws: AwsArguments,
 }
 
 const AFTER_HELP: &str = "\
@@ -168,7 +171,7 @@ impl Outcome for Compared {
 type ComparedWithFiles = Result<(Compared, Vec<WorkingDirectory>), CliError>;
 
 async fn deployed(args: &Arguments, period: Period) -> ComparedWithFiles {
-    let ports = aws::ports().await?;
+    let ports = aws::ports(&args.aws).await?;
     let archive = Archive::Bucket(ports.day_logs.bucket().to_owned());
     let ports = ports.with(environment::slack()?);
     let source = source::find_connected(&ports.deployment.load().await?.sources, &args.id)?;

@@ -70,14 +70,16 @@ impl Aws {
         callers[0].clone()
     }
 
-    /// Runs a command without usable credentials, and returns its error as one line.
-    async fn error_without_credentials(&self, slacktrail: Slacktrail) -> String {
-        let ran = slacktrail.run(&["sources"]).await.exits(1);
+    /// Runs a command without usable credentials, and returns its error, which has one line, and its hint.
+    async fn error_without_credentials(&self, slacktrail: Slacktrail, flags: &[&str]) -> (String, String) {
+        let ran = slacktrail.run(&[&["sources"], flags].concat()).await.exits(1);
         assert_eq!(*self.callers.lock().unwrap(), [""; 0], "{}", ran.stderr);
-        let error = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(error.contains("hint: sign in again (`aws login` or `aws sso login`)"), "{error}");
-        assert!(!error.contains("ProviderError"), "the error contains the SDK's internal types: {error}");
-        error
+        let lines: Vec<&str> = ran.stderr.lines().collect();
+        let [error, hint] = lines[..] else { panic!("{}", ran.stderr) };
+        for internal in ["ProviderError", "dispatch failure", "Attempted", "{"] {
+            assert!(!ran.stderr.contains(internal), "the error contains the SDK's internals: {}", ran.stderr);
+        }
+        (error.strip_prefix("error: ").unwrap().to_owned(), hint.strip_prefix("hint: ").unwrap().to_owned())
     }
 }
 
@@ -162,12 +164,11 @@ async fn credential_process_signs_in_and_its_failure_is_named() {
     assert_eq!(aws.caller(aws.slacktrail(&config)).await, "PROCESS");
 
     let aws = Aws::start().await;
-    let error = aws
-        .error_without_credentials(
-            aws.slacktrail("[default]\nregion = us-east-1\ncredential_process = /no/such/program\n"),
-        )
-        .await;
+    let config = "[profile ann]\nregion = us-east-1\ncredential_process = /no/such/program\n";
+    let (error, hint) = aws.error_without_credentials(aws.slacktrail(config), &["--profile", "ann"]).await;
+    assert!(error.starts_with("loading the AWS credentials of profile `ann` failed: "), "{error}");
     assert!(error.contains("/no/such/program: not found"), "{error}");
+    assert!(hint.starts_with("run the profile's `credential_process` yourself"), "{hint}");
 }
 
 #[tokio::test]
@@ -208,12 +209,13 @@ async fn identity_center_session_signs_in() {
 #[tokio::test]
 async fn missing_or_expired_identity_center_token_is_named() {
     let aws = Aws::start().await;
-    let missing = aws.error_without_credentials(aws.slacktrail(SSO)).await;
-    aws.write(SSO_TOKEN, sso_token("2026-01-01T00:00:00Z"));
-    let expired = aws.error_without_credentials(aws.slacktrail(SSO)).await;
+    let (missing, hint) = aws.error_without_credentials(aws.slacktrail(SSO), &[]).await;
     assert!(missing.contains("failed to load the cached SSO token"), "{missing}");
-    assert!(expired.contains("the SSO token has expired"), "{expired}");
-    assert!(!expired.contains("sso-token"), "{expired}");
+    assert_eq!(hint, "run `aws sso login` to sign in again");
+    aws.write(SSO_TOKEN, sso_token("2026-01-01T00:00:00Z"));
+    let (expired, hint) = aws.error_without_credentials(aws.slacktrail(SSO), &["--profile", "default"]).await;
+    assert!(expired.contains("the SSO token has expired") && !expired.contains("sso-token"), "{expired}");
+    assert_eq!(hint, "run `aws sso login --profile default` to sign in again");
 }
 
 #[tokio::test]
@@ -223,8 +225,9 @@ async fn aws_login_session_signs_in_and_missing_token_is_named() {
     let name: String = Sha256::digest(SESSION).iter().map(|byte| format!("{byte:02x}")).collect();
     let slacktrail = aws.slacktrail(&format!("[profile ann]\nlogin_session = {SESSION}\nregion = us-east-1\n"));
     let slacktrail = slacktrail.with("AWS_PROFILE", "ann");
-    let error = aws.error_without_credentials(slacktrail.clone()).await;
+    let (error, hint) = aws.error_without_credentials(slacktrail.clone(), &[]).await;
     assert!(error.contains(&format!("{name}.json`")), "{error}");
+    assert_eq!(hint, "run `aws login --profile ann` to sign in again");
 
     let session = json!({
         "accessToken": {
@@ -247,6 +250,89 @@ async fn aws_login_session_signs_in_and_missing_token_is_named() {
 #[tokio::test]
 async fn missing_sign_in_is_error_with_hint() {
     let aws = Aws::start().await;
-    let error = aws.error_without_credentials(aws.slacktrail("[default]\nregion = us-east-1\n")).await;
-    assert!(error.contains("no credentials found"), "{error}");
+    let (error, hint) = aws.error_without_credentials(aws.slacktrail("[default]\nregion = us-east-1\n"), &[]).await;
+    assert!(error.starts_with("no AWS credentials found"), "{error}");
+    assert!(hint.starts_with("sign in (`aws login` or `aws sso login`)"), "{hint}");
+}
+
+#[tokio::test]
+async fn missing_profile_is_named_with_its_origin() {
+    let aws = Aws::start().await;
+    let slacktrail =
+        aws.slacktrail("[profile ann]\nrole_arn = arn:aws:iam::123456789012:role/a\nsource_profile = bob\n");
+    let flag = ["--profile", "eve"];
+    for (slacktrail, flags, expected) in [
+        (slacktrail.clone(), &flag[..], "AWS profile `eve` (from `--profile`) does not exist"),
+        (
+            slacktrail.clone().with("AWS_REGION", "us-east-1"),
+            &flag,
+            "AWS profile `eve` (from `--profile`) does not exist",
+        ),
+        (slacktrail.clone().with("AWS_PROFILE", "eve"), &[], "AWS profile `eve` (from `AWS_PROFILE`) does not exist"),
+        (
+            slacktrail.with("AWS_PROFILE", "ann").with("AWS_REGION", "us-east-1"),
+            &[],
+            "AWS profile `ann` names the source profile `bob`, which does not exist",
+        ),
+    ] {
+        let (error, hint) = aws.error_without_credentials(slacktrail, flags).await;
+        assert_eq!(
+            (error.as_str(), hint.as_str()),
+            (expected, "run `aws configure list-profiles` to see your profiles")
+        );
+    }
+}
+
+#[tokio::test]
+async fn missing_token_file_of_web_identity_is_named() {
+    let aws = Aws::start().await;
+    let slacktrail = aws.slacktrail("").with("AWS_REGION", "us-east-1").with("AWS_ROLE_ARN", "arn:aws:iam::1:role/a");
+    let slacktrail = slacktrail.with("AWS_WEB_IDENTITY_TOKEN_FILE", "/no/such/file");
+    let (error, hint) = aws.error_without_credentials(slacktrail, &[]).await;
+    assert_eq!(error, "loading the AWS credentials failed: No such file or directory (os error 2)");
+    assert!(hint.ends_with("it is `/no/such/file`"), "{hint}");
+}
+
+#[tokio::test]
+async fn flags_override_profile_and_keys_of_environment() {
+    let aws = Aws::start().await;
+    aws.write(".aws/credentials", "[ann]\naws_access_key_id = PROFILE\naws_secret_access_key = test\n");
+    let slacktrail = aws.slacktrail("[profile ann]\nregion = eu-west-1\n[profile bob]\nregion = eu-west-2\n");
+    let slacktrail = slacktrail.with("AWS_ACCESS_KEY_ID", "KEY").with("AWS_SECRET_ACCESS_KEY", "test");
+    let slacktrail = slacktrail.with("AWS_PROFILE", "bob").with("SLACKTRAIL_STACK", "other");
+    let slacktrail = slacktrail.with("SLACKTRAIL_BUCKET", "other").with("SLACKTRAIL_TABLE", "other");
+    let flags = ["--stack", "slacktrail", "--profile", "ann", "--region", "us-east-1"];
+    for command in [
+        &["sources"][..],
+        &["status"],
+        &["pause", "acme"],
+        &["resume", "acme"],
+        &["disconnect", "acme"],
+        &["verify", "acme", "--log", "audit", "--day", "2026-01-01"],
+        &["backfill", "acme", "--log", "audit", "--from", "2026-01-01", "--to", "2026-01-02"],
+        &["connect", "acme"],
+    ] {
+        let ran = slacktrail.run(&[command, &flags].concat()).await.exits(if command[0] == "verify" { 3 } else { 1 });
+        let expected = "the stack that `--stack` names has no output `BucketName` and `TableName`";
+        assert!(ran.stderr.contains(expected), "{command:?}: {}", ran.stderr);
+        assert_eq!(aws.callers.lock().unwrap().drain(..).collect::<Vec<_>>(), ["PROFILE"], "{command:?}");
+    }
+}
+
+#[tokio::test]
+async fn unreachable_aws_is_one_sentence_with_hint() {
+    let slacktrail = Slacktrail::alone().with("AWS_ENDPOINT_URL", "http://127.0.0.1:9").with("AWS_REGION", "us-east-1");
+    let slacktrail = slacktrail.with("AWS_ACCESS_KEY_ID", "test").with("AWS_SECRET_ACCESS_KEY", "test");
+    insta::assert_snapshot!(slacktrail.run(&["sources", "--stack", "slacktrail"]).await.exits(1).stderr, @r"
+    error: reading stack `slacktrail` (from `--stack`) failed in region `us-east-1` (from `AWS_REGION`)
+      caused by: Connection refused (os error 111)
+    hint: check the network connection to AWS, the region, and `AWS_ENDPOINT_URL` if it is set
+    ");
+    let slacktrail = slacktrail.with("SLACKTRAIL_BUCKET", "logs").with("SLACKTRAIL_TABLE", "streams");
+    let stderr = slacktrail.run(&["sources", "--json"]).await.exits(1).stderr;
+    insta::assert_snapshot!(stderr.replace("reading cursors", "reading sources"), @r"
+    error: reading sources of table `streams`: AWS could not be reached
+      caused by: Connection refused (os error 111)
+    hint: check the network connection to AWS, the region, and `AWS_ENDPOINT_URL` if it is set
+    ");
 }

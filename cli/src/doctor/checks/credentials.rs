@@ -12,22 +12,25 @@ use slacktrail_core::time::parse_http_date;
 use crate::doctor::aws::problem;
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict};
-use crate::region;
+use crate::{credentials, region};
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
     let Some(region) = region::of(&facts.config) else {
         return Err(Problem::failed("no AWS region is set", region::SET_REGION));
     };
+    let config = credentials::load(facts.config.clone(), &facts.args)
+        .await
+        .map_err(|error| Problem::failed(error.to_string(), error.next_action().unwrap_or_default().to_owned()))?;
     let clock = ServerClock::default();
-    let settings = Builder::from(&facts.config).interceptor(clock.clone()).build();
+    let settings = Builder::from(&config).interceptor(clock.clone()).build();
     let response = Client::from_conf(settings).get_caller_identity().send().await;
     if let Some(ahead) = clock.seconds_ahead() {
         facts.aws_clock_skew_seconds.set(ahead);
     }
     let identity = response.map_err(problem("sts:GetCallerIdentity"))?;
     facts.caller.set(());
-    let difference = region::difference().map(|difference| format!("; {difference}")).unwrap_or_default();
-    let (arn, region) = (identity.arn().unwrap_or("an identity without an ARN"), region::describe(region));
+    let difference = region::difference(&facts.args).map(|difference| format!("; {difference}")).unwrap_or_default();
+    let (arn, region) = (identity.arn().unwrap_or("an identity without an ARN"), region::describe(region, &facts.args));
     Ok(format!("{arn} in region {region}{difference}"))
 }
 

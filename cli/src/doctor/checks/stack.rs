@@ -61,10 +61,13 @@ fn failed(facts: &Facts, error: SdkError<DescribeStacksError>) -> Problem {
 fn missing(facts: &Facts) -> Problem {
     let (name, region) = (&facts.stack_name, region::of(&facts.config).unwrap_or_default());
     Problem::failed(
-        format!("the stack `{name}` does not exist in this account in region {}", region::describe(region)),
+        format!(
+            "the stack `{name}` does not exist in this account in region {}",
+            region::describe(region, &facts.args)
+        ),
         format!(
             "check the stack's name (`--stack` or `SLACKTRAIL_STACK`) and the AWS profile, and {}",
-            region::hint(region)
+            region::hint(region, &facts.args)
         ),
     )
 }

@@ -33,6 +33,8 @@ enum Failure<'a> {
     ErrorResponse(u16, &'a str),
     /// AWS returned a response that the SDK cannot parse.
     MalformedResponse,
+    /// No connection to AWS could be opened, or it broke off.
+    Unreachable,
     /// AWS did not respond, or not in time.
     NoResponse,
     /// The SDK made no call, because it has no credentials or no region.
@@ -69,6 +71,7 @@ impl Operation {
             Failure::NotSent => {
                 ("no_aws_credentials", "the AWS credentials or the region could not be loaded".to_owned())
             }
+            Failure::Unreachable => (UNAVAILABLE, "AWS could not be reached".to_owned()),
             Failure::NoResponse => (UNAVAILABLE, "AWS did not respond in time".to_owned()),
             Failure::MalformedResponse => (UNAVAILABLE, "AWS returned a malformed response".to_owned()),
             Failure::ErrorResponse(status, code) => match code_of(status, code) {
@@ -95,6 +98,7 @@ fn classify<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Failure<'_> {
         SdkError::ConstructionFailure(_) => Failure::NotSent,
         // A failure that is neither a network error nor a timeout happened before the call, because no credentials could be loaded.
         SdkError::DispatchFailure(failure) if failure.is_other() && failure.as_other().is_none() => Failure::NotSent,
+        SdkError::DispatchFailure(failure) if failure.is_io() => Failure::Unreachable,
         _ => Failure::NoResponse,
     }
 }
