@@ -26,10 +26,12 @@ const REJECTED_RETRY_SECONDS: i64 = 900;
 /// Conflicts with other writers per tick before giving up.
 const ROUNDS_MAX: usize = 3;
 
-/// Refreshes tokens, and keeps new token pairs in memory until they are stored.
+/// Refreshes tokens, keeps new token pairs in memory until they are stored, and reloads the tokens of sources that were connected again.
 #[derive(Clone, Debug, Default)]
 pub struct TokenRefresher {
     unstored: RefCell<HashMap<SourceId, Unstored>>,
+    /// When each source was last connected, as of the credentials that the store may have cached.
+    connected_at: RefCell<HashMap<SourceId, Second>>,
 }
 
 #[derive(Clone, Debug)]
@@ -75,7 +77,7 @@ enum Due<'a> {
 }
 
 impl TokenRefresher {
-    /// Refreshes the token of `source` if it is due.
+    /// Refreshes the token of `source` if it is due. If the source was connected again, first reloads its credentials.
     ///
     /// # Errors
     /// Returns an error if the token is due but could not be refreshed: [`ErrorKind::Reauthorize`] if retrying cannot help.
@@ -85,6 +87,7 @@ impl TokenRefresher {
         source: &Source,
         now: Second,
     ) -> Result<RefreshOutcome, RefreshFailure> {
+        self.reload_if_reconnected(store, source).await;
         let kept = self.unstored.borrow_mut().remove(&source.id);
         if let Some(unstored) = kept {
             // The stored token may have expired, but the pair in memory is valid.
@@ -126,6 +129,18 @@ impl TokenRefresher {
             stored = fresh;
         }
         Ok(RefreshOutcome::NotDue)
+    }
+
+    /// Reloads the credentials of a source that was connected again, so that this tick uses the new token even if the old one is valid.
+    ///
+    /// A store may cache credentials, and a tick loads the source anyway. Ticks of a source that stays connected therefore read no secret.
+    async fn reload_if_reconnected<K: CredentialStore>(&self, store: &K, source: &Source) {
+        let known = self.connected_at.borrow().get(&source.id).copied();
+        let is_reconnected = known.is_some_and(|known| known != source.connected_at);
+        // After an error, this tick uses the cached token, and the next tick tries again.
+        if !is_reconnected || store.reload_credentials(&source.id).await.is_ok() {
+            self.connected_at.borrow_mut().insert(source.id.clone(), source.connected_at);
+        }
     }
 
     async fn refresh<S: Slack, K: CredentialStore>(
@@ -352,6 +367,59 @@ mod tests {
                 "{expires_in} {refresh_lease}"
             );
         }
+    }
+
+    /// A store that counts how often credentials are reloaded. Each reload fails until `failures` is 0.
+    #[derive(Default)]
+    struct CountedReloads {
+        reloads: RefCell<u32>,
+        failures: RefCell<u32>,
+    }
+
+    impl CredentialStore for CountedReloads {
+        async fn credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Error> {
+            stored(&Credentials::decode(r#"{"token":"xoxp-1"}"#).unwrap())
+        }
+
+        async fn reload_credentials(&self, id: &SourceId) -> Result<Option<StoredCredentials>, Error> {
+            *self.reloads.borrow_mut() += 1;
+            let left = *self.failures.borrow();
+            *self.failures.borrow_mut() = left.saturating_sub(1);
+            if left > 0 { Err(Error::deployment("aws_unavailable", "no response")) } else { self.credentials(id).await }
+        }
+
+        async fn replace_credentials(
+            &self,
+            _: &SourceId,
+            _: Option<&SecretVersion>,
+            _: &Credentials,
+        ) -> Result<ReplaceOutcome<SecretVersion>, Error> {
+            unreachable!()
+        }
+
+        async fn delete_credentials(&self, _: &SourceId) -> Result<(), Error> {
+            unreachable!()
+        }
+    }
+
+    impl Slack for CountedReloads {
+        async fn call(&self, _: &Source, _: &Request, _: CallAuth<'_>) -> Result<Response<Body>, Error> {
+            unreachable!()
+        }
+    }
+
+    #[test]
+    fn credentials_are_reloaded_once_after_reconnect_and_otherwise_never() {
+        let (refresher, store) = (TokenRefresher::default(), CountedReloads::default());
+        let reloads_after_tick = |connected_at: i64| {
+            let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, NOW);
+            let source = Source { connected_at: NOW.plus(connected_at), ..source };
+            refresher.refresh_if_due((&store, &store), &source, NOW).now_or_never().unwrap().unwrap();
+            *store.reloads.borrow()
+        };
+        assert_eq!([0, 0, 60, 60].map(reloads_after_tick), [0, 0, 1, 1]);
+        *store.failures.borrow_mut() = 1;
+        assert_eq!([120, 120, 120].map(reloads_after_tick), [2, 3, 3], "the tick after a failure tries again");
     }
 
     fn word(expires_in: i64, refresh_lease: &str) -> (&'static str, Option<&'static str>) {
