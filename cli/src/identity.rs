@@ -94,6 +94,11 @@ impl Identity {
         Tenant { id: enterprise.unwrap_or(&self.team_id).clone(), name: self.team.clone() }
     }
 
+    /// Returns the ID of the organization: the tenant itself, or the one that the workspace belongs to. `None` if Slack names none.
+    pub(crate) fn organization_id(&self) -> Option<&str> {
+        self.enterprise_id.as_deref()
+    }
+
     /// Returns `true` if the token belongs to an organization.
     pub(crate) fn is_organization(&self) -> bool {
         self.is_enterprise_install || self.team_id.starts_with('E')

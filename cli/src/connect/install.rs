@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use slacktrail_adapters::aws::AwsPorts;
-use slacktrail_connect::{Authorization, ConnectError, ConnectReport, OneTimeToken};
+use slacktrail_connect::{Authorization, ConnectError, ConnectReport, ConnectedTenant, OneTimeToken};
 use slacktrail_core::credentials::App;
 use slacktrail_core::source::Source;
 use slacktrail_ports::DeploymentStore;
@@ -17,7 +17,8 @@ use crate::environment::now;
 use crate::prompt::Stopped;
 use crate::terminal;
 
-/// Runs the installation. Returns the connected source and what was verified. `again` describes the command that tries again.
+/// Runs the installation. Returns the connected source and what was verified. The app must not be installed on one of the other sources'
+/// tenants, unless a second source is allowed. `again` describes the command that tries again.
 ///
 /// # Errors
 /// Returns an error if the source is not connected, or if the outcome is unknown.
@@ -25,11 +26,12 @@ pub(super) async fn install(
     ports: &AwsPorts,
     url: &PublicUrl,
     args: &Arguments,
-    source: &Source,
+    (source, (others, allows_second_source)): (&Source, (Vec<ConnectedTenant>, bool)),
     (app, again): (&App, &str),
 ) -> Result<(Source, Box<ConnectReport>), CliError> {
     let now = now(); // creating the app may have taken a while
     let (authorization, link_token) = link::make(source, &app.client_id, now)?;
+    let authorization = Authorization { others, allows_second_source, ..authorization };
     let app_is_stored = Cell::new(false);
     let followed = async {
         deletion::wait_out(&source.id, async || app::store(&ports.credentials, source, app).await).await?;

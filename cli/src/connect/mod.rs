@@ -62,6 +62,9 @@ pub(crate) struct Arguments {
     /// Read the app's client secret from standard input [env: SLACK_CLIENT_SECRET]
     #[arg(long, conflicts_with = "token_stdin")]
     client_secret_stdin: bool,
+    /// Connect a workspace or organization although another source collects it
+    #[arg(long)]
+    force: bool,
     /// Use another Slack app than the stored one
     #[arg(long, conflicts_with = "token_stdin")]
     new_app: bool,

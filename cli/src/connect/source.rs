@@ -1,5 +1,6 @@
 //! Builds the source to connect from the arguments and the existing source.
 
+use slacktrail_connect::ConnectedTenant;
 use slacktrail_core::source::{LogType, Plan, Source, SourceId};
 use slacktrail_core::time::Second;
 use slacktrail_ports::DeploymentStore;
@@ -118,18 +119,31 @@ pub(super) fn kept(existing: &Source) -> String {
     )
 }
 
-/// Returns the stored source, and its logs that are already being collected. A source that cannot be read is connected as a new one, as the hint
+/// What a deployment knows about a source to connect.
+pub(super) struct Stored {
+    /// The source, if it is connected or was.
+    pub(super) existing: Option<Source>,
+    /// Its logs that are already being collected.
+    pub(super) collected: Vec<LogType>,
+    /// The tenants of all other sources.
+    pub(super) others: Vec<ConnectedTenant>,
+}
+
+/// Returns what is stored about the source and about the other sources. A source that cannot be read is connected as a new one, as the hint
 /// of its error says.
 ///
 /// # Errors
 /// Returns an error if the deployment cannot be read.
-pub(super) async fn stored<T: DeploymentStore>(
-    deployment: &T,
-    id: &SourceId,
-) -> Result<(Option<Source>, Vec<LogType>), CliError> {
+pub(super) async fn stored<T: DeploymentStore>(deployment: &T, id: &SourceId) -> Result<Stored, CliError> {
     let mut stored = deployment.load().await?;
     let collected = stored.cursors.keys().filter(|stream| stream.source == *id).map(|stream| stream.log).collect();
-    Ok((stored.sources.remove(id).and_then(Result::ok), collected))
+    let existing = stored.sources.remove(id).and_then(Result::ok);
+    Ok(Stored { existing, collected, others: ConnectedTenant::of_others(stored.sources.values().flatten(), id) })
+}
+
+/// Returns `true` if the source is collected. Reconnecting it does not make another source collect the same records.
+pub(super) fn is_collected(existing: Option<&Source>) -> bool {
+    existing.is_some_and(|existing| !existing.disconnected && existing.tenant.is_some())
 }
 
 /// Returns a warning if `--since` is set but has no effect, because logs are already being collected.

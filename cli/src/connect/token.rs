@@ -2,13 +2,14 @@
 
 use slacktrail_adapters::aws::AwsPorts;
 use slacktrail_adapters::http::SlackHttp;
-use slacktrail_connect::{CallbackError, ConnectReport, probe, store};
+use slacktrail_connect::{CallbackError, ConnectReport, ConnectedTenant, check_not_connected, probe, store};
 use slacktrail_core::credentials::{self, Grant};
 use slacktrail_core::secret::Token;
 use slacktrail_core::source::{Source, Tenant};
 use slacktrail_core::time::Second;
 
 use super::report::Connected;
+use super::source::Stored;
 use super::{Arguments, deletion, source, standard_input};
 use crate::cli_error::CliError;
 use crate::environment::{self, now};
@@ -22,9 +23,10 @@ pub(super) async fn connect(args: &Arguments) -> Result<Connected, CliError> {
     let token = read()?;
     let ports = aws::ports(&args.aws).await?;
 
-    let (existing, collected) = source::stored(&ports.deployment, &args.id).await?;
+    let Stored { existing, collected, others } = source::stored(&ports.deployment, &args.id).await?;
     let source = source::merge(args, existing.clone(), now)?;
-    let (source, report) = verify(&slack, source, existing.as_ref(), &token, now).await?;
+    let others = if args.force || source::is_collected(existing.as_ref()) { Vec::new() } else { others };
+    let (source, report) = verify(&slack, source, (existing.as_ref(), others.as_slice()), &token, now).await?;
     let source = save(&ports, &source, &report.tenant, token).await?;
 
     if let Some(warning) = source::since_too_late(args, &collected) {
@@ -39,11 +41,11 @@ fn read() -> Result<Token, CliError> {
     })
 }
 
-/// Verifies that the token can read the logs of the source, and that it belongs to the source's tenant.
+/// Verifies that the token can read the logs of the source, and that it belongs to the source's tenant and to no other source's.
 async fn verify(
     slack: &SlackHttp,
     source: Source,
-    existing: Option<&Source>,
+    (existing, others): (Option<&Source>, &[ConnectedTenant]),
     token: &Token,
     now: Second,
 ) -> Result<(Source, ConnectReport), CliError> {
@@ -54,6 +56,7 @@ async fn verify(
         identity.check_same_tenant(existing)?;
     }
     let tenant = identity.tenant();
+    check_not_connected(&source, &tenant, identity.organization_id(), others)?;
     let source = Source { organization: identity.is_organization(), tenant: Some(tenant.clone()), ..source };
     let mut logs = Vec::new();
     for log in &source.logs {

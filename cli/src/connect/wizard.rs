@@ -11,6 +11,7 @@ use slacktrail_ports::CredentialStore;
 use super::app::{self, Given, Known};
 use super::public_url::PublicUrl;
 use super::report::Connected;
+use super::source::Stored;
 use super::{Arguments, deletion, install, new_app, source};
 use crate::cli_error::CliError;
 use crate::environment::{self, now};
@@ -27,7 +28,7 @@ pub(super) async fn connect(args: Arguments) -> Result<Connected, CliError> {
     let (ports, url) = aws::ports_and_url(&args.aws).await?;
     let url = PublicUrl::new(&url)?;
 
-    let (existing, collected) = source::stored(&ports.deployment, &args.id).await?;
+    let Stored { existing, collected, others } = source::stored(&ports.deployment, &args.id).await?;
     let secret = deletion::wait_out(&args.id, async || ports.credentials.reload_credentials(&args.id).await).await?;
     let known = given.with_stored(secret.and_then(|secret| secret.credentials).as_ref(), args.new_app);
     let questions = source::missing(&args, existing.as_ref());
@@ -42,7 +43,9 @@ pub(super) async fn connect(args: Arguments) -> Result<Connected, CliError> {
         terminal::warn(warning);
     }
     let app = app_steps(&slack, &source, known, (&url.redirect_url(), args.token_rotation), now).await?;
-    let (connected, report) = install::install(&ports, &url, &args, &source, (&app, &again)).await?;
+    let allows_second_source = args.force || source::is_collected(existing.as_ref());
+    let tenants = (others, allows_second_source);
+    let (connected, report) = install::install(&ports, &url, &args, (&source, tenants), (&app, &again)).await?;
     terminal::note("4/4 Verification\n");
     Ok(Connected { source: connected, report: *report, again: existing.is_some() })
 }

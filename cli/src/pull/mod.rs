@@ -10,6 +10,7 @@ use clap::Args;
 use serde::Serialize;
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
+use slacktrail_connect::{ConnectError, ConnectedTenant, check_not_connected};
 use slacktrail_core::secret::Token;
 use slacktrail_core::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
@@ -45,6 +46,9 @@ pub(crate) struct Arguments {
     /// How far back to start: now, 12h, 7d, 2026-01-31 or all [default: 7d]
     #[arg(long, value_name = "WHEN")]
     since: Option<Since>,
+    /// Collect a workspace or organization although another source in the directory collects it
+    #[arg(long)]
+    force: bool,
     /// Use GovSlack
     #[arg(long)]
     gov: bool,
@@ -57,6 +61,13 @@ pub(crate) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
+Columns:
+  records, objects, size  stored by this run (compressed)
+  gaps                    ranges that are not collected yet
+  lag                     age of the newest time up to which
+                          all is stored, after this run
+  state                   see `slacktrail status --help`
+
 Exit code: 0 if everything that Slack returns is stored; with --follow, 0 after Ctrl-C.
 With --follow and a standard output that is not a terminal, each tick prints one line, or one JSON object with --json: \
 `time`, `error` and `streams`, with the fields of `pull --json` for this tick.";
@@ -151,6 +162,12 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
     source.logs = logs::in_order(&[source.logs.as_slice(), &logs].concat());
     source.organization = identity.is_organization();
     source.tenant = Some(identity.tenant());
+    let is_collected = existing.as_ref().is_some_and(|existing| existing.tenant.is_some());
+    if !args.force && !is_collected {
+        let others = ConnectedTenant::of_others(stored.sources.values().flatten(), &source.id);
+        check_not_connected(&source, &identity.tenant(), identity.organization_id(), &others)
+            .map_err(|error| second_source(&error))?;
+    }
     source.plan = Plan::of_token(identity.is_organization());
     source.label = match (&args.name, &existing) {
         (Some(label), _) => label.clone(),
@@ -168,6 +185,12 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
         return Err(CliError::new(message).hint("use another directory, or another ID with `--source`"));
     }
     Ok(logs)
+}
+
+fn second_source(error: &ConnectError) -> CliError {
+    CliError::new(&error.message).hint(
+        "pass `--source` with the ID of that source to continue it; to store the same records twice, add `--force`",
+    )
 }
 
 fn new_source(id: &SourceId, now: Second) -> Source {

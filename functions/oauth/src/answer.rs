@@ -8,7 +8,7 @@
 //! | 403 | denied: the user declined; wrong_browser: a different browser opened the link |
 //! | 404 | unknown: the link, state or page does not exist |
 //! | 405 | the page does not support the method |
-//! | 409 | unsuitable installation: wrong_tenant, not_organization, missing_scope, not_on_plan, insufficient_role, wrong_app; conflict: another command changed the source |
+//! | 409 | unsuitable installation: wrong_tenant, already_connected, not_organization, missing_scope, not_on_plan, insufficient_role, wrong_app; conflict: another command changed the source |
 //! | 410 | used, expired: a link is single-use and expires after 10 minutes |
 //! | 502 | slack_refused, slack_unreachable |
 //! | 503 | internal: the table, the secrets or the settings failed |
@@ -42,6 +42,7 @@ fn status_of_kind(kind: ConnectErrorKind) -> u16 {
         ConnectErrorKind::Denied | ConnectErrorKind::WrongBrowser => 403,
         ConnectErrorKind::Unknown => 404,
         ConnectErrorKind::WrongTenant
+        | ConnectErrorKind::AlreadyConnected
         | ConnectErrorKind::NotOrganization
         | ConnectErrorKind::MissingScope
         | ConnectErrorKind::NotOnPlan

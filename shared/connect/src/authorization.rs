@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use slacktrail_core::source::Source;
 use slacktrail_core::time::{CLOCK_SKEW_SECONDS, Second};
 
-use crate::{AuthorizationId, ConnectError, ConnectReport, OneTimeToken, SecretHash};
+use crate::{AuthorizationId, ConnectError, ConnectReport, ConnectedTenant, OneTimeToken, SecretHash};
 
 /// The time for which a link is valid, and within which Slack must redirect back after the link was used.
 pub const LINK_TTL_SECONDS: i64 = 600;
@@ -18,6 +18,12 @@ pub struct Authorization {
     pub source: Source,
     /// The client ID of the app to install.
     pub client_id: String,
+    /// The tenants of the other sources when the link was created.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<ConnectedTenant>,
+    /// Whether the user allows to connect a tenant of another source.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allows_second_source: bool,
     /// When the link or the OAuth state expires.
     pub expires_at: Second,
     /// The hash of the link's secret. It is kept in every state, so that a wrong secret always gets the same response.
@@ -72,6 +78,8 @@ impl Authorization {
             id: link_token.id.clone(),
             source,
             client_id: client_id.to_owned(),
+            others: Vec::new(),
+            allows_second_source: false,
             expires_at: now.plus(LINK_TTL_SECONDS),
             grant: link_token.hash(),
             visit: None,

@@ -20,7 +20,7 @@ use crate::revoke::{self, Granted, TokenOutcome};
 use crate::store::{check_tenant, store};
 use crate::{
     Authorization, AuthorizationId, AuthorizationState, AuthorizationStore, CallbackError, ConnectError, ConnectReport,
-    LogProbe, OneTimeToken, Timer, Visit, probe,
+    LogProbe, OneTimeToken, Timer, Visit, check_not_connected, probe,
 };
 
 /// The parameters of Slack's redirect. Has no `Debug`, because it would show secrets.
@@ -89,9 +89,7 @@ pub async fn callback<S: Slack, C: AuthorizationStore + DeploymentStore, K: Cred
     let id = &authorization.source.id;
     let verified = match worked.ok_or_else(|| CallbackError::deadline_reached(Some(id), WORK_MAX)).flatten() {
         Ok(verified) => Ok(verified),
-        Err(callback_error) => {
-            Err(revoke_unstored(ports, &authorization.source, callback_error, granted.take(), now).await)
-        }
+        Err(callback_error) => Err(revoke_unstored(ports, authorization, callback_error, granted.take(), now).await),
     };
     let state = match &verified {
         Ok((_, report)) => AuthorizationState::Connected(Box::new(report.clone())),
@@ -187,6 +185,10 @@ async fn verify<S: Slack, C: AuthorizationStore + DeploymentStore, K: Credential
     let app = app(ports, authorization).await?;
     let installed = exchange(ports, begun, &app, granted, now).await?;
     let (tenant, grant) = check_installation(&authorization.source, &installed)?;
+    if !authorization.allows_second_source {
+        let organization_id = installed.organization_id.as_deref();
+        check_not_connected(&authorization.source, &tenant, organization_id, &authorization.others)?;
+    }
     let source = Source { organization: installed.organization, connected_at: now, ..authorization.source.clone() };
     let logs = probe_all(ports, &source, &grant.token, now).await?;
     if ports.table.load_authorization(&authorization.id).await?.is_none_or(|(now, _)| now != begun.version) {
@@ -218,13 +220,13 @@ async fn probe_all<S: Slack, C, K, W: Timer>(
 
 async fn revoke_unstored<S: Slack, C: DeploymentStore, K, W: Timer>(
     ports: &CallbackPorts<S, C, K, W>,
-    source: &Source,
+    authorization: &Authorization,
     callback_error: CallbackError,
     granted: Granted,
     now: Second,
 ) -> CallbackError {
     let Some(unstored) = granted.into_unstored() else { return callback_error };
-    let outcome = ports.timer.within(REVOKE_MAX, revoke::revoke_all(ports, source, &unstored, now)).await;
+    let outcome = ports.timer.within(REVOKE_MAX, revoke::revoke_all(ports, authorization, &unstored, now)).await;
     callback_error.with_token(outcome.unwrap_or(TokenOutcome::MayBeValid))
 }
 
@@ -345,6 +347,7 @@ mod tests {
 
     fn installed(scopes: &[&str], organization: bool, tenant: Option<&str>) -> Installation {
         Installation {
+            organization_id: None,
             tenant: tenant.map(|id| Tenant { id: id.to_owned(), name: id.to_owned() }),
             organization,
             user: "U1".to_owned(),

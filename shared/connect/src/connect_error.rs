@@ -71,6 +71,8 @@ kinds! {
     Denied: "denied", "Access was declined";
     /// The app was installed on a different workspace or organization than before.
     WrongTenant: "wrong_tenant", "Different workspace or organization";
+    /// Another source already collects from the workspace or organization.
+    AlreadyConnected: "already_connected", "Already connected";
     /// The app was installed on a workspace where the organization is needed.
     NotOrganization: "not_organization", "Audit logs require the whole organization";
     /// Scopes are missing.
@@ -260,6 +262,28 @@ impl ConnectError {
             ),
         )
         .with_page(PageText::wrong_tenant(was, is))
+    }
+
+    /// Returns the error of a grant by a tenant that the source `first` already collects from.
+    pub fn already_connected(id: &SourceId, tenant: &Tenant, first: &SourceId) -> ConnectError {
+        ConnectError::new(
+            ConnectErrorKind::AlreadyConnected,
+            format!("{tenant} is already connected as source `{first}`"),
+            format!(
+                "run `slacktrail connect {first}` to reconnect that source; to collect the same records twice, run `slacktrail connect {id} --force`"
+            ),
+        )
+    }
+
+    /// Returns the error of a grant by a workspace whose organization the source `first` already collects.
+    pub fn organization_connected(id: &SourceId, tenant: &Tenant, first: &SourceId) -> ConnectError {
+        ConnectError::new(
+            ConnectErrorKind::AlreadyConnected,
+            format!("{tenant} belongs to the organization that source `{first}` collects"),
+            format!(
+                "use source `{first}`, which includes all workspaces of the organization; to collect the same records twice, run `slacktrail connect {id} --force`"
+            ),
+        )
     }
 
     /// Returns the error of a grant by a workspace where the source needs an organization.

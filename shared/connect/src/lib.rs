@@ -14,7 +14,7 @@
 //! Read in this order:
 //! - `authorization` and `one_time_token`: what is stored, and the secrets of links and OAuth states. `ports`: the store and the timer.
 //! - `start`: from the link to Slack. [`manifest`]: the app and its scopes.
-//! - `cancel`: the end of a link that nobody needs. `callback`: from Slack to a connected source, with `probe`, `store` and `revoke`, within the time limits of `budget`.
+//! - `cancel`: the end of a link that nobody needs. `callback`: from Slack to a connected source, with `connected_tenant`, `probe`, `store` and `revoke`, within the time limits of `budget`.
 //! - `connect_error` and `connect_report`: what the page and the command show: the table of errors, and what was verified. `page_text`: what the
 //!   page says to a user without a command line. `callback_error`: what else the log shows.
 #![deny(clippy::disallowed_methods)]
@@ -28,6 +28,7 @@ mod callback_error;
 mod cancel;
 mod connect_error;
 mod connect_report;
+mod connected_tenant;
 pub mod manifest;
 mod one_time_token;
 mod page_text;
@@ -44,6 +45,7 @@ pub use callback_error::CallbackError;
 pub use cancel::cancel;
 pub use connect_error::{ConnectError, ConnectErrorKind};
 pub use connect_report::{ConnectReport, LogProbe};
+pub use connected_tenant::{ConnectedTenant, check_not_connected};
 pub use one_time_token::{AuthorizationId, OneTimeToken, SecretHash};
 pub use page_text::PageText;
 pub use ports::{AuthorizationStore, Timer};

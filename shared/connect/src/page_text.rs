@@ -69,6 +69,11 @@ impl PageText {
                 format!("{ASK_FOR_NEW} Then choose the right one {CHOOSE_IN_SLACK}."),
             )
             .with_reference(),
+            ConnectErrorKind::AlreadyConnected => PageText::new(
+                "slacktrail already collects the workspace or organization that you chose in Slack, so it was not connected a second time.",
+                "You have nothing else to do. Tell the person who sent you this link.",
+            )
+            .with_reference(),
             ConnectErrorKind::NotOrganization => PageText::new(
                 "The app was installed on one workspace. Audit logs can be read only for the whole organization.",
                 format!("{ASK_FOR_NEW} Then choose the organization {CHOOSE_IN_SLACK}. Only an Org Owner can do this."),

@@ -11,7 +11,7 @@ use slacktrail_core::source::{Source, Tenant};
 use slacktrail_core::time::Second;
 use slacktrail_ports::{CallAuth, DeploymentStore, Slack};
 
-use crate::{CallbackPorts, Timer};
+use crate::{Authorization, CallbackPorts, Timer};
 
 /// The outcome of revoking a token that Slack granted for a failed authorization.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,7 +20,7 @@ pub enum TokenOutcome {
     Revoked,
     /// Slack revoked the access token, but not its refresh token. With token rotation, the app's authorization continues.
     RefreshTokenMayBeValid,
-    /// The token may be the one that the source collects with, because the source belongs to the same tenant. It was not revoked.
+    /// The token may be one that a source collects with, because this source or another one belongs to the same tenant. It was not revoked.
     MayBeInUse,
     /// Slack did not confirm the revocation, so the token may still be valid.
     MayBeValid,
@@ -149,17 +149,18 @@ pub fn is_token_invalid(error: &Error) -> bool {
     matches!(error.code.as_str(), "token_revoked" | "token_expired" | "account_inactive")
 }
 
-/// Revokes the tokens of a failed installation, unless the source may be using them.
+/// Revokes the tokens of a failed installation, unless a source may be using them.
 pub(super) async fn revoke_all<S: Slack, C: DeploymentStore, K, W: Timer>(
     ports: &CallbackPorts<S, C, K, W>,
-    source: &Source,
+    authorization: &Authorization,
     unstored: &Unstored,
     now: Second,
 ) -> TokenOutcome {
     if unstored.tokens.is_empty() {
         return TokenOutcome::MayExist;
     }
-    if may_be_in_use(&ports.table, source, unstored).await {
+    let source = &authorization.source;
+    if is_of_other_source(authorization, unstored) || may_be_in_use(&ports.table, source, unstored).await {
         return TokenOutcome::MayBeInUse;
     }
     let mut outcome = match unstored {
@@ -176,6 +177,12 @@ pub(super) async fn revoke_all<S: Slack, C: DeploymentStore, K, W: Timer>(
         }
     }
     outcome
+}
+
+/// Returns `true` if another source collects from the tenant of these tokens, because it may use the same app and thus the same token.
+fn is_of_other_source(authorization: &Authorization, unstored: &Unstored) -> bool {
+    let Some(tenant) = &unstored.tenant else { return false };
+    authorization.others.iter().any(|other| other.is(&tenant.id, authorization.source.gov))
 }
 
 /// Returns `true` unless the source certainly does not use these tokens. If a user installs an app twice, Slack issues the same token again,

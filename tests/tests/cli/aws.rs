@@ -94,6 +94,24 @@ async fn workspace_token_is_rejected_for_audit_logs_and_not_stored() {
 }
 
 #[tokio::test]
+async fn second_source_of_same_slack_is_rejected_unless_forced() {
+    let Some(moto) = EmulatedAws::start() else { return };
+    let slack = Slack::organization().await;
+    let slacktrail = deployed(&moto, &slack).await;
+    slacktrail.run_with(&CONNECT, ORGANIZATION).await.exits(0);
+    let second = ["connect", "beta", "--name", "Beta", "--plan", "enterprise", "--token-stdin"];
+    insta::assert_snapshot!(slacktrail.run_with(&second, ORGANIZATION).await.exits(1).stderr, @r"
+    error: `Organization E1` (E1) is already connected as source `acme`
+    hint: run `slacktrail connect acme` to reconnect that source; to collect the same records twice, run `slacktrail connect beta --force`
+    ");
+    assert_eq!(secret(&moto, "slacktrail/beta").await, None);
+    assert_eq!(slacktrail.run(&["sources", "--json"]).await.exits(0).json().as_array().unwrap().len(), 1);
+    slacktrail.run_with(&[&second[..], &["--force"]].concat(), ORGANIZATION).await.exits(0);
+    slacktrail.run_with(&["connect", "beta", "--token-stdin"], ORGANIZATION).await.exits(0);
+    slacktrail.run_with(&["connect", "acme", "--token-stdin"], ORGANIZATION).await.exits(0);
+}
+
+#[tokio::test]
 async fn missing_table_is_named() {
     let Some(moto) = EmulatedAws::start() else { return };
     let slack = Slack::organization().await;

@@ -1,6 +1,6 @@
 //! Tests of rejected installations and of Slack's errors. Each has its own error page, and the function stores no source and no token.
 
-use slacktrail_connect::AuthorizationState;
+use slacktrail_connect::{Authorization, AuthorizationState, ConnectedTenant};
 use slacktrail_core::credentials::{App as StoredApp, Credentials};
 use slacktrail_core::secret::ClientSecret;
 use slacktrail_core::source::{Source, Tenant};
@@ -95,6 +95,38 @@ fn other_tenant_than_before_is_rejected() {
     assert!(answer.body.contains("<code>Organization E1</code> (E1)"), "{}", answer.body);
     let names = "This link is for Elsewhere, but you chose Organization E1 in Slack.";
     assert!(answer.for_user().contains(names), "{}", answer.body);
+}
+
+/// Returns a site, and the query string of the callback of a link for `new` while the source `acme` collects from `tenant`.
+fn consented_beside(tenant: &str, new: &Source, consent: &Consent, force: bool) -> (Site, Browser, String) {
+    let site = Site::new();
+    let tenant = Some(Tenant { id: tenant.to_owned(), name: "Acme".to_owned() });
+    let others = ConnectedTenant::of_others([&Source { tenant, ..source("acme", site.now()) }], &new.id);
+    let browser = Browser::new();
+    let link_token = site.issue_link_with(new, 0, |authorization| Authorization {
+        others,
+        allows_second_source: force,
+        ..authorization
+    });
+    let query = browser.consent(&site, &link_token, consent);
+    (site, browser, query)
+}
+
+#[test]
+fn tenant_of_other_source_is_rejected_unrevoked_unless_forced() {
+    let new = source("beta", Site::new().now());
+    let (site, browser, query) = consented_beside("E1", &new, &Consent::organization(), false);
+    let answer = rejected(&site, &browser, &query, 409, "already_connected");
+    assert_eq!(answer.heading(), "Already connected");
+    assert!(answer.body.contains("is already connected as source <code>acme</code>"), "{}", answer.body);
+    assert_eq!(
+        site.line().field("token"),
+        "may_be_in_use",
+        "Slack may have issued the token of the other source again"
+    );
+
+    let (site, browser, query) = consented_beside("E1", &new, &Consent::organization(), true);
+    assert_eq!(browser.callback(&site, &query).status, 200);
 }
 
 #[test]

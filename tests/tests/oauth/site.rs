@@ -99,6 +99,16 @@ impl Site {
 
     /// Stores the app's credentials and issues a link, as `slacktrail connect` does.
     pub(crate) fn issue_link(&self, source: &Source, app: usize) -> OneTimeToken {
+        self.issue_link_with(source, app, |authorization| authorization)
+    }
+
+    /// Issues a link of an authorization that `change` has changed.
+    pub(crate) fn issue_link_with(
+        &self,
+        source: &Source,
+        app: usize,
+        change: impl FnOnce(Authorization) -> Authorization,
+    ) -> OneTimeToken {
         let app = self.app(app);
         let app = credentials::App {
             client_id: app.client_id,
@@ -109,6 +119,7 @@ impl Site {
         let number = self.links.get();
         let (authorization, link_token) =
             Authorization::new([0xa0 ^ number; 16], [0xc0 ^ number; 32], source.clone(), &app.client_id, self.now());
+        let authorization = change(authorization);
         run(async {
             slacktrail_ports::credentials::update(&ports, &source.id, |known| Some(known.with_app(app.clone())))
                 .await

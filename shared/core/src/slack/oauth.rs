@@ -20,6 +20,8 @@ pub struct Installation {
     pub tenant: Option<Tenant>,
     /// Whether the app is installed on a whole organization.
     pub organization: bool,
+    /// The ID of the organization: the tenant itself, or the one that the workspace belongs to. `None` if Slack names none.
+    pub organization_id: Option<String>,
     /// The ID of the user who installed the app: `U...` or `W...`.
     pub user: String,
     /// The granted user scopes, or `None` if Slack did not return them in a valid form.
@@ -196,7 +198,8 @@ fn plain(text: &str) -> String {
 /// Returns an error if Slack returned one, if the response is not JSON, or if a token in it is not text.
 pub fn installation(response: &Response, request: &Request, now: Second) -> Result<Installation, Error> {
     let exchanged: Exchanged<'_> = response.json(request, now)?;
-    let (tenant, organization) = response.json::<Installed<'_>>(request, now)?.tenant();
+    let installed = response.json::<Installed<'_>>(request, now)?;
+    let (tenant_id, organization) = installed.tenant();
     let user = exchanged.authed_user.as_ref();
     let grant = user.and_then(|user| user.grant(now));
     let bot = read::<String>(exchanged.access_token).as_deref().and_then(token);
@@ -205,8 +208,9 @@ pub fn installation(response: &Response, request: &Request, now: Second) -> Resu
     let is_bot_unreadable = bot.is_none() && is_there(exchanged.access_token);
     let has_refresh_token = user.is_some_and(|user| user.refresh_token.is_some()) || is_there(exchanged.refresh_token);
     Ok(Installation {
-        tenant,
+        tenant: tenant_id,
         organization,
+        organization_id: tenant(installed.enterprise).map(|enterprise| enterprise.id),
         scopes: user.and_then(Tokens::scopes),
         grant,
         user: user.and_then(|user| read::<String>(user.id)).map(|id| plain(&id)).unwrap_or_default(),
