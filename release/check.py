@@ -131,6 +131,9 @@ def check_command(folder: Path, glibc: Version | None) -> str:
         require(done.stdout.split() == ["slacktrail", folder.name.split("-")[1]], f"`slacktrail --version` prints {done.stdout!r}")
         shown = subprocess.run([program, "--help"], env={}, capture_output=True, text=True, check=False)
         require("Usage: slacktrail" in shown.stdout, "`slacktrail --help` shows no usage")
+        listed = re.findall(r"^  ([a-z]+)", shown.stdout.split("Commands:")[1].split("Options:")[0], re.MULTILINE)
+        for command in ["", *(f"-{command}" for command in listed if command != "help")]:
+            require((folder / f"man/slacktrail{command}.1").is_file(), f"man/slacktrail{command}.1 is missing")
         found.append("runs")
     return ", ".join(found)
 

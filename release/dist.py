@@ -11,6 +11,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import archive
@@ -104,7 +105,15 @@ def package_command(binary: Path) -> dict[str, bytes]:
     name = "-".join(["slacktrail", version(), "command", *check.this_machine()])
     files = documents() | notices(name, ["slacktrail-cli"], host())
     files["slacktrail"] = binary.read_bytes()
+    files |= man_pages(binary)
     return {f"{name}.tar.gz": archive.tar(name, files, frozenset(["slacktrail"]))}
+
+
+def man_pages(binary: Path) -> dict[str, bytes]:
+    """Returns the man pages, which the command writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([binary.resolve(), "man", folder], env={}, check=True)
+        return {f"man/{page.name}": page.read_bytes() for page in Path(folder).iterdir()}
 
 
 def host() -> str:

@@ -212,6 +212,27 @@ class Check(unittest.TestCase):
             with self.subTest(said):
                 self.assertIn(said, self.checked(small_archive(**changed)))
 
+    def test_command_archive_has_man_page_of_each_command(self):
+        """Runs the checks on a script that behaves like the command."""
+        script = (
+            "#!/bin/sh\ncase $1 in\n--version) echo slacktrail 0.1.0;;\n"
+            "--help) printf 'Usage: slacktrail\\n\\nCommands:\\n  status  Show\\n  help    Help\\n\\nOptions:\\n';;\n"
+            'man) echo page > "$2/slacktrail.1"; echo page > "$2/slacktrail-status.1";;\nesac\n'
+        )
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name) / "-".join(["slacktrail-0.1.0-command", *check.this_machine()])
+            (folder / "man").mkdir(parents=True)
+            program = folder / "slacktrail"
+            program.write_text(script)
+            program.chmod(0o755)
+            for page, content in dist.man_pages(program).items():
+                (folder / page).write_bytes(content)
+            with mock.patch.object(check, "processor", return_value=check.this_machine()[1]):
+                self.assertIn("runs", check.check_command(folder, None))
+                (folder / "man/slacktrail-status.1").unlink()
+                with self.assertRaisesRegex(check.Broken, "man/slacktrail-status.1 is missing"):
+                    check.check_command(folder, None)
+
     def test_archive_missing_from_sums_is_error(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "slacktrail-0.1.0-arm64.tar.gz"

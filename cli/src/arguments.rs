@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{backfill, connect, demo, disconnect, doctor, pause, pull, sources, status, verify};
+use crate::{backfill, completions, connect, demo, disconnect, doctor, pause, pull, set, sources, status, verify};
 
 /// Collect Slack's security logs exactly once, into your S3 bucket or a local directory
 #[derive(Debug, Parser)]
@@ -17,6 +17,7 @@ pub(crate) enum Command {
     Connect(connect::Arguments),
     Sources(sources::Arguments),
     Status(status::Arguments),
+    Set(set::Arguments),
     /// Stop collecting a source until you resume it
     ///
     /// Slack keeps its logs during the pause. After `slacktrail resume`, slacktrail collects the records of that time that Slack
@@ -33,6 +34,9 @@ pub(crate) enum Command {
     Doctor(doctor::Arguments),
     Pull(pull::Arguments),
     Demo(demo::Arguments),
+    Completions(completions::Arguments),
+    #[command(hide = true)]
+    Man(completions::ManArguments),
 }
 
 const AFTER_HELP: &str = "\

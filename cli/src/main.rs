@@ -2,7 +2,7 @@
 //!
 //! Read in this order:
 //! - [`arguments`]: the command line. Each command has its own module: [`connect`], [`sources`], [`status`],
-//!   [`pause`], [`disconnect`], [`backfill`], [`verify`], [`doctor`], [`pull`], [`demo`].
+//!   [`set`], [`pause`], [`disconnect`], [`backfill`], [`verify`], [`doctor`], [`pull`], [`demo`], [`completions`].
 //! - [`outcome`]: what the modules of all commands have in common.
 //! - [`run`]: runs ticks of the collector on this machine, for `pull`, `backfill --dir` and `demo`.
 //! - [`deployed`]: the stack or the directory that a command works on.
@@ -15,6 +15,7 @@ mod arguments;
 mod aws;
 mod backfill;
 mod cli_error;
+mod completions;
 mod connect;
 mod credentials;
 mod demo;
@@ -33,6 +34,7 @@ mod prompt;
 mod pull;
 mod region;
 mod run;
+mod set;
 mod source;
 mod sources;
 mod state;
@@ -44,7 +46,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use arguments::{Arguments, Command};
 use outcome::{show, show_usage};
@@ -57,6 +59,8 @@ async fn main() -> ExitCode {
     };
     match arguments.command {
         Command::Backfill(args) => show(args.json, backfill::run(args).await),
+        Command::Completions(args) => show(false, completions::print(&args, Arguments::command())),
+        Command::Man(args) => show(false, completions::write_man_pages(&args, Arguments::command())),
         Command::Connect(args) => show(args.json, connect::run(args).await),
         Command::Demo(args) => show(false, demo::run(args).await),
         Command::Disconnect(args) => show(args.json, disconnect::run(args).await),
@@ -65,6 +69,7 @@ async fn main() -> ExitCode {
         Command::Resume(args) => show(args.json, pause::run(args, false).await),
         Command::Pull(args) => show(args.json && !args.prints_ticks(), pull::run(args).await),
         Command::Sources(args) => show(args.json, sources::run(args).await),
+        Command::Set(args) => show(args.json, set::run(args).await),
         Command::Status(args) if args.watch => show(false, status::watch(args).await),
         Command::Status(args) => show(args.json, status::run(args).await),
         Command::Verify(args) => show(args.json, verify::run(args).await),

@@ -19,8 +19,17 @@ pub(crate) const NO_SOURCE: &str = "no source is connected yet\nhint: run `slack
 /// # Errors
 /// Returns an error that lists the known sources if none has this ID, or an error if the source cannot be read.
 pub(crate) fn find(sources: &Sources, id: &SourceId) -> Result<Source, CliError> {
+    check_known(sources, id)?;
+    Ok(sources[id].clone()?)
+}
+
+/// Checks that a source with this ID exists.
+///
+/// # Errors
+/// Returns an error that lists the known sources if none has this ID.
+pub(crate) fn check_known(sources: &Sources, id: &SourceId) -> Result<(), CliError> {
     match sources.get(id) {
-        Some(source) => Ok(source.clone()?),
+        Some(_) => Ok(()),
         None if sources.is_empty() => {
             Err(CliError::new(format!("source `{id}` not found: no source is connected yet"))
                 .hint(format!("run `slacktrail connect {id}` to connect it")))

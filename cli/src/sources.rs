@@ -16,6 +16,7 @@ use crate::terminal;
 
 /// List the connected sources
 #[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     /// Print the sources as JSON
     #[arg(long)]
@@ -23,6 +24,14 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     location: Location,
 }
+
+const AFTER_HELP: &str = "\
+Columns:
+  name   label of the source in each record
+  plan   Slack plan
+  logs   logs that slacktrail collects
+  since  UTC day from which on it collects them
+  notes  workspace or organization, and unusual settings";
 
 /// A source, as printed with `--json`.
 #[derive(Debug, Default, Serialize)]
@@ -136,6 +145,11 @@ impl Listing {
             connected_at: Some(source.connected_at.to_string()),
             error: None,
         }
+    }
+
+    /// Returns the source ID.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Returns the tenant and the unusual settings, for the column `notes`.

@@ -15,6 +15,9 @@ use crate::cli_error::{CliError, Level};
 /// The width of a terminal that does not report its width.
 pub(crate) const COLUMNS: usize = 80;
 
+/// The least width that texts and tables use.
+const COLUMNS_MIN: usize = 40;
+
 /// Adds color to a sanitized text.
 pub(crate) type Paint = fn(&str) -> String;
 
@@ -36,6 +39,12 @@ pub(crate) fn print(text: &str) {
 /// Prints a result and a line break, with color if standard output supports it.
 pub(crate) fn print_painted(text: &str, paint: Paint) {
     write_now(&format!("{}\n", painted(text, paint)));
+}
+
+/// Prints a script of slacktrail's own, byte for byte. It contains no text from outside.
+pub(crate) fn print_script(script: &[u8]) {
+    let mut stdout = io::stdout();
+    record(stdout.write_all(script).and_then(|()| stdout.flush()));
 }
 
 /// Prints a text. Returns `false` if that failed, so that an endless command can stop.
@@ -162,9 +171,11 @@ pub(crate) fn shorten(text: &str, columns: usize) -> String {
     format!("{kept}…")
 }
 
-/// Returns the width in `COLUMNS`, or 80 if the variable is not set or below 40.
+/// Returns the width in `COLUMNS`, or that of the terminal, or 80 without one. The least width is 40.
 pub(crate) fn columns() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|columns| *columns >= 40).unwrap_or(COLUMNS)
+    let given = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|columns| *columns > 0);
+    let of_terminal = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+    given.or_else(of_terminal).unwrap_or(COLUMNS).max(COLUMNS_MIN)
 }
 
 #[cfg(test)]

@@ -224,7 +224,7 @@ fn of_calls(code: &str) -> Option<Row> {
         ),
         "silent_stream" => (
             Investigate,
-            "check in Slack whether users are active; if nobody is, raise the threshold: `slacktrail connect {id} --silent-after 72h`",
+            "check in Slack whether users are active; if nobody is, raise the threshold: `slacktrail set {id} --silent-after 72h`",
         ),
         "no_workspace" => (Reconfigure, "add the app to workspaces in the organization's app management page"),
         "no_client_secret" => (Reauthorize, "{connect}"),

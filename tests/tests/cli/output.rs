@@ -38,9 +38,14 @@ fn yesterday() -> String {
 async fn full_disk_is_error_of_help_version_and_demo() {
     let directory = tempfile::tempdir().unwrap();
     let slacktrail = Slacktrail::alone().inside(directory.path());
-    for arguments in
-        [&["--help"][..], &["--version"], &["help", "status"], &["connect", "-h"], &["demo", "--seconds", "5"]]
-    {
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["help", "status"],
+        &["connect", "-h"],
+        &["completions", "zsh"],
+        &["demo", "--seconds", "5"],
+    ] {
         fails_on_full_disk(&slacktrail, arguments, 1).await;
     }
 }
@@ -73,6 +78,7 @@ async fn full_disk_is_error_of_each_command_on_aws() {
             (&CONNECT[..], 1),
             (&["sources"], 1),
             (&["status"], 1),
+            (&["set", "acme", "--name", "Other"], 1),
             (&["pause", "acme"], 1),
             (&["resume", "acme"], 1),
             (&["backfill", "acme", "--log", "audit", "--from", "2024-01-01", "--to", "2024-02-01", "--detach"], 1),
@@ -92,7 +98,6 @@ async fn closed_pipe_is_no_error_and_keeps_exit_code() {
         (&["--help"][..], 0),
         (&["status", "--dir", "logs"], 0),
         (&["status", "--dir", "logs", "--json"], 0),
-        (&["status", "--dir", "logs", "--watch"], 0),
         (&["pull", "--dir", "logs"], 0),
         (&["status", "--dir", "elsewhere"], 1),
     ] {
@@ -101,4 +106,27 @@ async fn closed_pipe_is_no_error_and_keeps_exit_code() {
         let ran = slacktrail.end(child).await.exits(code);
         assert_eq!(ran.stderr.is_empty(), code == 0, "{arguments:?}: {}", ran.stderr);
     }
+}
+
+#[tokio::test]
+async fn completions_of_each_shell_name_commands_and_flags() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = Slacktrail::alone().run(&["completions", shell]).await.exits(0).stdout;
+        for word in ["backfill", "silent-after", "slacktrail"] {
+            assert!(script.contains(word), "{shell} does not complete {word}");
+        }
+    }
+    Slacktrail::alone().run(&["completions", "tcsh"]).await.exits(2);
+}
+
+#[tokio::test]
+async fn man_pages_cover_each_command() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    Slacktrail::alone().run(&["man", path]).await.exits(0);
+    for page in ["slacktrail.1", "slacktrail-status.1", "slacktrail-connect.1", "slacktrail-set.1"] {
+        let text = std::fs::read_to_string(directory.path().join(page)).unwrap();
+        assert!(text.starts_with(".ie") && text.contains(".SH NAME"), "{page}: {text}");
+    }
+    assert!(!directory.path().join("slacktrail-man.1").exists(), "a hidden command has no page");
 }

@@ -38,6 +38,7 @@ const TYPED: [(&str, Interaction, &str); 17] = [
     ("slacktrail status", TickBefore, "acme    integration  ok"),
     ("slacktrail sources", Wait, "acme    Acme  enterprise"),
     ("slacktrail status --watch", Interrupt("acme    integration  ok"), "slacktrail status at "),
+    ("slacktrail set acme --silent-after 3d", Wait, "changed silent after of `acme`: 1 d -> 3 d"),
     ("slacktrail pause acme", Wait, "paused `acme`"),
     ("slacktrail resume acme", Wait, "resumed `acme`"),
     (
@@ -55,7 +56,7 @@ const TYPED: [(&str, Interaction, &str); 17] = [
     ("read -rs SLACK_TOKEN", Paste(ORGANIZATION), ""),
     ("export SLACK_TOKEN", Wait, ""),
     ("slacktrail pull --logs audit --dir ./logs", Wait, "slack/audit"),
-    ("slacktrail pull --dir ./logs --follow", Interrupt("pages, ok"), "slack/integration"),
+    ("slacktrail pull --dir ./logs --follow", Interrupt(", ok"), "slack/integration"),
     ("slacktrail status --dir ./logs", Wait, "slack   integration  ok"),
 ];
 

@@ -1,0 +1,169 @@
+//! `slacktrail set`: changes the settings of a source that need no authorization by Slack.
+
+use clap::{ArgGroup, Args};
+use serde::Serialize;
+use slacktrail_core::source::{LogType, Source, SourceId};
+use slacktrail_ports::sources;
+
+use crate::cli_error::CliError;
+use crate::deployed::Location;
+use crate::outcome::Outcome;
+use crate::sources::Listing;
+use crate::typed_time::SilentAfter;
+use crate::{format, logs, terminal};
+
+/// Change the settings of a source
+///
+/// Changes apply from the next tick on. The source needs no new token, so you can only remove logs, or add logs that its token can
+/// read. `slacktrail connect` changes everything else.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("settings").required(true).multiple(true))]
+pub(crate) struct Arguments {
+    /// Source ID
+    id: SourceId,
+    /// Display name, stored with each record from now on
+    #[arg(long, value_name = "LABEL", group = "settings")]
+    name: Option<String>,
+    /// Report a stream as silent after this long without a record: 24h, 3d or never
+    #[arg(long, value_name = "TIME", group = "settings")]
+    silent_after: Option<SilentAfter>,
+    /// Logs to collect, separated by commas: audit, access, integration. In a directory, `slacktrail pull --logs` selects them
+    #[arg(long, value_name = "LOGS", value_delimiter = ',', group = "settings", conflicts_with = "dir")]
+    logs: Vec<LogType>,
+    /// Print the source and the changes as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    location: Location,
+}
+
+/// The source afterwards, and what changed.
+#[derive(Debug, Serialize)]
+pub(crate) struct Changed {
+    #[serde(flatten)]
+    source: Listing,
+    changed: Vec<Change>,
+}
+
+/// A setting that changed, as text.
+#[derive(Debug, Eq, PartialEq, Serialize)]
+struct Change {
+    setting: &'static str,
+    before: String,
+    after: String,
+}
+
+/// Changes the settings.
+pub(crate) async fn run(args: Arguments) -> Result<Changed, CliError> {
+    let deployed = args.location.open().await?;
+    let before = deployed.find_connected(&args.id).await?;
+    let after = apply(&args, before.clone())?;
+    let stored = sources::try_update(&deployed, &args.id, |present| {
+        present.filter(|present| !present.disconnected).map(|present| apply(&args, present)).transpose()
+    });
+    let after = stored.await?.unwrap_or(after);
+    Ok(Changed { changed: changes(&before, &after), source: Listing::of(&after) })
+}
+
+/// Returns the source with the new settings.
+///
+/// # Errors
+/// Returns an error if the name is empty, or if the source cannot collect a requested log with its present token.
+fn apply(args: &Arguments, source: Source) -> Result<Source, CliError> {
+    if args.name.as_ref().is_some_and(|name| name.trim().is_empty()) {
+        return Err(CliError::new("`--name` is empty").hint("use the name that each record should contain"));
+    }
+    let logs = if args.logs.is_empty() { source.logs.clone() } else { logs::on_plan(source.plan, &args.logs)? };
+    let has_scope = |log: &&LogType| source.logs.iter().any(|known| known.user_scope() == log.user_scope());
+    if let Some(log) = logs.iter().find(|log| !has_scope(log)) {
+        let message = format!("the token of source `{}` cannot read `{log}` logs", source.id);
+        return Err(CliError::new(message).hint(format!(
+            "run `slacktrail connect {} --logs {}` to grant the scope `{}`",
+            source.id,
+            logs::names(&logs, ","),
+            log.user_scope()
+        )));
+    }
+    let label = args.name.clone().unwrap_or(source.label);
+    let silent_after_seconds = args.silent_after.map_or(source.silent_after_seconds, |silent_after| silent_after.0);
+    Ok(Source { label, logs, silent_after_seconds, ..source })
+}
+
+fn changes(before: &Source, after: &Source) -> Vec<Change> {
+    let silent_after = |source: &Source| source.silent_after_seconds.map_or("never".to_owned(), format::duration);
+    let settings = [
+        ("name", before.label.clone(), after.label.clone()),
+        ("silent after", silent_after(before), silent_after(after)),
+        ("logs", logs::names(&before.logs, ","), logs::names(&after.logs, ",")),
+    ];
+    let changed = settings.into_iter().filter(|(_, before, after)| before != after);
+    changed.map(|(setting, before, after)| Change { setting, before, after }).collect()
+}
+
+impl Outcome for Changed {
+    fn json(&self) -> impl Serialize {
+        self
+    }
+
+    fn print(&self) {
+        let id = self.source.id();
+        if self.changed.is_empty() {
+            terminal::print(&format!("`{id}` already has these settings"));
+        }
+        for Change { setting, before, after } in &self.changed {
+            terminal::print(&format!("changed {setting} of `{id}`: {before} -> {after}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use slacktrail_core::source::Plan;
+    use slacktrail_core::time::Second;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Arguments,
+    }
+
+    fn args(line: &str) -> Arguments {
+        Line::parse_from(std::iter::once("set").chain(line.split_whitespace())).args
+    }
+
+    fn acme(logs: &[LogType]) -> Source {
+        Source {
+            logs: logs.to_vec(),
+            ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::MARCH_2018)
+        }
+    }
+
+    #[test]
+    fn only_given_settings_change() {
+        let before = acme(&LogType::ALL);
+        let after = apply(&args("acme --silent-after never"), before.clone()).unwrap();
+        assert_eq!(after, Source { silent_after_seconds: None, ..before.clone() });
+        let change = Change { setting: "silent after", before: "1 d".to_owned(), after: "never".to_owned() };
+        assert_eq!(changes(&before, &after), [change]);
+        let after = apply(&args("acme --name B --logs integration,access"), before.clone()).unwrap();
+        assert_eq!((after.label.as_str(), after.logs.as_slice()), ("B", &[LogType::Access, LogType::Integration][..]));
+        assert_eq!(changes(&before, &after).len(), 2);
+    }
+
+    #[test]
+    fn log_without_scope_requires_connect() {
+        let error = apply(&args("acme --logs audit,access"), acme(&[LogType::Access])).unwrap_err();
+        assert_eq!(error.to_string(), "the token of source `acme` cannot read `audit` logs");
+        let hint = "run `slacktrail connect acme --logs audit,access` to grant the scope `auditlogs:read`";
+        assert_eq!(error.next_action(), Some(hint));
+        assert!(apply(&args("acme --logs access,integration"), acme(&[LogType::Access])).is_ok(), "the same scope");
+    }
+
+    #[test]
+    fn at_least_one_setting_is_required() {
+        assert!(Line::try_parse_from(["set", "acme"]).is_err());
+    }
+}
