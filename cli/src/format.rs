@@ -42,6 +42,11 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// Returns a number with its noun, in the singular or the plural: `1 record`, `1,234 records`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// Returns a size in bytes with one decimal place: `1.2 MB`.
 pub(crate) fn size(bytes: u64) -> String {
     match bytes {
@@ -81,6 +86,11 @@ mod tests {
         for (number, expected) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(count(number), expected);
         }
+    }
+
+    #[test]
+    fn one_has_singular_noun() {
+        assert_eq!([0, 1, 1_234].map(|number| counted(number, "page")), ["0 pages", "1 page", "1,234 pages"]);
     }
 
     #[test]

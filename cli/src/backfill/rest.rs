@@ -39,7 +39,7 @@ fn overlap(gap: &Gap, range: Range) -> i64 {
 fn position(gap: &Gap) -> Option<String> {
     match &gap.walk {
         Walk::Audit(_) => None,
-        Walk::Access(walk) => Some(format!("{} pages read", format::count(u64::from(walk.pages)))),
+        Walk::Access(walk) => Some(format!("{} read", format::counted(u64::from(walk.pages), "page"))),
         Walk::Integration(walk) => Some(match gap.workspace_id() {
             Some(workspace) => format!("page {} of workspace {workspace}", walk.page),
             None => format!("page {}", walk.page),

@@ -137,9 +137,11 @@ fn report(totals: &Totals, checked: &Checked, directory: &Path) {
     let late: u64 = totals.streams().iter().map(|total| total.counts.late).sum();
     let latest = totals.streams().iter().map(|total| total.counts.late_seconds_max).max().unwrap_or(0);
     terminal::print(&format!(
-        "\n{} records came late and were stored up to {} after their time.",
-        format::count(late),
-        format::duration(latest)
+        "\n{} came late and {} stored up to {} after {} time.",
+        format::counted(late, "record"),
+        if late == 1 { "was" } else { "were" },
+        format::duration(latest),
+        if late == 1 { "its" } else { "their" }
     ));
     terminal::print(&format!("\n{}\n", checked.verdict));
     for (log, line) in &checked.samples {

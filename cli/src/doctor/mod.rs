@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::aws::AwsArguments;
 use crate::cli_error::CliError;
 use crate::deployed::no_directory;
+use crate::format;
 use crate::outcome;
 use crate::terminal;
 use checks::{CHECKS, Check};
@@ -142,8 +143,8 @@ fn painted(text: &str) -> String {
 fn totals(findings: &[Finding]) -> String {
     let count = |outcome| findings.iter().filter(|finding| finding.outcome == outcome).count();
     format!(
-        "{} checks: {} passed, {} failed, {} skipped",
-        findings.len(),
+        "{}: {} passed, {} failed, {} skipped",
+        format::counted(findings.len() as u64, "check"),
         count(Outcome::Passed),
         count(Outcome::Failed),
         count(Outcome::Skipped)
@@ -170,7 +171,7 @@ mod tests {
         let painted = painted(&line(&finding));
         assert!(painted.starts_with("\x1b[31mfailed\x1b[0m  stack"), "{painted}");
         assert!(painted.contains("\n\x1b[1;36mhint\x1b[0m: deploy"), "{painted}");
-        assert_eq!(totals(&[finding]), "1 checks: 0 passed, 1 failed, 0 skipped");
+        assert_eq!(totals(&[finding]), "1 check: 0 passed, 1 failed, 0 skipped");
     }
 
     #[test]

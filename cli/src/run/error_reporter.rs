@@ -87,7 +87,8 @@ impl ErrorReporter {
 
     fn workspaces(&self, stream: &StreamOutcome) -> Option<CliError> {
         let number = stream.workspaces_failing;
-        let message = format!("{}: {number} workspaces of the organization cannot be read", name(stream));
+        let workspaces = format::counted(number as u64, "workspace");
+        let message = format!("{}: {workspaces} of the organization cannot be read", name(stream));
         let status = in_directory("status", &self.directory);
         (number > 0).then(|| CliError::new(message).hint(format!("run `{status}` for their IDs and the cause")))
     }

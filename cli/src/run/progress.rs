@@ -112,8 +112,8 @@ impl Line {
             Some((whole, left)) => self.shown.show_bar((whole - left).unsigned_abs(), whole.unsigned_abs()),
             None => self.shown.hide_bar(),
         }
-        let mut parts = vec![format!("{} records", format::count(self.records))];
-        parts.push(format!("{} pages", format::count(u64::from(self.pages + self.pages_of_tick))));
+        let mut parts = vec![format::counted(self.records, "record")];
+        parts.push(format::counted(u64::from(self.pages + self.pages_of_tick), "page"));
         parts.extend(unfinished.map(|(_, left)| format!("{} left", format::duration(left))));
         parts.extend(self.state.map(state::words));
         self.shown.show(&parts.join(", "));

@@ -7,6 +7,7 @@ mod watch;
 
 use clap::Args;
 use serde::Serialize;
+use slacktrail_core::source::SourceId;
 use slacktrail_core::time::Second;
 use slacktrail_ports::DeploymentStore;
 
@@ -15,8 +16,8 @@ use crate::deployed::{Deployed, Location};
 use crate::environment::now;
 use crate::outcome::Outcome;
 use crate::source::NO_SOURCE;
-use crate::terminal;
 use crate::typed_time::MaxAge;
+use crate::{source, terminal};
 use stream_status::StreamStatus;
 
 /// Show the state of each stream
@@ -26,6 +27,8 @@ use stream_status::StreamStatus;
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
+    /// Show only this source
+    id: Option<SourceId>,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -43,6 +46,16 @@ pub(crate) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
+Columns (a narrow terminal omits some of them):
+  for           time in this state
+  last checked  age of the last known tick without error; a
+                quiet stream saves it every 15 minutes
+  last record   age of the newest record
+  lag           age of the newest time up to which all is
+                stored; if ok, as of the last check
+  backlog       time that is not collected yet; `re-read`
+                looks for late records
+
 Exit code: 0 if the status could be read; with --check, 1 if a stream requires action.
 With --dir, --max-age makes --check useful in cron: `slacktrail status --dir DIR --check --max-age 1h`.
 With --json --watch, each change prints the list of all streams as one line of JSON.";
@@ -62,6 +75,8 @@ pub(crate) async fn watch(args: Arguments) -> Result<(), CliError> {
 /// The deployment whose status is shown.
 struct Observed {
     deployed: Deployed,
+    /// The only source to show, or `None` for all.
+    id: Option<SourceId>,
     max_age: Option<MaxAge>,
 }
 
@@ -77,11 +92,15 @@ pub(crate) struct Snapshot {
 
 impl Observed {
     async fn open(args: Arguments) -> Result<Observed, CliError> {
-        Ok(Observed { deployed: args.location.open().await?, max_age: args.max_age })
+        Ok(Observed { deployed: args.location.open().await?, id: args.id, max_age: args.max_age })
     }
 
     async fn snapshot(&self) -> Result<Snapshot, CliError> {
-        let deployment = self.deployed.load().await?;
+        let mut deployment = self.deployed.load().await?;
+        if let Some(id) = &self.id {
+            source::check_known(&deployment.sources, id)?;
+            deployment.sources.retain(|known, _| known == id);
+        }
         let now = now();
         let mut statuses = stream_status::statuses(&deployment, self.deployed.target(), now);
         if let Some(directory) = self.deployed.directory() {

@@ -1,4 +1,4 @@
-//! Formats the status as text: a table of 80 columns, followed by a paragraph for each stream with a hint.
+//! Formats the status as text: a table as wide as the terminal, followed by a paragraph for each stream with a hint.
 //!
 //! Words carry all information, so that the report is readable without color. [`colored`] adds the colors last.
 
@@ -8,31 +8,40 @@ use slacktrail_core::time::Second;
 use super::collected;
 use super::stream_status::StreamStatus;
 use crate::table::{self, Column};
-use crate::terminal::COLUMNS as WIDTH;
+use crate::terminal;
 use crate::{format, state};
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     Column::Left("source"),
     Column::Left("log"),
     Column::Left("state"),
     Column::Left("for"),
+    Column::Left("last checked"),
     Column::Left("last record"),
     Column::Right("lag"),
     Column::Left("backlog"),
 ];
 
+/// The columns to drop on a narrow terminal, in this order.
+const DROPPED_FIRST: [&str; 3] = ["for", "last record", "last checked"];
+
 /// Returns the whole report.
 pub(super) fn text(statuses: &[StreamStatus], disconnected: usize, now: Second) -> String {
     let mut parts = Vec::new();
     if !statuses.is_empty() {
-        parts.push(table::render(&COLUMNS, statuses.iter().map(|status| row(status, now)).collect()));
+        parts.push(table::render_without(
+            &DROPPED_FIRST,
+            &COLUMNS,
+            statuses.iter().map(|status| row(status, now)).collect(),
+        ));
     }
     let collected: Vec<String> = collected::sentences(statuses, now).iter().map(|text| wrap(text, "")).collect();
     parts.extend((!collected.is_empty()).then(|| collected.join("\n")));
     parts.extend(statuses.iter().filter_map(|status| paragraph(status, now)));
     if disconnected > 0 {
         let noun = if disconnected == 1 { "source" } else { "sources" };
-        parts.push(format!("{disconnected} disconnected {noun} not shown; run `slacktrail sources` for a list"));
+        let text = format!("{disconnected} disconnected {noun} not shown; run `slacktrail sources` for a list");
+        parts.push(wrap(&text, ""));
     }
     parts.join("\n\n")
 }
@@ -43,6 +52,7 @@ fn row(status: &StreamStatus, now: Second) -> Vec<String> {
         status.log.map_or("-", |log| log.name()).to_owned(),
         state::words(status.state),
         status.since.map_or("-".to_owned(), |since| format::duration(now.since(since))),
+        format::age(status.last_success, now),
         format::age(status.last_record, now),
         status.lag_seconds.map_or("-".to_owned(), format::duration),
         status.backlog(),
@@ -56,15 +66,16 @@ fn paragraph(status: &StreamStatus, now: Second) -> Option<String> {
     let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
     let success = status.last_success.map(|_| format!(", last success {}", format::age(status.last_success, now)));
     let heading = format!("{}: {}{code}{}", status.name(), state::words(status.state), success.unwrap_or_default());
-    Some(format!("{heading}\n{}", wrap(hint, "  ")))
+    Some(format!("{}\n{}", wrap(&heading, ""), wrap(hint, "  ")))
 }
 
 /// Wraps and indents text. Never breaks text between backticks, so that commands can be copied.
 fn wrap(text: &str, indent: &str) -> String {
+    let width = terminal::columns();
     let mut lines: Vec<String> = Vec::new();
     for part in unbreakable_parts(text) {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + part.chars().count() <= WIDTH => {
+            Some(line) if line.chars().count() + 1 + part.chars().count() <= width => {
                 line.push(' ');
                 line.push_str(&part);
             }
@@ -123,6 +134,7 @@ fn colored_table(table: &[&str]) -> Vec<String> {
 mod tests {
     use super::super::stream_status::tests::{failing, status_of};
     use super::*;
+    use crate::terminal::COLUMNS as WIDTH;
 
     fn now() -> Second {
         Second::EPOCH.plus(1_000_000)
@@ -136,9 +148,9 @@ mod tests {
         let statuses = [ok, failing(State::Reauthorize, "token_revoked", hint)];
         let text = super::text(&statuses, 1, now());
         insta::assert_snapshot!(text, @r"
-        source  log          state        for        last record     lag  backlog
-        acme    integration  ok           11 d 13 h  11 d 13 h ago  45 s  -
-        acme    audit        reauthorize  11 d 13 h  -                 -  -
+        source  log          state        last checked   last record     lag  backlog
+        acme    integration  ok           11 d 13 h ago  11 d 13 h ago  45 s  -
+        acme    audit        reauthorize  -              -                 -  -
 
         acme/audit: reauthorize (token_revoked)
           Slack answered `logs` with the error `token_revoked`; connect the source

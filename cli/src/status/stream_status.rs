@@ -165,7 +165,7 @@ impl StreamStatus {
             since: health.since,
             last_success: last_success(cursor),
             last_record: health.last_record,
-            lag_seconds: Some(cursor.lag_seconds(now)),
+            lag_seconds: Some(cursor.stored_lag_seconds(now)),
             gaps: gaps.into_iter().map(GapEntry::of).collect(),
             ..StreamStatus::new(&source.id, Some(log), health.state)
         }

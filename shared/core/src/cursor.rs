@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, json_location};
-use crate::health::Health;
+use crate::health::{Class, Health};
 use crate::source::{LogType, Source};
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
 use crate::walk::{Gap, GapKind, Walk};
@@ -42,6 +42,11 @@ pub enum Backfill {
     /// The range contains no second up to now.
     Empty,
 }
+
+/// The interval at which the cursor of a quiet stream is saved. It limits the time that each tick reads again.
+pub const HEARTBEAT_SECONDS: i64 = 900;
+/// How much later than that a running poller saves the cursor: up to a minute until the next tick starts, and a minute until it ends.
+const HEARTBEAT_DELAY_SECONDS: i64 = 120;
 
 /// The cursor of a stream.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -212,6 +217,18 @@ impl Cursor {
         self.not_before.is_some_and(|not_before| now < not_before && not_before <= latest)
     }
 
+    /// Returns the lag that a stored cursor shows at `now`.
+    ///
+    /// A tick that finds nothing new does not save the cursor. The watermark of a healthy, quiet stream is therefore up to
+    /// [`HEARTBEAT_SECONDS`] older than the time up to which everything is stored, which is no lag. As long as a running poller need not have
+    /// saved the cursor, this returns the lag of the tick that saved it. Otherwise, or if time is uncollected, it returns the lag at `now`.
+    pub fn stored_lag_seconds(&self, now: Second) -> i64 {
+        let has_all = self.gaps.iter().all(|gap| gap.uncollected_since.is_none());
+        let is_recent = now.since(self.saved_at) <= HEARTBEAT_SECONDS + HEARTBEAT_DELAY_SECONDS;
+        let is_current = self.health.state.class() == Class::Current && has_all && is_recent;
+        self.lag_seconds(if is_current { self.saved_at.min(now) } else { now })
+    }
+
     /// Encodes the cursor as JSON.
     pub fn encode(&self) -> String {
         serde_json::to_string(self).expect("a cursor contains only text and numbers")
@@ -282,6 +299,24 @@ mod tests {
             let cursor = Cursor { not_before: Some(second(seconds)), ..settled() };
             assert_eq!(cursor.must_wait(second(0)), waits, "{seconds}");
         }
+    }
+
+    #[test]
+    fn stored_lag_of_quiet_stream_is_that_of_its_last_check() {
+        use crate::health::State;
+        let lag = |cursor: &Cursor, now: i64| cursor.stored_lag_seconds(second(now));
+        let quiet = Cursor { saved_at: second(2), ..settled() };
+        assert_eq!([2, 900, 1_022].map(|now| lag(&quiet, now)), [2; 3], "the poller saves the cursor every 15 minutes");
+        assert_eq!(lag(&quiet, 1_023), 1_023, "the poller does not run");
+        let mut failing = quiet.clone();
+        failing.health.state = State::Waiting;
+        assert_eq!(lag(&failing, 900), 900, "nothing was collected");
+        let mut behind = quiet;
+        behind.gaps = vec![Gap {
+            uncollected_since: Some(second(-60)),
+            ..Gap::unwalked(LogType::Audit, GapKind::Live, second(-360), second(0))
+        }];
+        assert_eq!(lag(&behind, 900), 960, "the live gap is not collected");
     }
 
     #[test]

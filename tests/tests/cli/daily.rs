@@ -433,3 +433,43 @@ mod at_a_terminal {
         assert!(shown.output.contains("\u{1b}[32mok\u{1b}[0m"), "states are colored in a terminal");
     }
 }
+
+#[tokio::test]
+async fn replaced_token_is_used_from_next_tick_while_old_one_is_valid() {
+    const NEW: &str = "xoxp-simulated-new";
+    let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
+    deployed.tick().await;
+    deployed.slack.world().settings_mut().tokens.push(slacktrail_simulator::tenant::Token::organization(NEW));
+    deployed.slacktrail.run_with(&["connect", "acme", "--token-stdin"], NEW).await.exits(0);
+    deployed.slack.world().revoke(NEW); // shows which token the next tick uses
+    deployed.tick().await;
+    assert_eq!(deployed.state().await, "reauthorize", "the tick used the old token");
+    assert!(!deployed.slack.world().refuses(ORGANIZATION));
+}
+
+#[tokio::test]
+async fn settings_change_without_new_token() {
+    let Some(deployed) = Deployed::start(&[LogType::Audit, LogType::Access]).await else { return };
+    let ran = deployed.slacktrail.run(&["set", "acme", "--silent-after", "3d", "--name", "Acme Inc"]).await.exits(0);
+    insta::assert_snapshot!(ran.stdout, @r"
+    changed name of `acme`: Acme -> Acme Inc
+    changed silent after of `acme`: 1 d -> 3 d
+    ");
+    let ran = deployed.slacktrail.run(&["set", "acme", "--logs", "audit", "--json"]).await.exits(0).json();
+    let change = json!([{ "setting": "logs", "before": "audit,access", "after": "audit" }]);
+    assert_eq!((&ran["id"], &ran["changed"]), (&json!("acme"), &change));
+    let source = deployed.source().await;
+    assert_eq!((&source["label"], &source["silent_after_seconds"]), (&json!("Acme Inc"), &json!(259_200)));
+    let again = deployed.slacktrail.run(&["set", "acme", "--logs", "audit"]).await.exits(0);
+    assert_eq!(again.stdout, "`acme` already has these settings\n");
+    let ran = deployed.slacktrail.run(&["set", "acme", "--logs", "access"]).await.exits(1);
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: the token of source `acme` cannot read `access` logs
+    hint: run `slacktrail connect acme --logs access` to grant the scope `admin`
+    ");
+    let unknown = deployed.slacktrail.run(&["status", "other"]).await.exits(1);
+    assert_eq!(
+        unknown.stderr,
+        "error: source `other` not found\nhint: use one of `acme` (`slacktrail sources` lists them)\n"
+    );
+}

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
+use slacktrail_adapters::directory::DirectoryDeployment;
+use slacktrail_ports::DeploymentStore;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row};
 use slacktrail_tests::archive::Archive;
 
@@ -188,4 +190,46 @@ async fn pull_writes_nothing_through_symbolic_link() {
     assert!(files(outside.path()).is_empty());
     fs::remove_file(directory.path().join("audit")).unwrap();
     assert_eq!(stored(directory.path(), Log::Access), 3, "the other logs are collected");
+}
+
+#[tokio::test]
+async fn pull_of_same_slack_under_second_id_is_rejected_unless_forced() {
+    let slack = Slack::organization().await;
+    let directory = tempfile::tempdir().unwrap();
+    let slacktrail = Slacktrail::of(&slack).token(ORGANIZATION).inside(directory.path());
+    let pull = ["pull", "--dir", "logs", "--since", "1h"];
+    slacktrail.run(&pull).await.exits(0);
+    let second = [&pull[..], &["--source", "acme"]].concat();
+    insta::assert_snapshot!(slacktrail.run(&second).await.exits(1).stderr, @r"
+    error: `Organization E1` (E1) is already connected as source `slack`
+    hint: pass `--source` with the ID of that source to continue it; to store the same records twice, add `--force`
+    ");
+    slacktrail.run(&[&second[..], &["--force"]].concat()).await.exits(0);
+    for again in [&pull[..], &second] {
+        slacktrail.run(again).await.exits(0);
+    }
+}
+
+#[tokio::test]
+async fn quiet_stream_has_same_lag_in_pull_and_status() {
+    let slack = Slack::organization().await;
+    let directory = tempfile::tempdir().unwrap();
+    let slacktrail = Slacktrail::of(&slack).token(ORGANIZATION).inside(directory.path());
+    slacktrail.run(&["pull", "--dir", "logs"]).await.exits(0);
+    // The cursor of a stream whose ticks have found nothing for 14 minutes.
+    let deployment = DirectoryDeployment::new(directory.path().join("logs"));
+    for (stream, (version, cursor)) in deployment.load().await.unwrap().cursors {
+        let mut cursor = cursor.unwrap();
+        (cursor.watermark, cursor.saved_at) = (cursor.watermark.plus(-840), cursor.saved_at.plus(-840));
+        deployment.replace_cursor(&stream, Some(version), &cursor).await.unwrap();
+    }
+    let status = slacktrail.run(&["status", "--dir", "logs", "--json"]).await.exits(0).json();
+    let pulled = slacktrail.run(&["pull", "--dir", "logs", "--json"]).await.exits(0).json();
+    for streams in [&status, &pulled] {
+        for stream in streams.as_array().unwrap() {
+            assert!(stream["lag_seconds"].as_i64().unwrap() < 60, "{streams}");
+        }
+    }
+    let table = slacktrail.run(&["status", "--dir", "logs"]).await.exits(0).stdout;
+    assert!(table.lines().next().unwrap().contains("last checked"), "{table}");
 }

@@ -73,11 +73,11 @@ async fn status_table_is_followed_by_hints() {
 
     let ran = Slacktrail::alone().run(&["status", "--dir", directory.path().to_str().unwrap()]).await.exits(0);
     insta::assert_snapshot!(ran.stdout, @r"
-    source  log          state    for         last record  lag  backlog
-    acme    audit        failing  -           -              -  -
-    acme    access       waiting  1 h 30 min  -              -  -
-    acme    integration  waiting  1 h 30 min  -              -  -
-    beta    -            failing  -           -              -  -
+    source  log          state    last checked  last record  lag  backlog
+    acme    audit        failing  -             -              -  -
+    acme    access       waiting  -             -              -  -
+    acme    integration  waiting  -             -              -  -
+    beta    -            failing  -             -              -  -
 
     acme: never collected; collection is not running
 
@@ -190,12 +190,12 @@ async fn status_table_is_readable_in_80_columns_without_color() {
     let ran = Slacktrail::alone().run(&["status", "--dir", directory.path().to_str().unwrap()]).await.exits(0);
     assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
     insta::assert_snapshot!(ran.stdout, @r"
-    source  log          state        for      last record  lag  backlog
-    acme    audit        catching up  3 d 4 h  2 min ago    1 h  1 d 3 h
-    acme    access       silent       3 d 4 h  2 min ago    1 h  -
-    acme    integration  reauthorize  3 d 4 h  2 min ago    1 h  -
-    beta    audit        ok           3 d 4 h  2 min ago    1 h  -
-    gamma   audit        paused       -        -              -  -
+    source  log          state        last checked  last record  lag  backlog
+    acme    audit        catching up  2 min ago     2 min ago    1 h  1 d 3 h
+    acme    access       silent       2 min ago     2 min ago    1 h  -
+    acme    integration  reauthorize  2 min ago     2 min ago    1 h  -
+    beta    audit        ok           2 min ago     2 min ago    1 h  -
+    gamma   audit        paused       -             -              -  -
 
     acme: last collected 2 min ago; collection is not running
     beta: last collected 2 min ago; collection is not running
@@ -204,7 +204,7 @@ async fn status_table_is_readable_in_80_columns_without_color() {
     acme/access: silent, last success 2 min ago
       Slack responds, but has returned no record since 2026-11-20T08:00:00Z; check
       in Slack whether users are active; if nobody is, raise the threshold:
-      `slacktrail connect acme --silent-after 72h`
+      `slacktrail set acme --silent-after 72h`
 
     acme/integration: reauthorize (token_revoked), last success 2 min ago
       Slack answered `team.integrationLogs` with the error `token_revoked`; set
@@ -212,6 +212,35 @@ async fn status_table_is_readable_in_80_columns_without_color() {
 
     1 disconnected source not shown; run `slacktrail sources` for a list
     ");
+}
+
+#[tokio::test]
+async fn status_table_drops_columns_and_breaks_no_word_in_60_columns() {
+    let directory = with_many_states().await;
+    let path = directory.path().to_str().unwrap();
+    for (columns, heading) in [
+        ("60", "source  log          state        last checked  lag  backlog"),
+        ("100", "source  log          state        for      last checked  last record  lag  backlog"),
+    ] {
+        let ran = Slacktrail::alone().with("COLUMNS", columns).run(&["status", "--dir", path]).await.exits(0);
+        let width = columns.parse().unwrap();
+        assert!(ran.stdout.lines().all(|line| line.chars().count() <= width), "{}", ran.stdout);
+        assert_eq!(ran.stdout.lines().next(), Some(heading));
+        assert!(ran.stdout.contains("acme    integration  reauthorize  "), "{}", ran.stdout);
+    }
+}
+
+#[tokio::test]
+async fn status_of_one_source_shows_only_its_streams() {
+    let directory = with_many_states().await;
+    let path = directory.path().to_str().unwrap();
+    let json = Slacktrail::alone().run(&["status", "beta", "--json", "--dir", path]).await.exits(0).json();
+    assert_eq!((json.as_array().unwrap().len(), json[0]["source"].as_str()), (1, Some("beta")));
+    Slacktrail::alone().run(&["status", "beta", "--check", "--dir", path]).await.exits(0);
+    let ran = Slacktrail::alone().run(&["status", "old", "--dir", path]).await.exits(0);
+    assert_eq!(ran.stdout, "1 disconnected source not shown; run `slacktrail sources` for a list\n");
+    let unknown = Slacktrail::alone().run(&["status", "delta", "--dir", path]).await.exits(1);
+    assert!(unknown.stderr.contains("use one of `acme`, `beta`, `gamma`, `old`"), "{}", unknown.stderr);
 }
 
 #[tokio::test]

@@ -139,7 +139,7 @@ fn status_json_has_documented_keys_and_utc_times() {
         concat!(
             r#"{"source":"acme","log":"audit","state":"ok","code":null,"hint":null,"since":null,"#,
             r#""last_success":"1970-01-01T00:01:00Z","last_record":null,"#,
-            r#""lag_seconds":5,"gaps":[{"kind":"backlog","oldest":"1970-01-01T00:00:00Z","latest":"1970-01-01T00:01:00Z"}]}"#
+            r#""lag_seconds":0,"gaps":[{"kind":"backlog","oldest":"1970-01-01T00:00:00Z","latest":"1970-01-01T00:01:00Z"}]}"#
         )
     );
 }

@@ -26,7 +26,7 @@ use overlap::Overlap;
 use page_size::PageSize;
 
 use crate::batch::Batch;
-use crate::cursor::{Cursor, REREADS};
+use crate::cursor::{Cursor, HEARTBEAT_SECONDS, REREADS};
 use crate::error::{Error, ErrorKind, Origin};
 use crate::health::{Health, TickOutcome};
 use crate::slack::{PageEnd, Response, WorkspaceList};
@@ -35,8 +35,6 @@ use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
 use crate::walk::{Gap, GapKind, MatchedRecord, PageContext, PageOutcome, PageSoFar, Row};
 use crate::workspaces::{Workspaces, list_is_due, seconds_between_rounds};
 
-/// The interval at which the cursor of a quiet stream is saved. It limits the time that each tick reads again.
-const HEARTBEAT_SECONDS: i64 = 900;
 /// The time for which a day log stays cached after the end of its day. It covers the hourly re-read.
 const CACHED_SECONDS: i64 = 26 * 3600;
 /// Clock differences up to this are not reported.
