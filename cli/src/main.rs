@@ -49,7 +49,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use arguments::{Arguments, Command};
-use outcome::{show, show_usage};
+use outcome::{show, show_usage, until_ctrl_c};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -62,16 +62,16 @@ async fn main() -> ExitCode {
         Command::Completions(args) => show(false, completions::print(&args, Arguments::command())),
         Command::Man(args) => show(false, completions::write_man_pages(&args, Arguments::command())),
         Command::Connect(args) => show(args.json, connect::run(args).await),
-        Command::Demo(args) => show(false, demo::run(args).await),
-        Command::Disconnect(args) => show(args.json, disconnect::run(args).await),
+        Command::Demo(args) => until_ctrl_c(false, demo::run(args)).await,
+        Command::Disconnect(args) => until_ctrl_c(args.json, disconnect::run(args)).await,
         Command::Doctor(args) => show(args.json, doctor::run(args).await),
-        Command::Pause(args) => show(args.json, pause::run(args, true).await),
-        Command::Resume(args) => show(args.json, pause::run(args, false).await),
+        Command::Pause(args) => until_ctrl_c(args.json, pause::run(args, true)).await,
+        Command::Resume(args) => until_ctrl_c(args.json, pause::run(args, false)).await,
         Command::Pull(args) => show(args.json && !args.prints_ticks(), pull::run(args).await),
-        Command::Sources(args) => show(args.json, sources::run(args).await),
-        Command::Set(args) => show(args.json, set::run(args).await),
+        Command::Sources(args) => until_ctrl_c(args.json, sources::run(args)).await,
+        Command::Set(args) => until_ctrl_c(args.json, set::run(args)).await,
         Command::Status(args) if args.watch => show(false, status::watch(args).await),
-        Command::Status(args) => show(args.json, status::run(args).await),
+        Command::Status(args) => until_ctrl_c(args.json, status::run(args)).await,
         Command::Verify(args) => show(args.json, verify::run(args).await),
     }
 }

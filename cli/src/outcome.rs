@@ -6,10 +6,13 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::cli_error::CliError;
-use crate::terminal;
+use crate::{progress, terminal};
 
 /// The exit code for invalid arguments.
 const USAGE_CODE: u8 = 2;
+
+/// The exit code after Ctrl-C, as for a program that the signal has ended.
+pub(crate) const INTERRUPTED_CODE: u8 = 130;
 
 /// The result of a command.
 pub(crate) trait Outcome {
@@ -57,6 +60,24 @@ pub(crate) fn show<O: Outcome>(json: bool, result: Result<O, CliError>) -> ExitC
     }
     problems.iter().for_each(terminal::print_error);
     ExitCode::from(exit_code)
+}
+
+/// Runs a command that does not handle Ctrl-C itself, and shows its result. Ctrl-C ends it and removes its progress lines.
+pub(crate) async fn until_ctrl_c<O: Outcome>(
+    json: bool,
+    running: impl Future<Output = Result<O, CliError>>,
+) -> ExitCode {
+    let mut running = Box::pin(running);
+    tokio::select! {
+        biased;
+        Ok(()) = tokio::signal::ctrl_c() => {
+            progress::undo_echo(); // before the lines remove themselves
+            drop(running);
+            terminal::end_line();
+            ExitCode::from(INTERRUPTED_CODE)
+        }
+        result = &mut running => show(json, result),
+    }
 }
 
 /// Prints the text of `--help` and `--version`, or an error of the command line, and returns the exit code.

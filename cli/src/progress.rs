@@ -1,5 +1,6 @@
 //! Shows progress on standard error: one line with a spinner or a bar. Shows nothing if standard error is not a terminal.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -9,6 +10,17 @@ use crate::terminal;
 
 /// The interval of the spinner animation.
 const SPINNER_INTERVAL: Duration = Duration::from_millis(120);
+
+/// The number of progress lines that exist.
+static LINES: AtomicUsize = AtomicUsize::new(0);
+
+/// Moves the cursor back to the progress lines after Ctrl-C. The last line fills the terminal, so the echo of Ctrl-C starts a new one, and the
+/// lines would otherwise remove themselves one line too low.
+pub(crate) fn undo_echo() {
+    if LINES.load(Ordering::Relaxed) > 0 {
+        terminal::move_up();
+    }
+}
 
 /// A progress line. It disappears when it is dropped.
 #[derive(Debug)]
@@ -33,6 +45,7 @@ impl ProgressLine {
     }
 
     fn with(line: ProgressBar, templates: (&'static str, &'static str)) -> ProgressLine {
+        LINES.fetch_add(1, Ordering::Relaxed);
         let line = ProgressLine { line, templates, printed: None };
         line.set_bar("");
         line.line.enable_steady_tick(SPINNER_INTERVAL);
@@ -85,5 +98,6 @@ impl ProgressLine {
 impl Drop for ProgressLine {
     fn drop(&mut self) {
         self.line.finish_and_clear();
+        LINES.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -129,6 +129,22 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{}", shown_text(text));
 }
 
+/// Clears the current line of the terminal, which shows progress or `^C`, and starts a new one for the shell's prompt.
+pub(crate) fn end_line() {
+    let mut stderr = io::stderr();
+    if stderr.is_terminal() {
+        let _ = writeln!(stderr, "\r{CLEAR_LINE}");
+    }
+}
+
+/// Moves the cursor of the terminal up by one line.
+pub(crate) fn move_up() {
+    let mut stderr = io::stderr();
+    if stderr.is_terminal() {
+        let _ = write!(stderr, "\x1b[A");
+    }
+}
+
 /// Prints an error with its causes and its hint.
 pub(crate) fn print_error(error: &CliError) {
     let colored = supports_color(&io::stderr());

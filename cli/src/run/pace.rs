@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use crate::outcome::INTERRUPTED_CODE;
+use crate::terminal;
+
 /// A clock that can wait for the next tick.
 pub(crate) trait Pace {
     /// Returns the time of the tick that starts now.
@@ -43,7 +46,8 @@ impl Wall {
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() {
                 if sender.send_replace(true) {
-                    std::process::exit(130);
+                    terminal::end_line();
+                    std::process::exit(i32::from(INTERRUPTED_CODE));
                 }
             }
         });

@@ -130,3 +130,15 @@ async fn man_pages_cover_each_command() {
     }
     assert!(!directory.path().join("slacktrail-man.1").exists(), "a hidden command has no page");
 }
+
+#[tokio::test]
+async fn ctrl_c_removes_progress_and_shows_cursor() {
+    let directory = tempfile::tempdir().unwrap();
+    let slacktrail = Slacktrail::alone().inside(directory.path());
+    let mut terminal = crate::terminal::Terminal::start(&slacktrail, &["demo", "--seconds", "60"]);
+    terminal.shows(" pages").await;
+    terminal.interrupts().await;
+    let shown = terminal.end().await;
+    assert_eq!(shown.code, 130, "{}", shown.screen);
+    assert!(!shown.screen.contains(" pages"), "a progress line stays: {}", shown.screen);
+}
