@@ -44,7 +44,7 @@ class WhatIsCounted(unittest.TestCase):
 
     def test_intervals_and_limits_match_code(self):
         for path, pattern, counted in [
-            ("shared/core/src/stream/mod.rs", r"HEARTBEAT_SECONDS: i64 = (\d+);", 3600 / cost.HEARTBEATS_AN_HOUR),
+            ("shared/core/src/cursor.rs", r"HEARTBEAT_SECONDS: i64 = (\d+);", 3600 / cost.HEARTBEATS_AN_HOUR),
             ("shared/collector/src/day_log.rs", r"READS_AT_ONCE: u32 = (\d+);", cost.READS_AT_ONCE),
             ("shared/core/src/time.rs", r"CLOCK_SKEW_SECONDS: i64 = (\d+);", cost.CLOCK_SKEW_HOURS * 3600),
             ("shared/core/src/stream/overlap.rs", r"OVERLAP_MAX_SECONDS: i64 = (\d+);", cost.OVERLAP_MINUTES * 60),
