@@ -54,10 +54,15 @@ fn fitted(dropped_first: &[&str], mut columns: Vec<Column>, rows: Vec<Vec<String
             rows.iter_mut().for_each(|row| drop(row.remove(index)));
         }
     }
+    // A number keeps its unit, so only text is wrapped and shortened.
     let mut words = widths(&columns, &rows, longest_word);
+    let whole = widths(&columns, &rows, |text| text.chars().count());
+    let is_text = |index: usize| matches!(columns[index], Column::Left(_));
+    (0..columns.len()).filter(|index| !is_text(*index)).for_each(|index| words[index] = whole[index]);
     while total(&words) > width {
         let excess = total(&words) - width;
-        let Some((index, &longest)) = words.iter().enumerate().max_by_key(|(_, length)| **length) else { break };
+        let texts = words.iter().enumerate().filter(|(index, _)| is_text(*index));
+        let Some((index, &longest)) = texts.max_by_key(|(_, length)| **length) else { break };
         if longest <= WORD_MIN {
             break;
         }
@@ -136,6 +141,17 @@ mod tests {
         assert_eq!(at(33), "source          state\norganization-1  catching up");
         assert_eq!(at(24), "source          state\norganization-1  catching\n                up");
         assert_eq!(at(20), "source      state\norganizat…  catching\n            up");
+    }
+
+    #[test]
+    fn number_keeps_its_unit_in_narrow_table() {
+        let columns = vec![Column::Left("stream"), Column::Right("size"), Column::Left("state")];
+        let rows = vec![vec!["acme/integration".to_owned(), "71.0 kB".to_owned(), "catching up".to_owned()]];
+        let text = fitted(&[], columns, rows, 36);
+        assert_eq!(
+            text,
+            "stream               size  state\nacme/integration  71.0 kB  catching\n                           up"
+        );
     }
 
     #[test]

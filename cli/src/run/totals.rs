@@ -94,7 +94,7 @@ impl Totals {
                 total.state.map_or("-".to_owned(), state::words),
             ]
         };
-        table::render(&COLUMNS, self.streams.iter().map(row).collect())
+        table::render_without(&["objects", "gaps"], &COLUMNS, self.streams.iter().map(row).collect())
     }
 }
 
