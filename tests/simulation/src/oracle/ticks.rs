@@ -231,8 +231,9 @@ impl Judge<'_> {
     /// Returns the times of rows that are wanted, were shown in time and before this tick, and are not stored. A late row may wait for a
     /// re-read. A failing workspace does not count for the whole stream.
     fn unstored(&self) -> Vec<i64> {
-        if self.summary.code() == Some("workspaces_unreadable") {
-            return Vec::new(); // some workspaces are skipped, for example because their pages lead nowhere, and the stream reports it
+        // Some workspaces are skipped, for example because their pages lead nowhere, and the stream reports it, or the tick's own error.
+        if self.summary.workspaces_failing > 0 && self.summary.code().is_some() {
+            return Vec::new();
         }
         let (state, by_workspace) = (self.state, self.is_by_workspace());
         let since = self.source.since.instant();

@@ -31,7 +31,7 @@ enum Interaction {
 use Interaction::{Answer, Connect, Interrupt, Paste, TickBefore, TickOnce, Wait};
 
 /// Every typed command, the interaction with it, and a part of its final screen.
-const TYPED: [(&str, Interaction, &str); 17] = [
+const TYPED: [(&str, Interaction, &str); 18] = [
     ("export AWS_DEFAULT_REGION=us-east-1", Wait, ""),
     ("export SLACKTRAIL_STACK=slacktrail", Wait, ""),
     (r#"slacktrail connect acme --name "Acme" --plan enterprise"#, Connect, "connected `acme` to the organization"),
