@@ -38,11 +38,11 @@ pub(crate) struct Arguments {
     /// Exit with code 1 if a stream requires action
     #[arg(long, conflicts_with = "watch")]
     check: bool,
-    #[command(flatten)]
-    location: Location,
     /// With --dir: report a stream as failing if it was last collected longer ago, such as 1h [default: 3m while `pull` runs there]
     #[arg(long, value_name = "DURATION", requires = "dir")]
     max_age: Option<MaxAge>,
+    #[command(flatten)]
+    location: Location,
 }
 
 const AFTER_HELP: &str = "\

@@ -288,6 +288,8 @@ pub fn scenarios() -> Vec<Scenario> {
                 Slack(2, SlackFaultKind::EmptyUnauthorized),
             ],
         ),
+        // The first page of an oldest-first log has rows of one second, all from before the gap, and tells nothing of the order.
+        odd(&[LogType::Integration], "old-second", &[Rows(4, 0), Pass(900), Tick, Pass(60), Rows(3, 4)]),
         odd(&LogType::ALL, "tampered-top", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(false)]),
         odd(&LogType::ALL, "tampered", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(true)]),
         Scenario { name: "endless-circle", ..slowly(SlackFaultKind::Endless(Endless::Circle)) },
