@@ -32,13 +32,16 @@ ARCHIVE_TEST = $(VENV)/bin/python -m unittest discover --start-directory checks/
 ARCHITECTURES ?= arm64 x86_64
 DIST ?= dist
 
+# Other collectors, for the comparison.
+PEERS = $(abspath $(TARGET))/peers
+
 # The simulation has its own profile: fast code from a quick build.
 SIMULATE = cargo run --quiet --locked --profile simulation -p slacktrail-simulation --bin simulate --
 # Duration of `make soak` and `make fuzz`.
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test tests judge dist reproducible simulate simulate-all soak replay mutants mutants-check bench memory footprint cost fuzz chaos fmt lint unit e2e validate test-deployed picture sql licenses advisories workflows arm64 clean binaries
+.PHONY: help demo local test tests judge compare dist reproducible simulate simulate-all soak replay mutants mutants-check bench memory footprint cost fuzz chaos fmt lint unit e2e validate test-deployed picture sql licenses advisories workflows arm64 clean binaries
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +63,15 @@ tests:
 judge: binaries $(VENV)/stamp ## play bad days with the poller and `slacktrail pull` on a simulated Slack
 	@PATH="$(abspath $(TARGET))/debug:$$PATH" $(E2E) $(TARGET)/debug/slack-simulator judge \
 		tests/comparison/slacktrail-poller.toml tests/comparison/slacktrail-pull.toml
+
+compare: binaries $(VENV)/stamp $(VENV)/grove/stamp $(PEERS)/bin/helr ## compare slacktrail with other collectors, and write docs/comparison.md (20 minutes)
+	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo build --release --locked -p slacktrail-poller
+	@PATH="$(abspath $(TARGET))/debug:$(PEERS)/bin:$$PATH" GROVE_PYTHON=$(abspath $(VENV))/grove/bin/python $(E2E) \
+		SLACKTRAIL_POLLER=$(abspath $(TARGET))/release/poller $(VENV)/bin/python checks/comparison.py run $(TARGET)/debug/slack-simulator
+
+# A collector that cannot be installed is left out of the comparison.
+$(PEERS)/bin/helr:
+	-cargo install --quiet --locked --root $(PEERS) --target-dir $(PEERS)/target helr@0.7.0
 
 simulate: ## search a million fault schedules for a lost or duplicate record
 	@nice $(SIMULATE) search
@@ -213,6 +225,10 @@ $(VENV)/release/stamp: release/requirements.txt
 	@touch $@
 
 # Some machines have no actionlint package. Then no stamp is created, and `make workflows` prints a message.
+$(VENV)/grove/stamp: checks/grove-requirements.txt
+	$(CREATE_VENV) $(VENV)/grove
+	-$(VENV)/grove/bin/pip install --quiet --disable-pip-version-check --requirement $< && touch $@
+
 $(VENV)/actionlint/stamp: checks/actionlint-requirements.txt
 	$(CREATE_VENV) $(VENV)/actionlint
 	-$(VENV)/actionlint/bin/pip install --quiet --disable-pip-version-check --requirement $< && touch $@

@@ -22,7 +22,7 @@ class Makefile(unittest.TestCase):
     def test_old_python_is_error_with_hint(self):
         rules = re.findall(r"(?m)^((?:\$\(VENV\)\S*stamp[ :])+)", (ROOT / "Makefile").read_text())
         stamps = [stamp for rule in rules for stamp in re.findall(r"\$\(VENV\)/(\S*stamp)", rule)]
-        self.assertEqual((len(stamps), stamps[0]), (5, "stamp"))
+        self.assertEqual((len(stamps), stamps[0]), (6, "stamp"))
         with tempfile.TemporaryDirectory() as name:
             python, venv = pathlib.Path(name, "python3"), pathlib.Path(name, "venv")
             python.write_text(OLD_PYTHON)
