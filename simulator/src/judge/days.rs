@@ -226,6 +226,34 @@ fn audit_days() -> Vec<Day> {
     days
 }
 
+/// Returns a usual start: a short history is collected, and a minute later there are several pages of new rows.
+fn begun_in_pages(rest: &[Step]) -> Vec<Step> {
+    let start = [History { count: 15, apart: HOUR }, Run, Pass(MINUTE), Rows { count: 25, ago: 1 }];
+    [&start[..], rest].concat()
+}
+
+/// Returns the days of both logs whose pages shift when a row appears.
+fn days_of_moving_pages(day: &impl Fn(&'static str, &'static str, &[Step]) -> Day) -> Vec<Day> {
+    vec![
+        day("backlog", "two days of history, in several pages", &settled(&[History { count: 48, apart: HOUR }, Run])),
+        day(
+            "killed between pages",
+            "a kill after the first page, and a restart",
+            &settled(&begun_in_pages(&[RunKilled(2)])),
+        ),
+        day(
+            "killed before the state",
+            "a kill after the output is written, before the state is",
+            &settled(&begun_in_pages(&[RunLosingState])),
+        ),
+        day(
+            "rows between pages",
+            "a row appears between two pages and shifts the second",
+            &settled(&begun_in_pages(&[RowBetweenPages { ago: 0 }, Run])),
+        ),
+    ]
+}
+
 fn access_days() -> Vec<Day> {
     let day = |name, about, steps: &[Step]| Day {
         name,
@@ -239,32 +267,20 @@ fn access_days() -> Vec<Day> {
         },
         steps: steps.to_vec(),
     };
-    let start = [History { count: 15, apart: HOUR }, Run, Pass(MINUTE), Rows { count: 25, ago: 1 }];
-    let begun = |rest: &[Step]| [&start[..], rest].concat();
-    vec![
-        day("backlog", "two days of history, in several pages", &settled(&[History { count: 48, apart: HOUR }, Run])),
+    let mut days = days_of_moving_pages(&day);
+    days.extend([
         day(
             "error on page two",
             "HTTP 500 instead of the second page",
-            &settled(&begun(&[Fault(2, FaultKind::Status(500, String::new())), Run])),
-        ),
-        day("killed between pages", "a kill after the first page, and a restart", &settled(&begun(&[RunKilled(2)]))),
-        day(
-            "killed before the state",
-            "a kill after the output is written, before the state is",
-            &settled(&begun(&[RunLosingState])),
-        ),
-        day(
-            "rows between pages",
-            "a row appears between two pages and shifts the second",
-            &settled(&begun(&[RowBetweenPages { ago: 0 }, Run])),
+            &settled(&begun_in_pages(&[Fault(2, FaultKind::Status(500, String::new())), Run])),
         ),
         day(
             "users return",
             "Slack updates rows that are stored, and moves them to the front",
-            &settled(&begun(&[Run, Pass(MINUTE), Return(5), Run])),
+            &settled(&begun_in_pages(&[Run, Pass(MINUTE), Return(5), Run])),
         ),
-    ]
+    ]);
+    days
 }
 
 fn integration_days() -> Vec<Day> {
@@ -278,32 +294,18 @@ fn integration_days() -> Vec<Day> {
     let settings =
         Settings { integration_count_max: PAGE, integration_order: Direction::NewestFirst, ..Settings::workspace() };
     let day = |name, about, steps: &[Step]| of(settings.clone(), name, about, steps);
-    let start = [History { count: 15, apart: HOUR }, Run, Pass(MINUTE), Rows { count: 25, ago: 1 }];
-    let begun = |rest: &[Step]| [&start[..], rest].concat();
     let organization = Settings { integration_count_max: PAGE, ..Settings::organization() };
     let barred =
         [RowsOf("T1", 3), RowsOf("T2", 3), Run, Barred("T2"), Pass(MINUTE), RowsOf("T1", 3), RowsOf("T2", 3), Run];
     let admitted = [Pass(16 * MINUTE), Run, Healed, Pass(HOUR), Run];
-    vec![
-        day("backlog", "two days of history, in several pages", &settled(&[History { count: 48, apart: HOUR }, Run])),
-        day("killed between pages", "a kill after the first page, and a restart", &settled(&begun(&[RunKilled(2)]))),
-        day(
-            "killed before the state",
-            "a kill after the output is written, before the state is",
-            &settled(&begun(&[RunLosingState])),
-        ),
-        day(
-            "rows between pages",
-            "a row appears between two pages and shifts the second",
-            &settled(&begun(&[RowBetweenPages { ago: 0 }, Run])),
-        ),
-        of(
-            organization,
-            "a barred workspace",
-            "an organization of which Slack rejects one workspace for an hour",
-            &settled(&[&barred[..], &admitted].concat()),
-        ),
-    ]
+    let mut days = days_of_moving_pages(&day);
+    days.push(of(
+        organization,
+        "a barred workspace",
+        "Slack rejects one workspace of an organization for an hour",
+        &settled(&[&barred[..], &admitted].concat()),
+    ));
+    days
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::terminal::Terminal;
 /// The path of the Audit Logs API, by which the simulated Slack counts calls.
 const AUDIT: &str = "logs";
 
-/// A day and the one before it, of which each has an audit record per hour, on pages of four records.
+/// Two days in a row, each with an audit record per hour, on pages of four records.
 struct Hourly {
     pulled: Pulled,
     cache: tempfile::TempDir,
