@@ -1,7 +1,7 @@
 //! The state of the simulated world, and the faults that an operation can meet.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -52,6 +52,8 @@ pub struct State {
     pub foreign: Vec<String>,
     /// The planned faults.
     pub faults: Vec<Fault>,
+    /// The faults of the next creates in the bucket.
+    pub create_faults: VecDeque<Option<FaultKind>>,
     /// Whether a planned fault occurred.
     pub struck: bool,
     /// Random faults, if any.
@@ -165,11 +167,17 @@ impl State {
     }
 
     /// Returns the fault that this operation of a process meets.
-    fn next_fault(&mut self, process: u32, operation: u32, part: Part) -> Option<FaultKind> {
+    fn next_fault(&mut self, process: u32, operation: u32, part: Part, only_reads: bool) -> Option<FaultKind> {
         let planned = self.faults.iter().find(|fault| (fault.process, fault.operation) == (process, operation));
         if let Some(kind) = planned.map(|planned| planned.kind) {
             self.struck = true;
             return Some(kind);
+        }
+        if part == Part::Bucket
+            && !only_reads
+            && let Some(fault) = self.create_faults.pop_front()
+        {
+            return fault;
         }
         if self.down.contains(&part) {
             return Some(FaultKind::Refused);
@@ -213,6 +221,7 @@ impl SimulatedWorld {
             invoked: Vec::new(),
             foreign: Vec::new(),
             faults: Vec::new(),
+            create_faults: VecDeque::new(),
             struck: false,
             chance: None,
             down: Vec::new(),
@@ -349,7 +358,7 @@ impl SimulatedWorld {
         let number = process.next_operation(only_reads);
         let fault = self.with(|state| {
             state.operations += 1;
-            let fault = state.next_fault(process.number, number, part);
+            let fault = state.next_fault(process.number, number, part, only_reads);
             if state.traced {
                 let note = fault.map(|kind| format!(" !{kind:?}")).unwrap_or_default();
                 state.trace.push(format!("{} p{} #{number:<3} {}{note}", clock(state.now), process.number, what()));

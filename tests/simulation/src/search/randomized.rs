@@ -93,6 +93,7 @@ impl RandomizedRun {
             name: "days",
             before: Vec::new(),
             calls_max: None,
+            is_tiny: false,
             of_workspaces: false,
             is_odd: false,
             logs: &LogType::ALL,

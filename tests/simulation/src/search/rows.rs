@@ -24,6 +24,13 @@ pub(super) fn of_no_time(row: Row) -> Row {
     Row { json: json.into(), ..row }
 }
 
+/// Returns the row with a text of 1,000 characters.
+pub(super) fn long(row: Row) -> Row {
+    let text = "x".repeat(1_000);
+    let json = row.json.replacen("SlackWeb/0 x", &text, 1).replacen("\"ann\"", &format!("\"{text}\""), 1);
+    Row { json: json.into(), ..row }
+}
+
 /// Returns JSON with the same ID and different content.
 pub(super) fn twin(json: &str) -> String {
     json.replacen("user_login", "user_logout", 1).replacen("\"isp\":null", "\"isp\":\"twin\"", 1).replacen(

@@ -9,7 +9,7 @@ use slacktrail_core::source::{LogType, Plan, Source};
 use slacktrail_core::time::Second;
 use slacktrail_simulator::{CallMatcher, Fault as SlackFault, FaultKind as SlackFaultKind, Row, World};
 
-use super::rows::{damaged, of_no_time, row, twin};
+use super::rows::{damaged, long, of_no_time, row, twin};
 use super::scenario::Event;
 use super::starting_point::StartingPoint;
 use crate::harness::simulated;
@@ -44,6 +44,12 @@ fn small_limits() -> ResourceLimits {
     }
 }
 
+/// Returns limits of two lines per batch and two cached IDs.
+fn tiny_limits() -> ResourceLimits {
+    let batch_bytes = Quota { per_stream: 400, total: 400 };
+    ResourceLimits { batch_bytes, stored_ids: Quota { per_stream: 2, total: 2 }, ..small_limits() }
+}
+
 /// A run in progress.
 #[derive(Debug)]
 pub struct Run {
@@ -52,6 +58,8 @@ pub struct Run {
     process: Process,
     processes: u32,
     rows: u32,
+    /// The workspace whose rows are long.
+    long_rows_of: Option<&'static str>,
     /// Whether the last tick succeeded and left no gap.
     left_no_gap: bool,
 }
@@ -69,7 +77,15 @@ impl Run {
         let world = SimulatedWorld::new(now, World::new(start.slack.settings.clone()), [source]);
         world.with(|state| (state.mutant, state.traced) = (mutant, traced));
         let process = Process::start(0, &world);
-        let mut run = Run { start: Rc::new(start.clone()), world, process, processes: 1, rows: 0, left_no_gap: false };
+        let mut run = Run {
+            start: Rc::new(start.clone()),
+            world,
+            process,
+            processes: 1,
+            rows: 0,
+            long_rows_of: None,
+            left_no_gap: false,
+        };
         for event in &start.scenario.before {
             run.apply(event);
         }
@@ -89,6 +105,7 @@ impl Run {
             process,
             processes: self.processes,
             rows: self.rows,
+            long_rows_of: self.long_rows_of,
             left_no_gap: self.left_no_gap,
         }
     }
@@ -133,12 +150,17 @@ impl Run {
                 let settings = state.slack.settings_mut();
                 (settings.integration_count_max, settings.integration_page_max) = (1_000, Some(*pages));
             }),
+            Event::LongRows(workspace, bytes) => {
+                self.long_rows_of = Some(workspace);
+                self.world.with(|state| state.slack.settings_mut().response_bytes_max = Some(*bytes));
+            }
+            Event::Creates(faults) => self.world.with(|state| state.create_faults.extend(*faults)),
+            Event::Deadline(operations) => self.world.with(|state| state.operations_max = *operations),
             Event::Tamper(all) => self.world.tamper(*all),
             Event::TouchAt(n, row) if self.start.log == LogType::Access => self.slack(*n, SlackFaultKind::Touch(*row)),
             Event::TouchAt(..) => {}
             Event::Insert(n) => {
-                let row = row(&self.start, self.rows, USERS, self.world.now());
-                self.rows += 1;
+                let row = self.new_row(self.world.now());
                 self.slack(*n, SlackFaultKind::Insert(vec![row]));
             }
             Event::Outage(ticks) => (0..*ticks).for_each(|_| {
@@ -182,12 +204,18 @@ impl Run {
         });
     }
 
+    /// Returns the next row.
+    fn new_row(&mut self, time: Timestamp) -> Row {
+        let row = row(&self.start, self.rows, USERS, time);
+        self.rows += 1;
+        if self.long_rows_of.is_some_and(|id| row.workspace.as_deref() == Some(id)) { long(row) } else { row }
+    }
+
     /// Adds a row of `age` seconds ago.
     fn add(&mut self, age: i64, late: bool) {
         let now = self.world.now();
         let time = now.saturating_sub(SignedDuration::from_secs(age)).expect("the time is in range");
-        let row = row(&self.start, self.rows, USERS, time);
-        self.rows += 1;
+        let row = self.new_row(time);
         self.world.with(|state| state.slack.add(if late { row.visible_from(now) } else { row }));
     }
 
@@ -196,24 +224,21 @@ impl Run {
         let time = self.world.now().saturating_sub(SignedDuration::from_secs(age)).expect("the time is in range");
         let shown = time.saturating_add(SignedDuration::from_secs(late)).expect("the time is in range");
         let shown = shown.max(self.world.now()); // a row of the past is created now
-        let row = row(&self.start, self.rows, USERS, time).visible_from(shown);
-        self.rows += 1;
+        let row = self.new_row(time).visible_from(shown);
         self.world.with(|state| state.slack.add(row));
     }
 
     /// Adds a row with bytes that are not UTF-8, and a row with the time 0.
     fn add_damaged(&mut self) {
         for damage in [damaged, of_no_time] {
-            let row = row(&self.start, self.rows, USERS, self.world.now());
-            self.rows += 1;
+            let row = self.new_row(self.world.now());
             self.world.with(|state| state.slack.add(damage(row)));
         }
     }
 
     /// Adds two rows with the same ID and different content. The ID of an integration row is its content.
     fn add_twins(&mut self) {
-        let first = row(&self.start, self.rows, USERS, self.world.now());
-        self.rows += 1;
+        let first = self.new_row(self.world.now());
         let second = Row { json: twin(&first.json).into(), ..first.clone() };
         self.world.with(|state| [first, second].map(|row| state.slack.add(row)));
     }
@@ -233,14 +258,18 @@ impl Run {
         self.processes += 1;
     }
 
+    fn limits(&self) -> ResourceLimits {
+        if self.start.scenario.is_tiny { tiny_limits() } else { small_limits() }
+    }
+
     fn begin(&self) -> Tick {
-        self.process.begin(self.start.calls_max(), small_limits())
+        self.process.begin(self.start.calls_max(), self.limits())
     }
 
     /// Runs a whole tick, and returns its operations.
     fn tick(&mut self) -> Operations {
         let before = self.process.operations();
-        let has_faults = self.world.with(|state| !state.faults.is_empty());
+        let has_faults = self.world.with(|state| !state.faults.is_empty() || !state.create_faults.is_empty());
         let end = self.begin().run();
         let operations = self.process.operations_since(before);
         self.after(&end, has_faults);
@@ -310,7 +339,7 @@ impl Run {
             let number = self.processes;
             self.processes += 1;
             let other = Process::start(number, &self.world);
-            ticks.push(Some(other.begin(self.start.calls_max(), small_limits())));
+            ticks.push(Some(other.begin(self.start.calls_max(), self.limits())));
         }
         let mut steps = vec![0; processes];
         let mut run = |who: usize, count: u32| {

@@ -3,6 +3,13 @@
 use slacktrail_core::source::LogType;
 use slacktrail_simulator::{Endless, FaultKind as SlackFaultKind};
 
+use crate::simulated_world::FaultKind;
+use Event::{
+    Admit, Backfill, Bar, ClockAhead, Connect, Creates, DamagedRow, Deadline, FewPages, Hours, Insert, LateRow,
+    LateShare, LongOutage, LongRows, LoseCursors, ManyRows, Outage, Pass, Revoke, Rows, Slack, SlackAlways, Tamper,
+    Tick, Touch, TouchAt, Twins,
+};
+
 /// An event in a scenario.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -34,6 +41,12 @@ pub enum Event {
     SlackAlways(SlackFaultKind),
     /// Integration logs get pages of up to 1,000 rows, and Slack shows only the first few.
     FewPages(usize),
+    /// From now on, rows of this workspace are long, and Slack's responses break off after this many bytes.
+    LongRows(&'static str, usize),
+    /// The next creates of objects meet these faults.
+    Creates(&'static [Option<FaultKind>]),
+    /// The next ticks reach their deadline after this many operations, or have time again.
+    Deadline(Option<u32>),
     /// The year 2100 is written into the cursors: into all of their times, or only into their watermarks.
     Tamper(bool),
     /// A row appears just before Slack answers the n-th call from now, so that pages shift during a walk.
@@ -67,6 +80,8 @@ pub struct Scenario {
     pub before: Vec<Event>,
     /// Calls to Slack per tick. `None`: the production limit.
     pub calls_max: Option<u32>,
+    /// Whether batches hold two lines, and a process caches two IDs of stored records.
+    pub is_tiny: bool,
     /// Whether the scenario requires an organization that is read per workspace.
     pub of_workspaces: bool,
     /// Whether the scenario ends in odd responses or stored state, and not only in an unusual order of events.
@@ -80,40 +95,58 @@ const PAGED: [LogType; 2] = [LogType::Audit, LogType::Access];
 
 /// Returns every scenario.
 pub fn scenarios() -> Vec<Scenario> {
-    use Event::{
-        Admit, Backfill, Bar, ClockAhead, Connect, DamagedRow, FewPages, Hours, Insert, LateRow, LateShare, LongOutage,
-        LoseCursors, ManyRows, Outage, Pass, Revoke, Rows, Slack, SlackAlways, Tamper, Tick, Touch, TouchAt, Twins,
-    };
-    let scenario = |name, before: &[Event]| Scenario {
+    let groups = [
+        live(),
+        backlogs(),
+        late_and_lost(),
+        odd_pages(),
+        endless_pages(),
+        odd_rows_and_state(),
+        slowly_endless(),
+        barred(),
+    ];
+    groups.into_iter().flatten().collect()
+}
+
+fn scenario(name: &'static str, before: &[Event]) -> Scenario {
+    Scenario {
         name,
         before: before.to_vec(),
         calls_max: None,
+        is_tiny: false,
         of_workspaces: false,
         is_odd: false,
         logs: &LogType::ALL,
-    };
-    let odd = |logs, name, before: &[Event]| Scenario { is_odd: true, logs, ..scenario(name, before) };
-    let few = |name, before: &[Event], calls| Scenario { calls_max: Some(calls), ..scenario(name, before) };
-    let of_workspaces = |name, before: &[Event]| Scenario { of_workspaces: true, ..scenario(name, before) };
-    let endless = |kind| [Rows(2, 40), Tick, Pass(60), Rows(5, 4), SlackAlways(SlackFaultKind::Endless(kind))];
-    // Page cursors that lead nowhere, in ticks with too few calls to notice.
-    let slowly = |kind| {
-        let minutes = (0..310).flat_map(|_| [Pass(60), Tick]);
-        let before: Vec<Event> = [ManyRows(300), SlackAlways(kind)].into_iter().chain(minutes).collect();
-        Scenario { is_odd: true, logs: &PAGED, ..few("", &before, 2) }
-    };
-    // Long enough that the stream must report the workspace.
-    let minutes = (0..25).flat_map(|_| [Pass(60), Tick]);
-    let barred = [Rows(4, 40), Bar("T1"), Tick, Pass(60), Rows(4, 3), Tick].into_iter().chain(minutes);
-    let admitted: Vec<Event> = barred.chain([Admit("T1"), Pass(3_600)]).collect();
-    // Pages broke off until they had three rows, and most rows are beyond the last such page.
-    let broken_off = (0..4).flat_map(|_| [Slack(1, SlackFaultKind::Truncated), Tick, Pass(60)]);
-    let last_page: Vec<Event> = [Rows(24, 4), FewPages(2)].into_iter().chain(broken_off).chain([Rows(2, 3)]).collect();
-    let lively = [Rows(2, 40), Tick, Pass(60), Rows(2, 3), Touch(1)];
+    }
+}
+
+fn odd(logs: &'static [LogType], name: &'static str, before: &[Event]) -> Scenario {
+    Scenario { is_odd: true, logs, ..scenario(name, before) }
+}
+
+fn few(name: &'static str, before: &[Event], calls: u32) -> Scenario {
+    Scenario { calls_max: Some(calls), ..scenario(name, before) }
+}
+
+fn of_workspaces(name: &'static str, before: &[Event]) -> Scenario {
+    Scenario { of_workspaces: true, ..scenario(name, before) }
+}
+
+fn minutes(count: usize) -> impl Iterator<Item = Event> {
+    (0..count).flat_map(|_| [Pass(60), Tick])
+}
+
+/// Returns ticks whose first page breaks off, so that the next one requests a quarter of the rows.
+fn broken_off(times: usize) -> impl Iterator<Item = Event> {
+    (0..times).flat_map(|_| [Slack(1, SlackFaultKind::Truncated), Tick, Pass(60)])
+}
+
+/// Returns ticks over the newest pages, and rows that move between them.
+fn live() -> Vec<Scenario> {
     vec![
         // Its first row is from the first second that the source collects.
         scenario("first", &[LateRow(7 * 86_400), Rows(4, 500)]),
-        scenario("live", &lively),
+        scenario("live", &[Rows(2, 40), Tick, Pass(60), Rows(2, 3), Touch(1)]),
         scenario("quiet", &[Rows(2, 40), Tick, Pass(60), Tick, Pass(60)]),
         scenario("pages", &[Rows(2, 40), Tick, Pass(60), Rows(7, 4), Touch(2)]),
         scenario("second", &[Rows(2, 9), Tick, Pass(60), Rows(5, 0)]),
@@ -138,6 +171,17 @@ pub fn scenarios() -> Vec<Scenario> {
             ],
         ),
         scenario("shifted", &[Rows(2, 9), Tick, Pass(60), Rows(7, 0), Insert(2)]),
+        // The same between two pages of one object, whose rows of one second the walk counts together.
+        Scenario {
+            logs: &[LogType::Integration],
+            ..scenario("shifted-later", &[Rows(2, 9), Tick, Pass(60), Rows(5, 0), Insert(3)])
+        },
+    ]
+}
+
+/// Returns backlogs, with ticks that collect them in parts.
+fn backlogs() -> Vec<Scenario> {
+    vec![
         few("backlog", &[ManyRows(300), Tick, Pass(60), Rows(1, 0)], 2),
         // Slack has shown no row for longer than the source allows, while a backlog is left.
         few("silent", &[ManyRows(300), Tick, Pass(90_000)], 2),
@@ -183,6 +227,33 @@ pub fn scenarios() -> Vec<Scenario> {
                 4,
             )
         },
+    ]
+}
+
+/// Returns appends that are retried, late rows, a backfill, and lost cursors.
+fn late_and_lost() -> Vec<Scenario> {
+    vec![
+        // An append finds an object of another writer, drops its records, and fails. The retry must not store them again, although one of them
+        // is not in the small cache.
+        Scenario {
+            is_tiny: true,
+            ..odd(
+                &[LogType::Audit],
+                "append-again",
+                &[
+                    Rows(4, 20),
+                    Tick,
+                    Pass(60),
+                    LateRow(70),
+                    LateRow(90),
+                    Creates(&[Some(FaultKind::ResponseLost), Some(FaultKind::Refused)]),
+                    Tick,
+                    Pass(60),
+                    LateRow(155),
+                    Creates(&[None, Some(FaultKind::Refused)]),
+                ],
+            )
+        },
         scenario("hourly", &[Rows(2, 40), Tick, Pass(3_540), Tick, Pass(60), LateRow(1_800), Rows(1, 0)]),
         scenario(
             "daily",
@@ -224,16 +295,65 @@ pub fn scenarios() -> Vec<Scenario> {
             3,
         ),
         scenario("cursor-lost", &[Rows(4, 40), Tick, Pass(60), Rows(1, 9), Tick, LoseCursors, Pass(60), Rows(2, 4)]),
+    ]
+}
+
+/// Returns pages that are rejected, incomplete or miscounted.
+fn odd_pages() -> Vec<Scenario> {
+    // Most rows are beyond the last page of three rows.
+    let last_page: Vec<Event> =
+        [Rows(24, 4), FewPages(2)].into_iter().chain(broken_off(4)).chain([Rows(2, 3)]).collect();
+    // In pages of one row, a tick cannot count the many rows of a second again each time the log has grown.
+    let growing = (0..40).flat_map(|_| [Rows(1, 0), Tick, Pass(60)]);
+    let small_pages: Vec<Event> = [Rows(2, 40), Tick, Pass(60), FewPages(1_000), Rows(300, 0), Pass(60)]
+        .into_iter()
+        .chain(broken_off(5))
+        .chain([Tick, Pass(60)])
+        .chain(growing)
+        .collect();
+    // The first page of an oldest-first log tells only where the newest rows are, and the next one fails. Then a tick has time for the first
+    // page alone.
+    let errors =
+        (0..16).flat_map(|_| [Rows(1, 0), Slack(2, SlackFaultKind::Status(500, String::new())), Tick, Pass(60)]);
+    let first_page_only: Vec<Event> = [Rows(5, 40), Tick, Pass(60), Rows(7, 4)]
+        .into_iter()
+        .chain(errors)
+        .chain([Rows(1, 0), Deadline(Some(4)), Tick, Deadline(None), Pass(60)])
+        .collect();
+    vec![
         scenario("stale-page", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::StaleCursor)]),
         scenario("empty-page", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::EmptyPage)]),
         scenario("odd-page", &[Rows(2, 60), Tick, Pass(60), Rows(9, 0), Slack(1, SlackFaultKind::Oversize(2))]),
         odd(&[LogType::Integration], "last-page", &last_page),
+        odd(&[LogType::Integration], "small-pages", &small_pages),
+        odd(&[LogType::Integration], "first-page-only", &first_page_only),
+        // Two responses in a row contradict their number of rows, and only the second one omits rows.
+        odd(
+            &[LogType::Integration],
+            "odd-twice",
+            &[
+                Rows(1, 60),
+                Tick,
+                Pass(60),
+                Rows(1, 4),
+                Slack(1, SlackFaultKind::Claims(1_000_000)),
+                Slack(2, SlackFaultKind::EmptyPage),
+            ],
+        ),
         odd(&[LogType::Access], "odd-only-page", &[Rows(3, 60), Slack(1, SlackFaultKind::Oversize(1))]),
         scenario("broken-page", &[Rows(5, 60), Slack(2, SlackFaultKind::Truncated)]),
         scenario("throttled", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::throttled("90"))]),
+    ]
+}
+
+/// Returns pages that lead nowhere.
+fn endless_pages() -> Vec<Scenario> {
+    let endless = |kind| [Rows(2, 40), Tick, Pass(60), Rows(5, 4), SlackAlways(SlackFaultKind::Endless(kind))];
+    vec![
         odd(&PAGED, "endless-same", &endless(Endless::SameCursor)),
         odd(&PAGED, "endless-fresh", &endless(Endless::FreshCursor)),
         odd(&PAGED, "endless-old", &endless(Endless::OldRows)),
+        odd(&PAGED, "endless-pages", &endless(Endless::Circle)),
         odd(
             &[LogType::Integration],
             "endless-claim",
@@ -244,6 +364,12 @@ pub fn scenarios() -> Vec<Scenario> {
             "page-ignored",
             &[Rows(5, 40), Tick, Pass(60), Rows(7, 4), SlackAlways(SlackFaultKind::PageIgnored)],
         ),
+    ]
+}
+
+/// Returns rows, rejections and stored cursors that no organization should have.
+fn odd_rows_and_state() -> Vec<Scenario> {
+    vec![
         odd(
             &LogType::ALL,
             "late-share",
@@ -292,9 +418,48 @@ pub fn scenarios() -> Vec<Scenario> {
         odd(&[LogType::Integration], "old-second", &[Rows(4, 0), Pass(900), Tick, Pass(60), Rows(3, 4)]),
         odd(&LogType::ALL, "tampered-top", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(false)]),
         odd(&LogType::ALL, "tampered", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(true)]),
-        Scenario { name: "endless-circle", ..slowly(SlackFaultKind::Endless(Endless::Circle)) },
-        Scenario { name: "cursors-refused", ..slowly(SlackFaultKind::StaleCursor) },
+    ]
+}
+
+/// Returns page cursors that lead nowhere, in ticks with too few calls to notice.
+fn slowly_endless() -> Vec<Scenario> {
+    let slowly = |name, kind| {
+        let before: Vec<Event> = [ManyRows(300), SlackAlways(kind)].into_iter().chain(minutes(310)).collect();
+        Scenario { is_odd: true, logs: &PAGED, ..few(name, &before, 2) }
+    };
+    vec![
+        slowly("endless-circle", SlackFaultKind::Endless(Endless::Circle)),
+        slowly("cursors-refused", SlackFaultKind::StaleCursor),
+    ]
+}
+
+/// Returns organizations with a workspace that cannot be read.
+fn barred() -> Vec<Scenario> {
+    // Long enough that the stream must report the workspace.
+    let barred = [Rows(4, 40), Bar("T1"), Tick, Pass(60), Rows(4, 3), Tick].into_iter().chain(minutes(25));
+    let admitted: Vec<Event> = barred.chain([Admit("T1"), Pass(3_600)]).collect();
+    // One long row fits into a response, and two do not.
+    let broken_off_when_admitted = [&[LongRows("T1", 1_600)], &admitted[..]].concat();
+    // A tick in which no workspace can be read must not hide how long one of them could not be read before.
+    let barred_twice: Vec<Event> = [Rows(4, 40), Bar("T1"), Tick]
+        .into_iter()
+        .chain(minutes(10))
+        .chain([Bar("T2"), Pass(60), Tick, Admit("T2")])
+        .chain(minutes(14))
+        .collect();
+    // A re-read is in a workspace while a live walk misses its rows. It then starts again with the newest ones, which are not late.
+    let rejected = SlackFaultKind::NotOk { code: "invalid_auth".to_owned(), needed: None, provided: None };
+    let missed_before_reread: Vec<Event> = [Rows(96, 30), Tick]
+        .into_iter()
+        .chain(minutes(8))
+        .chain([Pass(3_120), Tick, Pass(60), Rows(4, 3), Slack(1, rejected), Tick, Pass(60)])
+        .chain([Slack(1, SlackFaultKind::StaleCursor)])
+        .collect();
+    vec![
         of_workspaces("barred", &[Rows(4, 40), Tick, Bar("T1"), Pass(60), Rows(4, 3)]),
         of_workspaces("admitted", &admitted),
+        of_workspaces("barred-twice", &barred_twice),
+        Scenario { logs: &[LogType::Access], ..of_workspaces("missed-before-reread", &missed_before_reread) },
+        of_workspaces("broken-off", &broken_off_when_admitted),
     ]
 }
