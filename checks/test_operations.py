@@ -20,7 +20,7 @@ def sources():
 
 def codes_in(table):
     """Returns the error codes of a table in `hints.rs`."""
-    text = (ROOT / "shared/core/src/hints.rs").read_text()
+    text = (ROOT / "shared/errors/src/hints.rs").read_text()
     return set(CODE.findall(text.split(f"fn {table}(")[1].split("_ => return None")[0]))
 
 

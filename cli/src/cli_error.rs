@@ -39,7 +39,7 @@ impl CliError {
         let is_unreachable = texts.iter().any(|text| text.contains("dns error") || text.contains("tcp connect error"));
         let hint = match error.code.as_str() {
             "aws_unavailable" if place == Place::Command && is_unreachable => UNREACHABLE.to_owned(),
-            _ => error.hint(place, source),
+            _ => error.hint(place, source.map(SourceId::as_str)),
         };
         let cause = meaningful(texts).into_iter().rev().fold(None, |below, text| Some(Box::new(Cause { text, below })));
         let cause = cause.map(|cause| cause as Box<dyn StdError + Send + Sync>);

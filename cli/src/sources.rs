@@ -87,7 +87,7 @@ impl Listings {
     fn unreadable(&self, id: &SourceId, error: &Error) -> Listing {
         Listing {
             id: id.to_string(),
-            error: Some(format!("{error}; {}", error.hint(self.deployed.place(), Some(id)))),
+            error: Some(format!("{error}; {}", error.hint(self.deployed.place(), Some(id.as_str())))),
             ..Listing::default()
         }
     }

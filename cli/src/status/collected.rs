@@ -57,7 +57,7 @@ pub(super) fn add(
             let error = Error::deployment("not_collected", message);
             status.state = State::Failing;
             status.since = Some(since);
-            status.hint = Some(format!("{error}; {}", error.hint(Place::Pull, Some(&source.id))));
+            status.hint = Some(format!("{error}; {}", error.hint(Place::Pull, Some(source.id.as_str()))));
             status.code = Some(error.code);
         }
         status.collection = Some(collection);

@@ -245,7 +245,7 @@ fn last_success(cursor: &Cursor) -> Option<Second> {
 }
 
 fn message_and_hint(error: &Error, source: &SourceId, target: Target) -> String {
-    format!("{error}; {}", error.hint(target.place(), Some(source)))
+    format!("{error}; {}", error.hint(target.place(), Some(source.as_str())))
 }
 
 /// Returns the hint and the code for an organization's workspaces that cannot be read, or `None` if all can be read.

@@ -18,7 +18,7 @@ use crate::request::Address;
 pub(crate) fn log(address: Address, outcome: &Outcome, reference: Option<&str>) {
     let (authorization, source) = ids(outcome);
     let error = to_error(outcome);
-    let hint = error.map(|error| error.hint(Place::Page, source));
+    let hint = error.map(|error| error.hint(Place::Page, source.map(SourceId::as_str)));
     let (authorization, source) = (authorization.map(ToString::to_string), source.map(SourceId::as_str));
     let cause = error.and_then(causes);
     let token = token_outcome(outcome);

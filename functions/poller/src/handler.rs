@@ -138,7 +138,7 @@ fn log_token_refresh(token_refresh: &TokenRefreshSummary) {
         info!(source, "token refreshed");
         return;
     };
-    let (Error { code, message, .. }, hint) = (error, error.hint(Place::Poller, Some(&token_refresh.source)));
+    let (Error { code, message, .. }, hint) = (error, error.hint(Place::Poller, Some(token_refresh.source.as_str())));
     if token_refresh.refreshed {
         warn!(source, code, error_message = message, hint, "token refreshed");
     } else {

@@ -237,7 +237,7 @@ impl ConnectError {
             ErrorKind::Retry => format!(
                 "nothing was stored; follow the message on Slack's page, fix it in the app's settings, and run `slacktrail connect {id}` again"
             ),
-            _ => error.hint(Place::Page, Some(id)),
+            _ => error.hint(Place::Page, Some(id.as_str())),
         };
         ConnectError::new(kind, error.message, hint)
     }

@@ -4,7 +4,7 @@
 //! are, and what the next cursor is. `now` is an argument too. A lint forbids clocks, randomness and the environment.
 //!
 //! Read in this order:
-//! - [`source`], [`time`] and [`error`]: the terms. [`hints`]: what each error code means. [`sanitize`]: external text that is made safe to
+//! - [`source`], [`time`] and [`error`]: the terms. [`sanitize`]: external text that is made safe to
 //!   show.
 //! - [`record`], [`mod@line`], [`batch`], [`object`]: from a row of a page to the bytes of an object.
 //! - [`slack`]: requests and responses.
@@ -21,11 +21,8 @@ pub mod batch;
 pub mod credentials;
 pub mod cursor;
 pub mod day_log;
-pub mod error;
 pub mod event;
-mod fields;
 pub mod health;
-pub mod hints;
 pub mod line;
 pub mod object;
 pub mod record;
@@ -39,3 +36,5 @@ pub mod stream;
 pub mod time;
 pub mod walk;
 pub mod workspaces;
+
+pub use slacktrail_errors::{error, hints};

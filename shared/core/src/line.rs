@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
+use slacktrail_fields::{Indicator, Kind};
 
-use crate::fields::{Indicator, Kind};
 use crate::record::{Record, RowId};
 use crate::source::{LogType, Source};
 use crate::time::{Second, athena_time, parse_athena_time};

@@ -10,8 +10,8 @@ use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
+use slacktrail_fields::{Fields, Indicator, Top};
 
-use crate::fields::{Fields, Indicator, Top};
 use crate::source::LogType;
 use crate::time::Second;
 

@@ -32,7 +32,7 @@ async fn put_item(moto: &EmulatedAws, key: &str, attributes: &[(&str, AttributeV
 }
 
 fn hint(error: &Error) -> String {
-    error.hint(Place::Command, Some(&"acme".parse().unwrap()))
+    error.hint(Place::Command, Some("acme"))
 }
 
 fn assert_named(error: &Error, kind: ErrorKind, code: &str, in_message: &str, in_hint: &str) {

@@ -48,8 +48,11 @@ pub(super) fn eligibility(
     let state = if source.paused { State::Paused } else { cursor.health.state };
     let mut outcome = StreamOutcome::skipped(stream, state);
     (outcome.gaps, outcome.lag_seconds) = (cursor.gaps.len(), cursor.lag_seconds(now));
-    outcome.problem =
-        cursor.health.error().filter(|_| !source.paused).map(|error| Problem::Stored(error.of_source(&source.id)));
+    outcome.problem = cursor
+        .health
+        .error()
+        .filter(|_| !source.paused)
+        .map(|error| Problem::Stored(error.of_source(source.id.clone())));
     Eligibility::Skipped(Box::new(outcome))
 }
 

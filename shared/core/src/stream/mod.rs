@@ -423,7 +423,7 @@ impl<'a> StreamTick<'a> {
 
     /// Returns the outcome of the tick. `error` is an error of saving the cursor.
     pub fn into_outcome(self, error: Option<Error>) -> StreamOutcome {
-        let of_source = |error: Error| error.of_source(&self.source.id);
+        let of_source = |error: Error| error.of_source(self.source.id.clone());
         let problem = match self.outcome.problem {
             Some(Problem::Error(met)) => Some(Problem::Error(of_source(met))),
             Some(Problem::Stored(stored)) => {

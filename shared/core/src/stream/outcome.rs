@@ -83,7 +83,7 @@ impl StreamOutcome {
 
     /// Returns the outcome of a stream, or of a source, that could not be read.
     pub fn unreadable(source: SourceId, log: Option<LogType>, error: Error) -> StreamOutcome {
-        let problem = Some(Problem::Error(error.of_source(&source)));
+        let problem = Some(Problem::Error(error.of_source(source.clone())));
         StreamOutcome { problem, ..StreamOutcome::of(source, log, State::Failing) }
     }
 
@@ -123,7 +123,7 @@ impl StreamOutcome {
 
     /// Returns the next action, in words for `place`.
     pub fn hint(&self, place: Place) -> Option<String> {
-        self.reason().map(|error| error.hint(place, Some(&self.source)))
+        self.reason().map(|error| error.hint(place, Some(self.source.as_str())))
     }
 }
 

@@ -9,7 +9,6 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::hints::{self, Place};
-use crate::source::SourceId;
 
 /// Who must act on an error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -49,7 +48,7 @@ pub enum Origin {
 
 impl Origin {
     /// Returns `true` if Slack caused the error.
-    pub(crate) fn is_slack(&self) -> bool {
+    pub fn is_slack(&self) -> bool {
         *self == Origin::Slack
     }
 }
@@ -67,8 +66,8 @@ pub struct Error {
     pub message: String,
     /// Whether Slack must return the error again before anybody acts.
     pub is_unconfirmed: bool,
-    /// The source that the error concerns, for the commands in its hint.
-    source_id: Option<SourceId>,
+    /// The ID of the source that the error concerns, for the commands in its hint.
+    source_id: Option<String>,
     /// The number of seconds that Slack asked to wait.
     pub retry_after_seconds: Option<i64>,
     /// Whether Slack certainly did not receive the call.
@@ -89,7 +88,8 @@ impl Error {
         Error::new(Origin::Deployment, code, message.into())
     }
 
-    pub(crate) fn new(origin: Origin, code: String, message: String) -> Error {
+    /// Creates an error, for example from a stored code.
+    pub fn new(origin: Origin, code: String, message: String) -> Error {
         Error {
             kind: hints::kind(origin, &code),
             origin,
@@ -105,13 +105,13 @@ impl Error {
 
     /// Sets the source that the error concerns.
     #[must_use]
-    pub fn of_source(self, source: &SourceId) -> Error {
-        Error { source_id: Some(source.clone()), ..self }
+    pub fn of_source(self, id: impl Into<String>) -> Error {
+        Error { source_id: Some(id.into()), ..self }
     }
 
-    /// Returns the next action, in words for `place`. `source` is the source that the error concerns, unless the error itself knows it.
-    pub fn hint(&self, place: Place, source: Option<&SourceId>) -> String {
-        hints::hint(self.origin, &self.code, self.is_unconfirmed, place, self.source_id.as_ref().or(source))
+    /// Returns the next action, in words for `place`. `source` is the ID of the source that the error concerns, unless the error itself knows it.
+    pub fn hint(&self, place: Place, source: Option<&str>) -> String {
+        hints::hint(self.origin, &self.code, self.is_unconfirmed, place, self.source_id.as_deref().or(source))
     }
 
     /// Sets the underlying error, which `source()` returns.

@@ -1,14 +1,13 @@
 //! Extracts fields from a record's JSON: the scalars of its ID and time, and the IP addresses, emails and user names anywhere in it.
 //!
-//! No structure is required, so each value may be missing or of another type. [`serde_json`] has already checked the response and found each row
-//! as a [`RawValue`]. This parser therefore does not check the JSON again. It moves from string to string and decodes only those that it needs.
+//! No structure is required, so each value may be missing or of another type. The caller has already checked the response
+//! and found each row with [`serde_json`]. This parser therefore does not check the JSON again. It moves from string to string and decodes only those that it needs.
 //! A test compares it with a full parse.
+#![deny(clippy::disallowed_methods)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-
-#[cfg(test)]
-use serde_json::value::RawValue;
 
 /// Maximum nesting depth. Deeper values are skipped.
 const DEPTH_MAX: usize = 128;
@@ -17,28 +16,40 @@ const ADDRESS_LEN_MAX: usize = 254;
 
 /// The relevant keys at the top level of a record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Top {
+pub enum Top {
+    /// `id`
     Id,
+    /// `date_create`
     DateCreate,
+    /// `user_id`
     UserId,
+    /// `ip`
     Ip,
+    /// `user_agent`
     UserAgent,
+    /// `date_first`
     DateFirst,
+    /// `date_last`
     DateLast,
+    /// `date`
     Date,
 }
 
 /// The kind of an indicator, in the order of a line's fields.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// An IP address.
     IpAddress,
+    /// An email address.
     Email,
+    /// The name of a user.
     Username,
 }
 
 /// A value that users search all logs for.
 #[derive(Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Indicator<'a> {
+pub struct Indicator<'a> {
+    /// The kind.
     pub kind: Kind,
     /// The text, borrowed from the record if it contains no escapes.
     pub text: Cow<'a, str>,
@@ -46,22 +57,16 @@ pub(crate) struct Indicator<'a> {
 
 /// The extracted fields of a record.
 #[derive(Debug, Default)]
-pub(crate) struct Fields<'a> {
+pub struct Fields<'a> {
     /// The scalars of the [`Top`] keys. As in common parsers, the last one of duplicate keys counts.
     top: [Option<Cow<'a, str>>; 8],
     /// The indicators anywhere in the record, sorted and without duplicates.
-    pub(crate) indicators: Vec<Indicator<'a>>,
+    pub indicators: Vec<Indicator<'a>>,
 }
 
 impl<'a> Fields<'a> {
-    /// Extracts the fields of a record. Returns `None` if it is not a JSON object.
-    #[cfg(test)]
-    pub(crate) fn read(row: &'a RawValue) -> Option<Fields<'a>> {
-        Fields::of_json(row.get())
-    }
-
-    /// Extracts the fields of a record that is valid JSON. Returns `None` if it is not an object.
-    pub(crate) fn of_json(json: &'a str) -> Option<Fields<'a>> {
+    /// Extracts the fields of a record, which is valid JSON. Returns `None` if it is not an object.
+    pub fn of_json(json: &'a str) -> Option<Fields<'a>> {
         if !json.starts_with('{') {
             return None;
         }
@@ -72,7 +77,7 @@ impl<'a> Fields<'a> {
         Some(fields)
     }
 
-    /// Scans a record byte by byte, except for strings. Returns `None` if the record is incomplete, which a [`RawValue`] never is.
+    /// Scans a record byte by byte, except for strings. Returns `None` if the record is incomplete, which valid JSON never is.
     fn read_all(&mut self, json: &'a str) -> Option<()> {
         let bytes = json.as_bytes();
         let mut outer = [Place::default(); DEPTH_MAX];
@@ -117,7 +122,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns the scalar of `key` as text: the content of a string or the digits of a number.
-    pub(crate) fn scalar(&self, key: Top) -> Option<&str> {
+    pub fn scalar(&self, key: Top) -> Option<&str> {
         self.top[key as usize].as_deref()
     }
 
@@ -323,15 +328,8 @@ fn is_address(word: &str) -> bool {
 }
 
 #[cfg(test)]
-mod oracle;
-
-#[cfg(test)]
 mod tests {
     use super::*;
-
-    pub(super) fn raw(json: &str) -> Box<RawValue> {
-        RawValue::from_string(json.to_owned()).unwrap()
-    }
 
     fn texts<'f>(fields: &'f Fields<'_>, kind: Kind) -> Vec<&'f str> {
         fields.indicators.iter().filter(|indicator| indicator.kind == kind).map(|indicator| &*indicator.text).collect()
@@ -342,8 +340,7 @@ mod tests {
         let json = r#"{"id":"1","actor":{"type":"user","user":{"id":"W1","name":"Ann \"A\"","email":"ann@example.com"}},
             "entity":{"type":"channel","channel":{"name":"general"}},"details":{"inviter":{"user":{"name":"Bob","email":"none"}},"kicker":{"name":"Cem"}},
             "context":{"ip_address":"redacted","list":[{"ip":"2001:db8::1"}]},"ip":"203.0.113.7","username":""}"#;
-        let row = raw(json);
-        let fields = Fields::read(&row).unwrap();
+        let fields = Fields::of_json(json).unwrap();
         assert_eq!(texts(&fields, Kind::Username), ["Ann \"A\"", "Bob", "Cem"]);
         assert_eq!(texts(&fields, Kind::Email), ["ann@example.com"]);
         assert_eq!(texts(&fields, Kind::IpAddress), ["2001:db8::1", "203.0.113.7"]);
@@ -358,8 +355,7 @@ mod tests {
                 "new_value":["Old <old@example.com>, mailto:o'neil+x@mail.example.com; @here","{\"to\":\"in@text.example\"}"],
                 "previous_value":{"who":{"list":[{"any":"deep@example.com"}]},"user":["W1"]}},
             "after":"not@noted.example"}"#;
-        let row = raw(json);
-        let fields = Fields::read(&row).unwrap();
+        let fields = Fields::of_json(json).unwrap();
         let expected = [
             "ann@example.com",
             "ben@example.com",
@@ -398,17 +394,14 @@ mod tests {
 
     #[test]
     fn scalars_are_read_as_text_and_last_duplicate_key_wins() {
-        let row = raw(
-            r#"{"id":1,"id":"b","date_create":1787670000,"date":"1787670001","date_last":1.5,"date_first":5.0,"user_id":"U","user_id":null}"#,
-        );
-        let fields = Fields::read(&row).unwrap();
+        let fields = Fields::of_json(r#"{"id":1,"id":"b","date_create":1787670000,"date":"1787670001","date_last":1.5,"date_first":5.0,"user_id":"U","user_id":null}"#,).unwrap();
         assert_eq!(fields.scalar(Top::Id), Some("b"));
         assert_eq!(fields.scalar(Top::DateCreate), Some("1787670000"));
         assert_eq!(fields.scalar(Top::Date), Some("1787670001"));
         assert_eq!(fields.scalar(Top::DateLast), Some("1.5"));
         assert_eq!(fields.scalar(Top::DateFirst), Some("5"));
         assert_eq!(fields.scalar(Top::UserId), None);
-        assert_eq!(Fields::read(&raw(r#"{"user":{"id":"inner"}}"#)).unwrap().scalar(Top::Id), None);
+        assert_eq!(Fields::of_json(r#"{"user":{"id":"inner"}}"#).unwrap().scalar(Top::Id), None);
     }
 
     #[test]
@@ -418,18 +411,17 @@ mod tests {
         let deep = format!(r#"{{"id":"a","deep":{open}{{"name":"\"]"}}{close},"date_create":5,"username":"ann"}}"#);
         let huge = r#"{"id":"a","number":1e999,"date_create":5,"username":"ann"}"#;
         for json in [surrogate, &deep, huge] {
-            let row = raw(json);
-            let fields = Fields::read(&row).unwrap();
+            let fields = Fields::of_json(json).unwrap();
             assert_eq!((fields.scalar(Top::Id), fields.scalar(Top::DateCreate)), (Some("a"), Some("5")), "{json}");
             assert_eq!(fields.indicators, [Indicator { kind: Kind::Username, text: "ann".into() }], "{json}");
         }
-        assert_eq!(Fields::read(&raw(r#"{"id":"\ud800"}"#)).unwrap().scalar(Top::Id), Some("\\ud800"));
+        assert_eq!(Fields::of_json(r#"{"id":"\ud800"}"#).unwrap().scalar(Top::Id), Some("\\ud800"));
     }
 
     #[test]
     fn non_object_has_no_fields() {
         for json in ["null", "[]", "\"text\"", "7"] {
-            assert!(Fields::read(&raw(json)).is_none(), "{json}");
+            assert!(Fields::of_json(json).is_none(), "{json}");
         }
     }
 

@@ -1,15 +1,24 @@
 //! Extracts the same fields from a full parse of the record. For random rows, both results must be equal.
 
-use std::borrow::Cow;
+#![allow(clippy::unwrap_used, reason = "a test may end in a panic")]
+
 use std::fmt;
 use std::net::IpAddr;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::{Fields, Indicator, Kind};
-use crate::fields::tests::raw;
+use slacktrail_fields::{Fields, Indicator, Kind, Top};
 
-const TOP: [&str; 8] = ["id", "date_create", "user_id", "ip", "user_agent", "date_first", "date_last", "date"];
+const TOP: [(&str, Top); 8] = [
+    ("id", Top::Id),
+    ("date_create", Top::DateCreate),
+    ("user_id", Top::UserId),
+    ("ip", Top::Ip),
+    ("user_agent", Top::UserAgent),
+    ("date_first", Top::DateFirst),
+    ("date_last", Top::DateLast),
+    ("date", Top::Date),
+];
 /// Keys of random rows. The last two are `id` and `email`, written with escapes.
 const KEYS: [&str; 27] = [
     "id",
@@ -181,20 +190,19 @@ impl Found {
         let mut found = Found::default();
         let Tree::Object(members) = serde_json::from_str(json).unwrap() else { return found };
         for (key, value) in &members {
-            found.find(value, &["", key.as_str()], TOP.iter().position(|top| top == key));
+            found.find(value, &["", key.as_str()], TOP.iter().position(|(top, _)| top == key));
         }
         found.indicators.sort();
         found.indicators.dedup();
         found
     }
 
-    /// Returns the fields from [`Fields::read`].
+    /// Returns the fields from [`Fields::of_json`].
     fn in_fields(json: &str) -> Found {
-        let row = raw(json);
-        let fields = Fields::read(&row).unwrap();
+        let fields = Fields::of_json(json).unwrap();
         let own = |Indicator { kind, text }: &Indicator<'_>| (*kind, text.clone().into_owned());
         Found {
-            top: fields.top.clone().map(|text| text.map(Cow::into_owned)),
+            top: TOP.map(|(_, top)| fields.scalar(top).map(str::to_owned)),
             indicators: fields.indicators.iter().map(own).collect(),
         }
     }

@@ -5,7 +5,6 @@
 
 use crate::error::ErrorKind::{self, Investigate, Reauthorize, Reconfigure, Retry};
 use crate::error::Origin;
-use crate::source::SourceId;
 
 /// The place where a hint is shown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,13 +54,7 @@ pub(crate) fn kind(origin: Origin, code: &str) -> ErrorKind {
 }
 
 /// Returns the hint for an error with this code. Without a known source, commands in it contain no source ID.
-pub(crate) fn hint(
-    origin: Origin,
-    code: &str,
-    is_unconfirmed: bool,
-    place: Place,
-    source: Option<&SourceId>,
-) -> String {
+pub(crate) fn hint(origin: Origin, code: &str, is_unconfirmed: bool, place: Place, source: Option<&str>) -> String {
     let (kind, text) = row(origin, code);
     // An error that needs no action is not confirmed by a retry.
     let first = if is_unconfirmed && kind != Retry { "{wait}; if Slack returns the error again: " } else { "" };
@@ -71,7 +64,7 @@ pub(crate) fn hint(
 }
 
 /// Returns `true` if Slack documents the code. A message may repeat such a code, because it is no secret.
-pub(crate) fn is_documented_by_slack(code: &str) -> bool {
+pub fn is_documented_by_slack(code: &str) -> bool {
     of_slack(code).is_some()
 }
 
@@ -391,7 +384,7 @@ mod tests {
     }
 
     fn at(place: Place, code: &str, is_unconfirmed: bool) -> String {
-        hint(Origin::Slack, code, is_unconfirmed, place, Some(&"acme".parse().unwrap()))
+        hint(Origin::Slack, code, is_unconfirmed, place, Some("acme"))
     }
 
     #[test]
