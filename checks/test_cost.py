@@ -54,7 +54,7 @@ class WhatIsCounted(unittest.TestCase):
             ("shared/collector/src/tick/resources.rs", r"streams_at_once: (\d+),", cost.STREAMS_AT_ONCE),
             ("tests/tests/poller/costs.rs", r"LOG_BYTES_A_STREAM: usize = (\d+);", cost.LOG_BYTES_A_STREAM),
             ("tests/tests/poller/costs.rs", r"LOG_BYTES_A_TICK: usize = (\d+);", cost.LOG_BYTES_A_TICK),
-            ("shared/core/src/shard.rs", r"SOURCES_MAX: usize = (\d+);", cost.SOURCES_MAX),
+            ("shared/ports/src/shard.rs", r"SOURCES_MAX: usize = (\d+);", cost.SOURCES_MAX),
             ("shared/collector/src/tick/resources.rs", r"stored_ids: Quota \{ per_stream: \S+, total: (\S+) \}", 3 * cost.SEEN_OF_THREE_STREAMS),
         ]:
             with self.subTest(pattern):

@@ -53,7 +53,7 @@ class Operations(unittest.TestCase):
         self.assertEqual(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE), states)
 
     def test_sources_per_shard_match_code(self):
-        (most,) = re.findall(r"SOURCES_MAX: usize = (\d+);", (ROOT / "shared/core/src/shard.rs").read_text())
+        (most,) = re.findall(r"SOURCES_MAX: usize = (\d+);", (ROOT / "shared/ports/src/shard.rs").read_text())
         for document, heading, sayings in [
             (
                 "docs/operations.md",

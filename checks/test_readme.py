@@ -19,7 +19,7 @@ import dist  # noqa: E402
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-# The format that shared/core/src/settings.rs accepts, and a part of its error message for other values.
+# The format that shared/adapters/src/settings.rs accepts, and a part of its error message for other values.
 FORMS = {
     "BUCKET_NAME": (r"[a-z0-9.-]{3,63}", "use 3 to 63 lowercase letters, digits, `-` and `.`"),
     "TABLE_NAME": (r"[A-Za-z0-9._-]{3,255}", "use 3 to 255 letters, digits, `-`, `_` and `.`"),
@@ -93,7 +93,7 @@ class Documents(unittest.TestCase):
             self.assertTrue(is_function(name), name)
 
     def test_sam_environment_values_are_accepted_by_functions(self):
-        settings = (ROOT / "shared/core/src/settings.rs").read_text()
+        settings = (ROOT / "shared/adapters/src/settings.rs").read_text()
         for variables in json.loads((ROOT / "events" / "env.json").read_text()).values():
             for name, value in variables.items():
                 with self.subTest(name):

@@ -14,7 +14,7 @@ use aws_sdk_cloudformation::config::SharedCredentialsProvider;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use clap::Args;
 use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
-use slacktrail_core::settings::SECRET_PREFIX;
+use slacktrail_adapters::settings::SECRET_PREFIX;
 
 use crate::cli_error::{CliError, UNREACHABLE, chain};
 use crate::credentials;

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
-use slacktrail_core::secret::Token;
 use slacktrail_core::source::{LogType, Source};
+use slacktrail_ports::secret::Token;
 use slacktrail_ports::{Deployment, DeploymentStore};
 
 use crate::cli_error::CliError;

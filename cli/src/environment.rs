@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 use slacktrail_adapters::http::SlackHttp;
+use slacktrail_adapters::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
 use slacktrail_connect::manifest::user_scopes;
-use slacktrail_core::secret::Token;
-use slacktrail_core::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
 use slacktrail_core::source::LogType;
 use slacktrail_core::time::Second;
+use slacktrail_ports::secret::Token;
 
 use crate::cli_error::CliError;
 use crate::format::quoted;

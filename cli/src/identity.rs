@@ -5,10 +5,10 @@ use serde_json::Value;
 use slacktrail_connect::manifest::missing_scopes;
 use slacktrail_core::error::Error;
 use slacktrail_core::hints::Place;
-use slacktrail_core::secret::Token;
 use slacktrail_core::slack::Request;
 use slacktrail_core::source::{LogType, Plan, Source, Tenant};
 use slacktrail_core::time::Second;
+use slacktrail_ports::secret::Token;
 use slacktrail_ports::{CallAuth, Slack};
 
 use crate::cli_error::CliError;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use slacktrail_core::sanitize::shown_line;
+use slacktrail_adapters::sanitize::shown_line;
 
 use crate::terminal;
 

@@ -2,7 +2,7 @@
 //! shorten words.
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
-use slacktrail_core::sanitize::shown_line;
+use slacktrail_adapters::sanitize::shown_line;
 
 use crate::terminal;
 

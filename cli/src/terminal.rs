@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
-use slacktrail_core::sanitize::{escaped_json, shown_line, shown_text};
+use slacktrail_adapters::sanitize::{escaped_json, shown_line, shown_text};
 
 use crate::cli_error::{CliError, Level};
 

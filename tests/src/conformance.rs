@@ -3,14 +3,14 @@
 
 use futures_util::future::join_all;
 use slacktrail_connect::{Authorization, AuthorizationState, AuthorizationStore};
-use slacktrail_core::credentials::{Credentials, Grant};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::object::{DayLogId, ObjectKey};
-use slacktrail_core::secret::Token;
-use slacktrail_core::shard::Shard;
 use slacktrail_core::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
+use slacktrail_ports::credentials::{Credentials, Grant};
+use slacktrail_ports::secret::Token;
+use slacktrail_ports::shard::Shard;
 use slacktrail_ports::sources;
 use slacktrail_ports::{
     CreateOutcome, CredentialStore, DayLogStore, DeploymentStore, ReplaceOutcome, SecretVersion, StoredCredentials,

@@ -6,13 +6,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use slacktrail_adapters::aws::connect_table_and_secrets;
+use slacktrail_adapters::settings::SECRET_PREFIX;
 use slacktrail_connect::{Authorization, AuthorizationStore as _, OneTimeToken};
-use slacktrail_core::credentials::App;
-use slacktrail_core::secret::ClientSecret;
-use slacktrail_core::settings::SECRET_PREFIX;
 use slacktrail_core::source::Source;
 use slacktrail_core::time::Second;
 use slacktrail_ports::ReplaceOutcome;
+use slacktrail_ports::credentials::App;
+use slacktrail_ports::secret::ClientSecret;
 use slacktrail_simulator::oauth::Consent;
 
 use crate::deployment::{LocalDeployment, TABLE};

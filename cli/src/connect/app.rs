@@ -1,14 +1,14 @@
 //! Gets the credentials of the source's Slack app from flags, the environment, the stored secret or a prompt. Slack checks them before
 //! anything is stored.
 
-use slacktrail_core::credentials::{App, Credentials};
 use slacktrail_core::error::Error;
-use slacktrail_core::secret::ClientSecret;
-use slacktrail_core::slack::Request;
 use slacktrail_core::source::Source;
 use slacktrail_core::time::Second;
 use slacktrail_ports::credentials::update;
+use slacktrail_ports::credentials::{App, Credentials};
+use slacktrail_ports::secret::ClientSecret;
 use slacktrail_ports::{CallAuth, CredentialStore, Slack};
+use slacktrail_tokens::oauth::exchange_request;
 
 use super::{Arguments, standard_input};
 use crate::cli_error::CliError;
@@ -120,7 +120,7 @@ pub(super) async fn check<S: Slack>(
     redirect_url: &str,
     now: Second,
 ) -> Result<(), CliError> {
-    let request = Request::exchange("slacktrail-checks-the-app", redirect_url);
+    let request = exchange_request("slacktrail-checks-the-app", redirect_url);
     let response: Result<serde_json::Value, Error> = match slack.call_whole(source, &request, CallAuth::App(app)).await
     {
         Ok(response) => response.json(&request, now),
@@ -151,8 +151,8 @@ pub(super) async fn store<K: CredentialStore>(store: &K, source: &Source, app: &
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_core::credentials::Grant;
-    use slacktrail_core::secret::Token;
+    use slacktrail_ports::credentials::Grant;
+    use slacktrail_ports::secret::Token;
 
     use super::*;
 

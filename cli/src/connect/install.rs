@@ -5,9 +5,9 @@ use std::cell::Cell;
 
 use slacktrail_adapters::aws::AwsPorts;
 use slacktrail_connect::{Authorization, ConnectError, ConnectReport, ConnectedTenant, OneTimeToken};
-use slacktrail_core::credentials::App;
 use slacktrail_core::source::Source;
 use slacktrail_ports::DeploymentStore;
+use slacktrail_ports::credentials::App;
 
 use super::public_url::PublicUrl;
 use super::waiting::{self, End};

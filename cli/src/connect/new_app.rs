@@ -1,8 +1,8 @@
 //! Texts about the Slack app: how to create it, and what it needs.
 
 use slacktrail_connect::manifest::{manifest, new_app_url, user_scopes};
-use slacktrail_core::credentials::App;
 use slacktrail_core::source::{LogType, Source};
+use slacktrail_ports::credentials::App;
 
 use crate::format::quoted;
 

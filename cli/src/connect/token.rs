@@ -3,10 +3,10 @@
 use slacktrail_adapters::aws::AwsPorts;
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_connect::{CallbackError, ConnectReport, ConnectedTenant, check_not_connected, probe, store};
-use slacktrail_core::credentials::{self, Grant};
-use slacktrail_core::secret::Token;
 use slacktrail_core::source::{Source, Tenant};
 use slacktrail_core::time::Second;
+use slacktrail_ports::credentials::{self, Grant};
+use slacktrail_ports::secret::Token;
 
 use super::report::Connected;
 use super::source::Stored;

@@ -3,10 +3,10 @@
 //! The wizard writes nothing before Slack has accepted the app's credentials. After that, [`install`] leaves no partial state.
 
 use slacktrail_adapters::http::SlackHttp;
-use slacktrail_core::credentials::App;
 use slacktrail_core::source::Source;
 use slacktrail_core::time::Second;
 use slacktrail_ports::CredentialStore;
+use slacktrail_ports::credentials::App;
 
 use super::app::{self, Given, Known};
 use super::public_url::PublicUrl;

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use clap::Args;
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
-use slacktrail_core::secret::Token;
 use slacktrail_core::source::{LogType, Plan, Source, StreamId};
 use slacktrail_core::time::Second;
+use slacktrail_ports::secret::Token;
 use slacktrail_ports::sources;
 
 use crate::cli_error::CliError;

@@ -11,10 +11,10 @@ use serde::Serialize;
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_connect::{ConnectError, ConnectedTenant, check_not_connected};
-use slacktrail_core::secret::Token;
 use slacktrail_core::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_ports::DeploymentStore;
+use slacktrail_ports::secret::Token;
 use slacktrail_ports::sources;
 
 use crate::cli_error::{CliError, Level};

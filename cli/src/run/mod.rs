@@ -18,10 +18,10 @@ use slacktrail_adapters::directory::{
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_collector::tick::{Poller, ResourceLimits, Summary, TickLimits};
 use slacktrail_core::health::Class;
-use slacktrail_core::secret::Token;
 use slacktrail_core::source::StreamId;
 use slacktrail_core::stream::StreamOutcome;
 use slacktrail_core::time::Second;
+use slacktrail_ports::secret::Token;
 use slacktrail_ports::{DeploymentStore, Ports};
 
 pub(crate) use pace::{Pace, Wall};

@@ -24,9 +24,9 @@ use clap::{ArgGroup, Args};
 use serde::Serialize;
 use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_archive::verify::{Period, Verdict};
-use slacktrail_core::secret::Token;
 use slacktrail_core::source::{LogType, Source, SourceId};
 use slacktrail_core::time::{Day, Second};
+use slacktrail_ports::secret::Token;
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, Slack};
 
 use crate::aws::AwsArguments;

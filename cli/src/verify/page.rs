@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use askama::Template;
+use slacktrail_adapters::sanitize::{escaped_json, shown_line};
 use slacktrail_archive::verify::{Cause, Findings, Kind};
-use slacktrail_core::sanitize::{escaped_json, shown_line};
 use slacktrail_core::source::shown_name;
 
 use super::compared::{Compared, ComparedLog};

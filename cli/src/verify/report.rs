@@ -1,7 +1,7 @@
 //! Formats the result of one day of one log as text: a table, examples, notes, hints, and the verdict in the last line.
 
+use slacktrail_adapters::sanitize::escaped_json;
 use slacktrail_archive::verify::{Difference, Findings, Kind, Verdict};
-use slacktrail_core::sanitize::escaped_json;
 use slacktrail_core::source::LogType;
 
 use super::compared::{Compared, ComparedLog};

@@ -1,7 +1,7 @@
 //! Formats the result of several days or logs as text: a table per log, examples, outages, notes, hints, and the verdict in the last line.
 
+use slacktrail_adapters::sanitize::escaped_json;
 use slacktrail_archive::verify::{Findings, Kind, Verdict};
-use slacktrail_core::sanitize::escaped_json;
 use slacktrail_core::source::LogType;
 
 use super::compared::{Compared, ComparedLog};

@@ -10,8 +10,8 @@ use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn};
 use slacktrail_adapters::aws::{connect_table_and_secrets_within, sdk_config};
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_adapters::log;
+use slacktrail_adapters::settings::OauthSettings;
 use slacktrail_connect::{CallbackPorts, Timer, WORK_MAX};
-use slacktrail_core::settings::OauthSettings;
 use slacktrail_core::time::Second;
 use slacktrail_oauth::{Oauth, handle};
 

@@ -7,14 +7,15 @@ use lambda_runtime::tracing::{error, info, warn};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 use slacktrail_collector::dispatch::dispatch_shards;
-use slacktrail_collector::tick::{Poller, ResourceLimits, Summary, TickLimits, TokenRefreshSummary};
+use slacktrail_collector::tick::{Poller, ResourceLimits, Summary, TickLimits};
 use slacktrail_core::error::Error;
-use slacktrail_core::event::PollRequest;
 use slacktrail_core::health::{Class, State};
 use slacktrail_core::hints::Place;
-use slacktrail_core::shard::SOURCES_MAX;
 use slacktrail_core::stream::{StreamOutcome, TickCounts};
+use slacktrail_ports::event::PollRequest;
+use slacktrail_ports::shard::SOURCES_MAX;
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Invoker, Slack};
+use slacktrail_tokens::TokenRefreshSummary;
 
 use crate::metrics;
 

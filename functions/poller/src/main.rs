@@ -10,8 +10,8 @@ use serde_json::Value;
 use slacktrail_adapters::aws::{AwsPorts, ResourceNames, connect_invoker, sdk_config};
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_adapters::log;
+use slacktrail_adapters::settings::PollerSettings;
 use slacktrail_collector::tick::Poller;
-use slacktrail_core::settings::PollerSettings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

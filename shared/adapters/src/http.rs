@@ -11,8 +11,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Url};
 use tokio::time::timeout;
 
+use crate::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
 use slacktrail_core::error::Error;
-use slacktrail_core::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
 use slacktrail_core::slack::{Family, Request, Response};
 use slacktrail_core::source::Source;
 use slacktrail_core::time::parse_http_date;

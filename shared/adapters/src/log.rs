@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
-use slacktrail_core::sanitize::EscapedJson;
+use crate::sanitize::EscapedJson;
 
 /// Installs a subscriber that writes each event as one line of JSON to standard output.
 ///

@@ -1,7 +1,7 @@
 //! Dispatches the shards of a large deployment, each to its own invocation of the poller.
 
 use slacktrail_core::error::Error;
-use slacktrail_core::shard::{SOURCES_MAX, Shard};
+use slacktrail_ports::shard::{SOURCES_MAX, Shard};
 use slacktrail_ports::{DeploymentStore, Invoker};
 
 /// The result of dispatching the shards of a deployment.

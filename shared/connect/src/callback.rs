@@ -3,16 +3,16 @@
 use std::cell::RefCell;
 
 use futures_util::future::join_all;
-use slacktrail_core::credentials::{App, Grant};
 use slacktrail_core::error::Error;
-use slacktrail_core::secret::Token;
-use slacktrail_core::slack::oauth::{Installation, installation};
-use slacktrail_core::slack::{Request, Response};
+use slacktrail_core::slack::Response;
 use slacktrail_core::source::{LogType, Source, Tenant};
 use slacktrail_core::time::Second;
+use slacktrail_ports::credentials::{App, Grant};
+use slacktrail_ports::secret::Token;
 use slacktrail_ports::{
     CallAuth, CredentialStore, DeploymentStore, ReadBody, ReplaceOutcome, Slack, Version, WHOLE_BYTES_MAX,
 };
+use slacktrail_tokens::oauth::{Installation, exchange_request, installation};
 
 use crate::budget::{BEGIN_MAX, PROBES_MAX, REVOKE_MAX, TELL_MAX, WORK_MAX};
 use crate::manifest::{missing_scopes, user_scopes};
@@ -249,7 +249,7 @@ async fn exchange<S: Slack, C, K, W>(
     granted: &RefCell<Granted>,
     now: Second,
 ) -> Result<Installation, CallbackError> {
-    let request = Request::exchange(begun.code, &begun.redirect_url);
+    let request = exchange_request(begun.code, &begun.redirect_url);
     let refused = |error: Error| CallbackError { error: Some(error.clone()), ..ConnectError::of_call(&error).into() };
     granted.replace(Granted::Unread(Vec::new()));
     let response = match ports.slack.call(&begun.authorization.source, &request, CallAuth::App(app)).await {

@@ -51,5 +51,5 @@ pub use page_text::PageText;
 pub use ports::{AuthorizationStore, Timer};
 pub use probe::probe;
 pub use revoke::{TokenOutcome, is_token_invalid, revoke};
-pub use start::{Offer, Started, offer, start};
+pub use start::{Offer, SLACK_AUTHORIZE_URL, Started, offer, start};
 pub use store::store;

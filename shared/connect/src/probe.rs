@@ -2,11 +2,11 @@
 
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::record::Record;
-use slacktrail_core::secret::Token;
 use slacktrail_core::slack::workspace_id;
 use slacktrail_core::slack::{PageError, Request};
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Second;
+use slacktrail_ports::secret::Token;
 use slacktrail_ports::{CallAuth, Slack};
 
 use crate::{ConnectError, LogProbe};

@@ -4,12 +4,12 @@ use std::mem;
 
 use serde::Deserialize;
 use slacktrail_core::error::{Error, ErrorKind};
-use slacktrail_core::secret::Token;
 use slacktrail_core::slack::Request;
-use slacktrail_core::slack::oauth::{Installation, Remains, remains};
 use slacktrail_core::source::{Source, Tenant};
 use slacktrail_core::time::Second;
+use slacktrail_ports::secret::Token;
 use slacktrail_ports::{CallAuth, DeploymentStore, Slack};
+use slacktrail_tokens::oauth::{Installation, Remains, remains};
 
 use crate::{Authorization, CallbackPorts, Timer};
 

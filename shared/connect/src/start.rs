@@ -1,7 +1,6 @@
 //! `GET /oauth/start` shows what a link connects. `POST /oauth/start` consumes the link and redirects the browser to Slack.
 
 use form_urlencoded::Serializer;
-use slacktrail_core::settings::SLACK_AUTHORIZE_URL;
 use slacktrail_core::source::{Source, SourceId};
 use slacktrail_core::time::Second;
 use slacktrail_ports::{Change, Version, update};
@@ -13,6 +12,8 @@ use crate::{
     LINK_TTL_SECONDS, OneTimeToken, SecretHash, Visit, cookie_name,
 };
 
+/// The default URL of Slack's consent page.
+pub const SLACK_AUTHORIZE_URL: &str = "https://slack.com/oauth/v2/authorize";
 /// GovSlack's consent page (docs.slack.dev, GovSlack).
 const GOV_AUTHORIZE_URL: &str = "https://slack-gov.com/oauth/v2/authorize";
 

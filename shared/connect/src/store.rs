@@ -4,8 +4,8 @@
 //! the token, together with the ID of its tenant. A new source stays `disconnected` until its token is stored. If a later step fails,
 //! `slacktrail sources` still shows the source, and `slacktrail disconnect` revokes its token.
 
-use slacktrail_core::credentials::Credentials;
 use slacktrail_core::source::{Source, Tenant};
+use slacktrail_ports::credentials::Credentials;
 use slacktrail_ports::{CredentialStore, DeploymentStore, sources};
 
 use crate::{CallbackError, ConnectError};

@@ -4,32 +4,24 @@
 //! are, and what the next cursor is. `now` is an argument too. A lint forbids clocks, randomness and the environment.
 //!
 //! Read in this order:
-//! - [`source`], [`time`] and [`error`]: the terms. [`sanitize`]: external text that is made safe to
-//!   show.
+//! - [`source`], [`time`] and [`error`]: the terms. [`sanitize`]: characters that are unsafe to show.
 //! - [`record`], [`mod@line`], [`batch`], [`object`]: from a row of a page to the bytes of an object.
 //! - [`slack`]: requests and responses.
 //! - [`day_log`]: the cache of the record IDs that are stored.
 //! - [`cursor`] and [`walk`]: what is still to collect, and how each log is read. [`workspaces`]: an organization that is read workspace by
 //!   workspace. [`health`]: the state of a stream.
 //! - [`stream`]: one tick of one stream, which changes all of these.
-//! - [`event`] and [`shard`]: the sources that an invocation polls.
-//! - [`credentials`]: the stored app and grant of a source.
 #![deny(clippy::disallowed_methods)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 
 pub mod batch;
-pub mod credentials;
 pub mod cursor;
 pub mod day_log;
-pub mod event;
 pub mod health;
 pub mod line;
 pub mod object;
 pub mod record;
 pub mod sanitize;
-pub mod secret;
-pub mod settings;
-pub mod shard;
 pub mod slack;
 pub mod source;
 pub mod stream;

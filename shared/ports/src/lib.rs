@@ -1,6 +1,9 @@
 //! The ports: traits for the systems that the collector and the OAuth flow need. Each has an adapter for AWS or HTTP, one for a local directory,
 //! and one for the simulation. What only the OAuth flow needs is in `slacktrail_connect`.
 //!
+//! - [`credentials`] and [`secret`]: the stored app and grant of a source. [`sources`]: changes of stored sources.
+//! - [`event`] and [`shard`]: the sources that an invocation of the poller polls.
+//!
 //! A call may be interrupted at any time, take effect although its response is lost, or take effect twice. The protocol of the collector
 //! tolerates this. Adapters therefore need no locks, and no retries beyond those of their SDK.
 #![deny(clippy::disallowed_methods)]
@@ -8,6 +11,9 @@
 #![expect(async_fn_in_trait, reason = "all futures run on one thread and need not be Send")]
 
 pub mod credentials;
+pub mod event;
+pub mod secret;
+pub mod shard;
 pub mod sources;
 mod update;
 
@@ -19,12 +25,12 @@ use jiff::Timestamp;
 
 pub use update::{Change, update};
 
-use slacktrail_core::credentials::{App, Credentials};
+use crate::credentials::{App, Credentials};
+use crate::secret::Token;
+use crate::shard::Shard;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::{Error, json_location};
 use slacktrail_core::object::{DayLogId, ObjectKey};
-use slacktrail_core::secret::Token;
-use slacktrail_core::shard::Shard;
 use slacktrail_core::slack::{Request, Response, TooLarge, too_large};
 use slacktrail_core::source::{Source, SourceId, StreamId};
 

@@ -13,13 +13,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use slacktrail_connect::Authorization;
-use slacktrail_core::credentials::Credentials;
 use slacktrail_core::cursor::Cursor;
-use slacktrail_core::event::PollRequest;
 use slacktrail_core::source::Source;
 use slacktrail_fuzz::corpus::{folder, inputs};
 use slacktrail_fuzz::mutate::Mutator;
 use slacktrail_fuzz::{TARGETS, Target};
+use slacktrail_ports::credentials::Credentials;
+use slacktrail_ports::event::PollRequest;
 
 /// The number of mutated inputs per target if `FUZZ_SECONDS` is not set.
 const INPUTS: u64 = 4_000;

@@ -6,14 +6,14 @@ use futures_util::stream;
 use jiff::Timestamp;
 use serde_json::Value;
 use slacktrail_connect::{Authorization, AuthorizationId, AuthorizationStore};
-use slacktrail_core::credentials::Credentials;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
 use slacktrail_core::object::{DayLogId, KeyOwner, ObjectKey};
-use slacktrail_core::shard::Shard;
 use slacktrail_core::slack::{Family, Request, Response};
 use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_core::time::parse_http_date;
+use slacktrail_ports::credentials::Credentials;
+use slacktrail_ports::shard::Shard;
 use slacktrail_ports::{
     Body, CallAuth, CreateOutcome, CredentialStore, DayLogStore, Deployment, DeploymentStore, Invoker, Ports,
     ReplaceOutcome, SecretVersion, Slack, StoredCredentials, StoredObject, StoredSource, Version,

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use slacktrail_collector::tick::{Poller, ResourceLimits, Summary, TickLimits};
 use slacktrail_core::error::Error;
-use slacktrail_core::shard::Shard;
 use slacktrail_core::stream::StreamOutcome;
 use slacktrail_ports::DeploymentStore;
+use slacktrail_ports::shard::Shard;
 
 use super::facts::Facts;
 use super::oracle;

@@ -9,9 +9,9 @@ use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_connect::AuthorizationId;
-use slacktrail_core::shard::Shard;
 use slacktrail_core::source::{Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
+use slacktrail_ports::shard::Shard;
 use slacktrail_simulator::World;
 
 use super::oracle;

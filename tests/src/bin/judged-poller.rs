@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
-use slacktrail_core::credentials::Grant;
-use slacktrail_core::secret::Token;
-use slacktrail_core::settings::SECRET_PREFIX;
+use slacktrail_adapters::settings::SECRET_PREFIX;
 use slacktrail_core::source::{LogType, Plan, Source};
 use slacktrail_core::time::Second;
+use slacktrail_ports::credentials::Grant;
+use slacktrail_ports::secret::Token;
 use slacktrail_ports::sources;
 use slacktrail_tests::archive::Archive;
 use slacktrail_tests::deployment::{BUCKET, TABLE};

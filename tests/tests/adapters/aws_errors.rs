@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::hints::Place;
-use slacktrail_core::shard::Shard;
+use slacktrail_ports::shard::Shard;
 use slacktrail_ports::{CreateOutcome, CredentialStore, DayLogStore, DeploymentStore};
 use slacktrail_tests::conformance::{credentials, day_log, source};
 use slacktrail_tests::loopback::{bind, serve};

@@ -11,9 +11,9 @@ use slacktrail_adapters::directory::{
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::hints::Place;
-use slacktrail_core::secret::Token;
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Second;
+use slacktrail_ports::secret::Token;
 use slacktrail_ports::sources;
 use slacktrail_ports::{CreateOutcome, DayLogStore, DeploymentStore, ReplaceOutcome};
 use slacktrail_tests::conformance::{self, day_log, source};

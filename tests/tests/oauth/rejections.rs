@@ -1,9 +1,9 @@
 //! Tests of rejected installations and of Slack's errors. Each has its own error page, and the function stores no source and no token.
 
 use slacktrail_connect::{Authorization, AuthorizationState, ConnectedTenant};
-use slacktrail_core::credentials::{App as StoredApp, Credentials};
-use slacktrail_core::secret::ClientSecret;
 use slacktrail_core::source::{Source, Tenant};
+use slacktrail_ports::credentials::{App as StoredApp, Credentials};
+use slacktrail_ports::secret::ClientSecret;
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::tenant::{Plan, Role};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Outcome, Request};

@@ -7,16 +7,16 @@ use std::task::{Context, Poll, Waker};
 
 use jiff::Timestamp;
 use serde_json::Value;
+use slacktrail_connect::SLACK_AUTHORIZE_URL;
 use slacktrail_connect::{
     Authorization, AuthorizationId, AuthorizationState, AuthorizationStore, CallbackPorts, OneTimeToken,
 };
-use slacktrail_core::credentials::{self, Credentials};
-use slacktrail_core::secret::ClientSecret;
-use slacktrail_core::settings::SLACK_AUTHORIZE_URL;
 use slacktrail_core::source::{LogType, Plan, Source};
 use slacktrail_core::time::Second;
 use slacktrail_oauth::{Oauth, handle};
 use slacktrail_ports::ReplaceOutcome;
+use slacktrail_ports::credentials::{self, Credentials};
+use slacktrail_ports::secret::ClientSecret;
 use slacktrail_simulation::{Fault, SimulatedPorts, SimulatedWorld, State};
 use slacktrail_simulator::oauth::{App, User};
 use slacktrail_simulator::settings::Limits;

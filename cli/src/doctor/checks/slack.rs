@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use slacktrail_core::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
+use slacktrail_adapters::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
 
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Verdict, ensure};

@@ -23,8 +23,8 @@ use super::operation::{Operation, Resource};
 use slacktrail_connect::{Authorization, AuthorizationId, AuthorizationStore};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
-use slacktrail_core::shard::Shard;
 use slacktrail_core::source::{Source, SourceId, StreamId};
+use slacktrail_ports::shard::Shard;
 use slacktrail_ports::{Deployment, DeploymentStore, ReplaceOutcome, StoredCursor, StoredSource, Version};
 
 /// The partition key of sources.

@@ -6,9 +6,9 @@ use aws_sdk_lambda::types::InvocationType;
 
 use super::operation::{Operation, Resource};
 use slacktrail_core::error::Error;
-use slacktrail_core::event::SHARD;
-use slacktrail_core::shard::Shard;
 use slacktrail_ports::Invoker;
+use slacktrail_ports::event::SHARD;
+use slacktrail_ports::shard::Shard;
 
 /// Invokes a function with the event `{"shard": ...}`, without waiting for its result.
 #[derive(Clone, Debug)]

@@ -14,9 +14,9 @@ use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use sha2::{Digest, Sha256};
 
 use super::operation::{Operation, Resource};
-use slacktrail_core::credentials::Credentials;
 use slacktrail_core::error::Error;
 use slacktrail_core::source::SourceId;
+use slacktrail_ports::credentials::Credentials;
 use slacktrail_ports::{CredentialStore, ReplaceOutcome, SecretVersion, StoredCredentials};
 
 /// The error code if a secret cannot be created yet, because AWS still completes a forced deletion in the background.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use slacktrail_core::credentials::{Credentials, Grant};
 use slacktrail_core::error::Error;
-use slacktrail_core::secret::Token;
 use slacktrail_core::source::SourceId;
+use slacktrail_ports::credentials::{Credentials, Grant};
+use slacktrail_ports::secret::Token;
 use slacktrail_ports::{CredentialStore, ReplaceOutcome, SecretVersion, StoredCredentials};
 
 /// The token that the command received, which applies to every source, and the credentials that were stored since then.

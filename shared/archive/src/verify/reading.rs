@@ -13,7 +13,6 @@ use super::period::MARGIN_SECONDS;
 use super::shown::Entry;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::record::{Record, RowId};
-use slacktrail_core::secret::Token;
 use slacktrail_core::slack::page_reader::RESPONSE_BYTES_MAX;
 use slacktrail_core::slack::{Page, PageError, Request, Response, WorkspaceListing, rows_per_page};
 use slacktrail_core::source::{LogType, Source};
@@ -21,6 +20,7 @@ use slacktrail_core::time::{Day, Second};
 use slacktrail_core::walk::{Column, Gap, GapKind, PageContext, PageSoFar, Row, Walk};
 use slacktrail_core::workspaces::WorkspacePosition;
 use slacktrail_ports::credentials::token_of;
+use slacktrail_ports::secret::Token;
 use slacktrail_ports::{CallAuth, CredentialStore, ReadBody, Slack};
 
 /// The maximum number of times per requested day that the walk restarts after Slack rejects a page cursor. A page cursor that is valid for ten

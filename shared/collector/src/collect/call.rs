@@ -3,11 +3,11 @@
 use super::Collector;
 use super::page::OpenPage;
 use slacktrail_core::error::{Error, ErrorKind};
-use slacktrail_core::secret::Token;
 use slacktrail_core::slack::{PageError, Request, WorkspaceListing};
 use slacktrail_core::source::SourceId;
 use slacktrail_core::stream::Confirmation;
 use slacktrail_ports::credentials::token_of;
+use slacktrail_ports::secret::Token;
 use slacktrail_ports::{CallAuth, CredentialStore, DayLogStore, DeploymentStore, Slack};
 
 /// The token of the tick's calls.

@@ -19,7 +19,6 @@ use jiff::Timestamp;
 use call::TokenInUse;
 
 use crate::day_log::{self, Limits};
-use crate::token_refresh::RefreshFailure;
 use slacktrail_core::batch::Batch;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::day_log::DayLogs;
@@ -31,6 +30,7 @@ use slacktrail_core::source::{Source, StreamId};
 use slacktrail_core::stream::{ActiveGap, NextStep, PageRead, StreamMemory, StreamOutcome, StreamTick};
 use slacktrail_core::time::Second;
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, ReplaceOutcome, Slack, Version};
+use slacktrail_tokens::refresh::RefreshFailure;
 
 /// The cache of a stream between the ticks of one process. Without it, a tick only has to read more.
 #[derive(Clone, Debug)]

@@ -18,17 +18,18 @@ use jiff::Timestamp;
 use eligibility::{Eligibility, eligibility, first_at};
 pub use resources::{Quota, ResourceLimits};
 use stream_caches::StreamCaches;
-pub use summary::{Summary, TokenRefreshSummary};
+pub use summary::Summary;
 
 use crate::collect::Collector;
 use crate::day_log::Limits;
-use crate::token_refresh::{RefreshFailure, TokenRefresher};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
 use slacktrail_core::source::{Source, SourceId, StreamId};
 use slacktrail_core::stream::StreamOutcome;
 use slacktrail_core::time::Second;
 use slacktrail_ports::{CredentialStore, DayLogStore, Deployment, DeploymentStore, Ports, Slack, Version};
+use slacktrail_tokens::TokenRefreshSummary;
+use slacktrail_tokens::refresh::{RefreshFailure, TokenRefresher};
 
 /// Collects all streams of a deployment, tick by tick. Its caches only save reads: without them, a tick stores the same records.
 #[derive(Clone, Debug)]

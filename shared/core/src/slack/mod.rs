@@ -2,7 +2,6 @@
 
 pub mod envelope;
 pub mod error;
-pub mod oauth;
 pub mod page_reader;
 pub mod request;
 pub mod response;

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::secret::Token;
 use crate::source::LogType;
 use crate::time::Second;
 
@@ -45,6 +44,11 @@ pub const WORKSPACES_PER_PAGE: u32 = 1000;
 impl Request {
     fn get(family: Family, method: &'static str, arguments: Vec<(&'static str, String)>) -> Request {
         Request { family, method, arguments, post: false }
+    }
+
+    /// Creates a call to the Web API with its arguments as a form.
+    pub fn form(method: &'static str, arguments: Vec<(&'static str, String)>) -> Request {
+        Request { family: Family::Web, method, arguments, post: true }
     }
 
     /// Requests a page of the audit logs in `oldest..=latest`.
@@ -97,32 +101,19 @@ impl Request {
 
     /// Requests the owner of a token.
     pub fn auth_test() -> Request {
-        Request { post: true, ..Request::get(Family::Web, "auth.test", Vec::new()) }
+        Request::form("auth.test", Vec::new())
     }
 
     /// Requests a page of the workspaces on which an organization's app is installed.
     pub fn workspaces(page_cursor: Option<&str>) -> Request {
         let mut arguments = vec![("limit", WORKSPACES_PER_PAGE.to_string())];
         arguments.extend(page_cursor.map(|cursor| ("cursor", cursor.to_owned())));
-        Request { post: true, ..Request::get(Family::Web, "auth.teams.list", arguments) }
-    }
-
-    /// Exchanges a code for tokens (docs.slack.dev, `oauth.v2.access`). The code is valid for ten minutes and can be used once.
-    pub fn exchange(code: &str, redirect_url: &str) -> Request {
-        let arguments = vec![("code", code.to_owned()), ("redirect_uri", redirect_url.to_owned())];
-        Request { post: true, ..Request::get(Family::Web, "oauth.v2.access", arguments) }
-    }
-
-    /// Exchanges a refresh token for new tokens (docs.slack.dev, using token rotation).
-    pub fn refresh(refresh_token: &Token) -> Request {
-        let refresh_token = refresh_token.reveal().to_owned();
-        let arguments = vec![("grant_type", "refresh_token".to_owned()), ("refresh_token", refresh_token)];
-        Request { post: true, ..Request::get(Family::Web, "oauth.v2.access", arguments) }
+        Request::form("auth.teams.list", arguments)
     }
 
     /// Revokes the token of the call. Without token rotation, this revokes the whole authorization.
     pub fn revoke() -> Request {
-        Request { post: true, ..Request::get(Family::Web, "auth.revoke", Vec::new()) }
+        Request::form("auth.revoke", Vec::new())
     }
 
     /// Returns the log whose rows the request reads, or `None` for other requests.
@@ -166,26 +157,20 @@ mod tests {
     fn request_debug_output_hides_secret_arguments() {
         let shown = format!(
             "{:?} {:?}",
-            Request::exchange("c0de", "https://x/"),
-            Request::refresh(&Token::new("xoxe-1-r").unwrap())
+            Request::form("a", vec![("code", "c0de".to_owned()), ("redirect_uri", "https://x/".to_owned())]),
+            Request::form("b", vec![("refresh_token", "xoxe-1-r".to_owned())])
         );
-        assert_eq!(
-            shown,
-            "oauth.v2.access code=(hidden) redirect_uri=https://x/ oauth.v2.access grant_type=refresh_token refresh_token=(hidden)"
-        );
+        assert_eq!(shown, "a code=(hidden) redirect_uri=https://x/ b refresh_token=(hidden)");
     }
 
     #[test]
     fn logs_are_read_with_get_and_other_calls_are_posts() {
-        let refresh_token = Token::new("xoxe-1-r").unwrap();
         for (request, post, log) in [
             (Request::probe(LogType::Audit, Second::EPOCH, None), false, Some(LogType::Audit)),
             (Request::probe(LogType::Access, Second::EPOCH, None), false, Some(LogType::Access)),
             (Request::probe(LogType::Integration, Second::EPOCH, None), false, Some(LogType::Integration)),
             (Request::auth_test(), true, None),
             (Request::workspaces(None), true, None),
-            (Request::exchange("c0de", "https://x/"), true, None),
-            (Request::refresh(&refresh_token), true, None),
             (Request::revoke(), true, None),
         ] {
             assert_eq!((request.post, request.log()), (post, log), "{request:?}");

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_adapters::http::SlackHttp;
+use slacktrail_adapters::settings::SLACK_API_URL;
 use slacktrail_collector::tick::{Poller, ResourceLimits, TickLimits};
-use slacktrail_core::secret::Token;
-use slacktrail_core::settings::SLACK_API_URL;
 use slacktrail_core::source::{LogType, Plan, Source};
 use slacktrail_ports::Ports;
+use slacktrail_ports::secret::Token;
 use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 
 use crate::Outcome;

@@ -1,6 +1,6 @@
 //! Stored secrets.
 
-use slacktrail_core::credentials::Credentials;
+use slacktrail_ports::credentials::Credentials;
 
 use super::text;
 use crate::error_text::assert_hides;

@@ -1,8 +1,8 @@
 //! Events that invoke the poller.
 
 use serde_json::{Value, json};
-use slacktrail_core::event::{PollRequest, SHARD};
 use slacktrail_core::source::SourceId;
+use slacktrail_ports::event::{PollRequest, SHARD};
 
 /// Checks that an event is rejected with a safe error, requests all sources, or contains a shard that is unchanged after it is encoded.
 pub(super) fn event(bytes: &[u8]) {

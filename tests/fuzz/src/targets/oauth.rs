@@ -1,9 +1,8 @@
 //! Responses of `oauth.v2.access`.
 
-use slacktrail_core::credentials::Grant;
-use slacktrail_core::secret::Token;
-use slacktrail_core::slack::Request;
-use slacktrail_core::slack::oauth::{installation, refreshed, remains};
+use slacktrail_ports::credentials::Grant;
+use slacktrail_ports::secret::Token;
+use slacktrail_tokens::oauth::{exchange_request, installation, refresh_request, refreshed, remains};
 
 use super::{now, response};
 use crate::error_text::{assert_hides, assert_safe_error};
@@ -14,7 +13,7 @@ const TOKEN_TTL_SECONDS: std::ops::RangeInclusive<i64> = 60..=43_200;
 /// Checks that debug output and errors reveal no granted token.
 pub(super) fn response(bytes: &[u8]) {
     let response = response::read(bytes);
-    match installation(&response, &Request::exchange("c0de", "https://x/"), now()) {
+    match installation(&response, &exchange_request("c0de", "https://x/"), now()) {
         Ok(installed) => {
             installed.grant.iter().for_each(|grant| assert_grant(grant, &installed));
             let scopes = installed.scopes.iter().flatten();
@@ -32,7 +31,7 @@ pub(super) fn response(bytes: &[u8]) {
     assert!(left.tokens.len() <= 4 && (left.may_be_more || !left.tokens.is_empty()));
     left.tokens.iter().for_each(|token| assert_hides(token, token.reveal()));
     let refresh_token = Token::new("xoxe-1-before").expect("a valid token");
-    match refreshed(&response, &Request::refresh(&refresh_token), now()) {
+    match refreshed(&response, &refresh_request(&refresh_token), now()) {
         Ok(grant) => {
             assert!(grant.token_refresh.is_some(), "the grant has no refresh token");
             assert_grant(&grant, &grant);

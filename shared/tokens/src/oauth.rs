@@ -1,17 +1,16 @@
-//! Parses responses of `oauth.v2.access`: the grant of an installation, and refreshed tokens (docs.slack.dev, `oauth.v2.access`, using token
-//! rotation).
+//! Requests to `oauth.v2.access` and their responses: the grant of an installation, and refreshed tokens (docs.slack.dev, `oauth.v2.access`,
+//! using token rotation).
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::request::Request;
-use super::response::Response;
-use crate::credentials::{Grant, TOKEN_TTL_SECONDS_MAX, TokenRefresh};
-use crate::error::Error;
-use crate::secret::Token;
-use crate::source::Tenant;
-use crate::time::Second;
+use slacktrail_core::error::Error;
+use slacktrail_core::slack::{Request, Response};
+use slacktrail_core::source::Tenant;
+use slacktrail_core::time::Second;
+use slacktrail_ports::credentials::{Grant, TOKEN_TTL_SECONDS_MAX, TokenRefresh};
+use slacktrail_ports::secret::Token;
 
 /// The grant of an installation.
 #[derive(Clone, Debug)]
@@ -191,6 +190,19 @@ fn plain(text: &str) -> String {
     text.chars().filter(char::is_ascii_graphic).take(WORD_CHARS_MAX).collect()
 }
 
+/// Requests tokens for a code (docs.slack.dev, `oauth.v2.access`). The code is valid for ten minutes and can be used once.
+pub fn exchange_request(code: &str, redirect_url: &str) -> Request {
+    let arguments = vec![("code", code.to_owned()), ("redirect_uri", redirect_url.to_owned())];
+    Request::form("oauth.v2.access", arguments)
+}
+
+/// Requests new tokens for a refresh token (docs.slack.dev, using token rotation).
+pub fn refresh_request(refresh_token: &Token) -> Request {
+    let refresh_token = refresh_token.reveal().to_owned();
+    let arguments = vec![("grant_type", "refresh_token".to_owned()), ("refresh_token", refresh_token)];
+    Request::form("oauth.v2.access", arguments)
+}
+
 /// Parses the response to the exchange of a code.
 ///
 /// # Errors
@@ -261,7 +273,7 @@ pub fn remains(body: &[u8]) -> Remains {
 ///
 /// # Errors
 ///
-/// Returns an error under the same conditions as [`installation`], and one of kind [`Retry`](crate::error::ErrorKind::Retry) if the response contains no user token
+/// Returns an error under the same conditions as [`installation`], and one of kind [`Retry`](slacktrail_core::error::ErrorKind::Retry) if the response contains no user token
 /// with a refresh token.
 pub fn refreshed(response: &Response, request: &Request, now: Second) -> Result<Grant, Error> {
     let top: Tokens<'_> = response.json(request, now)?;
@@ -280,7 +292,7 @@ pub fn refreshed(response: &Response, request: &Request, now: Second) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
+    use slacktrail_core::error::ErrorKind;
 
     const NOW: Second = Second::EPOCH;
 
@@ -289,7 +301,7 @@ mod tests {
     }
 
     fn installed(body: &str) -> Installation {
-        installation(&response(body), &Request::exchange("c", "r"), NOW).unwrap()
+        installation(&response(body), &exchange_request("c", "r"), NOW).unwrap()
     }
 
     #[test]
@@ -305,10 +317,10 @@ mod tests {
             let body = format!(
                 r#"{{"ok":true,"access_token":"xoxe.xoxp-1","refresh_token":"xoxe-1","token_type":"user","authed_user":{nothing}}}"#
             );
-            assert!(refreshed(&response(&body), &Request::exchange("c", "r"), NOW).is_ok(), "{nothing}");
+            assert!(refreshed(&response(&body), &exchange_request("c", "r"), NOW).is_ok(), "{nothing}");
         }
         let garbage = response(r#"{"ok":true,"team":{"id":"T1"},"authed_user":"xoxp-secret"}"#);
-        let error = installation(&garbage, &Request::exchange("c", "r"), NOW).unwrap_err();
+        let error = installation(&garbage, &exchange_request("c", "r"), NOW).unwrap_err();
         assert!(!format!("{error:?}").contains("xoxp-secret"));
     }
 
@@ -389,7 +401,7 @@ mod tests {
             r#"{"ok":true,"authed_user":{"id":"U1","access_token":"xoxp-1","refresh_token":["xoxe-1-secret"]}}"#,
             r#"{"ok":true,"authed_user":{"access_token":"xoxp-1-secret""#,
         ] {
-            let error = installation(&response(body), &Request::exchange("c", "r"), NOW).unwrap_err();
+            let error = installation(&response(body), &exchange_request("c", "r"), NOW).unwrap_err();
             assert_eq!(error.code, "invalid_response", "{body}");
             assert!(!format!("{error:?} {error}").contains("secret"), "{error:?}");
         }
@@ -457,7 +469,7 @@ mod tests {
 
     #[test]
     fn refreshed_user_token_is_at_top_level_and_bot_token_is_rejected() {
-        let request = Request::refresh(&Token::new("xoxe-1-r").unwrap());
+        let request = refresh_request(&Token::new("xoxe-1-r").unwrap());
         let refresh = |body: &str| refreshed(&response(body), &request, NOW);
         let tokens = r#""access_token":"xoxe.xoxp-1-b","refresh_token":"xoxe-1-s","expires_in":43200"#;
         let grant =
@@ -490,7 +502,7 @@ mod tests {
 
     #[test]
     fn refreshed_pair_is_kept_regardless_of_other_fields() {
-        let request = Request::refresh(&Token::new("xoxe-1-r").unwrap());
+        let request = refresh_request(&Token::new("xoxe-1-r").unwrap());
         let tokens = r#""access_token":"xoxe.xoxp-2","refresh_token":"xoxe-2","expires_in":43200"#;
         for others in [
             "",

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::error::Error;
 use crate::shard::Shard;
-use crate::source::shown_name;
+use slacktrail_core::error::Error;
+use slacktrail_core::source::shown_name;
 
 /// The field of an event that contains a shard.
 pub const SHARD: &str = "shard";
@@ -28,7 +28,7 @@ impl PollRequest {
     ///
     /// # Errors
     ///
-    /// Returns an error of kind [`Reconfigure`](crate::error::ErrorKind::Reconfigure) that names the keys of any other event.
+    /// Returns an error of kind [`Reconfigure`](slacktrail_core::error::ErrorKind::Reconfigure) that names the keys of any other event.
     pub fn of(event: &Value) -> Result<PollRequest, Error> {
         let scheduled = event.get("detail-type").and_then(Value::as_str) == Some("Scheduled Event");
         let source = event.get("source").and_then(Value::as_str);

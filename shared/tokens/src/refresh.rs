@@ -8,12 +8,13 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use slacktrail_core::credentials::{App, Credentials, Grant, RefreshLease, TokenRefresh};
+use crate::oauth;
 use slacktrail_core::error::{Error, ErrorKind};
-use slacktrail_core::secret::Token;
-use slacktrail_core::slack::{Request, error, oauth};
+use slacktrail_core::slack::error;
 use slacktrail_core::source::{Source, SourceId};
 use slacktrail_core::time::{CLOCK_SKEW_SECONDS, Second};
+use slacktrail_ports::credentials::{App, Credentials, Grant, RefreshLease, TokenRefresh};
+use slacktrail_ports::secret::Token;
 use slacktrail_ports::{CallAuth, CredentialStore, ReplaceOutcome, SecretVersion, Slack, StoredCredentials};
 
 /// Tokens are refreshed this long before they expire, as in Slack's own libraries.
@@ -151,7 +152,7 @@ impl TokenRefresher {
         leased: &StoredCredentials,
         now: Second,
     ) -> Result<bool, Error> {
-        let request = Request::refresh(&token_refresh.refresh_token);
+        let request = oauth::refresh_request(&token_refresh.refresh_token);
         let response = slack.call_whole(source, &request, CallAuth::App(app)).await?;
         match oauth::refreshed(&response, &request, now) {
             Ok(grant) => {
@@ -281,32 +282,46 @@ fn no_app(source: &Source) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use futures_util::FutureExt;
 
     use super::*;
-    use slacktrail_core::slack::Response;
+    use slacktrail_core::slack::{Request, Response};
     use slacktrail_core::source::Plan;
     use slacktrail_ports::Body;
 
     const NOW: Second = Second::MARCH_2018;
 
-    /// A secret whose cached value differs from the stored one. It must not be written, and Slack must not be called.
-    struct ReplacedSecret {
-        before: Credentials,
-        after: Credentials,
+    /// A store of one secret, whose cached value may differ from the stored one. Nothing may be written, and Slack must not be called.
+    struct FakeStore {
+        cached: Credentials,
+        current: Credentials,
+        reloads: Cell<u32>,
+        /// The number of reloads that fail next.
+        failures: Cell<u32>,
+    }
+
+    impl FakeStore {
+        fn new(cached: Credentials, current: Credentials) -> FakeStore {
+            FakeStore { cached, current, reloads: Cell::new(0), failures: Cell::new(0) }
+        }
     }
 
     fn stored(credentials: &Credentials) -> Result<Option<StoredCredentials>, Error> {
         Ok(Some(StoredCredentials { version: SecretVersion("1".to_owned()), credentials: Some(credentials.clone()) }))
     }
 
-    impl CredentialStore for ReplacedSecret {
+    impl CredentialStore for FakeStore {
         async fn credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Error> {
-            stored(&self.before)
+            stored(&self.cached)
         }
 
         async fn reload_credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Error> {
-            stored(&self.after)
+            self.reloads.set(self.reloads.get() + 1);
+            let left = self.failures.get();
+            self.failures.set(left.saturating_sub(1));
+            if left > 0 { Err(Error::deployment("aws_unavailable", "no response")) } else { stored(&self.current) }
         }
 
         async fn replace_credentials(
@@ -323,7 +338,7 @@ mod tests {
         }
     }
 
-    impl Slack for ReplacedSecret {
+    impl Slack for FakeStore {
         async fn call(&self, _: &Source, _: &Request, _: CallAuth<'_>) -> Result<Response<Body>, Error> {
             unreachable!()
         }
@@ -345,7 +360,7 @@ mod tests {
             r#","refresh_lease":{"expires_at":UNTIL,"error_code":"invalid_refresh_token"}"#,
         );
         let refresh = |before: Credentials, after: Credentials| {
-            let store = ReplacedSecret { before, after };
+            let store = FakeStore::new(before, after);
             let outcome =
                 TokenRefresher::default().refresh_if_due((&store, &store), &source, now).now_or_never().unwrap();
             outcome.map_err(|failure| (failure.error.code, failure.token_expired))
@@ -369,56 +384,18 @@ mod tests {
         }
     }
 
-    /// A store that counts how often credentials are reloaded. Each reload fails until `failures` is 0.
-    #[derive(Default)]
-    struct CountedReloads {
-        reloads: RefCell<u32>,
-        failures: RefCell<u32>,
-    }
-
-    impl CredentialStore for CountedReloads {
-        async fn credentials(&self, _: &SourceId) -> Result<Option<StoredCredentials>, Error> {
-            stored(&Credentials::decode(r#"{"token":"xoxp-1"}"#).unwrap())
-        }
-
-        async fn reload_credentials(&self, id: &SourceId) -> Result<Option<StoredCredentials>, Error> {
-            *self.reloads.borrow_mut() += 1;
-            let left = *self.failures.borrow();
-            *self.failures.borrow_mut() = left.saturating_sub(1);
-            if left > 0 { Err(Error::deployment("aws_unavailable", "no response")) } else { self.credentials(id).await }
-        }
-
-        async fn replace_credentials(
-            &self,
-            _: &SourceId,
-            _: Option<&SecretVersion>,
-            _: &Credentials,
-        ) -> Result<ReplaceOutcome<SecretVersion>, Error> {
-            unreachable!()
-        }
-
-        async fn delete_credentials(&self, _: &SourceId) -> Result<(), Error> {
-            unreachable!()
-        }
-    }
-
-    impl Slack for CountedReloads {
-        async fn call(&self, _: &Source, _: &Request, _: CallAuth<'_>) -> Result<Response<Body>, Error> {
-            unreachable!()
-        }
-    }
-
     #[test]
     fn credentials_are_reloaded_once_after_reconnect_and_otherwise_never() {
-        let (refresher, store) = (TokenRefresher::default(), CountedReloads::default());
+        let secret = Credentials::decode(r#"{"token":"xoxp-1"}"#).unwrap();
+        let (refresher, store) = (TokenRefresher::default(), FakeStore::new(secret.clone(), secret));
         let reloads_after_tick = |connected_at: i64| {
             let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, NOW);
             let source = Source { connected_at: NOW.plus(connected_at), ..source };
             refresher.refresh_if_due((&store, &store), &source, NOW).now_or_never().unwrap().unwrap();
-            *store.reloads.borrow()
+            store.reloads.get()
         };
         assert_eq!([0, 0, 60, 60].map(reloads_after_tick), [0, 0, 1, 1]);
-        *store.failures.borrow_mut() = 1;
+        store.failures.set(1);
         assert_eq!([120, 120, 120].map(reloads_after_tick), [2, 3, 3], "the tick after a failure tries again");
     }
 

@@ -1,11 +1,11 @@
 //! The settings of the functions, from environment variables that the caller passes. An error names all invalid settings at once.
 
+use slacktrail_connect::SLACK_AUTHORIZE_URL;
+
 /// The default URL of Slack's Web API.
 pub const SLACK_API_URL: &str = "https://slack.com/api/";
 /// The default URL of Slack's Audit Logs API.
 pub const SLACK_AUDIT_URL: &str = "https://api.slack.com/audit/v1/";
-/// The default URL of Slack's consent page.
-pub const SLACK_AUTHORIZE_URL: &str = "https://slack.com/oauth/v2/authorize";
 /// The default prefix of secret names.
 pub const SECRET_PREFIX: &str = "slacktrail/";
 

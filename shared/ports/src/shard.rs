@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::source::SourceId;
+use slacktrail_core::source::SourceId;
 
 /// Maximum sources per invocation. Eight streams are polled concurrently, and an idle stream takes some tenths of a second. A hundred sources
 /// with three logs each thus take about a third of an invocation's time.
