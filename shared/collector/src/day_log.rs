@@ -216,7 +216,6 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use slacktrail_core::batch::Counts;
     use slacktrail_core::line::LineWriter;
     use slacktrail_core::record::Record;
     use slacktrail_core::source::{LogType, Plan, Source, StreamId};
@@ -273,7 +272,7 @@ mod tests {
             let record = Record::read(LogType::Audit, None, &row);
             let mut line = Vec::new();
             let id_at = writer.write(&record, record.id, &mut line);
-            assert!(batch.add(record.id, record.time.unwrap(), &line, id_at, Counts::default()));
+            assert!(batch.add(record.id, record.time.unwrap(), &line, id_at, TickCounts::default()));
         }
         batch
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
+use crate::counts::TickCounts;
 use crate::record::RowId;
 use crate::time::{Day, Second};
 
@@ -13,20 +14,7 @@ pub struct Batch {
     days: BTreeMap<Day, Vec<BatchLine>>,
     ids: HashSet<RowId>,
     /// The counts to add once the lines are stored.
-    pub counts: Counts,
-}
-
-/// Counts of new records.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Counts {
-    /// Records whose ID or time is missing or invalid.
-    pub malformed: u64,
-    /// Records whose rows contained invalid UTF-8, which was replaced.
-    pub repaired: u64,
-    /// Late records.
-    pub late: u64,
-    /// The time of the oldest late record.
-    pub late_oldest: Option<Second>,
+    pub counts: TickCounts,
 }
 
 /// One line of a batch.
@@ -44,7 +32,7 @@ impl Batch {
     /// Adds a line and its counts, unless the batch contains the record. Returns `true` if the line was added.
     ///
     /// Writes the digits of `id` at offset `id_at` of the line.
-    pub fn add(&mut self, id: RowId, time: Second, line: &[u8], id_at: usize, counts: Counts) -> bool {
+    pub fn add(&mut self, id: RowId, time: Second, line: &[u8], id_at: usize, counts: TickCounts) -> bool {
         if !self.ids.insert(id) {
             return false;
         }
@@ -52,7 +40,7 @@ impl Batch {
         self.bytes.extend_from_slice(line);
         self.bytes[start + id_at..][..32].copy_from_slice(&id.digits());
         self.days.entry(time.day()).or_default().push(BatchLine { time, id, range: start..self.bytes.len() });
-        self.counts.add(counts);
+        self.counts += counts;
         true
     }
 
@@ -84,16 +72,6 @@ impl Batch {
     }
 }
 
-impl Counts {
-    /// Adds the counts of another record or batch.
-    pub fn add(&mut self, other: Counts) {
-        self.malformed += other.malformed;
-        self.repaired += other.repaired;
-        self.late += other.late;
-        self.late_oldest = self.late_oldest.into_iter().chain(other.late_oldest).min();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,16 +79,22 @@ mod tests {
     #[test]
     fn batch_sums_counts_and_keeps_only_buffer_after_clear() {
         let at = |seconds| Second::MARCH_2018.plus(seconds);
-        let counts = |oldest| Counts { malformed: 1, repaired: 2, late: 3, late_oldest: Some(at(oldest)) };
+        let counts = |late_seconds_max| TickCounts {
+            malformed: 1,
+            repaired: 2,
+            late: 3,
+            late_seconds_max,
+            ..TickCounts::default()
+        };
         let mut batch = Batch::default();
-        for (id, oldest, added) in [(1, 20, true), (2, 10, true), (2, 5, false)] {
-            assert_eq!(batch.add(RowId([id; 16]), at(0), &[b'0'; 40], 4, counts(oldest)), added);
+        for (id, late_seconds, added) in [(1, 10, true), (2, 20, true), (2, 25, false)] {
+            assert_eq!(batch.add(RowId([id; 16]), at(0), &[b'0'; 40], 4, counts(late_seconds)), added);
         }
-        let sum = Counts { malformed: 2, repaired: 4, late: 6, late_oldest: Some(at(10)) };
+        let sum = TickCounts { malformed: 2, repaired: 4, late: 6, ..counts(20) };
         assert_eq!((batch.bytes(), batch.counts), (80, sum));
         batch.clear(40);
-        assert_eq!((batch.bytes(), batch.counts, batch.take_day().is_none()), (0, Counts::default(), true));
+        assert_eq!((batch.bytes(), batch.counts, batch.take_day().is_none()), (0, TickCounts::default(), true));
         assert!((40..80).contains(&batch.bytes.capacity()));
-        assert!(batch.add(RowId([1; 16]), at(0), &[b'0'; 40], 4, Counts::default()));
+        assert!(batch.add(RowId([1; 16]), at(0), &[b'0'; 40], 4, TickCounts::default()));
     }
 }

@@ -61,13 +61,6 @@ impl DayLogs {
         DayLogs { stream, days: BTreeMap::new() }
     }
 
-    /// Creates the cache of a day log with one object of `count` records.
-    pub fn with_ids(stream: StreamId, count: u8) -> DayLogs {
-        let mut open = DayLogCache::unread(0);
-        open.add_object((0..count).map(|n| (RowId([n; 16]), Second::EPOCH)));
-        DayLogs { stream, days: BTreeMap::from([(Second::EPOCH.day(), open)]) }
-    }
-
     /// Returns the ID of the stream's day log of `day`.
     pub fn log(&self, day: Day) -> DayLogId {
         DayLogId { stream: self.stream.clone(), day }

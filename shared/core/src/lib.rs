@@ -15,6 +15,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 
 pub mod batch;
+mod counts;
 pub mod cursor;
 pub mod day_log;
 pub mod health;

@@ -250,7 +250,7 @@ fn canonical_value(json: &str, depth: usize, out: &mut Vec<u8>) {
         && let Some(elements) = elements(json)
     {
         out.push(b'[');
-        elements.iter().for_each(|element| canonical_value(element.get(), depth + 1, out));
+        elements.iter().for_each(|(_, element)| canonical_value(element.get(), depth + 1, out));
         out.push(b']');
     } else if is('"')
         && let Ok(text) = serde_json::from_str::<String>(json)
@@ -270,48 +270,46 @@ fn write_part(part: &[u8], out: &mut Vec<u8>) {
 
 /// Returns the members of an object, sorted by key. Equal keys keep their order. Returns `None` if the object has more than [`PARTS_MAX`].
 fn members(json: &str) -> Option<Vec<(String, &RawValue)>> {
-    struct Members;
-    impl<'de> Visitor<'de> for Members {
-        type Value = Vec<(String, &'de RawValue)>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "a JSON object of at most {PARTS_MAX} members")
-        }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            take_parts(&self, || map.next_entry())
-        }
-    }
-    let mut members = serde_json::Deserializer::from_str(json).deserialize_map(Members).ok()?;
+    let mut members = serde_json::Deserializer::from_str(json).deserialize_map(Parts).ok()?;
     members.sort_by(|a, b| a.0.cmp(&b.0));
     Some(members)
 }
 
-/// Returns the elements of an array, or `None` if it has more than [`PARTS_MAX`].
-fn elements(json: &str) -> Option<Vec<&RawValue>> {
-    struct Elements;
-    impl<'de> Visitor<'de> for Elements {
-        type Value = Vec<&'de RawValue>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "a JSON array of at most {PARTS_MAX} elements")
-        }
-        fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
-            take_parts(&self, || array.next_element())
-        }
-    }
-    serde_json::Deserializer::from_str(json).deserialize_seq(Elements).ok()
+/// Returns the elements of an array, each with an empty key, or `None` if it has more than [`PARTS_MAX`].
+fn elements(json: &str) -> Option<Vec<(String, &RawValue)>> {
+    serde_json::Deserializer::from_str(json).deserialize_seq(Parts).ok()
 }
 
-fn take_parts<P, E: serde::de::Error>(
-    expected: &dyn serde::de::Expected,
-    mut next: impl FnMut() -> Result<Option<P>, E>,
-) -> Result<Vec<P>, E> {
-    let mut parts = Vec::new();
-    while let Some(part) = next()? {
-        parts.push(part);
-        if parts.len() > PARTS_MAX {
-            return Err(E::invalid_length(parts.len(), expected));
-        }
+/// Reads the parts of an object or of an array.
+struct Parts;
+
+impl<'de> Visitor<'de> for Parts {
+    type Value = Vec<(String, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at most {PARTS_MAX} members or elements")
     }
-    Ok(parts)
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        self.read(|| map.next_entry())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+        self.read(|| Ok(array.next_element()?.map(|element| (String::new(), element))))
+    }
+}
+
+impl Parts {
+    fn read<P, E: serde::de::Error>(self, mut next: impl FnMut() -> Result<Option<P>, E>) -> Result<Vec<P>, E> {
+        let mut parts = Vec::new();
+        while let Some(part) = next()? {
+            parts.push(part);
+            if parts.len() > PARTS_MAX {
+                return Err(E::invalid_length(parts.len(), &self));
+            }
+        }
+        Ok(parts)
+    }
 }
 
 /// Removes line breaks, so that a record is one line. JSON allows them only between tokens, so no value changes.

@@ -109,15 +109,8 @@ impl fmt::Display for Day {
 impl FromStr for Day {
     type Err = String;
     fn from_str(text: &str) -> Result<Day, String> {
-        let parts: Vec<i16> = text.split('/').filter_map(|part| part.parse().ok()).collect();
-        let date = match parts[..] {
-            [year, month, day] => {
-                i8::try_from(month).ok().zip(i8::try_from(day).ok()).and_then(|(m, d)| Date::new(year, m, d).ok())
-            }
-            _ => None,
-        };
-        date.map(Day)
-            .filter(|day| day.to_string() == text && day.start().day() == *day)
+        let day = Date::strptime("%Y/%m/%d", text).ok().map(Day);
+        day.filter(|day| day.to_string() == text && day.start().day() == *day)
             .ok_or_else(|| format!("`{text}` is not a day in the format yyyy/mm/dd"))
     }
 }

@@ -60,8 +60,9 @@ impl StreamCache {
     /// Creates a cache of `count` record IDs.
     #[cfg(test)]
     pub(crate) fn with_cached_ids(stream: StreamId, count: u8) -> StreamCache {
-        let mut cache = StreamCache::new(stream.clone());
-        cache.stored.day_logs = DayLogs::with_ids(stream, count);
+        let mut cache = StreamCache::new(stream);
+        let ids = (0..count).map(|n| (RowId([n; 16]), Second::EPOCH));
+        cache.stored.day_logs.add_object(Second::EPOCH.day(), ids);
         cache
     }
 
@@ -178,7 +179,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     ///
     /// Returns an error if a page cannot be read. The batch contains the records that were read before, and the gap reflects that.
     async fn walk(&mut self, active: &mut ActiveGap, batch: &mut Batch) -> Result<(), Error> {
-        let mut step = if active.is_complete() { NextStep::Done } else { NextStep::ReadPage };
+        let mut step = if active.is_complete { NextStep::Done } else { NextStep::ReadPage };
         while step != NextStep::Done && batch.bytes() < self.limits.batch_bytes && !self.budget_exhausted() {
             let (request, page_rows) = self.tick.request(active);
             let read = self.read_page(active, (&request, page_rows), batch).await;
@@ -203,9 +204,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             None => self.read_rows(active, page, asked, batch).await.map(|is_end| PageRead::Page { is_end }),
             Some(PageError::NoSuchPage) => Ok(PageRead::NoSuchPage),
             Some(PageError::StalePageCursor) => Ok(PageRead::StalePageCursor),
-            Some(PageError::Error(error)) => {
-                Ok(PageRead::Refused { error, date: page.response().date.map(Second::of) })
-            }
+            Some(PageError::Error(error)) => Ok(PageRead::Refused { error, date: page.response.date.map(Second::of) }),
         }
     }
 
@@ -232,7 +231,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     async fn append(&mut self, batch: &mut Batch) -> Result<(), Error> {
         let (store, level) = (&self.ports.day_logs, self.limits.gzip_level);
         day_log::append(store, &mut self.cache.day_logs, batch, level, self.tick.counts()).await?;
-        self.tick.add_batch(batch);
+        *self.tick.counts() += batch.counts;
         batch.clear(self.limits.batch_bytes);
         let today = self.now.day();
         self.cache.day_logs.evict(today, today.end(), self.limits.stored_ids_max);

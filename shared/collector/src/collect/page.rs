@@ -13,7 +13,8 @@ const LONG_ROW_BYTES: usize = 256 << 10;
 /// A response that is being read, row by row.
 pub(super) struct OpenPage<'a> {
     request: Request,
-    response: Response<Body>,
+    /// The response. Its body is read by [`OpenPage::advance`].
+    pub(super) response: Response<Body>,
     reader: PageReader,
     /// Whether the reader holds a row that `advance` has not returned yet.
     has_row: bool,
@@ -86,10 +87,6 @@ impl<'a> OpenPage<'a> {
     /// Returns an error if the response is not a page.
     pub(super) fn end(&self, now: Second) -> Result<PageEnd, PageError> {
         self.response.page_end(&self.reader, &self.request, now)
-    }
-
-    pub(super) fn response(&self) -> &Response<Body> {
-        &self.response
     }
 }
 

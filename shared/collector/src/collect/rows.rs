@@ -8,8 +8,8 @@ use crate::day_log;
 use slacktrail_core::batch::Batch;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::record::RowId;
-use slacktrail_core::slack::{PageError, Request, TooLarge, too_large};
-use slacktrail_core::stream::{ActiveGap, Block, Conflicts, missing_page};
+use slacktrail_core::slack::{Request, TooLarge, too_large};
+use slacktrail_core::stream::{ActiveGap, Block, Conflicts};
 use slacktrail_core::time::Day;
 use slacktrail_core::walk::{Gap, MatchedRecord, PageContext, PageSoFar};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
@@ -63,7 +63,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
                 // The fields beside the rows are unusable, but the rows are valid.
                 let matched = ahead.process_rows(&mut so_far, &block.rows);
                 self.keep(&ahead, &block, &matched, context, batch).await?;
-                return Err(to_error(page_error));
+                return Err(page_error.into_error());
             }
         };
         self.tick.counts().pages += 1;
@@ -138,15 +138,6 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     fn add_checked(&mut self, ids: impl Iterator<Item = RowId>) {
         let room = CHECKED_IDS_MAX.saturating_sub(self.checked_ids.len());
         self.checked_ids.extend(ids.take(room));
-    }
-}
-
-/// Converts the error of a response that failed after rows had arrived. A later tick reads the page again.
-fn to_error(page_error: PageError) -> Error {
-    match page_error {
-        PageError::Error(error) => error,
-        PageError::NoSuchPage => missing_page("the page does not exist"),
-        PageError::StalePageCursor => missing_page("its own page cursor is invalid"),
     }
 }
 

@@ -3,12 +3,11 @@
 use jiff::Timestamp;
 
 use slacktrail_core::cursor::Cursor;
-use slacktrail_core::error::Error;
 use slacktrail_core::health::State;
 use slacktrail_core::source::{Source, StreamId};
 use slacktrail_core::stream::{Problem, StreamOutcome};
 use slacktrail_core::time::Second;
-use slacktrail_ports::Version;
+use slacktrail_ports::{StoredCursor, Version};
 
 /// Returns the index of the stream that goes first, out of `due` streams.
 ///
@@ -17,43 +16,34 @@ pub(super) fn first_at(now: Timestamp, due: usize) -> usize {
     usize::try_from(now.as_second() / 60).unwrap_or(0) % due.max(1)
 }
 
-/// The decision whether a tick polls a stream.
-pub(super) enum Eligibility {
-    /// Polls the stream, starting from its stored cursor.
-    Due(Box<Option<(Version, Cursor)>>),
-    /// Does not poll the stream, and only reports its state.
-    Skipped(Box<StreamOutcome>),
-}
-
-/// Returns whether a tick polls a stream. A stream is skipped if its source is paused, its cursor is corrupt, or it must wait.
+/// Returns the stored cursor if a tick polls the stream, and otherwise the outcome that it reports.
+///
+/// A stream is skipped if its source is paused, its cursor is corrupt, or it must wait.
 pub(super) fn eligibility(
     source: &Source,
     stream: &StreamId,
-    cursor: Option<(Version, Result<Cursor, Error>)>,
+    stored: Option<StoredCursor>,
     now: Second,
-) -> Eligibility {
-    let (version, cursor) = match cursor {
-        None if source.is_active() => return Eligibility::Due(Box::new(None)),
-        None => return Eligibility::Skipped(Box::new(StreamOutcome::skipped(stream, State::Paused))),
+) -> Result<Option<(Version, Cursor)>, Box<StreamOutcome>> {
+    let (version, cursor) = match stored {
+        None if source.is_active() => return Ok(None),
+        None => return Err(Box::new(StreamOutcome::skipped(stream, State::Paused))),
         Some((_, Err(error))) => {
-            let outcome = StreamOutcome::unreadable(stream.source.clone(), Some(stream.log), error);
-            return Eligibility::Skipped(Box::new(outcome));
+            return Err(Box::new(StreamOutcome::unreadable(stream.source.clone(), Some(stream.log), error)));
         }
         Some((version, Ok(cursor))) => (version, cursor),
     };
     let waits = cursor.must_wait(now) && !cursor.health.predates_reconnect(source);
     if !source.paused && !waits {
-        return Eligibility::Due(Box::new(Some((version, cursor))));
+        return Ok(Some((version, cursor)));
     }
-    let state = if source.paused { State::Paused } else { cursor.health.state };
-    let mut outcome = StreamOutcome::skipped(stream, state);
-    (outcome.gaps, outcome.lag_seconds) = (cursor.gaps.len(), cursor.lag_seconds(now));
-    outcome.problem = cursor
-        .health
-        .error()
-        .filter(|_| !source.paused)
-        .map(|error| Problem::Stored(error.of_source(source.id.clone())));
-    Eligibility::Skipped(Box::new(outcome))
+    let stored_error = cursor.health.error().filter(|_| !source.paused);
+    Err(Box::new(StreamOutcome {
+        gaps: cursor.gaps.len(),
+        lag_seconds: cursor.lag_seconds(now),
+        problem: stored_error.map(|error| Problem::Stored(error.of_source(source.id.clone()))),
+        ..StreamOutcome::skipped(stream, if source.paused { State::Paused } else { cursor.health.state })
+    }))
 }
 
 #[cfg(test)]
@@ -71,10 +61,8 @@ mod tests {
 
     fn skipped(source: &Source, cursor: Option<Cursor>) -> Option<StreamOutcome> {
         let stream = StreamId { source: source.id.clone(), log: LogType::Audit };
-        match eligibility(source, &stream, cursor.map(|cursor| (Version(1), Ok(cursor))), now()) {
-            Eligibility::Due(_) => None,
-            Eligibility::Skipped(outcome) => Some(*outcome),
-        }
+        let stored = cursor.map(|cursor| (Version(1), Ok(cursor)));
+        eligibility(source, &stream, stored, now()).err().map(|outcome| *outcome)
     }
 
     #[test]

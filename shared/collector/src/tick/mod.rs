@@ -15,7 +15,7 @@ use futures_util::lock::Mutex;
 use futures_util::stream;
 use jiff::Timestamp;
 
-use eligibility::{Eligibility, eligibility, first_at};
+use eligibility::{eligibility, first_at};
 pub use resources::{Quota, ResourceLimits};
 use stream_caches::StreamCaches;
 pub use summary::Summary;
@@ -87,10 +87,9 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
                     let source = source.believed(Second::of(now));
                     for log in source.logs.clone() {
                         let stream = StreamId { source: id.clone(), log };
-                        let cursor = cursors.remove(&stream);
-                        match eligibility(&source, &stream, cursor, Second::of(now)) {
-                            Eligibility::Due(stored) => due.push((source.clone(), stream, *stored)),
-                            Eligibility::Skipped(outcome) => streams.push(*outcome),
+                        match eligibility(&source, &stream, cursors.remove(&stream), Second::of(now)) {
+                            Ok(stored) => due.push((source.clone(), stream, stored)),
+                            Err(outcome) => streams.push(*outcome),
                         }
                     }
                 }

@@ -17,14 +17,11 @@ pub(super) enum Member {
     Paging,
 }
 
-/// The fields beside the rows. `None` means that a field is absent, too long, or not JSON.
-#[derive(Debug, Default)]
+/// The fields beside the rows.
+#[derive(Clone, Debug, Default)]
 pub struct Envelope {
-    ok: Option<Value>,
-    error: Option<Value>,
-    needed: Option<Value>,
-    metadata: Option<Value>,
-    paging: Option<Value>,
+    /// The fields in the order of [`Member`]. `None` means that a field is absent, too long, or not JSON.
+    values: [Option<Value>; 5],
     /// Whether `response_metadata` was too long or not JSON. Then it is unknown whether another page exists.
     metadata_lost: bool,
 }
@@ -47,13 +44,11 @@ impl Envelope {
     pub(super) fn set(&mut self, member: Member, text: &[u8]) {
         let value = serde_json::from_str(&String::from_utf8_lossy(text)).ok();
         self.metadata_lost |= member == Member::Metadata && value.is_none();
-        match member {
-            Member::Ok => self.ok = value,
-            Member::Error => self.error = value,
-            Member::Needed => self.needed = value,
-            Member::Metadata => self.metadata = value,
-            Member::Paging => self.paging = value,
-        }
+        self.values[member as usize] = value;
+    }
+
+    fn get(&self, member: Member) -> Option<&Value> {
+        self.values[member as usize].as_ref()
     }
 
     /// Records that a field was too long.
@@ -63,24 +58,20 @@ impl Envelope {
 
     /// Returns `ok`. Other values than `true` and `false` count as absent.
     pub(super) fn ok(&self) -> Option<bool> {
-        self.ok.as_ref().and_then(Value::as_bool)
+        self.get(Member::Ok)?.as_bool()
     }
 
     /// Returns the error code, or `None` for any of PHP's empty values. A code that is not text becomes `unknown_error`.
     pub(super) fn error(&self) -> Option<&str> {
-        match self.error.as_ref()? {
-            Value::Null | Value::Bool(false) => None,
-            Value::Array(list) if list.is_empty() => None,
-            Value::Object(object) if object.is_empty() => None,
-            Value::Number(number) if number.as_f64() == Some(0.0) => None,
-            Value::String(code) => Some(code.as_str()).filter(|code| !code.is_empty()),
+        match self.get(Member::Error).filter(|error| !is_empty(error))? {
+            Value::String(code) => Some(code),
             _ => Some("unknown_error"),
         }
     }
 
     /// Returns the scopes that an error says are missing.
     pub(super) fn needed(&self) -> Option<String> {
-        match self.needed.as_ref()? {
+        match self.get(Member::Needed)? {
             Value::String(scope) => Some(scope.clone()),
             Value::Array(scopes) => Some(scopes.iter().filter_map(Value::as_str).take(8).collect::<Vec<_>>().join(",")),
             _ => None,
@@ -96,12 +87,10 @@ impl Envelope {
         if self.metadata_lost {
             return Err("its `response_metadata` is too long, or not JSON");
         }
-        match self.metadata.as_ref().and_then(|metadata| metadata.get("next_cursor")) {
-            None | Some(Value::Null | Value::Bool(false)) => Ok(None),
-            Some(Value::Array(list)) if list.is_empty() => Ok(None),
-            Some(Value::Object(object)) if object.is_empty() => Ok(None),
-            Some(Value::Number(number)) if number.as_f64() == Some(0.0) => Ok(None),
-            Some(Value::String(cursor)) => Ok(Some(cursor.clone()).filter(|cursor| !cursor.is_empty())),
+        let cursor = self.get(Member::Metadata).and_then(|metadata| metadata.get("next_cursor"));
+        match cursor.filter(|cursor| !is_empty(cursor)) {
+            None => Ok(None),
+            Some(Value::String(cursor)) => Ok(Some(cursor.clone())),
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
             Some(_) => Err("its page cursor is not text"),
         }
@@ -109,7 +98,7 @@ impl Envelope {
 
     /// Returns the page counts, or `None` if Slack did not return valid numbers.
     pub(super) fn paging(&self) -> Option<Paging> {
-        let paging = self.paging.as_ref()?;
+        let paging = self.get(Member::Paging)?;
         let number = |name: &str| match paging.get(name)? {
             Value::Number(number) => {
                 number.as_u64().or_else(|| number.as_f64().filter(|n| *n >= 0.0 && n.fract() == 0.0).map(|n| n as u64))
@@ -125,6 +114,18 @@ impl Envelope {
                 .map(|pages| pages.saturating_add(u32::from(total.is_some_and(|total| total % u64::from(count) > 0))))
         };
         Some(Paging { pages: small("pages").or_else(counted)?, total, count })
+    }
+}
+
+/// Returns `true` if PHP may have written the value for nothing.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) => false,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(elements) => elements.is_empty(),
+        Value::Object(members) => members.is_empty(),
     }
 }
 
@@ -167,7 +168,7 @@ mod tests {
         loop {
             match reader.advance().unwrap() {
                 Advance::Row => {}
-                Advance::End => return reader.into_envelope(),
+                Advance::End => return reader.envelope().clone(),
                 Advance::More => match chunks.next() {
                     Some(chunk) => reader.push(chunk).unwrap(),
                     None => reader.end(),

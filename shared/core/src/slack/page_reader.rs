@@ -193,11 +193,6 @@ impl PageReader {
         &self.envelope
     }
 
-    #[cfg(test)]
-    pub(super) fn into_envelope(self) -> Envelope {
-        self.envelope
-    }
-
     /// Returns `true` if the response was a complete JSON object.
     pub(super) fn is_whole(&self) -> bool {
         matches!(self.state, State::Done)
@@ -232,14 +227,11 @@ impl PageReader {
             Some(b'{') => {
                 self.start += 1;
                 self.state = State::Member;
-                true
             }
-            Some(_) => {
-                self.state = State::Foreign;
-                true
-            }
-            None => false,
+            Some(_) => self.state = State::Foreign,
+            None => return false,
         }
+        true
     }
 
     /// Reads a key and the type of its value, or the closing brace. Ignores anything else between fields.

@@ -78,16 +78,18 @@ impl Request {
 
     /// Requests a numbered page of access logs, if Slack ignores `limit` and uses numbered pages.
     pub fn access_logs_page(rows: u32, page: u32, workspace: Option<&str>) -> Request {
-        let mut arguments = vec![("count", rows.to_string()), ("page", page.to_string())];
-        arguments.extend(workspace.map(|id| ("team_id", id.to_owned())));
-        Request::get(Family::Web, "team.accessLogs", arguments)
+        Request::numbered("team.accessLogs", rows, page, workspace)
     }
 
     /// Requests a page of integration logs. An organization's token requires a workspace.
     pub fn integration_logs(rows: u32, page: u32, workspace: Option<&str>) -> Request {
+        Request::numbered("team.integrationLogs", rows, page, workspace)
+    }
+
+    fn numbered(method: &'static str, rows: u32, page: u32, workspace: Option<&str>) -> Request {
         let mut arguments = vec![("count", rows.to_string()), ("page", page.to_string())];
         arguments.extend(workspace.map(|id| ("team_id", id.to_owned())));
-        Request::get(Family::Web, "team.integrationLogs", arguments)
+        Request::get(Family::Web, method, arguments)
     }
 
     /// Requests the newest record of a log, to test whether the log is readable.

@@ -62,6 +62,18 @@ pub enum PageError {
     Error(Error),
 }
 
+impl PageError {
+    /// Returns the error of a tick or command for which the response means nothing else. A later tick reads the page again.
+    pub fn into_error(self) -> Error {
+        let why = match self {
+            PageError::Error(error) => return error,
+            PageError::NoSuchPage => "the page does not exist",
+            PageError::StalePageCursor => "its own page cursor is invalid",
+        };
+        Error::slack("no_page", format!("reading a page of Slack's log: Slack responded that {why}"))
+    }
+}
+
 /// The wait if Slack limits the call rate without a valid `Retry-After`.
 const RETRY_AFTER_DEFAULT_SECONDS: i64 = 60;
 /// The longest wait, whatever `Retry-After` says.
@@ -185,7 +197,7 @@ impl<B> Response<B> {
     }
 
     fn bare_status(&self, request: &Request, status: u16) -> Error {
-        let wait = self.retry_after.is_some().then(|| self.retry_after_seconds(parse_date(self)));
+        let wait = self.retry_after.is_some().then(|| self.retry_after_seconds(Second::EPOCH));
         Error::slack(
             format!("http_{status}"),
             format!("Slack answered `{}` with HTTP status {status} and no error code", request.method),
@@ -220,10 +232,6 @@ impl<B> Response<B> {
             || parse_http_date(text).map(|instant| Second::of(instant).since(self.date.map_or(now, Second::of)));
         seconds.or_else(until).unwrap_or(RETRY_AFTER_DEFAULT_SECONDS).clamp(1, RETRY_AFTER_MAX_SECONDS)
     }
-}
-
-fn parse_date<B>(response: &Response<B>) -> Second {
-    response.date.map_or(Second::EPOCH, Second::of)
 }
 
 /// Returns the error of a response that exceeds a limit of [`PageReader`].

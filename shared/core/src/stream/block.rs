@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::mem;
 use std::ops::Range;
 
-use crate::batch::Counts;
 use crate::line::LineWriter;
 use crate::record::{Record, RowId};
 use crate::slack::RawRow;
@@ -39,8 +38,10 @@ pub struct BlockLine {
     pub alias: Option<RowId>,
     /// The offset of the record ID's digits in the line.
     pub id_at: usize,
-    /// The counts to add if the record is new.
-    pub counts: Counts,
+    /// Whether the ID or the time of the record is missing or invalid, or the row was not JSON.
+    pub malformed: bool,
+    /// Whether invalid UTF-8 in the row was replaced.
+    pub repaired: bool,
     range: Range<usize>,
 }
 
@@ -57,11 +58,11 @@ impl Block {
         let start = self.bytes.len();
         let id_at = lines.write(&record, record.id, &mut self.bytes) - start;
         self.rows.push(Row::of(&record));
-        let malformed = u64::from(record.malformed || !row.is_json);
         self.lines.push(BlockLine {
             alias: record.alias,
             id_at,
-            counts: Counts { malformed, repaired: u64::from(row.repaired), ..Counts::default() },
+            malformed: record.malformed || !row.is_json,
+            repaired: row.repaired,
             range: start..self.bytes.len(),
         });
         (record.id, record.content())

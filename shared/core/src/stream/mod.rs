@@ -16,9 +16,10 @@ mod pages;
 #[cfg(test)]
 mod tests;
 
+pub use crate::counts::TickCounts;
 pub use block::{Block, Conflicts};
-pub use outcome::{Problem, StreamOutcome, TickCounts};
-pub use pages::{NextStep, PageRead, missing_page};
+pub use outcome::{Problem, StreamOutcome};
+pub use pages::{NextStep, PageRead};
 
 use std::collections::BTreeMap;
 
@@ -97,9 +98,9 @@ pub struct ActiveGap {
     pub gap: Gap,
     /// The state of the walk between the pages of this tick.
     pub context: PageContext,
-    index: usize,
     /// Whether the gap is collected.
-    is_complete: bool,
+    pub is_complete: bool,
+    index: usize,
     /// The workspaces before the walk.
     workspaces: Workspaces,
     /// The number of pages that the tick had read before.
@@ -282,12 +283,16 @@ impl<'a> StreamTick<'a> {
         batch: &mut Batch,
     ) {
         let time = block.partition_time(index);
-        let mut counts = block.lines[index].counts;
+        let line = &block.lines[index];
         let is_late = block.rows[index].time.is_some_and(|time| self.is_late(gap, time));
-        if is_late {
-            (counts.late, counts.late_oldest) = (1, Some(time));
-        }
-        if batch.add(id, time, block.line(index), block.lines[index].id_at, counts) {
+        let counts = TickCounts {
+            malformed: line.malformed.into(),
+            repaired: line.repaired.into(),
+            late: is_late.into(),
+            late_seconds_max: if is_late { self.now.since(time) } else { 0 },
+            ..TickCounts::default()
+        };
+        if batch.add(id, time, block.line(index), line.id_at, counts) {
             context.progress.record_is_new();
             if is_late {
                 self.memory.overlap.add_late(self.now.since(time), self.now);
@@ -313,13 +318,6 @@ impl<'a> StreamTick<'a> {
         };
         self.previous_watermark.is_some_and(|previous_watermark| time < previous_watermark)
             && !self.cursor.gaps.iter().any(is_unread)
-    }
-
-    /// Counts the records of a batch that was stored.
-    pub fn add_batch(&mut self, batch: &Batch) {
-        let late_seconds_max = batch.counts.late_oldest.map_or(0, |oldest| self.now.since(oldest));
-        let crate::batch::Counts { malformed, repaired, late, .. } = batch.counts;
-        self.outcome.counts += TickCounts { malformed, repaired, late, late_seconds_max, ..TickCounts::default() };
     }
 
     /// Limits the watermark and the re-read times to Slack's clock. Time that Slack has not reached yet is not collected, even if the local
@@ -424,12 +422,10 @@ impl<'a> StreamTick<'a> {
     /// Returns the outcome of the tick. `error` is an error of saving the cursor.
     pub fn into_outcome(self, error: Option<Error>) -> StreamOutcome {
         let of_source = |error: Error| error.of_source(self.source.id.clone());
-        let problem = match self.outcome.problem {
-            Some(Problem::Error(met)) => Some(Problem::Error(of_source(met))),
-            Some(Problem::Stored(stored)) => {
-                Some(error.map_or_else(|| Problem::Stored(of_source(stored)), |error| Problem::Error(of_source(error))))
-            }
-            None => error.map(of_source).map(Problem::Error),
+        let problem = match (self.outcome.problem, error) {
+            (Some(Problem::Error(error)), _) | (_, Some(error)) => Some(Problem::Error(of_source(error))),
+            (Some(Problem::Stored(error)), None) => Some(Problem::Stored(of_source(error))),
+            (None, None) => None,
         };
         StreamOutcome { problem, ..self.outcome }
     }

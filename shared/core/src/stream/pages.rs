@@ -5,7 +5,7 @@ use super::page_size::may_be_smaller;
 use super::{ActiveGap, StreamTick};
 use crate::cursor::Cursor;
 use crate::error::Error;
-use crate::slack::Request;
+use crate::slack::{PageError, Request};
 use crate::source::LogType;
 use crate::time::Second;
 use crate::walk::{Gap, GapKind, PageContext, Walk};
@@ -49,13 +49,6 @@ enum Position {
     AtEnd,
     /// The log must be read workspace by workspace.
     NeedsWorkspaces,
-}
-
-impl ActiveGap {
-    /// Returns `true` if the gap is collected.
-    pub fn is_complete(&self) -> bool {
-        self.is_complete
-    }
 }
 
 impl StreamTick<'_> {
@@ -138,7 +131,7 @@ impl StreamTick<'_> {
                 Ok(if is_end { Position::AtEnd } else { Position::Within })
             }
             PageRead::NoSuchPage => {
-                self.refused = Some(missing_page("the page does not exist"));
+                self.refused = Some(PageError::NoSuchPage.into_error());
                 // Slack returns a limited number of pages, so larger pages reach further back. In a log with the oldest rows first, the missing
                 // page would contain the newest rows, so ask again how many pages exist. The same applies if this page existed in an earlier
                 // tick, because the page counts were wrong then.
@@ -152,7 +145,7 @@ impl StreamTick<'_> {
                 Ok(Position::Within)
             }
             PageRead::StalePageCursor => {
-                self.refused = Some(missing_page("its own page cursor is invalid"));
+                self.refused = Some(PageError::StalePageCursor.into_error());
                 gap.restart(context);
                 Ok(Position::Within)
             }
@@ -270,12 +263,6 @@ impl StreamTick<'_> {
         }
         Ok(())
     }
-}
-
-/// Returns the error of a response that the walk handles, but that is not a page.
-pub fn missing_page(why: &str) -> Error {
-    let message = format!("reading a page of Slack's log: Slack responded that {why}");
-    Error::slack("no_page", message)
 }
 
 /// Returns `true` if the error is caused by Slack's pages, so that other workspaces may be readable. Running out of time is not such an error.
