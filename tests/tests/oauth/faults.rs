@@ -60,7 +60,7 @@ fn no_callback_fault_leaves_partial_state_and_retry_connects() {
             let Some(answer) = callback_with_fault(&site, &browser, &query, fault(operation, kind)) else { break };
             operations += 1;
             assert_consistent(&site, &link_token, answer.as_ref(), &what);
-            let is_token_unknown = site.credentials("acme").grant.is_none() && !live(&site).is_empty();
+            let is_token_unknown = site.credentials("acme").grant.is_none() && !site.valid_tokens().is_empty();
             if is_token_unknown && answer.is_some() {
                 assert!(
                     ["may_exist", "may_be_valid"].contains(&site.line().field("token")),
@@ -118,12 +118,6 @@ fn operation_of(what: &str) -> u32 {
     u32::try_from(at.expect("the callback performs the operation")).unwrap()
 }
 
-/// Returns the tokens that are valid at Slack.
-fn live(site: &Site) -> Vec<String> {
-    let now = site.world.now();
-    site.slack(|slack| slack.live_tokens(now).into_iter().map(|live| live.token.text).collect())
-}
-
 #[test]
 fn failed_write_after_exchange_is_reported_and_leaves_no_valid_token() {
     for what in ["replace source", "replace credentials"] {
@@ -136,7 +130,7 @@ fn failed_write_after_exchange_is_reported_and_leaves_no_valid_token() {
         answer.assert_rejected(&site, 503, "internal");
         assert!(site.credentials("acme").grant.is_none(), "{what}: no token is stored");
         assert!(site.source("acme").is_none_or(|source| source.disconnected), "{what}: the source is not collected");
-        assert_eq!((live(&site), site.line().field("token")), (vec![], "refresh_token_may_be_valid"), "{what}");
+        assert_eq!((site.valid_tokens(), site.line().field("token")), (vec![], "refresh_token_may_be_valid"), "{what}");
         assert_eq!((site.line().level, site.line().field("code")), (Level::ERROR, "aws_unavailable"), "{what}");
         let AuthorizationState::Failed(connect_error) = site.authorization(&link_token.id).state else {
             panic!("the command did not receive the error")
@@ -164,7 +158,7 @@ fn failed_reconnect_keeps_active_token() {
             answer.assert_rejected(&site, 503, "internal");
             assert_eq!(site.line().field("token"), "may_be_in_use", "{what}");
             let token = site.credentials("acme").grant.unwrap().token;
-            assert!(live(&site).contains(&token.reveal().to_owned()), "{what}: the stored token is valid");
+            assert!(site.valid_tokens().contains(&token.reveal().to_owned()), "{what}: the stored token is valid");
         }
     }
 }
@@ -196,7 +190,7 @@ fn timed_out_function_informs_user_and_command() {
             may_exist,
             "after {polls} polls: {connect_error:?}"
         );
-        assert!(is_active || may_exist || live(&site).is_empty(), "after {polls} polls: {:?}", site.line());
+        assert!(is_active || may_exist || site.valid_tokens().is_empty(), "after {polls} polls: {:?}", site.line());
         token_outcomes.insert(site.line().field("token").to_owned());
     }
     for end in ["", "may_exist", "refresh_token_may_be_valid"] {

@@ -85,6 +85,12 @@ impl Site {
         self.world.with(|state| f(&mut state.slack))
     }
 
+    /// Returns the tokens that are valid at Slack.
+    pub(crate) fn valid_tokens(&self) -> Vec<String> {
+        let now = self.world.now();
+        self.slack(|slack| slack.live_tokens(now).into_iter().map(|valid| valid.token.text).collect())
+    }
+
     pub(crate) fn settings<R>(&self, f: impl FnOnce(&mut Settings) -> R) -> R {
         self.slack(|slack| f(slack.settings_mut()))
     }

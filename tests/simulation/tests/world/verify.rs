@@ -2,6 +2,10 @@
 //! during a verification.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
+mod resume;
+mod slack_faults;
+mod workspaces;
+
 use std::collections::HashSet;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -206,82 +210,6 @@ fn late_record_is_pending_until_last_re_read_and_missing_afterwards() {
 }
 
 #[test]
-fn slack_faults_are_reported_and_step_can_be_retried() {
-    let mut harness = Harness::new(organization(), &[LogType::Audit]);
-    harness.rows(Log::Audit, 9, 60);
-    harness.settle();
-    harness.pass(600);
-    for kind in [FaultKind::EmptyPage, FaultKind::Oversize(7), FaultKind::StaleCursor, FaultKind::Html(502)] {
-        harness.fault(Fault::nth(2, CallMatcher::log(Log::Audit), kind.clone()));
-        let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-        let until = verify::until(day, now(&harness)).unwrap();
-        let mut verification = run(begin(&ports, &source, LogType::Audit, (day, until))).unwrap();
-        let mut failures = 0;
-        let is_done = |step| matches!(step, Ok(Step::Done));
-        while !is_done(run(verification.step(now(&harness))).inspect_err(|_| failures += 1)) {}
-        let findings = run(verification.conclude(day, |_, _| ())).unwrap();
-        assert_eq!((findings.verdict(), findings.slack_records), (Verdict::Complete, 9), "{kind:?}");
-        assert_eq!(failures, u32::from(kind == FaultKind::Html(502)));
-    }
-}
-
-#[test]
-fn page_cursors_that_are_always_rejected_end_reading() {
-    let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
-    let mut harness = Harness::new(settings, &[LogType::Audit, LogType::Access]);
-    harness.rows(Log::Audit, 9, 60);
-    harness.rows(Log::Access, 9, 60);
-    harness.settle();
-    harness.pass(600);
-    let day = day_ago(&harness, 0);
-    for log in [Log::Audit, Log::Access] {
-        harness.fault(Fault::every(CallMatcher::log(log).later_pages(), FaultKind::StaleCursor));
-    }
-    let audit = verify_day(&mut harness, LogType::Audit, day);
-    assert_eq!(
-        (audit.verdict(), audit.slack_records),
-        (Verdict::Complete, 9),
-        "each restart continues where the last one stopped"
-    );
-
-    assert_eq!(verification_error(&harness, LogType::Access).code, "pagination_loop");
-}
-
-#[test]
-fn page_cursors_rejected_100_times_end_reading_that_advances() {
-    let mut harness = Harness::new(Settings { audit_limit_max: 2, ..organization() }, &[LogType::Audit]);
-    harness.rows(Log::Audit, 110, 60);
-    harness.pass(600);
-    harness.fault(Fault::every(CallMatcher::log(Log::Audit).later_pages(), FaultKind::StaleCursor));
-    let error = verification_error(&harness, LogType::Audit);
-    assert!(error.message.ends_with("Slack rejected its own page cursor 101 times"), "{error}");
-}
-
-#[test]
-fn one_failing_workspace_is_inconclusive_and_all_failing_is_token_error() {
-    let mut harness = Harness::new(organization(), &[LogType::Integration]);
-    harness.rows(Log::Integration, 8, 60);
-    harness.settle();
-    harness.pass(600);
-    let day = day_ago(&harness, 0);
-    let bar = |harness: &mut Harness, number: usize| {
-        harness.settings(|settings| {
-            if let Tenant::Organization { workspaces, .. } = &mut settings.tenant {
-                workspaces[number].owner_belongs = false;
-            }
-        });
-    };
-    bar(&mut harness, 1);
-    let findings = verify_day(&mut harness, LogType::Integration, day);
-    let skipped: Vec<_> = findings.skipped_workspaces.iter().map(|it| (it.id.as_str(), it.code.as_str())).collect();
-    assert_eq!(skipped, [("T2", "invalid_auth")]);
-    assert_eq!((findings.slack_records, findings.not_compared, findings.verdict()), (4, 4, Verdict::Inconclusive));
-
-    bar(&mut harness, 0);
-    assert_eq!(verification_error(&harness, LogType::Integration).code, "invalid_auth");
-}
-
-#[test]
 fn access_row_used_again_after_storing_is_no_difference() {
     for order in [AccessColumn::First, AccessColumn::Last] {
         let settings = Settings { access_order: order, access_limit_max: 1_000, ..organization() };
@@ -319,27 +247,6 @@ fn undated_rows_are_counted_and_their_day_is_not_requested() {
     assert_eq!(harness.calls(), calls, "Slack has no pages for undated rows");
 }
 
-#[test]
-fn day_is_read_with_replaced_token() {
-    // Slack rejects a token with an empty body in audit logs, and with an error code in the others.
-    for log in [LogType::Audit, LogType::Access] {
-        let mut harness = Harness::new(Settings { access_fill: Fill::UpTo(3), ..organization() }, &[log]);
-        harness.rows(simulated(log), 9, 60);
-        harness.settle();
-        harness.pass(600);
-        let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-        let range = (day, verify::until(day, now(&harness)).unwrap());
-        let mut verification = run(begin(&ports, &source, log, range)).unwrap();
-        assert_eq!(run(verification.step(now(&harness))).unwrap(), Step::More);
-        harness.revoke();
-        let other = slacktrail_simulator::tenant::Token::organization("xoxp-simulated-other");
-        harness.settings(|settings| settings.tokens.insert(0, other));
-        while run(verification.step(now(&harness))).unwrap() == Step::More {}
-        let findings = run(verification.conclude(day, |_, _| ())).unwrap();
-        assert_eq!((findings.verdict(), findings.slack_records), (Verdict::Complete, 9));
-    }
-}
-
 /// Returns an organization whose access logs Slack returns only per workspace.
 fn by_workspace() -> Settings {
     Settings { access_team: AccessTeam::Required, access_fill: Fill::UpTo(3), ..organization() }
@@ -362,150 +269,6 @@ fn three_days_of_two_workspaces(harness: &mut Harness) {
         harness.pass(DAY);
     }
     harness.settle_within(40);
-}
-
-#[test]
-fn access_logs_that_need_team_id_are_compared_per_workspace() {
-    let mut harness = Harness::new(by_workspace(), &[LogType::Access]);
-    three_days_of_two_workspaces(&mut harness);
-    let mut shown = 0;
-    for days in 0..5 {
-        let day = day_ago(&harness, days);
-        let findings = verify_day(&mut harness, LogType::Access, day);
-        assert_eq!((findings.verdict(), &findings.differences[..]), (Verdict::Complete, &[][..]), "{day}");
-        shown += findings.slack_records;
-    }
-    assert_eq!(shown, 27);
-}
-
-#[test]
-fn access_rows_stored_before_team_id_was_needed_are_no_difference() {
-    let settings = Settings { access_team: AccessTeam::Narrows, ..by_workspace() };
-    let mut harness = Harness::new(settings, &[LogType::Access]);
-    nine_access_rows(&mut harness, 0);
-    harness.settle();
-    harness.pass(600);
-    let day = day_ago(&harness, 0);
-    harness.settings(|settings| settings.access_team = AccessTeam::Required);
-    let findings = verify_day(&mut harness, LogType::Access, day);
-    assert_eq!((findings.verdict(), findings.slack_records, findings.lines), (Verdict::Complete, 9, 9), "{findings:?}");
-}
-
-#[test]
-fn listed_workspace_without_id_makes_verify_inconclusive() {
-    let mut harness = Harness::new(organization(), &[LogType::Integration]);
-    harness.rows(Log::Integration, 8, 60);
-    harness.settle();
-    harness.pass(600);
-    let day = day_ago(&harness, 0);
-    let list = |teams: &str| FaultKind::Status(200, format!(r#"{{"ok":true,"teams":[{teams}]}}"#));
-    harness.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"id":"T1"},{"name":"x"},{"id":"T2"}"#)));
-    let findings = verify_day(&mut harness, LogType::Integration, day);
-    let skipped: Vec<_> = findings.skipped_workspaces.iter().map(|it| (it.id.as_str(), it.code.as_str())).collect();
-    assert_eq!(skipped, [("(no ID)", "workspace_list_failed")]);
-    assert_eq!((findings.slack_records, findings.verdict()), (8, Verdict::Inconclusive), "{findings:?}");
-
-    harness.world().with(|state| state.slack.clear_faults());
-    harness.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"name":"x"}"#)));
-    let (ports, source) = (ports(&harness), source(&harness));
-    let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(begin(&ports, &source, LogType::Integration, range)).unwrap();
-    for _ in 0..2 {
-        assert_eq!(run(verification.step(now(&harness))).unwrap_err().code, "workspace_list_failed");
-    }
-}
-
-#[test]
-fn only_access_logs_of_organization_are_read_per_workspace_instead() {
-    for (settings, log, code) in [
-        (Settings { limits: Limits::OFF, ..Settings::workspace() }, LogType::Access, "missing_argument"),
-        (organization(), LogType::Audit, "missing_argument"),
-        (organization(), LogType::Access, "invalid_arguments"),
-    ] {
-        let mut harness = Harness::new(settings, &[log]);
-        let calling = if log == LogType::Audit { CallMatcher::log(Log::Audit) } else { CallMatcher::log(Log::Access) };
-        harness.fault(Fault::every(calling, FaultKind::not_ok(code)));
-        assert_eq!(verification_error(&harness, log).code, code, "{log}");
-        assert_eq!(harness.calls(), 1, "{log}: no workspace is requested");
-    }
-    let mut harness = Harness::new(by_workspace(), &[LogType::Access]);
-    harness.fault(Fault::every(CallMatcher::log(Log::Access).team("T2"), FaultKind::not_ok("missing_argument")));
-    assert_eq!(
-        verification_error(&harness, LogType::Access).code,
-        "missing_argument",
-        "the log is already read per workspace"
-    );
-}
-
-#[test]
-fn failed_workspace_list_ends_step() {
-    let page = FaultKind::Status(
-        200,
-        r#"{"ok":true,"teams":[{"id":"T1"}],"response_metadata":{"next_cursor":"more"}}"#.to_owned(),
-    );
-    let list = || CallMatcher::path("auth.teams.list");
-    for (faults, code) in [
-        (vec![Fault::every(list(), FaultKind::not_ok("missing_argument"))], "missing_argument"),
-        (
-            vec![
-                Fault::every(list().first_pages(), page.clone()),
-                Fault::every(list().later_pages(), FaultKind::StaleCursor),
-            ],
-            "workspace_list_failed",
-        ),
-        (vec![Fault::every(list(), page.clone())], "workspace_list_failed"),
-    ] {
-        let mut harness = Harness::new(by_workspace(), &[LogType::Access]);
-        faults.into_iter().for_each(|fault| harness.fault(fault));
-        assert_eq!(verification_error(&harness, LogType::Access).code, code);
-    }
-}
-
-#[test]
-fn workspace_list_restarts_if_page_cursor_is_rejected() {
-    let mut harness = Harness::new(by_workspace(), &[LogType::Access]);
-    nine_access_rows(&mut harness, 0);
-    harness.settle_within(10);
-    harness.pass(600);
-    let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-    let first = r#"{"ok":true,"teams":[{"id":"T1"},{"name":"x"}],"response_metadata":{"next_cursor":"more"}}"#;
-    let list = || CallMatcher::path("auth.teams.list");
-    harness.fault(Fault::next(list(), FaultKind::Status(200, first.to_owned())));
-    harness.fault(Fault::next(list().later_pages(), FaultKind::StaleCursor));
-    let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(begin(&ports, &source, LogType::Access, range)).unwrap();
-    let steps: Vec<_> = (0..STEPS_MAX)
-        .map(|_| run(verification.step(now(&harness))))
-        .take_while(|step| !matches!(step, Ok(Step::Done)))
-        .collect();
-    let errors: Vec<_> = steps.iter().filter_map(|step| step.as_ref().err()).map(|error| error.code.as_str()).collect();
-    assert_eq!(errors, ["workspace_list_failed"]);
-    let findings = run(verification.conclude(day, |_, _| ())).unwrap();
-    assert_eq!((findings.verdict(), findings.slack_records), (Verdict::Complete, 9), "{findings:?}");
-}
-
-#[test]
-fn pages_without_new_rows_end_reading() {
-    for kind in [Endless::SameCursor, Endless::FreshCursor, Endless::OldRows] {
-        let mut harness = Harness::new(organization(), &[LogType::Audit]);
-        harness.rows(Log::Audit, 9, 60);
-        harness.pass(600);
-        harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Endless(kind)));
-        assert_eq!(verification_error(&harness, LogType::Audit).code, "pagination_loop", "{kind:?}");
-    }
-}
-
-#[test]
-fn pages_that_slack_does_not_return_make_verify_inconclusive() {
-    let mut harness = Harness::new(organization(), &[LogType::Integration]);
-    harness.rows(Log::Integration, 8, 60);
-    harness.settle();
-    harness.pass(600);
-    let day = day_ago(&harness, 0);
-    harness.settings(|settings| settings.integration_page_max = Some(1));
-    let findings = verify_day(&mut harness, LogType::Integration, day);
-    assert_eq!((findings.slack_records, findings.verdict()), (6, Verdict::Inconclusive));
-    assert_eq!(findings.limitations, [Limitation::PagesEnd]);
 }
 
 #[test]
@@ -633,100 +396,6 @@ fn memory_holds_no_records_while_slack_is_read() {
     assert_eq!(bytes, 300 * verify::ENTRY_BYTES as u64, "each record is in the working files");
     let checkpoint = files.checkpoint().unwrap();
     assert!(checkpoint.len() < 2_000, "what else is kept does not grow with the records: {checkpoint}");
-}
-
-/// Interrupts a verification after each number of pages, lets `between` change the world, and resumes it. Checks the findings.
-fn resume_after_each_page(
-    settings: &Settings,
-    log: LogType,
-    between: impl Fn(&mut Harness),
-    check: impl Fn(&[Findings], &str),
-) {
-    for pages in 1.. {
-        let mut harness = Harness::new(settings.clone(), &[log]);
-        match settings.access_team {
-            AccessTeam::Required => three_days_of_two_workspaces(&mut harness),
-            _ => four_days(&mut harness),
-        }
-        let period = last_days(&harness, 6);
-        let (ports, source) = (ports(&harness), source(&harness));
-        let mut files = InMemory::default();
-        let mut interrupted = run(Verification::begin(&ports, &source, log, period, &mut files)).unwrap();
-        let is_done = (0..pages).any(|_| run(interrupted.step(now(&harness))).unwrap() == Step::Done);
-        drop(interrupted);
-        harness.world().with(|state| state.broken = None); // the calls of a tick are limited, but the command's pacer limits those of verify
-        between(&mut harness);
-        let asked = (period.first(), period.last());
-        let checkpoint = Checkpoint::decode(files.checkpoint().unwrap(), &source, log, asked, now(&harness)).unwrap();
-        let mut verification = Verification::resume(&ports, &source, checkpoint, files);
-        assert!(is_done || read(&harness, &mut verification, STEPS_MAX));
-        check(&compare_all(&mut verification), &format!("{log} after {pages} pages"));
-        if is_done {
-            assert!(pages > 3, "{log}: there is something to interrupt");
-            return;
-        }
-    }
-}
-
-#[test]
-fn interrupted_reading_resumes_without_loss_or_false_duplicates() {
-    let by_last = Settings { access_order: AccessColumn::Last, access_paging: Paging::Offset, ..organization() };
-    let ascending = Settings { integration_order: Direction::OldestFirst, ..organization() };
-    for (settings, log) in [
-        (organization(), LogType::Audit),
-        (Settings { access_fill: Fill::UpTo(3), ..organization() }, LogType::Access),
-        (Settings { access_fill: Fill::UpTo(3), ..by_last }, LogType::Access),
-        (Settings { access_fill: Fill::UpTo(3), ..by_workspace() }, LogType::Access),
-        (organization(), LogType::Integration),
-        (ascending, LogType::Integration),
-    ] {
-        let settings = Settings { cursor_ttl: Some(SignedDuration::from_mins(10)), ..settings };
-        let complete = |found: &[Findings], when: &str| {
-            for findings in found {
-                assert_eq!((findings.verdict(), &findings.differences[..]), (Verdict::Complete, &[][..]), "{when}");
-            }
-            let records: u64 = found.iter().map(|findings| findings.slack_records).sum();
-            assert!(records >= 27, "{when}: {records}");
-        };
-        resume_after_each_page(&settings, log, |_| (), complete);
-        // New rows move others to later pages, page cursors expire, and the poller stores the new rows.
-        let later = |harness: &mut Harness| {
-            harness.rows(simulated(log), 5, 60);
-            harness.settle_within(5);
-            harness.pass(3_600);
-            harness.settle_within(5);
-        };
-        resume_after_each_page(&settings, log, later, complete);
-    }
-}
-
-#[test]
-fn checkpoint_of_other_request_or_day_is_not_resumed() {
-    let mut harness = Harness::new(organization(), &[LogType::Audit]);
-    harness.rows(Log::Audit, 9, 60);
-    harness.settle();
-    let (ports, source, period) = (ports(&harness), source(&harness), last_days(&harness, 3));
-    let mut files = InMemory::default();
-    let mut verification = run(Verification::begin(&ports, &source, LogType::Audit, period, &mut files)).unwrap();
-    run(verification.step(now(&harness))).unwrap();
-    drop(verification);
-    let text = files.checkpoint().unwrap().to_owned();
-    let asked = (period.first(), period.last());
-    let unusable = |text: &str, source: &Source, log, asked, seconds: i64| {
-        Checkpoint::decode(text, source, log, asked, now(&harness).plus(seconds)).err()
-    };
-    let audit = LogType::Audit;
-    assert_eq!(unusable(&text, &source, audit, asked, DAY), None);
-    assert_eq!(unusable(&text, &source, audit, asked, DAY + 1), Some(Unusable::TooOld));
-    assert_eq!(unusable(&text, &source, audit, asked, -601), Some(Unusable::TooOld), "the clock was wrong");
-    assert_eq!(unusable(&text, &source, LogType::Access, asked, 0), Some(Unusable::OtherRequest));
-    assert_eq!(unusable(&text, &source, audit, (asked.0, asked.0), 0), Some(Unusable::OtherRequest));
-    let other = slacktrail_core::source::Tenant { id: "E9".to_owned(), name: "Other".to_owned() };
-    let other = Source { tenant: Some(other), ..source.clone() };
-    assert_eq!(unusable(&text, &other, audit, asked, 0), Some(Unusable::OtherRequest));
-    assert_eq!(unusable(&text[1..], &source, audit, asked, 0), Some(Unusable::Damaged));
-    let newer = text.replacen(r#""format":1"#, r#""format":2"#, 1);
-    assert_eq!(unusable(&newer, &source, audit, asked, 0), Some(Unusable::OtherVersion));
 }
 
 #[test]
