@@ -35,6 +35,7 @@ impl FakeClock {
         let compiled = Command::new(&compiler)
             .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
             .args([&library, &source])
+            .arg("-ldl") // a part of the C library since glibc 2.34
             .stdin(Stdio::null())
             .status()?;
         if !compiled.success() {

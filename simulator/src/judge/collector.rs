@@ -26,7 +26,7 @@ pub(crate) struct Collector {
     /// Whether the collector keeps running and polls by itself. Otherwise, a run must end by itself.
     #[serde(default)]
     pub(crate) continuous: bool,
-    /// For a continuous collector: the command of a run that ends when everything is collected, to measure it.
+    /// The command to measure, which ends when everything is collected, if it is not `run`.
     #[serde(default)]
     run_once: Vec<String>,
     /// A file in which `run` writes the CPU seconds and the peak memory so far, if it starts more than the collector.

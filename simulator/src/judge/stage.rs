@@ -137,12 +137,33 @@ impl<'a> Stage<'a> {
     /// Returns an error if a process cannot be started, or if a file cannot be read.
     pub(crate) async fn run(&mut self) -> io::Result<Ending> {
         let run = match self.running.take() {
-            Some(running) => running,
+            Some(running) => {
+                self.wait_as_asked().await;
+                running
+            }
             None => self.start_run()?,
         };
         let ending = self.end_of(run).await?;
         self.after_run().await?;
         Ok(ending)
+    }
+
+    /// Lets a running collector wait as long as Slack asked it to with its last response. Only the wall clock is simulated, so the collector would
+    /// otherwise sleep through minutes of the day.
+    async fn wait_as_asked(&self) {
+        let calls = || self.world().journal().len();
+        let asked = self.world().journal().last().and_then(|call| Some((call.at, call.retry_after_seconds?)));
+        let Some((_, seconds)) = asked.filter(|(at, seconds)| *at + SignedDuration::from_secs(*seconds) <= self.now())
+        else {
+            return;
+        };
+        let before = calls();
+        let called = async {
+            while calls() == before {
+                sleep(CHECK_INTERVAL).await;
+            }
+        };
+        let _ = timeout(Duration::from_secs(seconds.unsigned_abs()), called).await; // it may also wait longer
     }
 
     /// Runs the collector twice at the same time.
@@ -217,10 +238,11 @@ impl<'a> Stage<'a> {
     pub(crate) async fn measured_run(&mut self, interval: Duration) -> io::Result<u64> {
         self.runs += 1;
         let name = format!("run-{}", self.runs);
-        let once = if self.collector.continuous { Action::RunOnce } else { Action::Run };
-        let process = self.spawn(once, &name)?;
-        let mut process =
-            process.ok_or_else(|| io::Error::other("the collector has no command for a run that ends"))?;
+        let process = match self.spawn(Action::RunOnce, &name)? {
+            None if !self.collector.continuous => self.spawn(Action::Run, &name)?,
+            once => once,
+        };
+        let mut process = process.ok_or_else(|| io::Error::other("a continuous collector needs `run_once`"))?;
         let group = process.id().unwrap_or_default();
         let measured = measure::memory_peak(group, interval, || Ok(process.try_wait()?.is_some()));
         match timeout(COMMAND_MAX, measured).await {

@@ -1,6 +1,7 @@
 //! Runs the compiled poller on an emulated AWS, for the judge of collectors (`tests/comparison/slacktrail-poller.toml`).
 //!
-//! `judged-poller service|prepare|run|fetch|save|restore DIR`. The service is the emulated AWS. It writes its endpoint to `DIR/endpoint`.
+//! `judged-poller service|prepare|run|backlog|fetch|save|restore DIR`. The service is the emulated AWS. It writes its endpoint to
+//! `DIR/endpoint`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints its output")]
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
 
 /// The timeout of the poller in the template.
 const DEADLINE: Duration = Duration::from_secs(60);
+/// The maximum number of invocations for a backlog.
+const INVOCATIONS_MAX: usize = 100;
 /// How far back the source starts.
 const HISTORY_SECONDS: i64 = 7 * 86_400;
 /// How long the service may need to start.
@@ -37,7 +40,8 @@ async fn main() -> ExitCode {
     match action.as_str() {
         "service" => serve(directory).await,
         "prepare" => connect(&aws(directory).await).await,
-        "run" => return run(&aws(directory).await, &directory.join("usage.json")).await,
+        "run" => return run(&aws(directory).await, directory, 1).await,
+        "backlog" => return run(&aws(directory).await, directory, INVOCATIONS_MAX).await,
         "fetch" => Archive::read(&aws(directory).await.s3(), BUCKET).await.write_to(&directory.join("records")),
         "save" => save(&aws(directory).await, &copy()).await,
         "restore" => restore(&aws(directory).await, &copy()).await,
@@ -47,7 +51,7 @@ async fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: judged-poller service|prepare|run|fetch|save|restore DIR");
+    eprintln!("usage: judged-poller service|prepare|run|backlog|fetch|save|restore DIR");
     ExitCode::from(2)
 }
 
@@ -96,8 +100,9 @@ async fn connect(aws: &EmulatedAws) {
     sources::put(&ports.deployment, &source).await.expect("the source is written");
 }
 
-/// Invokes a new poller once, and prints its log lines and its response. Adds its CPU time and memory to the file `usage`.
-async fn run(aws: &EmulatedAws, usage: &Path) -> ExitCode {
+/// Invokes a new poller until it has no gap left, at most `invocations_max` times, as Lambda invokes a warm function every minute. Prints its
+/// log lines and its responses. Adds its CPU time and memory to the file `usage.json`.
+async fn run(aws: &EmulatedAws, directory: &Path, invocations_max: usize) -> ExitCode {
     let lambda = Emulator::start().await;
     let mut environment = aws.environment();
     environment.extend(FakeClock::environment());
@@ -105,19 +110,31 @@ async fn run(aws: &EmulatedAws, usage: &Path) -> ExitCode {
     let urls = ["SLACK_API_URL", "SLACK_AUDIT_URL"];
     environment.extend(urls.map(|name| (name.to_owned(), std::env::var(name).unwrap_or_default())));
     let poller = lambda.spawn(&poller_binary().unwrap_or_else(|error| panic!("{error}")), environment);
-    let answer = lambda.invoke(json!({}), DEADLINE).await;
-    add_usage(usage, poller.cpu().unwrap_or_default(), poller.memory_peak().unwrap_or_default());
-    poller.kill().await.iter().for_each(|line| println!("{line}"));
-    match answer {
-        Answer::Response(summary) => {
-            println!("{summary}");
-            ExitCode::SUCCESS
-        }
-        other => {
-            println!("{other:?}");
-            ExitCode::FAILURE
+    let mut ended = ExitCode::SUCCESS;
+    for _ in 0..invocations_max {
+        match lambda.invoke(json!({}), DEADLINE).await {
+            Answer::Response(summary) => {
+                println!("{summary}");
+                if !has_gaps(&summary) {
+                    break;
+                }
+            }
+            other => {
+                println!("{other:?}");
+                ended = ExitCode::FAILURE;
+                break;
+            }
         }
     }
+    let usage = directory.join("usage.json");
+    add_usage(&usage, poller.cpu().unwrap_or_default(), poller.memory_peak().unwrap_or_default());
+    poller.kill().await.iter().for_each(|line| println!("{line}"));
+    ended
+}
+
+/// Returns `true` if a response says that a stream is not collected completely.
+fn has_gaps(summary: &Value) -> bool {
+    summary["streams"].as_array().is_some_and(|streams| streams.iter().any(|stream| stream["gaps"].as_u64() != Some(0)))
 }
 
 /// Adds the CPU time and the peak memory of a run to those of earlier runs.
