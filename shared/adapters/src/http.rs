@@ -176,7 +176,7 @@ fn body(
         match timeout(left_until(finish_by, left), response.chunk()).await {
             Ok(Ok(Some(chunk))) => {
                 let left = left.saturating_sub(began.elapsed());
-                Some((Ok(chunk.into()), Some((response, left, host))))
+                Some((Ok(chunk), Some((response, left, host))))
             }
             Ok(Ok(None)) => None,
             Ok(Err(error)) => Some((Err(cut_off(method, &host).with_source(error.without_url())), None)),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::fmt::Write as _;
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -16,7 +17,7 @@ use crate::source::LogType;
 use crate::time::Second;
 
 /// A record ID, which is the same at every read: 128 bits of a SHA-256 hash, written as 32 hex digits.
-#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
 pub struct RowId(pub [u8; 16]);
 
 impl RowId {
@@ -46,6 +47,14 @@ impl RowId {
     #[must_use]
     pub fn occurrence(self, occurrence: u32) -> RowId {
         RowId::of(&[&self.0, &occurrence.to_be_bytes()])
+    }
+}
+
+impl Hash for RowId {
+    /// Passes on 64 of the bits. They are random already, and the keyed hasher of a map hides which IDs share a slot.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
     }
 }
 
@@ -172,14 +181,21 @@ fn without_identity(log: LogType, workspace: Option<&str>, json: &str) -> RowId 
 
 /// Computes a fast, non-cryptographic digest. A forged collision only hides a row that could not be stored anyway.
 fn digest(sum: u64, bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut last = [0; 8];
+    // Four independent sums, because each step waits for the product of the step before.
+    let mut sums = [sum ^ bytes.len() as u64, 1, 2, 3];
+    let (blocks, rest) = bytes.as_chunks::<32>();
+    let mut last = [0; 32];
     last[..rest.len()].copy_from_slice(rest);
-    let words = words.iter().chain([&last]).map(|word| u64::from_le_bytes(*word));
-    words.fold(sum ^ bytes.len() as u64, |sum, word| {
-        let product = (sum.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-        product ^ (product >> 32) // the low bits of a product depend only on the low bits of its factors
-    })
+    for block in blocks.iter().chain([&last]) {
+        let words = block.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
+        sums.iter_mut().zip(words).for_each(|(sum, word)| *sum = mix(*sum, word));
+    }
+    sums.into_iter().fold(0, mix)
+}
+
+fn mix(sum: u64, word: u64) -> u64 {
+    let product = (sum.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    product ^ (product >> 32) // the low bits of a product depend only on the low bits of its factors
 }
 
 fn identity(

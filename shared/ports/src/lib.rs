@@ -20,6 +20,7 @@ mod update;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use bytes::Bytes;
 use futures_util::stream::{LocalBoxStream, Stream, StreamExt};
 use jiff::Timestamp;
 
@@ -60,19 +61,19 @@ pub const WHOLE_BYTES_MAX: usize = 1 << 20;
 pub struct Body(Chunks);
 
 enum Chunks {
-    Whole(Option<Vec<u8>>),
-    Stream(LocalBoxStream<'static, Result<Vec<u8>, Error>>),
+    Whole(Option<Bytes>),
+    Stream(LocalBoxStream<'static, Result<Bytes, Error>>),
 }
 
 impl Body {
     /// Creates a body from its complete bytes.
     pub fn whole(bytes: Vec<u8>) -> Body {
-        Body(Chunks::Whole(Some(bytes)))
+        Body(Chunks::Whole(Some(bytes.into())))
     }
 
     /// Creates a body from a stream of chunks.
-    pub fn chunks(chunks: impl Stream<Item = Result<Vec<u8>, Error>> + 'static) -> Body {
-        Body(Chunks::Stream(Box::pin(chunks)))
+    pub fn chunks<B: Into<Bytes>>(chunks: impl Stream<Item = Result<B, Error>> + 'static) -> Body {
+        Body(Chunks::Stream(Box::pin(chunks.map(|chunk| chunk.map(Into::into)))))
     }
 
     /// Returns the next chunk, or `None` at the end.
@@ -80,7 +81,7 @@ impl Body {
     /// # Errors
     ///
     /// Returns an error if the response breaks off or takes too long.
-    pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Error> {
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         match &mut self.0 {
             Chunks::Whole(bytes) => Ok(bytes.take().filter(|bytes| !bytes.is_empty())),
             Chunks::Stream(chunks) => chunks.next().await.transpose(),

@@ -182,7 +182,9 @@ impl PageReader {
     /// Returns the row that [`PageReader::advance`] found.
     pub fn row(&self) -> RawRow<'_> {
         let (range, is_json) = self.row.clone().unwrap_or((0..0, false));
-        let json = String::from_utf8_lossy(&self.input[range]);
+        let row = &self.input[range];
+        // The lossy decoder takes ten times as long, and nearly all rows are valid.
+        let json = std::str::from_utf8(row).map_or_else(|_| String::from_utf8_lossy(row), Cow::Borrowed);
         let repaired = matches!(json, Cow::Owned(_));
         let json = if is_json { json } else { Cow::Owned(Value::String(json.into_owned()).to_string()) };
         RawRow { json, repaired, is_json }
