@@ -65,7 +65,7 @@ judge: binaries $(VENV)/stamp ## play bad days with the poller and `slacktrail p
 		tests/comparison/slacktrail-poller.toml tests/comparison/slacktrail-pull.toml
 
 compare: binaries $(VENV)/stamp $(VENV)/grove/stamp $(PEERS)/bin/helr ## compare slacktrail with other collectors, and write docs/comparison.md (20 minutes)
-	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo build --release --locked -p slacktrail-poller
+	cargo build --release --locked -p slacktrail-poller
 	@PATH="$(abspath $(TARGET))/debug:$(PEERS)/bin:$$PATH" GROVE_PYTHON=$(abspath $(VENV))/grove/bin/python $(E2E) \
 		SLACKTRAIL_POLLER=$(abspath $(TARGET))/release/poller $(VENV)/bin/python checks/comparison.py run $(TARGET)/debug/slack-simulator
 
