@@ -18,6 +18,7 @@ mod cli_error;
 mod completions;
 mod connect;
 mod credentials;
+mod days;
 mod demo;
 mod deployed;
 mod directory;

@@ -18,10 +18,11 @@ use slacktrail_core::time::{Day, Second};
 use slacktrail_ports::{DeploymentStore, ReplaceOutcome, Version};
 
 use crate::cli_error::CliError;
+use crate::days::DaysArguments;
 use crate::deployed::{Deployed, Location};
 use crate::environment::now;
 use crate::outcome::Outcome;
-use crate::{logs, terminal, typed_time};
+use crate::{logs, terminal};
 use collect::Collector;
 use follow::{Followed, follow};
 use range::Range;
@@ -41,12 +42,8 @@ pub(crate) struct Arguments {
     /// Log to collect: audit, access or integration
     #[arg(long, value_name = "LOG")]
     log: LogType,
-    /// First day (UTC), such as 2024-01-01
-    #[arg(long, value_name = "DAY", value_parser = parse_day)]
-    from: Day,
-    /// Day after the last day (UTC): --from 2024-01-01 --to 2024-02-01 is January
-    #[arg(long, value_name = "DAY", value_parser = parse_day)]
-    to: Day,
+    #[command(flatten)]
+    days: DaysArguments,
     /// Do not wait until the range is collected
     #[arg(long)]
     detach: bool,
@@ -61,10 +58,6 @@ const AFTER_HELP: &str = "\
 Audit logs go back to March 2018. Access logs have one row per user, address and device, which Slack updates on every use: \
 slacktrail collects the rows first seen in the range that Slack still has, as they are now. It reads access and integration \
 logs from now back to the range, however long ago that is.";
-
-fn parse_day(text: &str) -> Result<Day, &'static str> {
-    typed_time::day(text).ok_or("use a day such as `2024-01-31`")
-}
 
 /// A range and the state of its backfill.
 #[derive(Debug, Serialize)]
@@ -101,7 +94,8 @@ const ADD_TRIES_MAX: usize = 5;
 /// Adds the backfill, and waits until the range is collected unless `--detach` is set.
 pub(crate) async fn run(args: Arguments) -> Result<Backfilled, CliError> {
     let now = now();
-    let range = Range::resolve(args.from, args.to, now)?;
+    let days = args.days.resolve(now)?;
+    let range = Range::of(days, now)?;
     let deployed = args.location.open().await?;
     let source = deployed.find_connected(&args.id).await?;
     check(&args, &source, &deployed)?;
@@ -112,6 +106,9 @@ pub(crate) async fn run(args: Arguments) -> Result<Backfilled, CliError> {
     };
 
     let (version, stage) = add(&deployed, &source, &stream, range, now).await?;
+    if days.first.start() < range.oldest {
+        terminal::note("Slack has no logs from before 2018-03-01");
+    }
     announce(&args, &stream, range, stage);
     let state = match args.detach {
         true => stage,
@@ -247,9 +244,6 @@ fn too_many(stream: &StreamId, deployed: &Deployed) -> CliError {
 
 /// Prints which records will be collected.
 fn announce(args: &Arguments, stream: &StreamId, range: Range, stage: Stage) {
-    if args.from != range.oldest.day() {
-        terminal::note(&format!("Slack has no logs before {}", Second::MARCH_2018));
-    }
     match stage {
         _ if args.detach => {}
         Stage::InProgress => terminal::note(&format!("already collecting {stream} {range}")),

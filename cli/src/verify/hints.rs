@@ -5,7 +5,7 @@ use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Day;
 
 use super::compared::{Archive, ComparedLog};
-use super::period::{next, range, ranges};
+use super::period::{range, ranges};
 use crate::terminal::shell_word;
 use crate::typed_time::shown_day;
 
@@ -49,8 +49,11 @@ impl Hints<'_> {
     fn backfill(&self, days: &[Day]) -> String {
         let (id, log, dir) = (&self.source.id, self.log.log, self.dir());
         let command = |(first, last): (Day, Day)| {
-            let (from, to) = (shown_day(first), shown_day(next(last))); // the day after the last day
-            format!("`slacktrail backfill {id} --log {log} --from {from} --to {to}{dir}`")
+            let days = match first == last {
+                true => format!("--day {}", shown_day(first)),
+                false => format!("--from {} --to {}", shown_day(first), shown_day(last)),
+            };
+            format!("`slacktrail backfill {id} --log {log} {days}{dir}`")
         };
         let ranges = ranges(days.iter().copied());
         let mut commands: Vec<String> = ranges.iter().copied().take(COMMANDS_MAX).map(command).collect();
@@ -262,12 +265,12 @@ mod tests {
                 day(5, difference(Kind::Missing, 1)),
             ]
         };
-        let expected = "run `slacktrail backfill acme --log audit --from 2026-11-20 --to 2026-11-22`, \
-                        `slacktrail backfill acme --log audit --from 2026-11-25 --to 2026-11-26` to collect the missing records of \
+        let expected = "run `slacktrail backfill acme --log audit --from 2026-11-20 --to 2026-11-21`, \
+                        `slacktrail backfill acme --log audit --day 2026-11-25` to collect the missing records of \
                         2026-11-20 to 2026-11-21, 2026-11-25; no record is stored twice";
         assert_eq!(of(days(), &bucket()), [expected]);
         let in_directory = of(days(), &directory());
-        assert!(in_directory[0].contains("--from 2026-11-25 --to 2026-11-26 --dir 'my logs'`"), "{in_directory:?}");
+        assert!(in_directory[0].contains("--day 2026-11-25 --dir 'my logs'`"), "{in_directory:?}");
         let many = (0..20).map(|number| day(2 * number, difference(Kind::Missing, 1))).collect();
         let hint = &of(many, &bucket())[0];
         assert!(hint.contains("the same for 15 further periods to collect the missing records of 20 days"), "{hint}");

@@ -20,24 +20,24 @@ mod working_directory;
 
 use std::path::{Path, PathBuf};
 
-use clap::{ArgGroup, Args};
+use clap::Args;
 use serde::Serialize;
 use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_archive::verify::{Period, Verdict};
 use slacktrail_core::source::{LogType, Source, SourceId};
-use slacktrail_core::time::{Day, Second};
+use slacktrail_core::time::Second;
 use slacktrail_ports::secret::Token;
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, Slack};
 
 use crate::aws::AwsArguments;
 use crate::cli_error::CliError;
+use crate::days::DaysArguments;
 use crate::environment::now;
 use crate::identity::Identity;
 use crate::outcome::Outcome;
 use crate::{aws, directory, environment, logs, source, terminal};
 use compared::{Archive, Compared};
 use log::LogComparison;
-use period::Month;
 use report_file::ReportFile;
 use working_directory::WorkingDirectory;
 
@@ -47,25 +47,15 @@ use working_directory::WorkingDirectory;
 /// the calls that Slack allows, so that collection continues: 25 pages per minute of audit logs and 10 of other logs, with up to 1000
 /// records per page. After Ctrl-C or an error, the same command continues where it stopped, for 24 hours.
 #[derive(Args, Debug)]
-#[command(after_help = AFTER_HELP, group = ArgGroup::new("period").required(true).args(["day", "month", "from"]))]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     /// Source ID
     id: SourceId,
     /// Logs to compare, separated by commas: audit, access, integration [default: all logs of the source]
     #[arg(long, value_name = "LOGS", value_delimiter = ',')]
     log: Vec<LogType>,
-    /// Day (UTC), such as 2026-11-20
-    #[arg(long, value_name = "DAY", value_parser = period::parse_day)]
-    day: Option<Day>,
-    /// Month (UTC), such as 2026-10
-    #[arg(long, value_name = "MONTH", value_parser = period::parse_month)]
-    month: Option<Month>,
-    /// First day (UTC)
-    #[arg(long, value_name = "DAY", value_parser = period::parse_day, requires = "to")]
-    from: Option<Day>,
-    /// Last day (UTC), inclusive: --from 2026-10-01 --to 2026-10-31 is October
-    #[arg(long, value_name = "DAY", value_parser = period::parse_day, requires = "from", conflicts_with_all = ["day", "month"])]
-    to: Option<Day>,
+    #[command(flatten)]
+    days: DaysArguments,
     /// Read a directory written by `slacktrail pull` instead of the deployment, with the token in SLACK_TOKEN
     #[arg(long, value_name = "DIR", conflicts_with = "AwsArguments")]
     dir: Option<PathBuf>,
@@ -116,7 +106,7 @@ const INCONCLUSIVE: u8 = 3;
 /// Compares the days. A failed command is inconclusive.
 pub(crate) async fn run(args: Arguments) -> Result<Compared, CliError> {
     let now = now();
-    let period = period::of(&args, now)?;
+    let period = period::of(args.days.resolve(now)?, now)?;
     // A file that cannot be written is reported before Slack is read.
     let report = args.report.as_deref().map(ReportFile::create).transpose()?;
     let comparing = async {
@@ -219,7 +209,7 @@ async fn compare<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
     source: Source,
     (archive, logs, period): (Archive, Vec<LogType>, Period),
 ) -> ComparedWithFiles {
-    let is_single = args.day.is_some() && args.log.len() == 1;
+    let is_single = args.days.is_single() && args.log.len() == 1;
     let started_at = now();
     let (mut compared, mut working_directories) = (Vec::new(), Vec::new());
     for log in logs {

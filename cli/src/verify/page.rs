@@ -241,7 +241,7 @@ mod tests {
             "Differences: 1 missing",
             "not ended",
             "cause not recorded",
-            "slacktrail backfill acme --log audit --from 2026-11-20 --to 2026-11-21",
+            "slacktrail backfill acme --log audit --day 2026-11-20",
         ] {
             assert!(page.contains(part), "{part}: {page}");
         }

@@ -1,57 +1,21 @@
-//! Which days are compared: the values of `--day`, `--month`, and `--from` with `--to`.
+//! The period to compare: the selected days, up to a few minutes ago.
 
 use slacktrail_archive::verify::{MARGIN_SECONDS, Period};
 use slacktrail_core::time::{Day, Second};
 
-use super::Arguments;
 use crate::cli_error::CliError;
-use crate::typed_time::{self, shown_day};
+use crate::days::Days;
+use crate::typed_time::shown_day;
 
-/// A month that a user typed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Month {
-    first: Day,
-    last: Day,
-}
-
-pub(super) fn parse_day(text: &str) -> Result<Day, &'static str> {
-    typed_time::day(text).ok_or("expected a day such as `2026-11-20`")
-}
-
-pub(super) fn parse_month(text: &str) -> Result<Month, &'static str> {
-    let (first, last) = typed_time::month(text).ok_or("expected a month such as `2026-10`")?;
-    Ok(Month { first, last })
-}
-
-/// Returns the period that the arguments select.
+/// Returns the period of these days.
 ///
 /// # Errors
 ///
-/// Returns an error if the period is in the wrong order or has no second that can be compared.
-pub(super) fn of(args: &Arguments, now: Second) -> Result<Period, CliError> {
-    let (flag, first, last) = match (args.day, args.month, args.from.zip(args.to)) {
-        (Some(day), ..) => ("--day", day, day),
-        (_, Some(month), _) => ("--month", month.first, month.last),
-        (.., Some((from, to))) => ("--from", from, to),
-        (None, None, None) => {
-            return Err(CliError::new("no day is given").hint("use `--day`, `--month`, or `--from` with `--to`"));
-        }
-    };
-    resolve(flag, first, last, now)
-}
-
-fn resolve(flag: &str, first: Day, last: Day, now: Second) -> Result<Period, CliError> {
-    let undated = Second::EPOCH.day();
-    if last < first {
-        return Err(CliError::new(format!("`--to` ({}) is before `--from` ({})", shown_day(last), shown_day(first)))
-            .hint("use the last day for `--to`: `--from 2026-10-01 --to 2026-10-31` is October"));
-    }
-    if first.start() > now {
-        return Err(CliError::new(format!("`{flag}` is in the future: {}", shown_day(first)))
-            .hint("use today (UTC) or an earlier day"));
-    }
+/// Returns an error if the days start before March 2018, or have no second that can be compared.
+pub(super) fn of(days: Days, now: Second) -> Result<Period, CliError> {
+    let (undated, Days { first, last }) = (Second::EPOCH.day(), days);
     if first.start() < Second::MARCH_2018 && (first, last) != (undated, undated) {
-        return Err(CliError::new(format!("Slack has no logs from before {}", Second::MARCH_2018)).hint(
+        return Err(CliError::new("Slack has no logs from before 2018-03-01").hint(
             "use 2018-03-01 or a later day; rows without a valid time are stored under 1970-01-01 (`--day 1970-01-01`)",
         ));
     }
@@ -88,13 +52,14 @@ pub(super) fn ranges(days: impl IntoIterator<Item = Day>) -> Vec<(Day, Day)> {
 }
 
 /// Returns the day after `day`.
-pub(super) fn next(day: Day) -> Day {
+fn next(day: Day) -> Day {
     day.end().plus(1).day()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::typed_time;
 
     fn day(text: &str) -> Day {
         typed_time::day(text).unwrap()
@@ -107,7 +72,7 @@ mod tests {
     #[test]
     fn period_ends_at_last_day_or_few_minutes_ago() {
         let until = |first: &str, last: &str, now: &str| {
-            let period = resolve("--from", day(first), day(last), second(now));
+            let period = of(Days { first: day(first), last: day(last) }, second(now));
             period.map(|period| period.until().to_string()).map_err(|error| error.to_string())
         };
         let now = "2026-11-20T12:00:00Z";
@@ -119,10 +84,8 @@ mod tests {
         let midnight = "2026-11-20T00:04:59Z";
         assert_eq!(until("2026-11-19", "2026-11-20", midnight), ok("2026-11-19T23:59:59Z"));
         for (first, last, now, error) in [
-            ("2026-11-21", "2026-11-21", now, "is in the future: 2026-11-21"),
             ("2018-02-28", "2018-03-02", now, "from before 2018-03-01"),
             ("1970-01-01", "2026-11-19", now, "from before 2018-03-01"),
-            ("2026-11-02", "2026-11-01", now, "`--to` (2026-11-01) is before `--from` (2026-11-02)"),
             ("2026-11-20", "2026-11-20", midnight, "only just begun"),
         ] {
             assert!(until(first, last, now).unwrap_err().contains(error), "{first} {last}");

@@ -319,11 +319,7 @@ mod tests {
         let text = text(&three_logs(missing), 80);
         assert!(text.contains("audit, missing:\n  2026-11-20T00:00:00Z "), "{text}");
         assert!(text.contains("  and 5 more; `--json` lists up to 20 per day\n"), "{text}");
-        assert!(
-            text.contains(
-                "\nhint: audit: run `slacktrail backfill acme --log audit --from 2026-11-22 --to 2026-11-23`"
-            )
-        );
+        assert!(text.contains("\nhint: audit: run `slacktrail backfill acme --log audit --day 2026-11-22`"));
         assert!(text.ends_with("mismatch: 25 missing (audit on 2026-11-22)"), "{text}");
     }
 

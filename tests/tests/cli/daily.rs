@@ -90,10 +90,10 @@ impl Deployed {
     }
 }
 
-/// Returns the day of `from_hours` ago, and the day after that of `to_hours` ago.
+/// Returns the days of `from_hours` ago and of `to_hours` ago.
 fn days(from_hours: i64, to_hours: i64) -> (String, String) {
     let day = |instant: Timestamp| instant.strftime("%Y-%m-%d").to_string();
-    (day(hours_ago(from_hours)), day(hours_ago(to_hours) + SignedDuration::from_hours(24)))
+    (day(hours_ago(from_hours)), day(hours_ago(to_hours)))
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn unknown_source_is_error_that_lists_known_sources() {
         &["pause", "acme-2"][..],
         &["resume", "acme-2"],
         &["disconnect", "acme-2", "--yes"],
-        &["backfill", "acme-2", "--log", "audit", "--from", "2024-01-01", "--to", "2024-02-01"],
+        &["backfill", "acme-2", "--log", "audit", "--from", "2024-01-01", "--to", "2024-01-31"],
     ] {
         let ran = deployed.slacktrail.run(command).await.exits(1);
         let expected = "error: source `acme-2` not found\nhint: use one of `acme` (`slacktrail sources` lists them)\n";
@@ -344,18 +344,18 @@ async fn backfill_that_cannot_be_collected_is_rejected() {
     let backfill = async |log, from, to| {
         deployed.slacktrail.run(&["backfill", "acme", "--log", log, "--from", from, "--to", to]).await
     };
-    insta::assert_snapshot!(backfill("access", "2024-01-01", "2024-02-01").await.exits(1).stderr, @r"
+    insta::assert_snapshot!(backfill("access", "2024-01-01", "2024-01-31").await.exits(1).stderr, @r"
     error: source `acme` does not collect `access` logs
     hint: use one of audit, or run `slacktrail connect acme --logs ...` to change the logs
     ");
-    insta::assert_snapshot!(backfill("audit", "2024-02-01", "2024-02-01").await.exits(1).stderr, @r"
-    error: `--to` is not later than `--from`, so the range is empty
-    hint: set `--to` to the day after the last day: `--from 2024-01-01 --to 2024-02-01` is January
+    insta::assert_snapshot!(backfill("audit", "2024-02-01", "2024-01-31").await.exits(1).stderr, @r"
+    error: `--to` (2024-01-31) is before `--from` (2024-02-01)
+    hint: use the last day for `--to`: `--from 2026-10-01 --to 2026-10-31` is October
     ");
     backfill("audit", "2999-01-01", "2999-02-01").await.exits(1);
     backfill("audit", "yesterday", "2024-02-01").await.exits(2);
     deployed.slacktrail.run(&["pause", "acme"]).await.exits(0);
-    insta::assert_snapshot!(backfill("audit", "2024-01-01", "2024-02-01").await.exits(1).stderr, @r"
+    insta::assert_snapshot!(backfill("audit", "2024-01-01", "2024-01-31").await.exits(1).stderr, @r"
     error: source `acme` is paused
     hint: run `slacktrail resume acme` first, or use `--detach` to collect the range after you resume the source
     ");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use slacktrail_adapters::directory::{DirectoryCollectors, DirectoryDeployment};
 use slacktrail_core::source::{LogType, StreamId};
@@ -64,10 +64,9 @@ fn stream(log: LogType) -> StreamId {
     StreamId { source: "slack".parse().unwrap(), log }
 }
 
-/// Returns the day of `hours` ago and the day after it, as backfill takes them.
-fn day(hours: i64) -> (String, String) {
-    let day = |instant: Timestamp| instant.strftime("%Y-%m-%d").to_string();
-    (day(hours_ago(hours)), day(hours_ago(hours) + SignedDuration::from_hours(24)))
+/// Returns the day of `hours` ago, as users type it.
+fn day(hours: i64) -> String {
+    hours_ago(hours).strftime("%Y-%m-%d").to_string()
 }
 
 fn interrupt(child: &Child, signal: &str) {
@@ -122,7 +121,7 @@ async fn unknown_source_of_directory_is_error_that_lists_known_sources() {
     for command in [
         &["pause", "acme"][..],
         &["resume", "acme"],
-        &["backfill", "acme", "--log", "audit", "--from", "2024-01-01", "--to", "2024-02-01"],
+        &["backfill", "acme", "--log", "audit", "--from", "2024-01-01", "--to", "2024-01-31"],
     ] {
         let ran = Slacktrail::alone().run(&local.in_directory(command)).await.exits(1);
         let expected =
@@ -151,7 +150,7 @@ async fn commands_for_aws_only_say_what_to_do_with_directory() {
 async fn backfill_collects_range_of_directory_once() {
     let local = Local::pulled(&["--since", "24h"]).await;
     for (name, log) in [("audit", Log::Audit), ("access", Log::Access), ("integration", Log::Integration)] {
-        let (from, to) = (day(60).0, day(59).1);
+        let (from, to) = (day(60), day(59));
         let arguments = ["backfill", "slack", "--log", name, "--from", &from, "--to", &to];
         let ran = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(0);
         assert!(
@@ -170,7 +169,7 @@ async fn backfill_collects_range_of_directory_once() {
 #[tokio::test]
 async fn detached_backfill_needs_no_token_and_next_pull_collects_it() {
     let local = Local::pulled(&["--since", "24h", "--logs", "audit"]).await;
-    let (from, to) = (day(60).0, day(59).1);
+    let (from, to) = (day(60), day(59));
     let arguments = ["backfill", "slack", "--log", "audit", "--from", &from, "--to", &to];
     let without_token = Slacktrail::alone().run(&local.in_directory(&arguments)).await.exits(1);
     assert!(without_token.stderr.starts_with("error: `SLACK_TOKEN` is not set"), "{}", without_token.stderr);
@@ -190,7 +189,7 @@ async fn detached_backfill_needs_no_token_and_next_pull_collects_it() {
 async fn backfill_waits_for_running_pull_and_takes_over_when_it_ends() {
     let local = Local::pulled(&["--since", "24h"]).await;
     let collectors = DirectoryCollectors::new(local.directory.path());
-    let (from, to) = (day(60).0, day(59).1);
+    let (from, to) = (day(60), day(59));
     for (name, log, is_collected) in [("audit", Log::Audit, true), ("access", Log::Access, false)] {
         let lock = collectors.lock(&stream(name.parse().unwrap())).unwrap();
         let arguments = ["backfill", "slack", "--log", name, "--from", &from, "--to", &to];
@@ -212,7 +211,7 @@ async fn backfill_waits_for_running_pull_and_takes_over_when_it_ends() {
 #[tokio::test]
 async fn interrupted_backfill_of_directory_is_continued_by_next_one() {
     let local = Local::pulled(&["--since", "24h", "--logs", "audit"]).await;
-    let (from, to) = (day(60).0, day(59).1);
+    let (from, to) = (day(60), day(59));
     let arguments = ["backfill", "slack", "--log", "audit", "--from", &from, "--to", &to];
     local.slack.world().fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Html(502)));
     let mut child = local.slacktrail.start(&local.in_directory(&arguments));
@@ -234,22 +233,22 @@ async fn interrupted_backfill_of_directory_is_continued_by_next_one() {
 async fn backfill_of_paused_source_names_command_that_resumes_it() {
     let local = Local::pulled(&["--logs", "audit"]).await;
     Slacktrail::alone().run(&local.in_directory(&["pause", "slack"])).await.exits(0);
-    let (from, to) = day(60);
-    let arguments = ["backfill", "slack", "--log", "audit", "--from", &from, "--to", &to];
+    let day = day(60);
+    let arguments = ["backfill", "slack", "--log", "audit", "--day", &day];
     let refused = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(1);
     insta::assert_snapshot!(local.shown(&refused.stderr), @r"
     error: source `slack` is paused
     hint: run `slacktrail resume slack --dir DIR` first, or use `--detach` to collect the range after you resume the source
     ");
     local.slacktrail.run(&local.in_directory(&[&arguments[..], &["--detach"]].concat())).await.exits(0);
-    let access = local.in_directory(&["backfill", "slack", "--log", "access", "--from", &from, "--to", &to]);
+    let access = local.in_directory(&["backfill", "slack", "--log", "access", "--day", &day]);
     let other = local.slacktrail.run(&access).await.exits(1).stderr;
     assert!(other.contains("`slacktrail pull --source slack --logs access --dir "), "{other}");
 }
 
 /// Removes the objects of a day, as `rm` does.
 fn delete_day(directory: &Path, log: &str, hours: i64) {
-    let day = directory.join(log).join(day(hours).0.replace('-', "/"));
+    let day = directory.join(log).join(day(hours).replace('-', "/"));
     for object in fs::read_dir(&day).unwrap() {
         fs::remove_file(object.unwrap().path()).unwrap();
     }
@@ -261,8 +260,8 @@ async fn deleted_day_of_directory_is_collected_again_by_backfill() {
     for (name, log) in [("audit", Log::Audit), ("access", Log::Access), ("integration", Log::Integration)] {
         for hours in [60, 1] {
             delete_day(local.directory.path(), name, hours);
-            let (from, to) = day(hours);
-            let arguments = ["backfill", "slack", "--log", name, "--from", &from, "--to", &to];
+            let day = day(hours);
+            let arguments = ["backfill", "slack", "--log", name, "--day", &day];
             let ran = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(0);
             assert!(!ran.stderr.contains("missing"), "{}", ran.stderr);
             local.assert_exact(&[log]);
@@ -278,13 +277,13 @@ async fn backfill_does_not_hide_partly_deleted_day() {
     let local = Local::pulled(&["--logs", "audit"]).await;
     local.slack.world().add(Row::small_audit(hours_ago(0), "new"));
     local.slacktrail.run(&local.in_directory(&["pull"])).await.exits(0);
-    let (from, to) = day(0);
-    let today = local.directory.path().join("audit").join(from.replace('-', "/"));
+    let day = day(0);
+    let today = local.directory.path().join("audit").join(day.replace('-', "/"));
     let objects = fs::read_dir(&today).unwrap().map(|object| object.unwrap().path());
     fs::remove_file(objects.max().unwrap()).unwrap();
     // Just after midnight, the day had only this object, so that the whole day is gone.
     let is_partial = fs::read_dir(&today).unwrap().next().is_some();
-    let arguments = ["backfill", "slack", "--log", "audit", "--from", &from, "--to", &to];
+    let arguments = ["backfill", "slack", "--log", "audit", "--day", &day];
     let ran = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(i32::from(is_partial));
     assert_eq!(ran.stderr.contains("is missing"), is_partial, "{}", ran.stderr);
 }

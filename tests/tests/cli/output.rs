@@ -81,7 +81,7 @@ async fn full_disk_is_error_of_each_command_on_aws() {
             (&["set", "acme", "--name", "Other"], 1),
             (&["pause", "acme"], 1),
             (&["resume", "acme"], 1),
-            (&["backfill", "acme", "--log", "audit", "--from", "2024-01-01", "--to", "2024-02-01", "--detach"], 1),
+            (&["backfill", "acme", "--log", "audit", "--from", "2024-01-01", "--to", "2024-01-31", "--detach"], 1),
             (&["verify", "acme", "--log", "audit", "--day", &day], 3),
             (&["doctor", "--stack", "slacktrail"], 1),
             (&["disconnect", "acme", "--yes"], 1),

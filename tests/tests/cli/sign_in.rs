@@ -309,7 +309,7 @@ async fn flags_override_profile_and_keys_of_environment() {
         &["resume", "acme"],
         &["disconnect", "acme"],
         &["verify", "acme", "--log", "audit", "--day", "2026-01-01"],
-        &["backfill", "acme", "--log", "audit", "--from", "2026-01-01", "--to", "2026-01-02"],
+        &["backfill", "acme", "--log", "audit", "--day", "2026-01-01"],
         &["connect", "acme"],
     ] {
         let ran = slacktrail.run(&[command, &flags].concat()).await.exits(if command[0] == "verify" { 3 } else { 1 });

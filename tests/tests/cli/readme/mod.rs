@@ -42,7 +42,7 @@ const TYPED: [(&str, Interaction, &str); 18] = [
     ("slacktrail pause acme", Wait, "paused `acme`"),
     ("slacktrail resume acme", Wait, "resumed `acme`"),
     (
-        "slacktrail backfill acme --log audit --from 2024-01-01 --to 2024-02-01",
+        "slacktrail backfill acme --log audit --month 2024-01",
         TickOnce("collecting acme/audit from 2024-01-01T00:00:00Z"),
         "collected acme/audit from 2024-01-01T00:00:00Z to 2024-01-31T23:59:59Z",
     ),

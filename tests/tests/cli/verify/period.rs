@@ -142,7 +142,7 @@ async fn every_difference_of_range_has_hint_and_narrow_terminal_shows_sum() {
     assert!(table.iter().all(|line| line.len() <= 60), "{stdout}");
     assert!(stdout.contains("  and 4 more; `--json` lists up to 20 per day\n"), "{stdout}");
     let backfill = format!(
-        "hint: audit: run `slacktrail backfill acme --log audit --from {from} --to {to} --dir {}` to collect the missing records of {from}",
+        "hint: audit: run `slacktrail backfill acme --log audit --day {from} --dir {}` to collect the missing records of {from}",
         hourly.pulled.path()
     );
     assert!(stdout.contains(&backfill), "{stdout}");
@@ -333,7 +333,7 @@ async fn deployment_is_verified_for_range_with_report_in_both_forms() {
     let verdict = format!("mismatch: 5 missing, 1 changed (audit on {from} to {to})");
     assert_eq!(ran.stdout.trim_end().lines().last(), Some(verdict.as_str()), "{}", ran.stdout);
     let html = std::fs::read_to_string(root.path().join("mismatch.html")).unwrap();
-    let backfill = format!("slacktrail backfill acme --log audit --from {from} --to {to}`");
+    let backfill = format!("slacktrail backfill acme --log audit --day {from}`");
     for part in [&*verdict, &backfill, "Corrupt object", &key(at(0)), "version "] {
         assert!(html.contains(part), "{part}: {html}");
     }
