@@ -23,6 +23,8 @@ pub(crate) struct CliError {
     level: Level,
     message: String,
     hint: Option<String>,
+    /// The error that this one shows, while its hint depends on the place.
+    shown: Option<Box<Error>>,
     #[source]
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -30,20 +32,25 @@ pub(crate) struct CliError {
 impl CliError {
     /// Creates an error. The message is one line in lowercase, without a period.
     pub(crate) fn new(message: impl Into<String>) -> CliError {
-        CliError { level: Level::Error, message: message.into(), hint: None, cause: None }
+        CliError { level: Level::Error, message: message.into(), hint: None, shown: None, cause: None }
     }
 
     /// Creates the error that shows `error` at `place`.
     pub(crate) fn at(place: Place, source: Option<&SourceId>, error: &Error) -> CliError {
-        let texts = causes(error);
-        let is_unreachable = texts.iter().any(|text| text.contains("dns error") || text.contains("tcp connect error"));
-        let hint = match error.code.as_str() {
-            "aws_unavailable" if place == Place::Command && is_unreachable => UNREACHABLE.to_owned(),
-            _ => error.hint(place, source.map(SourceId::as_str)),
-        };
-        let cause = meaningful(texts).into_iter().rev().fold(None, |below, text| Some(Box::new(Cause { text, below })));
+        let hint = hint(place, source, error);
+        let cause =
+            meaningful(causes(error)).into_iter().rev().fold(None, |below, text| Some(Box::new(Cause { text, below })));
         let cause = cause.map(|cause| cause as Box<dyn StdError + Send + Sync>);
         CliError { cause, ..CliError::new(&error.message).hint(hint) }
+    }
+
+    /// Returns the error with the hint for `place`, unless its hint does not depend on the place.
+    #[must_use]
+    pub(crate) fn shown_at(self, place: Place, source: Option<&SourceId>) -> CliError {
+        match &self.shown {
+            Some(error) => CliError { hint: Some(hint(place, source, error)), ..self },
+            None => self,
+        }
     }
 
     /// Sets the severity.
@@ -55,7 +62,7 @@ impl CliError {
     /// Sets the hint.
     #[must_use]
     pub(crate) fn hint(self, hint: impl Into<String>) -> CliError {
-        CliError { hint: Some(hint.into()), ..self }
+        CliError { hint: Some(hint.into()), shown: None, ..self }
     }
 
     /// Sets the cause.
@@ -82,7 +89,18 @@ impl CliError {
 
 impl From<Error> for CliError {
     fn from(error: Error) -> CliError {
-        CliError::at(Place::Command, None, &error)
+        CliError { shown: Some(Box::new(error.clone())), ..CliError::at(Place::Command, None, &error) }
+    }
+}
+
+fn hint(place: Place, source: Option<&SourceId>, error: &Error) -> String {
+    let is_unreachable = || {
+        let texts = causes(error);
+        texts.iter().any(|text| text.contains("dns error") || text.contains("tcp connect error"))
+    };
+    match error.code.as_str() {
+        "aws_unavailable" if place == Place::Command && is_unreachable() => UNREACHABLE.to_owned(),
+        _ => error.hint(place, source.map(SourceId::as_str)),
     }
 }
 
@@ -111,9 +129,12 @@ const EMPTY_TEXTS: [&str; 11] = [
     "unhandled error",
 ];
 
-/// Returns the texts of an error and its causes without those that say nothing.
+/// A word in the AWS SDK's texts that contain a whole request, and thereby perhaps a secret.
+const REQUEST: &str = "SdkBody";
+
+/// Returns the texts of an error and its causes without those that say nothing or too much.
 pub(crate) fn meaningful(texts: Vec<String>) -> Vec<String> {
-    texts.into_iter().filter(|text| !EMPTY_TEXTS.contains(&text.as_str())).collect()
+    texts.into_iter().filter(|text| !EMPTY_TEXTS.contains(&text.as_str()) && !text.contains(REQUEST)).collect()
 }
 
 /// Returns an error and its causes on one line. Skips empty texts, and a cause that repeats the text of the error above it.
@@ -156,5 +177,18 @@ mod tests {
         assert_eq!(error.to_string(), "writing `a` failed");
         assert_eq!(error.next_action(), Some("free some space, or choose a directory on another disk"));
         assert_eq!(error.causes(), ["b", "the disk is on fire"]);
+    }
+
+    #[test]
+    fn hint_of_converted_error_depends_on_place() {
+        let error = || CliError::from(Error::deployment("corrupt_source", "reading source `acme`: it is malformed"));
+        let hint = |error: CliError| error.next_action().unwrap().to_owned();
+        let acme = "acme".parse().unwrap();
+        assert!(hint(error()).contains("`slacktrail connect`"), "{:?}", error());
+        assert!(hint(error().shown_at(Place::Command, Some(&acme))).contains("`slacktrail connect acme`"));
+        assert!(
+            hint(error().shown_at(Place::CommandWithToken, Some(&acme))).contains("`slacktrail pull --source acme`")
+        );
+        assert_eq!(hint(error().hint("wait").shown_at(Place::Command, None)), "wait");
     }
 }

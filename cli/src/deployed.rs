@@ -42,6 +42,11 @@ pub(crate) enum Deployed {
 }
 
 impl Location {
+    /// Returns the place where hints of a failed command are shown.
+    pub(crate) fn place(&self) -> Place {
+        if self.dir.is_some() { Place::CommandWithToken } else { Place::Command }
+    }
+
     /// Returns the deployment that the flags and the environment name, or the directory.
     ///
     /// # Errors

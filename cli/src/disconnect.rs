@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use clap::Args;
 use serde::Serialize;
 use slacktrail_connect::{is_token_invalid, revoke};
+use slacktrail_core::hints::Place;
 use slacktrail_core::source::{Source, SourceId, shown_name};
 use slacktrail_ports::sources;
 use slacktrail_ports::{CredentialStore, DeploymentStore, Slack, StoredCredentials};
@@ -73,16 +74,20 @@ const TOKENS_MAX: usize = 4;
 
 /// Disconnects the source.
 pub(crate) async fn run(args: Arguments) -> Result<Disconnected, CliError> {
+    disconnect(&args).await.map_err(|error| error.shown_at(Place::Command, Some(&args.id)))
+}
+
+async fn disconnect(args: &Arguments) -> Result<Disconnected, CliError> {
     let slack = environment::slack()?;
     let ports = aws::ports(&args.aws).await?;
-    let source = source::find(&ports.deployment.load().await?.sources, &args.id)?;
+    let source = source::find(&ports.deployment.load().await?.sources, &args.id, "slacktrail sources")?;
     let stored = match ports.credentials.reload_credentials(&args.id).await {
         // A previous run deleted the secret, and AWS has not completed the deletion.
         Err(error) if source.disconnected && is_being_deleted(&error) => None,
         stored => stored?,
     };
     if source.disconnected && stored.is_none() {
-        return Ok(Disconnected::of(args.id, TokenOutcome::None, false));
+        return Ok(Disconnected::of(args.id.clone(), TokenOutcome::None, false));
     }
     if !args.yes && !confirm(&source)? {
         return Err(CliError::new(format!("nothing was changed: source `{}` stays connected", args.id)));
@@ -93,9 +98,9 @@ pub(crate) async fn run(args: Arguments) -> Result<Disconnected, CliError> {
     });
     let source = disconnected.await?.unwrap_or(source); // from here on, no new tick uses it
     let secret_deleted = stored.is_some();
-    let token = revoke_all(&args, &slack, &ports.credentials, &source, stored).await?;
+    let token = revoke_all(args, &slack, &ports.credentials, &source, stored).await?;
     ports.credentials.delete_credentials(&args.id).await?;
-    Ok(Disconnected::of(args.id, token, secret_deleted))
+    Ok(Disconnected::of(args.id.clone(), token, secret_deleted))
 }
 
 impl Disconnected {

@@ -32,6 +32,10 @@ pub(crate) struct Changed {
 
 /// Pauses or resumes the source.
 pub(crate) async fn run(args: Arguments, paused: bool) -> Result<Changed, CliError> {
+    change(&args, paused).await.map_err(|error| error.shown_at(args.location.place(), Some(&args.id)))
+}
+
+async fn change(args: &Arguments, paused: bool) -> Result<Changed, CliError> {
     let deployed = args.location.open().await?;
     let before = deployed.find_connected(&args.id).await?;
     let was_paused = before.paused;

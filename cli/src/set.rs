@@ -55,11 +55,15 @@ struct Change {
 
 /// Changes the settings.
 pub(crate) async fn run(args: Arguments) -> Result<Changed, CliError> {
+    change(&args).await.map_err(|error| error.shown_at(args.location.place(), Some(&args.id)))
+}
+
+async fn change(args: &Arguments) -> Result<Changed, CliError> {
     let deployed = args.location.open().await?;
     let before = deployed.find_connected(&args.id).await?;
-    let after = apply(&args, before.clone())?;
+    let after = apply(args, before.clone())?;
     let stored = sources::try_update(&deployed, &args.id, |present| {
-        present.filter(|present| !present.disconnected).map(|present| apply(&args, present)).transpose()
+        present.filter(|present| !present.disconnected).map(|present| apply(args, present)).transpose()
     });
     let after = stored.await?.unwrap_or(after);
     Ok(Changed { changed: changes(&before, &after), source: Listing::of(&after) })

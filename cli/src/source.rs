@@ -14,27 +14,27 @@ pub(crate) type Sources = BTreeMap<SourceId, Result<Source, Error>>;
 /// The note if a deployment has no source.
 pub(crate) const NO_SOURCE: &str = "no source is connected yet\nhint: run `slacktrail connect <id>` to connect one";
 
-/// Returns the source with this ID.
+/// Returns the source with this ID. `list` is the command that lists the sources.
 ///
 /// # Errors
 /// Returns an error that lists the known sources if none has this ID, or an error if the source cannot be read.
-pub(crate) fn find(sources: &Sources, id: &SourceId) -> Result<Source, CliError> {
-    check_known(sources, id)?;
+pub(crate) fn find(sources: &Sources, id: &SourceId, list: &str) -> Result<Source, CliError> {
+    check_known(sources, id, list)?;
     Ok(sources[id].clone()?)
 }
 
-/// Checks that a source with this ID exists.
+/// Checks that a source with this ID exists. `list` is the command that lists the sources.
 ///
 /// # Errors
 /// Returns an error that lists the known sources if none has this ID.
-pub(crate) fn check_known(sources: &Sources, id: &SourceId) -> Result<(), CliError> {
+pub(crate) fn check_known(sources: &Sources, id: &SourceId, list: &str) -> Result<(), CliError> {
     match sources.get(id) {
         Some(_) => Ok(()),
         None if sources.is_empty() => {
             Err(CliError::new(format!("source `{id}` not found: no source is connected yet"))
                 .hint(format!("run `slacktrail connect {id}` to connect it")))
         }
-        None => Err(not_found(sources, id, "slacktrail sources")),
+        None => Err(not_found(sources, id, list)),
     }
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn not_found(sources: &Sources, id: &SourceId, list: &str) -> CliErro
 /// # Errors
 /// Returns an error if no source has this ID, or if the source cannot be read or is disconnected.
 pub(crate) fn find_connected(sources: &Sources, id: &SourceId) -> Result<Source, CliError> {
-    let source = find(sources, id)?;
+    let source = find(sources, id, "slacktrail sources")?;
     if source.disconnected {
         return Err(CliError::new(format!("source `{id}` is disconnected"))
             .hint(format!("run `slacktrail connect {id}` to reconnect it")));
@@ -75,13 +75,13 @@ mod tests {
 
     #[test]
     fn unknown_source_is_error_that_lists_known_sources() {
-        let none = find(&Sources::new(), &"acme".parse().unwrap()).unwrap_err();
+        let none = find(&Sources::new(), &"acme".parse().unwrap(), "slacktrail sources").unwrap_err();
         assert_eq!(none.to_string(), "source `acme` not found: no source is connected yet");
         let sources: Sources = ["beta", "gamma"].into_iter().map(|id| (id.parse().unwrap(), Ok(source(id)))).collect();
-        let error = find(&sources, &"acme".parse().unwrap()).unwrap_err();
+        let error = find(&sources, &"acme".parse().unwrap(), "slacktrail sources").unwrap_err();
         assert_eq!(error.to_string(), "source `acme` not found");
         assert!(error.next_action().unwrap().starts_with("use one of `beta`, `gamma` "));
-        assert_eq!(find(&sources, &"beta".parse().unwrap()).unwrap().id.as_str(), "beta");
+        assert_eq!(find(&sources, &"beta".parse().unwrap(), "slacktrail sources").unwrap().id.as_str(), "beta");
     }
 
     #[test]
@@ -92,6 +92,6 @@ mod tests {
         let error = find_connected(&sources, &id).unwrap_err();
         assert_eq!(error.to_string(), "source `acme` is disconnected");
         assert_eq!(error.next_action(), Some("run `slacktrail connect acme` to reconnect it"));
-        assert!(find(&sources, &id).is_ok());
+        assert!(find(&sources, &id, "slacktrail sources").is_ok());
     }
 }

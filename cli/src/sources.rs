@@ -65,8 +65,11 @@ const COLUMNS: [Column; 6] = [
 
 /// Reads the sources.
 pub(crate) async fn run(args: Arguments) -> Result<Listings, CliError> {
-    let deployed = args.location.open().await?;
-    Ok(Listings { sources: deployed.load().await?.sources, deployed })
+    let list = async {
+        let deployed = args.location.open().await?;
+        Ok(Listings { sources: deployed.load().await?.sources, deployed })
+    };
+    list.await.map_err(|error: CliError| error.shown_at(args.location.place(), None))
 }
 
 /// The sources to list.

@@ -12,6 +12,7 @@ use clap::Args;
 use serde::Serialize;
 use slacktrail_adapters::directory::DirectoryCollectors;
 use slacktrail_core::cursor::{BACKFILLS_MAX, Backfill, Cursor};
+use slacktrail_core::error::Error;
 use slacktrail_core::object::DayLogId;
 use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_core::time::{Day, Second};
@@ -93,12 +94,16 @@ const ADD_TRIES_MAX: usize = 5;
 
 /// Adds the backfill, and waits until the range is collected unless `--detach` is set.
 pub(crate) async fn run(args: Arguments) -> Result<Backfilled, CliError> {
+    backfill(&args).await.map_err(|error| error.shown_at(args.location.place(), Some(&args.id)))
+}
+
+async fn backfill(args: &Arguments) -> Result<Backfilled, CliError> {
     let now = now();
     let days = args.days.resolve(now)?;
     let range = Range::of(days, now)?;
     let deployed = args.location.open().await?;
     let source = deployed.find_connected(&args.id).await?;
-    check(&args, &source, &deployed)?;
+    check(args, &source, &deployed)?;
     let stream = StreamId { source: source.id.clone(), log: args.log };
     let collector = match args.detach {
         true => None,
@@ -109,7 +114,7 @@ pub(crate) async fn run(args: Arguments) -> Result<Backfilled, CliError> {
     if days.first.start() < range.oldest {
         terminal::note("Slack has no logs from before 2018-03-01");
     }
-    announce(&args, &stream, range, stage);
+    announce(args, &stream, range, stage);
     let state = match args.detach {
         true => stage,
         false => {
@@ -196,7 +201,7 @@ async fn add(
     for _ in 0..ADD_TRIES_MAX {
         let stored = deployed.load_stream(stream).await?;
         let (version, mut cursor) = match stored {
-            Some((version, cursor)) => (Some(version), cursor?),
+            Some((version, cursor)) => (Some(version), cursor.map_err(|error| of_stream(stream, error))?),
             None => (None, Cursor::first(source, stream.log, now)),
         };
         let is_cleared = clear_deleted_days(deployed, stream, range, &mut cursor).await?;
@@ -215,6 +220,12 @@ async fn add(
         "adding the backfill to `{stream}` failed: ticks replaced the cursor {ADD_TRIES_MAX} times"
     ))
     .hint("run the command again"))
+}
+
+/// Returns an error of the stored cursor with the stream's name.
+fn of_stream(stream: &StreamId, mut error: Error) -> Error {
+    error.message = format!("{stream}: {}", error.message);
+    error
 }
 
 /// Clears the last object numbers of day logs that were deleted as a whole in order to collect them again. Returns `true` if there are any.

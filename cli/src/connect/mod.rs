@@ -21,6 +21,7 @@ mod wizard;
 use std::convert::Infallible;
 
 use clap::Args;
+use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, Plan, SourceId};
 
 use crate::aws::AwsArguments;
@@ -88,7 +89,9 @@ pub(crate) struct Arguments {
 
 /// Connects the source.
 pub(crate) async fn run(args: Arguments) -> Result<Connected, CliError> {
-    if args.token_stdin { token::connect(&args).await } else { wizard::connect(args).await }
+    let id = args.id.clone();
+    let connected = if args.token_stdin { token::connect(&args).await } else { wizard::connect(args).await };
+    connected.map_err(|error| error.shown_at(Place::Command, Some(&id)))
 }
 
 #[cfg(test)]

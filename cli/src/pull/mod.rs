@@ -11,6 +11,7 @@ use serde::Serialize;
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_connect::{ConnectError, ConnectedTenant, check_not_connected};
+use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_ports::DeploymentStore;
@@ -90,9 +91,13 @@ pub(crate) struct Pulled {
 
 /// Collects into the directory. The command succeeds if everything that Slack returns is stored, or with `--follow`, when the user stops it.
 pub(crate) async fn run(args: Arguments) -> Result<Pulled, CliError> {
+    pull(&args).await.map_err(|error| error.shown_at(Place::CommandWithToken, Some(&args.source)))
+}
+
+async fn pull(args: &Arguments) -> Result<Pulled, CliError> {
     let token = environment::token()?;
     let slack = environment::slack()?;
-    let logs = prepare(&args, &slack, &token).await?;
+    let logs = prepare(args, &slack, &token).await?;
 
     let (pace, prints_ticks) = (Wall::new(), args.prints_ticks());
     let display = if prints_ticks { Display::Errors } else { Display::Progress };
@@ -149,7 +154,9 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
     }
     if since.is_some() && stored.cursors.keys().any(|stream| stream.source == args.source) {
         let message = format!("`--since` has no effect on logs that `{}` already contains", args.dir.display());
-        terminal::warn(CliError::new(message).hint("use another directory to start earlier"));
+        let backfill =
+            in_directory(&format!("backfill {} --log <log> --from <day> --to <day>", args.source), &args.dir);
+        terminal::warn(CliError::new(message).hint(format!("run `{backfill}` to collect earlier records")));
     }
 
     let mut source = existing.clone().unwrap_or_else(|| new_source(&args.source, now));

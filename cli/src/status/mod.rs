@@ -92,13 +92,19 @@ pub(crate) struct Snapshot {
 
 impl Observed {
     async fn open(args: Arguments) -> Result<Observed, CliError> {
-        Ok(Observed { deployed: args.location.open().await?, id: args.id, max_age: args.max_age })
+        let deployed = args.location.open().await;
+        let deployed = deployed.map_err(|error| error.shown_at(args.location.place(), args.id.as_ref()))?;
+        Ok(Observed { deployed, id: args.id, max_age: args.max_age })
     }
 
     async fn snapshot(&self) -> Result<Snapshot, CliError> {
+        self.read().await.map_err(|error| error.shown_at(self.deployed.place(), self.id.as_ref()))
+    }
+
+    async fn read(&self) -> Result<Snapshot, CliError> {
         let mut deployment = self.deployed.load().await?;
         if let Some(id) = &self.id {
-            source::check_known(&deployment.sources, id)?;
+            source::check_known(&deployment.sources, id, &self.deployed.command("sources"))?;
             deployment.sources.retain(|known, _| known == id);
         }
         let now = now();

@@ -24,6 +24,7 @@ use clap::Args;
 use serde::Serialize;
 use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_archive::verify::{Period, Verdict};
+use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, Source, SourceId};
 use slacktrail_core::time::Second;
 use slacktrail_ports::secret::Token;
@@ -105,14 +106,19 @@ const INCONCLUSIVE: u8 = 3;
 
 /// Compares the days. A failed command is inconclusive.
 pub(crate) async fn run(args: Arguments) -> Result<Compared, CliError> {
+    let place = if args.dir.is_some() { Place::CommandWithToken } else { Place::Command };
+    verify(&args).await.map_err(|error| error.shown_at(place, Some(&args.id)))
+}
+
+async fn verify(args: &Arguments) -> Result<Compared, CliError> {
     let now = now();
     let period = period::of(args.days.resolve(now)?, now)?;
     // A file that cannot be written is reported before Slack is read.
     let report = args.report.as_deref().map(ReportFile::create).transpose()?;
     let comparing = async {
         match &args.dir {
-            Some(directory) => in_directory(&args, directory, period, now).await,
-            None => deployed(&args, period).await,
+            Some(directory) => in_directory(args, directory, period, now).await,
+            None => deployed(args, period).await,
         }
     };
     let (compared, working_directories) = tokio::select! {
@@ -171,7 +177,11 @@ async fn deployed(args: &Arguments, period: Period) -> ComparedWithFiles {
 
 async fn in_directory(args: &Arguments, directory: &Path, period: Period, now: Second) -> ComparedWithFiles {
     let (token, slack) = (environment::token()?, environment::slack()?);
-    let source = source::find(&directory::load(directory).await?.sources, &args.id)?;
+    let source = source::find(
+        &directory::load(directory).await?.sources,
+        &args.id,
+        &crate::deployed::in_directory("sources", directory),
+    )?;
     let logs = logs(args, &source)?;
     check_token(&slack, &source, &token, &logs, now).await?;
     let (day_logs, deployment) = (DirectoryDayLogs::new(directory), DirectoryDeployment::new(directory));

@@ -15,13 +15,21 @@ pub enum Place {
     Pull,
     /// A command that failed. Only the user retries it.
     Command,
-    /// A command that failed, and whose token comes from `SLACK_TOKEN`.
+    /// A command that failed, and that works on a directory. The token comes from `SLACK_TOKEN`.
     CommandWithToken,
     /// A page or the log of the OAuth function.
     Page,
 }
 
 impl Place {
+    /// Returns `true` if the deployment is a directory.
+    fn is_directory(self) -> bool {
+        match self {
+            Place::Pull | Place::CommandWithToken => true,
+            Place::Poller | Place::Command | Place::Page => false,
+        }
+    }
+
     /// Returns the words for `{wait}` and for `{connect}`.
     fn words(self) -> (&'static str, &'static str) {
         const CONNECT: &str = "connect the source again (`slacktrail connect {id}`)";
@@ -56,6 +64,7 @@ pub(crate) fn kind(origin: Origin, code: &str) -> ErrorKind {
 /// Returns the hint for an error with this code. Without a known source, commands in it contain no source ID.
 pub(crate) fn hint(origin: Origin, code: &str, is_unconfirmed: bool, place: Place, source: Option<&str>) -> String {
     let (kind, text) = row(origin, code);
+    let text = if place.is_directory() { in_directory(origin, code).unwrap_or(text) } else { text };
     // An error that needs no action is not confirmed by a retry.
     let first = if is_unconfirmed && kind != Retry { "{wait}; if Slack returns the error again: " } else { "" };
     let (wait, connect) = place.words();
@@ -249,8 +258,15 @@ fn of_deployment(code: &str) -> Option<Row> {
             Reconfigure,
             "set `AWS_REGION`, and `AWS_PROFILE` or other credentials; to renew session credentials, run `aws login` or `aws sso login`",
         ),
-        "credentials_refused" => (Reconfigure, "renew the AWS credentials, and check the clock of this machine"),
+        "credentials_refused" => (
+            Reconfigure,
+            "renew the AWS credentials (`aws login` or `aws sso login`), and check the clock of this machine",
+        ),
         "wrong_region" => (Reconfigure, "set `AWS_REGION` to the region of the bucket"),
+        "bad_aws_endpoint" => (
+            Reconfigure,
+            "set `AWS_ENDPOINT_URL` to a URL with a scheme, such as `http://127.0.0.1:5000`, or unset it to use AWS",
+        ),
         "object_archived" => {
             (Reconfigure, "restore the object, and change the lifecycle rule that archives objects in their first days")
         }
@@ -265,7 +281,9 @@ fn of_deployment(code: &str) -> Option<Row> {
         ),
         "aws_error" => (Investigate, "look up the code in AWS's documentation of the call, or report this line"),
 
-        "poller_not_running" => (Investigate, "check the poller's schedule and its log"),
+        "poller_not_running" => {
+            (Investigate, "run `slacktrail doctor`, which checks the poller's schedule and its log")
+        }
         "token_replaced" | "credentials_conflict" | "source_contended" | "authorization_conflict" => (Retry, "{wait}"),
         "deadline_reached" => (Retry, "{wait}; if this persists, check the status pages of AWS and Slack"),
         "day_log_contention" => {
@@ -274,7 +292,8 @@ fn of_deployment(code: &str) -> Option<Row> {
         "day_log_read_timeout" => (Retry, "{wait}; if this persists, increase `PollerMemory` to get more CPU"),
         "missing_object" => (
             Investigate,
-            "restore it from its versions or a copy; if you changed the bucket on purpose, delete the stream's cursor to collect everything again",
+            "restore it from its versions or a copy; without one, move the other objects of the day aside, and collect the day again with \
+             `slacktrail backfill` (see \"Deleted day\" in docs/operations.md)",
         ),
         "corrupt_object" => (
             Investigate,
@@ -292,10 +311,10 @@ fn of_deployment(code: &str) -> Option<Row> {
             Investigate,
             "find out what else writes to the table; slacktrail collects the stream again from its start and stores no duplicates",
         ),
-        "newer_cursor" => (Investigate, "deploy the newer slacktrail that wrote it"),
+        "newer_cursor" => (Investigate, "deploy the newer slacktrail that wrote it, or use its CLI"),
         "corrupt_source" => (
             Investigate,
-            "connect it again (`slacktrail connect {id}`), which keeps its cursors, or deploy the newer slacktrail that wrote it",
+            "connect it again (`slacktrail connect {id}`), which keeps its cursors, or use the newer slacktrail that wrote it",
         ),
         "corrupt_secret" => (Investigate, "find out what else writes to this secret; no data was lost"),
         "corrupt_authorization" => {
@@ -348,6 +367,79 @@ fn of_deployment(code: &str) -> Option<Row> {
             Investigate,
             "check the disk and the permissions of the directory; or set `XDG_CACHE_HOME` to another directory, and run the command again",
         ),
+        _ => return None,
+    })
+}
+
+/// Returns the hint in a directory for a code whose other hint names something that only a deployment on AWS has.
+fn in_directory(origin: Origin, code: &str) -> Option<&'static str> {
+    match origin {
+        Origin::Slack => of_slack_in_directory(code),
+        Origin::Deployment => of_directory(code),
+    }
+}
+
+fn of_slack_in_directory(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "user_not_authorized" => {
+            "set `SLACK_TOKEN` to a token of the Org Owner: only Owners can read audit logs, not Admins"
+        }
+        "team_not_authorized" => {
+            "set `SLACK_TOKEN` to a token of an app that is installed on the organization, not on one of its workspaces"
+        }
+        "no_permission" | "access_denied" => "set `SLACK_TOKEN` to a token of an admin or owner",
+        "user_is_bot" | "is_bot" => "set `SLACK_TOKEN` to a user's token (`xoxp-`), not a bot's",
+        "enterprise_is_restricted" => {
+            "set `SLACK_TOKEN` to a token of the organization or of another workspace: Slack does not allow this method here"
+        }
+        "not_allowed_token_type" | "method_not_allowed" => {
+            "set `SLACK_TOKEN` to a user token (`xoxp-`) from the required installation type"
+        }
+        "paid_only" | "upgrade_required" => {
+            "this log requires a paid plan: upgrade, or omit the log (`slacktrail pull --logs LOGS`)"
+        }
+        "feature_not_enabled" | "invalid_workspace" => {
+            "audit logs require the Enterprise plan: omit the log on other plans (`slacktrail pull --logs access,integration`)"
+        }
+        "missing_scope" => {
+            "add the scope to the app's user token scopes (audit: auditlogs:read, others: admin), reinstall the app, and set `SLACK_TOKEN` to the token that Slack then shows"
+        }
+        "silent_stream" => {
+            "check in Slack whether users are active; if nobody is, raise the threshold: `slacktrail set {id} --silent-after 72h --dir DIR`"
+        }
+        "page_unfinished" => BUSY,
+        _ => return None,
+    })
+}
+
+/// The hint in a directory for work that does not end in time.
+const BUSY: &str = "{wait}; if this persists, check what else uses this machine's CPU and disk";
+
+fn of_directory(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "day_log_read_timeout" | "deadline_reached" => BUSY,
+        "day_log_contention" => {
+            "{wait}; if this persists, make sure that nothing except `slacktrail` writes to the directory"
+        }
+        "missing_object" => {
+            "restore it from a backup; without one, move the other objects of the day aside, and collect the day again with \
+             `slacktrail backfill` (see \"Deleted day\" in docs/operations.md)"
+        }
+        "corrupt_object" => {
+            "restore the object from a backup, or move it away if slacktrail did not create it; until then, slacktrail cannot add records to this day log"
+        }
+        "object_too_large" => "restore the object from a backup, or move it away if slacktrail did not write it",
+        "malformed_cursor" => {
+            "restore its file in `.slacktrail/cursors` from a backup, or delete it: slacktrail then collects the stream again from its start and stores no duplicates"
+        }
+        "corrupt_cursor" => {
+            "check this machine's clock, and what else writes to `.slacktrail`; slacktrail collects the stream again from its start and stores no duplicates"
+        }
+        "newer_cursor" => "use the newer slacktrail that wrote it",
+        "corrupt_source" => {
+            "use the newer slacktrail that wrote it, restore its file in `.slacktrail/sources` from a backup, or delete the file: \
+             `slacktrail pull --source {id}` then creates it, and keeps its cursors"
+        }
         _ => return None,
     })
 }
@@ -423,5 +515,55 @@ mod tests {
         assert_eq!(codes.map(|code| kind(Origin::Slack, code)), [Reconfigure, Retry]);
         assert_eq!(codes.map(|code| kind(Origin::Deployment, code)), [Reconfigure, Investigate]);
         assert_ne!(row(Origin::Slack, "access_denied"), row(Origin::Deployment, "access_denied"));
+    }
+
+    /// Words of AWS, and the command that works only there.
+    const ONLY_ON_AWS: &str = "AWS AWS_REGION AWS_PROFILE CloudTrail BUCKET_NAME TABLE_NAME SECRET_PREFIX PollerMemory bucket table \
+        secret secrets stack deploy deployment version versions connect";
+
+    /// The codes that a command on a directory never gets: of AWS, of the functions, and of the installation of an app.
+    const NOT_IN_DIRECTORY: &str = "aws_unavailable access_denied no_such_bucket no_such_table no_such_function no_such_secret \
+        unreadable_secret no_token tenant_mismatch no_aws_credentials credentials_refused wrong_region bad_aws_endpoint object_archived \
+        kms_key_unavailable secret_deletion_in_progress secret_pending_deletion aws_error poller_not_running corrupt_secret \
+        corrupt_authorization table_too_large unsupported_event no_domain_name invalid_client_id bad_client_secret \
+        bad_redirect_uri oauth_authorization_url_mismatch no_scopes cannot_install_an_org_installed_app user_email_unverified \
+        pkce_not_allowed invalid_code_verifier preview_feature_not_available invalid_scope invalid_scope_requested \
+        unapproved_scope invalid_team_for_non_distributed_app unsupported_response_type";
+
+    /// Returns each code in the quotes of this file's tables.
+    fn codes() -> Vec<(Origin, String)> {
+        let tables = include_str!("hints.rs");
+        let between = |start: &str, end: &str| tables.split(start).nth(1).unwrap().split(end).next().unwrap();
+        let quoted = |text: &'static str| {
+            let is_code = |word: &&str| {
+                !word.is_empty()
+                    && word.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte.is_ascii_digit())
+            };
+            text.split('"').filter(is_code).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let slack = quoted(between("fn of_slack(", "\n/// Returns the row of a code of the deployment"));
+        let deployment = quoted(between("fn of_deployment(", "\n/// Returns the hint in a directory"));
+        let slack = slack.into_iter().map(|code| (Origin::Slack, code));
+        slack.chain(deployment.into_iter().map(|code| (Origin::Deployment, code))).collect()
+    }
+
+    #[test]
+    fn hint_in_directory_names_nothing_that_only_aws_has() {
+        let codes = codes();
+        assert!(codes.len() > 120, "{codes:?}");
+        let never: Vec<&str> = NOT_IN_DIRECTORY.split_whitespace().collect();
+        for (origin, code) in &codes {
+            if never.contains(&code.as_str()) && (*origin, code.as_str()) != (Origin::Slack, "access_denied") {
+                continue;
+            }
+            for place in [Place::Pull, Place::CommandWithToken] {
+                let hint = hint(*origin, code, false, place, Some("acme"));
+                let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                let mut words = hint.split(|c| !is_word(c));
+                let named = words.find(|word| ONLY_ON_AWS.split_whitespace().any(|only| only == *word));
+                assert_eq!(named, None, "{place:?}, {code}: {hint}");
+                assert!(!hint.contains('{'), "{hint}");
+            }
+        }
     }
 }

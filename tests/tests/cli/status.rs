@@ -83,7 +83,7 @@ async fn status_table_is_followed_by_hints() {
 
     acme/audit: failing (newer_cursor)
       the stored cursor has format 99, but this slacktrail reads formats up to 1;
-      deploy the newer slacktrail that wrote it
+      use the newer slacktrail that wrote it
 
     acme/access: waiting
       run `slacktrail pull` to start the first tick
@@ -92,9 +92,10 @@ async fn status_table_is_followed_by_hints() {
       run `slacktrail pull` to start the first tick
 
     beta: failing (corrupt_source)
-      reading source `beta`: the stored source is malformed; connect it again
-      (`slacktrail connect beta`), which keeps its cursors, or deploy the newer
-      slacktrail that wrote it
+      reading source `beta`: the stored source is malformed; use the newer
+      slacktrail that wrote it, restore its file in `.slacktrail/sources` from a
+      backup, or delete the file: `slacktrail pull --source beta` then creates it,
+      and keeps its cursors
     ");
 }
 
@@ -204,7 +205,7 @@ async fn status_table_is_readable_in_80_columns_without_color() {
     acme/access: silent, last success 2 min ago
       Slack responds, but has returned no record since 2026-11-20T08:00:00Z; check
       in Slack whether users are active; if nobody is, raise the threshold:
-      `slacktrail set acme --silent-after 72h`
+      `slacktrail set acme --silent-after 72h --dir DIR`
 
     acme/integration: reauthorize (token_revoked), last success 2 min ago
       Slack answered `team.integrationLogs` with the error `token_revoked`; set
