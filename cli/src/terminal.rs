@@ -7,6 +7,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 use slacktrail_adapters::sanitize::{escaped_json, shown_line, shown_text};
 
@@ -56,7 +57,16 @@ pub(crate) fn try_print(text: &str) -> bool {
 pub(crate) fn draw(text: &str, paint: Paint, is_first: bool) -> bool {
     let clear = if is_first { CLEAR_BELOW } else { "" };
     let lines = painted(text, paint).replace('\n', &format!("{CLEAR_LINE}\n"));
-    write_now(&format!("{HOME}{clear}{lines}{CLEAR_BELOW}"))
+    // The cursor ends on a line of its own, where the echo of Ctrl-C and then the shell's prompt appear.
+    write_now(&format!("{HOME}{clear}{lines}{CLEAR_LINE}\n{CLEAR_BELOW}"))
+}
+
+/// Returns `true` if standard output is a pipe whose reader has closed it, or a terminal that was closed.
+pub(crate) fn is_closed() -> bool {
+    let stdout = io::stdout();
+    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+    let is_polled = poll(&mut polled, Some(&Timespec::default())).is_ok();
+    is_polled && polled[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }
 
 fn painted(text: &str, paint: Paint) -> String {

@@ -85,6 +85,9 @@ async fn print_changes(observed: &Observed, first: Snapshot, json: bool) {
             }
         }
         tokio::time::sleep(REFRESH_INTERVAL).await;
+        if terminal::is_closed() {
+            return; // without a change, nothing is written that could fail
+        }
         snapshot = observed.snapshot().await;
     }
 }

@@ -288,8 +288,16 @@ async fn watch_in_pipe_prints_one_json_line_per_change_until_ctrl_c() {
 async fn watch_ends_when_reader_closes_pipe() {
     let directory = with_many_states().await;
     let slacktrail = Slacktrail::alone();
-    let mut child = slacktrail.start(&["status", "--watch", "--dir", directory.path().to_str().unwrap()]);
+    let arguments = ["status", "--watch", "--dir", directory.path().to_str().unwrap()];
+    let mut child = slacktrail.start(&arguments);
     drop(child.stdout.take());
+    slacktrail.end(child).await.exits(0);
+
+    // The reader closes the pipe after the report was written, and nothing changes afterwards.
+    let mut child = slacktrail.start(&arguments);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    while !lines.next_line().await.unwrap().unwrap().contains("disconnected source") {}
+    drop(lines);
     slacktrail.end(child).await.exits(0);
 }
 
