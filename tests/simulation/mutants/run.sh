@@ -20,9 +20,10 @@ if [ "${1:-}" = --check ]; then
 fi
 
 names=${*:-$(cd "$mutants" && ls ./*.patch | sed 's|^\./||; s|\.patch$||')}
+# Extract with new modification times, or cargo takes what it built from a mutant of an interrupted run for up to date.
 rm -rf "$copy"
 mkdir -p "$copy"
-git ls-files -z --cached --others --exclude-standard | tar --create --null --files-from=- | tar --extract --directory="$copy"
+git ls-files -z --cached --others --exclude-standard | tar --create --null --files-from=- | tar --extract --touch --directory="$copy"
 missed=0
 printf '%-28s %-12s %10s  %s\n' mutant invariant schedules schedule
 for name in $names; do
