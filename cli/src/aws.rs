@@ -199,7 +199,11 @@ async fn outputs(
     let described = client.describe_stacks().stack_name(&stack.name).send().await;
     let described = described.map_err(|error| {
         let hint = stack_hint(&error, region::of(config).unwrap_or_default(), args);
-        let cause = error.message().map_or_else(|| chain(&error), str::to_owned);
+        let cause = match (error.message().filter(|message| !message.trim().is_empty()), error.code()) {
+            (Some(message), _) => message.to_owned(),
+            (None, Some(code)) => format!("AWS returned `{code}`"),
+            (None, None) => chain(&error),
+        };
         let StackName { name, origin } = stack;
         let message = format!("reading stack `{name}` (from `{origin}`) failed in region {region}");
         CliError::new(message).with_source(cause).hint(hint)
@@ -217,9 +221,18 @@ fn stack_hint<E: ProvideErrorMetadata>(error: &SdkError<E>, region: &str, args: 
             format!("allow `cloudformation:DescribeStacks` on the stack, or set `{}` and `{}`", BUCKET.0, TABLE.0)
         }
         Some(code) if INVALID_CREDENTIALS.contains(&code) => SIGN_IN.to_owned(),
+        _ if is_transient(error) => {
+            "run the command again in a minute; if this persists, check AWS's health dashboard".to_owned()
+        }
         Some(_) => "look up this error in the AWS documentation".to_owned(),
         None => UNREACHABLE.to_owned(),
     }
+}
+
+/// Returns `true` if AWS throttled the call or failed itself.
+fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    let is_throttled = error.code().is_some_and(|code| code.contains("Throttl"));
+    is_throttled || error.raw_response().is_some_and(|response| response.status().is_server_error())
 }
 
 #[cfg(test)]

@@ -170,3 +170,17 @@ async fn missing_credentials_or_region_names_settings() {
     let error = AwsPorts::connect(&config, names()).deployment.load().await.unwrap_err();
     assert_error(&error, ErrorKind::Reconfigure, "no_aws_credentials", "`AWS_REGION`");
 }
+
+#[tokio::test]
+async fn endpoint_without_scheme_is_named_and_request_is_not_shown() {
+    for endpoint in ["127.0.0.1:5000", "nonsense"] {
+        let ports = connect(endpoint);
+        let hidden = credentials("xoxp-hidden");
+        let save = ports.credentials.replace_credentials(&source("acme").id, None, &hidden).await.unwrap_err();
+        let load = ports.deployment.load().await.unwrap_err();
+        for error in [save, load] {
+            assert_error(&error, ErrorKind::Reconfigure, "bad_aws_endpoint", "`AWS_ENDPOINT_URL`");
+            assert_eq!(error.causes(), None, "the SDK's error contains the request");
+        }
+    }
+}

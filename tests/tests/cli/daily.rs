@@ -23,15 +23,15 @@ const TABLE: &str = "streams";
 const SECRET: &str = "slacktrail/acme";
 
 /// A deployment with the source `acme`, which collects the last 30 hours of its logs, and the command.
-struct Deployed {
-    moto: EmulatedAws,
+pub(crate) struct Deployed {
+    pub(crate) moto: EmulatedAws,
     slack: Slack,
-    slacktrail: Slacktrail,
+    pub(crate) slacktrail: Slacktrail,
     poller: Poller<SlackHttp, S3DayLogs, DynamoDeployment, SecretsManagerCredentials>,
 }
 
 impl Deployed {
-    async fn start(logs: &[LogType]) -> Option<Deployed> {
+    pub(crate) async fn start(logs: &[LogType]) -> Option<Deployed> {
         let moto = EmulatedAws::start()?;
         moto.create_bucket(BUCKET).await;
         moto.create_table(TABLE).await;
@@ -55,7 +55,7 @@ impl Deployed {
         Some(Deployed { poller: Poller::new(ports.with(http)), moto, slack, slacktrail })
     }
 
-    async fn tick(&self) {
+    pub(crate) async fn tick(&self) {
         self.tick_at(Timestamp::now()).await;
     }
 

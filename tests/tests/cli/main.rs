@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod aws;
+mod aws_faults;
 mod binary;
 mod connect;
 mod daily;

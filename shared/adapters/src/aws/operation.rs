@@ -1,6 +1,7 @@
 //! Converts errors of the AWS SDK into slacktrail's errors.
 
 use std::error::Error as StdError;
+use std::iter::successors;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
@@ -29,14 +30,16 @@ pub(super) struct Resource {
 /// The category of an SDK error.
 #[derive(Clone, Copy, Debug)]
 enum Failure<'a> {
-    /// AWS returned an error with this HTTP status and code.
-    ErrorResponse(u16, &'a str),
+    /// AWS returned an error with this HTTP status, code and message.
+    ErrorResponse(u16, &'a str, &'a str),
     /// AWS returned a response that the SDK cannot parse.
     MalformedResponse,
     /// No connection to AWS could be opened, or it broke off.
     Unreachable,
     /// AWS did not respond, or not in time.
     NoResponse,
+    /// The SDK made no call, because the address of the service is not a URL.
+    BadEndpoint,
     /// The SDK made no call, because it has no credentials or no region.
     NotSent,
 }
@@ -49,14 +52,18 @@ impl Operation {
     {
         let failure = classify(&sdk_error);
         let error = self.error_of(failure);
-        // The SDK's error contains the raw response, which may contain a secret. Keep only the error's source, and nothing of a response that
-        // the SDK cannot parse.
-        if matches!(failure, Failure::MalformedResponse) {
-            return error;
-        }
-        match sdk_error.into_source() {
-            Ok(source) => error.with_source(source),
-            Err(_) => error,
+        match failure {
+            // The SDK's error contains the raw response, which may contain a secret.
+            Failure::MalformedResponse => error,
+            // The SDK's error contains the request, which may contain a secret.
+            Failure::BadEndpoint => error,
+            // The SDK's error adds its own types to AWS's message.
+            Failure::ErrorResponse(_, _, "") => error,
+            Failure::ErrorResponse(_, _, message) => error.with_source(message.to_owned()),
+            _ => match sdk_error.into_source() {
+                Ok(source) => error.with_source(source),
+                Err(_) => error,
+            },
         }
     }
 
@@ -71,20 +78,29 @@ impl Operation {
             Failure::NotSent => {
                 ("no_aws_credentials", "the AWS credentials or the region could not be loaded".to_owned())
             }
+            Failure::BadEndpoint => {
+                ("bad_aws_endpoint", "`AWS_ENDPOINT_URL`, or the variable of the service, is not a URL".to_owned())
+            }
             Failure::Unreachable => (UNAVAILABLE, "AWS could not be reached".to_owned()),
             Failure::NoResponse => (UNAVAILABLE, "AWS did not respond in time".to_owned()),
             Failure::MalformedResponse => (UNAVAILABLE, "AWS returned a malformed response".to_owned()),
-            Failure::ErrorResponse(status, code) => match code_of(status, code) {
-                MISSING => (resource.missing_code, format!("{} does not exist", resource.name)),
-                DENIED => (DENIED, format!("AWS returned `{code}` (needed: {permissions})")),
-                own_code => (own_code, format!("AWS returned `{code}` with HTTP status {status}")),
+            Failure::ErrorResponse(status, code, message) => match (code_of(status, code), key_action(message)) {
+                (MISSING, _) => (resource.missing_code, format!("{} does not exist", resource.name)),
+                (DENIED, Some(action)) => {
+                    (KEY_UNAVAILABLE, format!("AWS returned `{code}` (needed: `{action}` on the KMS key)"))
+                }
+                (DENIED, None) => (DENIED, format!("AWS returned `{code}` (needed: {permissions})")),
+                (own_code, _) => (own_code, format!("AWS returned `{code}` with HTTP status {status}")),
             },
         };
         Error::deployment(code, format!("{doing}: {what}"))
     }
 }
 
-fn classify<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Failure<'_> {
+fn classify<E>(error: &SdkError<E>) -> Failure<'_>
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+{
     match error {
         // The SDK reports a success with a malformed body as a service error without a code.
         SdkError::ServiceError(response_error) if response_error.raw().status().is_success() => {
@@ -93,14 +109,22 @@ fn classify<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Failure<'_> {
         SdkError::ServiceError(response_error) => Failure::ErrorResponse(
             response_error.raw().status().as_u16(),
             response_error.err().code().unwrap_or("no code"),
+            response_error.err().message().unwrap_or_default().trim(),
         ),
         SdkError::ResponseError(_) => Failure::MalformedResponse,
+        error if is_bad_endpoint(error) => Failure::BadEndpoint,
         SdkError::ConstructionFailure(_) => Failure::NotSent,
         // A failure that is neither a network error nor a timeout happened before the call, because no credentials could be loaded.
         SdkError::DispatchFailure(failure) if failure.is_other() && failure.as_other().is_none() => Failure::NotSent,
         SdkError::DispatchFailure(failure) if failure.is_io() => Failure::Unreachable,
         _ => Failure::NoResponse,
     }
+}
+
+/// Returns `true` if the SDK could not build the address of the service. The SDK has no type for this error.
+fn is_bad_endpoint<E: StdError + 'static>(error: &SdkError<E>) -> bool {
+    successors(StdError::source(error), |cause| StdError::source(*cause))
+        .any(|cause| cause.to_string().contains("failed to apply endpoint"))
 }
 
 /// The code of a resource that does not exist. Each resource has its own instead.
@@ -147,6 +171,14 @@ fn code_of(status: u16, code: &str) -> &'static str {
     }
 }
 
+/// Returns the action that AWS denied on a KMS key, from AWS's message about a denied call.
+fn key_action(message: &str) -> Option<&str> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == ':';
+    let mut words = message.split(|c| !is_part(c));
+    let action = words.find(|word| word.starts_with("kms:") && word.len() > "kms:".len());
+    action.or_else(|| message.contains("KMS").then_some("kms:Decrypt"))
+}
+
 #[cfg(test)]
 mod tests {
     use slacktrail_core::error::ErrorKind;
@@ -179,7 +211,7 @@ mod tests {
             (500, "no code", Retry, "aws_unavailable"),
             (400, "ValidationException", Investigate, "aws_error"),
         ] {
-            let error = to_error(Failure::ErrorResponse(status, code));
+            let error = to_error(Failure::ErrorResponse(status, code, ""));
             assert_eq!((error.kind, error.code.as_str()), (kind, expected), "{code}");
         }
         assert_eq!(to_error(Failure::NoResponse).kind, Retry);
@@ -189,9 +221,20 @@ mod tests {
 
     #[test]
     fn missing_resource_and_missing_permission_are_named() {
-        let missing = to_error(Failure::ErrorResponse(404, "NoSuchBucket"));
+        let missing = to_error(Failure::ErrorResponse(404, "NoSuchBucket", ""));
         assert_eq!(missing.message, "listing: bucket `logs` does not exist");
-        let denied = to_error(Failure::ErrorResponse(403, "AccessDenied"));
+        let denied = to_error(Failure::ErrorResponse(403, "AccessDenied", "not authorized to perform: s3:ListBucket"));
         assert!(denied.message.ends_with("(needed: `s3:ListBucket` on `logs`)"), "{denied}");
+        for (message, action) in [
+            (
+                "User: a is not authorized to perform: kms:GenerateDataKey on resource: arn:aws:kms:x",
+                "kms:GenerateDataKey",
+            ),
+            ("Access to KMS is not allowed", "kms:Decrypt"),
+        ] {
+            let denied = to_error(Failure::ErrorResponse(403, "AccessDenied", message));
+            assert_eq!(denied.code, "kms_key_unavailable");
+            assert!(denied.message.ends_with(&format!("(needed: `{action}` on the KMS key)")), "{denied}");
+        }
     }
 }
