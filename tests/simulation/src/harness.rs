@@ -5,14 +5,14 @@ use slacktrail_collector::tick::{Quota, ResourceLimits};
 use slacktrail_core::cursor::{Backfill, Cursor};
 use slacktrail_core::source::{LogType, Plan, Source};
 use slacktrail_core::stream::StreamOutcome;
-use slacktrail_core::time::Second;
+use slacktrail_core::time::{Day, Second};
 use slacktrail_core::walk::GapKind;
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{Fault, Log, Row, Settings, World};
 
 use super::oracle;
 use super::process::{End, Process};
-use super::simulated_world::{SimulatedWorld, StoredCursor, operation_in};
+use super::simulated_world::{Fault as WorldFault, FaultKind, SimulatedWorld, StoredCursor, operation_in};
 
 /// A source and a process that collects it.
 #[derive(Debug)]
@@ -173,6 +173,43 @@ impl Harness {
             *stored = StoredCursor { version: stored.version + 1, text: cursor.encode() };
             asked
         })
+    }
+
+    /// Deletes all objects of a log's day, as a user does before a backfill collects the day again.
+    ///
+    /// # Panics
+    /// Panics if the day has no object.
+    pub fn delete_day(&mut self, log: LogType, day: Day) {
+        self.world.with(|state| {
+            let prefix = format!("{log}/{day}/");
+            let before = state.objects.len();
+            state.objects.retain(|key, _| !key.starts_with(&prefix));
+            assert!(state.objects.len() < before, "`{prefix}` has objects");
+            oracle::forget_day_log(state, &prefix);
+        });
+    }
+
+    /// Requests a backfill of a deleted day, as `slacktrail backfill` does: it clears the number of the day log's last object.
+    ///
+    /// # Panics
+    /// Panics if the stream has no cursor yet.
+    pub fn backfill_deleted_day(&mut self, log: LogType, day: Day) -> Backfill {
+        self.world.with(|state| {
+            let now = Second::of(state.now);
+            let (_, stored) =
+                state.cursors.iter_mut().find(|(stream, _)| stream.log == log).expect("the stream has a cursor");
+            let mut cursor = Cursor::decode(&stored.text).expect("the cursor is valid");
+            cursor.last_objects.remove(&day);
+            let asked = cursor.backfill(log, day.start(), day.end(), now);
+            *stored = StoredCursor { version: stored.version + 1, text: cursor.encode() };
+            asked
+        })
+    }
+
+    /// Injects a fault into an operation of the next tick, counted from 0.
+    pub fn fault_at(&mut self, operation: u32, kind: FaultKind) {
+        let fault = WorldFault { process: self.processes - 1, operation: self.process.operations() + operation, kind };
+        self.world.with(|state| state.faults = vec![fault]);
     }
 
     /// Returns the kinds of the gaps of a log's stream.

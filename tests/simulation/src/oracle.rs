@@ -205,6 +205,17 @@ fn check_number(last_objects: &mut BTreeMap<Rc<str>, u32>, key: &str) -> Result<
     Err(format!("numbers: `{key}` was created instead of number {expected}"))
 }
 
+/// Clears the lines of a day log whose objects were deleted, so that each of its records must be stored once again.
+pub(super) fn forget_day_log(state: &mut State, prefix: &str) {
+    let book = &mut state.book;
+    for line in book.lines.extract_if(.., |line| line.key.starts_with(prefix)) {
+        if let Some(times) = book.stored.get_mut(&line.name) {
+            *times -= 1;
+        }
+    }
+    book.last_objects.retain(|log, _| !log.starts_with(prefix));
+}
+
 /// Checks the invariants after the quiescent ticks at the end of a run.
 ///
 /// # Errors

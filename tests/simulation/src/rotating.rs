@@ -91,6 +91,16 @@ impl Rotating {
         });
     }
 
+    /// Returns the stored access token.
+    ///
+    /// # Panics
+    /// Panics if the source has no secret.
+    pub fn token(&self) -> String {
+        let secret = self.world.with(|state| state.credentials.values().next().and_then(|(_, text)| text.clone()));
+        let secret: Value = serde_json::from_str(&secret.expect("the source has a secret")).expect("it is JSON");
+        secret["token"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// Advances the time, and adds a record at the new time.
     pub fn pass(&mut self, seconds: i64) {
         self.world.pass(seconds);

@@ -4,8 +4,10 @@
 use slacktrail_core::cursor::Backfill;
 
 use slacktrail_core::source::LogType;
+use slacktrail_core::time::Second;
 use slacktrail_core::walk::GapKind;
 use slacktrail_simulation::harness::{Harness, simulated};
+use slacktrail_simulation::{End, FaultKind as ProcessFault};
 use slacktrail_simulator::settings::{AccessColumn, Fill, Limits};
 use slacktrail_simulator::tenant::{Tenant, Workspace};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
@@ -136,6 +138,42 @@ fn poller_killed_during_backfill_stores_each_record_once() {
         drain(&mut harness, log);
         assert_eq!(harness.stored_lines(), 20 + 40, "{log}");
         harness.assert_complete();
+    }
+}
+
+/// Returns a source whose day of `age` seconds ago is deleted, and for which a backfill of that day is requested.
+fn with_deleted_day(log: LogType, age: i64) -> Harness {
+    let mut harness = settled(log, 50, 4, 1..6);
+    let day = Second::of(harness.now()).plus(-age).day();
+    harness.delete_day(log, day);
+    assert_eq!(harness.backfill_deleted_day(log, day), Backfill::Started, "{log}");
+    harness
+}
+
+#[test]
+fn deleted_day_is_collected_again_once_despite_kill_at_each_operation() {
+    for (log, age) in LogType::ALL.into_iter().flat_map(|log| [DAY, 4 * DAY].map(|age| (log, age))) {
+        let mut undisturbed = with_deleted_day(log, age);
+        let before = undisturbed.stored_lines();
+        let operations = undisturbed.operations_of_tick().len() as u32;
+        drain(&mut undisturbed, log);
+        undisturbed.assert_complete();
+        let lines = undisturbed.stored_lines();
+        assert!(lines >= before + 4, "{log}, {age}: {before} and then {lines} lines");
+
+        for kind in [ProcessFault::KilledBefore, ProcessFault::KilledAfter] {
+            for operation in 0..operations {
+                let mut harness = with_deleted_day(log, age);
+                harness.fault_at(operation, kind);
+                if matches!(harness.try_tick(), End::Killed) {
+                    harness.restart();
+                }
+                drain(&mut harness, log);
+                harness.settle_within(3);
+                harness.assert_complete();
+                assert_eq!(harness.stored_lines(), lines, "{log}, {age}: {kind:?} at operation {operation}");
+            }
+        }
     }
 }
 

@@ -181,6 +181,42 @@ fn invalid_refresh_token_is_reported_and_collection_lasts_until_expiry() {
     must_outlive(rotating, "after a reconnect");
 }
 
+#[test]
+fn replaced_token_is_used_from_next_tick_on() {
+    for is_new_process in [false, true] {
+        let mut rotating = Rotating::new(GRACES[0]);
+        rotating.minute().unwrap();
+        let idle = rotating.operations_of_tick();
+        assert!(
+            !idle.iter().any(|line| line.contains("reload credentials")),
+            "an idle tick reloads no secret: {idle:#?}"
+        );
+
+        // Slack still accepts the old token, so that no rejection makes the poller look for a new one.
+        let replaced = rotating.token();
+        rotating.pass(60);
+        rotating.connect();
+        assert_ne!(rotating.token(), replaced);
+        if is_new_process {
+            rotating.restart();
+        }
+        rotating.pass(60);
+        let operations = rotating.operations_of_tick();
+        // A new process has no old token.
+        let reloads = operations.iter().filter(|line| line.contains("reload credentials")).count();
+        assert_eq!(reloads, usize::from(!is_new_process), "{operations:#?}");
+
+        // From then on, nothing uses the old token: Slack rejects it, and no call is rejected.
+        rotating.world.with(|state| state.slack.revoke(&replaced));
+        rotating.pass(60);
+        let after = rotating.operations_of_tick();
+        let calls = after.iter().filter(|line| line.contains("slack logs")).count();
+        assert!(calls == 1 && !after.iter().any(|line| line.contains("reload credentials")), "{after:#?}");
+        assert_eq!(rotating.minute().unwrap().state, State::Ok);
+        must_outlive(rotating, "after a replaced token");
+    }
+}
+
 fn refresh_calls(rotating: &Rotating) -> usize {
     rotating.world.with(|state| state.trace.iter().filter(|line| line.contains("slack oauth.v2.access")).count())
 }
