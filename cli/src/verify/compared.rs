@@ -30,6 +30,7 @@ pub(super) struct ComparedLog {
     /// The findings of each day, oldest first.
     pub(super) days: Vec<Findings>,
     pub(super) records: Records,
+    /// The outages, and the initial history as the first one.
     pub(super) outages: Vec<Outage>,
     /// The stream's cursor after Slack was read.
     pub(super) cursor: Option<Cursor>,

@@ -110,6 +110,8 @@ struct OutageItem {
     /// When records were stored again, or `null` if they are not yet.
     to: Option<String>,
     records: Option<u64>,
+    /// `outage`, or `initial_history` for the time before the first tick.
+    kind: &'static str,
     cause: String,
 }
 
@@ -198,6 +200,7 @@ impl OutageItem {
             from: outage.from.to_string(),
             to: outage.to.map(|to| to.to_string()),
             records: outage.records,
+            kind: if outage.is_initial_history() { "initial_history" } else { "outage" },
             cause: describe_cause(&outage.cause),
         }
     }

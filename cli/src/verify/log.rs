@@ -108,7 +108,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> LogCo
                 records.set_slack_records(verification.kept());
             }
         }
-        let (outages, cursor) = (verification.outages(), verification.cursor_read().cloned());
+        let (outages, cursor) = (verification.outages().await?, verification.cursor_read().cloned());
         Ok(ComparedLog { log: self.log, days, records, outages, cursor, is_continued })
     }
 }

@@ -109,11 +109,9 @@ fn pending(compared: &Compared, total: &Findings) -> Vec<String> {
     let describe = |reason| match reason {
         Reason::NeverCollected => "the log waits for its first tick".to_owned(),
         Reason::BeforeSince => {
-            format!(
-                "older than the start of collection of `{id}`; run `slacktrail backfill {id}` to collect older records"
-            )
+            format!("older than the start of collection of `{id}`")
         }
-        Reason::InGap => "in a gap that is still being collected; `slacktrail status` shows the backlog".to_owned(),
+        Reason::InGap => "in a gap that is still being collected".to_owned(),
         Reason::SinceLastTick => "newer than the last tick; the next tick collects new records".to_owned(),
         Reason::SkippedWorkspace => {
             "from a workspace that could not be read; slacktrail collects its records when it can read it".to_owned()
@@ -141,11 +139,19 @@ pub(super) fn describe_outage(outage: &Outage) -> String {
 /// Returns what is known about the cause of an outage.
 pub(super) fn describe_cause(cause: &Cause) -> String {
     match cause {
+        Cause::InitialHistory => "initial history, from before the first tick".to_owned(),
         Cause::Connected(at) => format!("collected after the source was last connected at {at}"),
         Cause::Paused => "the source is paused".to_owned(),
         Cause::Error { state, code } => format!("state `{}` with code `{code}`", state.name()),
         Cause::NotRecorded => "cause not recorded".to_owned(),
     }
+}
+
+/// Describes the records from before the first tick.
+pub(super) fn describe_initial_history(history: &Outage) -> String {
+    let records = counted(history.records.unwrap_or_default(), "earlier record", "earlier records");
+    let start = history.to.unwrap_or(history.from);
+    format!("slacktrail started to collect this log at {start}, and then collected {records} back to {}", history.from)
 }
 
 /// Explains what the list of outages shows.

@@ -1,8 +1,10 @@
 //! Renders the report for an auditor as an HTML page. The page runs no scripts and loads nothing.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use askama::Template;
+use askama::filters::{Html, HtmlSafe, escape};
 use slacktrail_adapters::sanitize::{escaped_json, shown_line};
 use slacktrail_archive::verify::{Cause, Findings, Kind};
 use slacktrail_core::source::shown_name;
@@ -10,12 +12,14 @@ use slacktrail_core::source::shown_name;
 use super::compared::{Compared, ComparedLog};
 use super::hints::hints;
 use super::json::{day, key};
-use super::notes::{ABOUT_OUTAGES, compared_part, describe_cause, describe_stream, latest, note_on_end, notes};
+use super::notes::{
+    ABOUT_OUTAGES, compared_part, describe_cause, describe_initial_history, describe_stream, latest, note_on_end, notes,
+};
 use super::period::range;
 use super::records::EXAMPLES_MAX;
 use super::report::count_with_label;
 use super::summary::{verdict, verdict_name};
-use crate::format::{count, duration};
+use crate::format::{count, counted, duration};
 use crate::logs;
 
 const STYLE: &str = include_str!("../../templates/verify.css");
@@ -26,9 +30,9 @@ struct Page<'a> {
     /// The name of the source.
     name: String,
     verdict: &'static str,
-    sentence: String,
+    sentence: Marked,
     /// What was requested, as terms and their values.
-    facts: Vec<(&'static str, String)>,
+    facts: Vec<(&'static str, Marked)>,
     logs: Vec<LogPart<'a>>,
     about_outages: &'static str,
     examples_max: usize,
@@ -45,11 +49,13 @@ struct LogPart<'a> {
     total: Row,
     /// Each kind of difference with its number, and its examples.
     differences: Vec<(String, Vec<Example<'a>>)>,
-    late: String,
-    stream: String,
+    late: Marked,
+    /// The records from before the first tick, as a sentence.
+    history: Option<Marked>,
+    stream: Marked,
     outages: Vec<OutageRow>,
-    notes: Vec<String>,
-    hints: Vec<String>,
+    notes: Vec<Marked>,
+    hints: Vec<Marked>,
 }
 
 /// A row of the table of days.
@@ -86,13 +92,53 @@ struct OutageRow {
     cause: String,
 }
 
+/// A text as HTML: escaped, with words between backticks as code, and with days and times that do not break at the end of a line.
+struct Marked(String);
+
+impl Marked {
+    fn new(text: &str) -> Marked {
+        let Ok(escaped) = escape(text, Html).map(|escaped| escaped.to_string());
+        let parts: Vec<&str> = escaped.split('`').collect();
+        let is_paired = parts.len() % 2 == 1;
+        let mark = |(index, part): (usize, &&str)| match index % 2 {
+            1 if is_paired => format!("<code>{part}</code>"),
+            _ => with_times(part),
+        };
+        let marked: Vec<String> = parts.iter().enumerate().map(mark).collect();
+        Marked(marked.join(if is_paired { "" } else { "`" }))
+    }
+
+    fn all(texts: Vec<String>) -> Vec<Marked> {
+        texts.iter().map(|text| Marked::new(text)).collect()
+    }
+}
+
+impl fmt::Display for Marked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl HtmlSafe for Marked {}
+
+fn with_times(text: &str) -> String {
+    let mark = |word: &str| if is_dated(word) { format!("<time>{word}</time>") } else { word.to_owned() };
+    text.split(' ').map(mark).collect::<Vec<_>>().join(" ")
+}
+
+/// Returns `true` if a word starts with a day such as `2026-11-20`, perhaps after a parenthesis.
+fn is_dated(word: &str) -> bool {
+    let day = word.trim_start_matches('(').as_bytes();
+    day.len() >= 10 && (0..10).all(|at| if [4, 7].contains(&at) { day[at] == b'-' } else { day[at].is_ascii_digit() })
+}
+
 /// Returns the page.
 pub(super) fn html(compared: &Compared) -> String {
     let page = Page {
         name: shown_line(&compared.source.label).into_owned(),
         verdict: verdict_name(compared.verdict()),
-        sentence: verdict(compared),
-        facts: facts(compared),
+        sentence: Marked::new(&verdict(compared)),
+        facts: facts(compared).into_iter().map(|(term, value)| (term, Marked::new(&value))).collect(),
         logs: compared.logs.iter().map(|log| LogPart::of(compared, log)).collect(),
         about_outages: ABOUT_OUTAGES,
         examples_max: EXAMPLES_MAX,
@@ -107,14 +153,18 @@ fn facts(compared: &Compared) -> Vec<(&'static str, String)> {
         || "not recorded".to_owned(),
         |tenant| format!("{} ({})", shown_name(&tenant.name), shown_name(&tenant.id)),
     );
+    let mut days = range(period.first(), period.last());
+    if period.first() != period.last() {
+        days.push_str(", both inclusive");
+    }
     let mut facts = vec![
         ("Source", format!("{} ({})", shown_line(&source.label), source.id)),
         ("Slack", tenant),
         ("Plan", source.plan.name().to_owned()),
         ("Logs", logs::names(&names, ", ")),
-        ("Days (UTC)", format!("{}, both inclusive", range(period.first(), period.last()))),
+        ("Days (UTC)", days),
         ("Archive", shown_line(&compared.archive.located().to_string()).into_owned()),
-        ("Compared", format!("{started_at} to {finished_at} ({})", duration(finished_at.since(*started_at)))),
+        ("Comparison", format!("{started_at} to {finished_at} ({})", duration(finished_at.since(*started_at)))),
         ("slacktrail", format!("version {}", env!("CARGO_PKG_VERSION"))),
     ];
     facts.extend(note_on_end(compared).map(|note| ("Note", note)));
@@ -124,7 +174,7 @@ fn facts(compared: &Compared) -> Vec<(&'static str, String)> {
 impl<'a> LogPart<'a> {
     fn of(compared: &Compared, log: &'a ComparedLog) -> LogPart<'a> {
         let total = log.total(&compared.source);
-        let outages = log.outages.iter().map(|outage| OutageRow {
+        let outages = log.outages.iter().filter(|outage| !outage.is_initial_history()).map(|outage| OutageRow {
             from: outage.from.to_string(),
             to: outage.to.map_or_else(|| "not ended".to_owned(), |to| to.to_string()),
             records: outage.records.map_or_else(|| "-".to_owned(), count),
@@ -134,15 +184,20 @@ impl<'a> LogPart<'a> {
             name: log.log.name(),
             verdict: verdict_name(log.verdict()),
             compared: compared_part(log.log),
-            pages: count(u64::from(total.pages)),
+            pages: counted(u64::from(total.pages), "page"),
             is_continued: log.is_continued,
             days: log.days.iter().map(|findings| Row::of(day(findings), findings)).collect(),
             differences: Kind::ALL.into_iter().filter_map(|kind| examples(log, &total, kind)).collect(),
-            late: describe_lateness(log, &total),
-            stream: describe_stream(log.cursor.as_ref()),
+            late: Marked::new(&describe_lateness(log, &total)),
+            history: log
+                .outages
+                .iter()
+                .find(|outage| outage.is_initial_history())
+                .map(|history| Marked::new(&describe_initial_history(history))),
+            stream: Marked::new(&describe_stream(log.cursor.as_ref())),
             outages: outages.collect(),
-            notes: notes(compared, log),
-            hints: hints(log, &compared.source, &compared.archive),
+            notes: Marked::all(notes(compared, log)),
+            hints: Marked::all(hints(log, &compared.source, &compared.archive)),
             total: Row::of("total".to_owned(), &total),
         }
     }
@@ -233,9 +288,9 @@ mod tests {
         let page = page(vec![difference(Kind::Missing, 61)], "Acme");
         for part in [
             "Acme (acme)",
-            "2026-11-20, both inclusive",
+            "<dd><time>2026-11-20</time></dd>",
             "bucket logs",
-            "mismatch: 1 missing (audit on 2026-11-20)",
+            "mismatch: 1 missing (audit on <time>2026-11-20)</time>",
             "2026-11-20T00:01:01Z",
             "76 of 121,206 stored records",
             "Differences: 1 missing",
@@ -250,6 +305,8 @@ mod tests {
     #[test]
     fn page_escapes_names_and_loads_nothing() {
         let page = page(Vec::new(), "<script>alert(1)</script>\u{202e}");
+        assert_eq!(Marked::new("`a < b` c `d").0, "`a &#60; b` c `d");
+        assert_eq!(Marked::new("run `a < b`").0, "run <code>a &#60; b</code>");
         assert!(page.contains("&#60;script&#62;") && !page.contains("<script"), "{page}");
         assert!(!page.contains('\u{202e}'));
         for loading in ["src=", "href=", "url(", "@import", "http-equiv"] {

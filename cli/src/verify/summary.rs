@@ -1,13 +1,13 @@
 //! Formats the result of several days or logs as text: a table per log, examples, outages, notes, hints, and the verdict in the last line.
 
 use slacktrail_adapters::sanitize::escaped_json;
-use slacktrail_archive::verify::{Findings, Kind, Verdict};
+use slacktrail_archive::verify::{Findings, Kind, Outage, Verdict};
 use slacktrail_core::source::LogType;
 
 use super::compared::{Compared, ComparedLog};
 use super::hints::hints;
 use super::json::day;
-use super::notes::{ABOUT_OUTAGES, describe_outage, latest, note_on_end, notes};
+use super::notes::{ABOUT_OUTAGES, describe_initial_history, describe_outage, latest, note_on_end, notes};
 use super::period::{range, ranges, within};
 use super::records::EXAMPLES_MAX;
 use super::report::{count_with_label, describe_example, label};
@@ -29,10 +29,12 @@ pub(super) fn text(compared: &Compared, width: usize) -> String {
         parts.extend(outages(log));
     }
     let mut remarks: Vec<String> = note_on_end(compared).into_iter().map(|note| format!("note: {note}")).collect();
-    if compared.logs.iter().any(|log| !log.outages.is_empty()) {
+    if compared.logs.iter().any(|log| outages(log).is_some()) {
         remarks.push(format!("note: outages: {ABOUT_OUTAGES}"));
     }
     for log in &compared.logs {
+        let history = log.outages.iter().filter(|outage| outage.is_initial_history());
+        remarks.extend(history.map(|history| format!("note: {}: {}", log.log, describe_initial_history(history))));
         remarks.extend(notes(compared, log).into_iter().map(|note| format!("note: {}: {note}", log.log)));
     }
     for log in &compared.logs {
@@ -181,13 +183,14 @@ fn examples(log: &ComparedLog, kind: Kind) -> Option<String> {
 }
 
 fn outages(log: &ComparedLog) -> Option<String> {
-    if log.outages.is_empty() {
+    let outages: Vec<&Outage> = log.outages.iter().filter(|outage| !outage.is_initial_history()).collect();
+    if outages.is_empty() {
         return None;
     }
     let mut lines = vec![format!("{}, outages:", log.log)];
-    lines.extend(log.outages.iter().take(EXAMPLES_MAX).map(|outage| format!("  {}", describe_outage(outage))));
-    if log.outages.len() > EXAMPLES_MAX {
-        let rest = count((log.outages.len() - EXAMPLES_MAX) as u64);
+    lines.extend(outages.iter().take(EXAMPLES_MAX).map(|outage| format!("  {}", describe_outage(outage))));
+    if outages.len() > EXAMPLES_MAX {
+        let rest = count((outages.len() - EXAMPLES_MAX) as u64);
         lines.push(format!("  and {rest} more; `--json` lists all"));
     }
     Some(lines.join("\n"))
@@ -258,7 +261,7 @@ fn list(items: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_archive::verify::{Cause, Difference, Outage, Reason};
+    use slacktrail_archive::verify::{Cause, Difference, Reason};
     use slacktrail_core::time::Second;
 
     use super::super::report::tests::{compared, difference, findings};
@@ -347,6 +350,16 @@ mod tests {
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn initial_history_is_no_outage() {
+        let mut compared = three_logs(Vec::new());
+        let (from, to) = (compared.period.first().start(), compared.period.first().end());
+        compared.logs[1].outages = vec![Outage { from, to: Some(to), records: Some(55), cause: Cause::InitialHistory }];
+        let text = text(&compared, 80);
+        let note = "note: access: slacktrail started to collect this log at 2026-11-20T23:59:59Z, and then collected 55 earlier records back to 2026-11-20T00:00:00Z\n";
+        assert!(text.contains(note) && !text.contains("outage"), "{text}");
     }
 
     #[test]

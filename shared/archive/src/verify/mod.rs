@@ -59,6 +59,8 @@ pub use working_files::{InMemory, WorkingFiles};
 
 /// The maximum number of times that the day log is listed. Further lists find the objects that the poller has stored since, if records are missing.
 const ROUNDS_MAX: usize = 3;
+/// The maximum number of days before the period in which [`Verification::outages`] looks for the first object.
+const EARLIER_DAYS_MAX: usize = 31;
 
 /// Returns `true` if Slack can return the records of the day. The day 1970/01/01 holds rows with a malformed time, which Slack returns among
 /// the rows of other days.
@@ -204,7 +206,11 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, W: Wo
             return Ok(cursor.clone());
         }
         let stored = self.ports.deployment.load().await?.cursors.remove(&self.stream);
-        let cursor = stored.map(|(_, cursor)| cursor).transpose()?;
+        let cursor = stored.map(|(_, cursor)| cursor).transpose();
+        let cursor = cursor.map_err(|mut error| {
+            error.message = format!("{}: {}", self.stream, error.message);
+            error
+        })?;
         self.cursor = Some(cursor.clone());
         Ok(cursor)
     }
@@ -245,9 +251,45 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, W: Wo
         self.cursor.as_ref()?.as_ref()
     }
 
-    /// Returns the outages that the compared days show, oldest first. Call this after the last day is compared.
-    pub fn outages(&self) -> Vec<Outage> {
-        self.timing.outages(self.source, self.cursor_read(), self.period.until())
+    /// Returns the outages that the compared days show, oldest first. The first one may be the initial history. Call this after the last day
+    /// is compared.
+    ///
+    /// # Errors
+    /// Returns an error if an earlier day log cannot be listed.
+    pub async fn outages(&self) -> Result<Vec<Outage>, Error> {
+        let mut outages = self.timing.outages(self.source, self.cursor_read(), self.period.until());
+        if let Some(first) = outages.first_mut()
+            && let Some(to) = first.to
+            && Some(to) == self.timing.first_stored()
+            && self.is_first_tick(to).await?
+        {
+            first.cause = Cause::InitialHistory;
+        }
+        Ok(outages)
+    }
+
+    /// Returns `true` if slacktrail stored nothing before `at`, where the compared days show nothing earlier.
+    ///
+    /// Looks for the first object of an earlier day. The initial history is collected newest first, so that this object is either older than
+    /// the first tick, or there was no earlier tick.
+    async fn is_first_tick(&self, at: Second) -> Result<bool, Error> {
+        let Some(cursor) = self.cursor_read() else { return Ok(false) };
+        let mut day = self.period.first();
+        for _ in 0..EARLIER_DAYS_MAX {
+            if day.start() <= cursor.since {
+                return Ok(true);
+            }
+            day = day.start().plus(-1).day();
+            let log = self.day_log(day);
+            let Some(number) = self.ports.day_logs.list(&log).await?.into_iter().min() else { continue };
+            let object = read_object(&self.ports.day_logs, log.key(number)).await.ok().flatten();
+            let mut stored = None;
+            // A corrupt object of another day says nothing here.
+            let read =
+                object.map(|object| object.for_each_record(|_, line| stored = stored.or_else(|| line.collected_at())));
+            return Ok(matches!(read, Some(Ok(()))) && stored.is_some_and(|stored| stored >= at));
+        }
+        Ok(false)
     }
 
     /// Returns a stored line unchanged, or `None` if the object or the line does not exist.

@@ -55,9 +55,18 @@ pub struct Outage {
     pub cause: Cause,
 }
 
+impl Outage {
+    /// Returns `true` if slacktrail had not started to collect the log, so that nothing was interrupted.
+    pub fn is_initial_history(&self) -> bool {
+        self.cause == Cause::InitialHistory
+    }
+}
+
 /// What slacktrail has stored about the cause of an outage.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Cause {
+    /// The first tick of the stream was at the end, and the records are from before it.
+    InitialHistory,
     /// The source was last connected at the end of the outage. Earlier records are history, or were collected after a reconnect.
     Connected(Second),
     /// The source is paused.
@@ -107,6 +116,11 @@ impl Timing {
 
     pub(super) fn lateness(&self) -> Lateness {
         self.lateness
+    }
+
+    /// Returns the minute in which the first record was stored.
+    pub(super) fn first_stored(&self) -> Option<Second> {
+        self.stored.first().copied().map(second)
     }
 
     /// Returns the outages up to `until`, oldest first.

@@ -12,8 +12,8 @@ use std::task::{Context, Poll, Waker};
 
 use jiff::SignedDuration;
 use slacktrail_archive::verify::{
-    self, Checkpoint, Findings, InMemory, Kind, Limitation, Period, Reason, Step, Unusable, Verdict, Verification,
-    WorkingFiles,
+    self, Checkpoint, Findings, InMemory, Kind, Limitation, Outage, Period, Reason, Step, Unusable, Verdict,
+    Verification, WorkingFiles,
 };
 use slacktrail_core::error::Error;
 use slacktrail_core::record::RowId;
@@ -416,8 +416,38 @@ fn time_without_stored_objects_is_outage_with_its_records() {
         run(Verification::begin(&ports, &source, LogType::Audit, period, InMemory::default())).unwrap();
     assert!(read(&harness, &mut verification, STEPS_MAX));
     compare_all(&mut verification);
-    let outages = verification.outages();
+    let outages = run(verification.outages()).unwrap();
     let records: Vec<_> = outages.iter().map(|outage| outage.records).collect();
     assert_eq!(records, [Some(6)], "{outages:?}");
     assert!(outages[0].to.unwrap().since(outages[0].from) >= 7_200, "{outages:?}");
+    assert!(!outages[0].is_initial_history(), "{outages:?}");
+}
+
+#[test]
+fn time_before_first_tick_is_initial_history_and_not_outage() {
+    for log in LogType::ALL {
+        let mut harness = Harness::new(organization(), &[log]);
+        for hours in 1..100 {
+            harness.late_row(simulated(log), hours * 3_600);
+        }
+        harness.settle();
+        // Collection then stops for two hours. The time of the last reconnect says nothing about the first tick.
+        for _ in 0..4 {
+            harness.pass(1_800);
+            harness.rows(simulated(log), 1, 60);
+        }
+        harness.connect_again();
+        harness.settle_within(4);
+        // The first period contains the start of collection. The others start within the initial history.
+        for days in [9, 5, 2] {
+            let period = last_days(&harness, days);
+            let (ports, source) = (ports(&harness), source(&harness));
+            let mut verification = run(Verification::begin(&ports, &source, log, period, InMemory::default())).unwrap();
+            assert!(read(&harness, &mut verification, STEPS_MAX));
+            compare_all(&mut verification);
+            let outages = run(verification.outages()).unwrap();
+            let is_history: Vec<bool> = outages.iter().map(Outage::is_initial_history).collect();
+            assert_eq!(is_history, [true, false], "{log}, {days} days: {outages:?}");
+        }
+    }
 }
