@@ -6,13 +6,10 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::cli_error::CliError;
-use crate::{progress, terminal};
+use crate::{interrupt, terminal};
 
 /// The exit code for invalid arguments.
 const USAGE_CODE: u8 = 2;
-
-/// The exit code after Ctrl-C, as for a program that the signal has ended.
-pub(crate) const INTERRUPTED_CODE: u8 = 130;
 
 /// The result of a command.
 pub(crate) trait Outcome {
@@ -70,11 +67,9 @@ pub(crate) async fn until_ctrl_c<O: Outcome>(
     let mut running = Box::pin(running);
     tokio::select! {
         biased;
-        Ok(()) = tokio::signal::ctrl_c() => {
-            progress::undo_echo(); // before the lines remove themselves
+        () = interrupt::ctrl_c() => {
             drop(running);
-            terminal::end_line();
-            ExitCode::from(INTERRUPTED_CODE)
+            ExitCode::from(interrupt::EXIT_CODE)
         }
         result = &mut running => show(json, result),
     }

@@ -1,78 +1,101 @@
 //! Shows progress on standard error: one line with a spinner or a bar. Shows nothing if standard error is not a terminal.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use slacktrail_adapters::sanitize::shown_line;
 
+use crate::draw_target::{self, ECHO_COLUMNS};
 use crate::terminal;
 
 /// The interval of the spinner animation.
 const SPINNER_INTERVAL: Duration = Duration::from_millis(120);
+/// The least width of a terminal that shows bars. A narrower one has room only for the message.
+const BAR_COLUMNS_MIN: usize = 80;
+/// The width of the prefix with the space after it.
+const PREFIX_COLUMNS: usize = 13;
 
-/// The number of progress lines that exist.
-static LINES: AtomicUsize = AtomicUsize::new(0);
-
-/// Moves the cursor back to the progress lines after Ctrl-C. The last line fills the terminal, so the echo of Ctrl-C starts a new one, and the
-/// lines would otherwise remove themselves one line too low.
-pub(crate) fn undo_echo() {
-    if LINES.load(Ordering::Relaxed) > 0 {
-        terminal::move_up();
-    }
+/// Creates the lines of several streams, for [`ProgressLine::below`].
+pub(crate) fn lines() -> MultiProgress {
+    MultiProgress::with_draw_target(draw_target::stderr())
 }
 
-/// A progress line. It disappears when it is dropped.
+/// A bar, as a part of the line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bar {
+    pub(crate) template: &'static str,
+    /// The width of the bar with the space after it.
+    pub(crate) columns: usize,
+}
+
+/// A progress line. It disappears when it is dropped, and always fits the terminal.
 #[derive(Debug)]
 pub(crate) struct ProgressLine {
     line: ProgressBar,
-    /// The part of the template before the message: without a bar, and with one.
-    templates: (&'static str, &'static str),
+    has_prefix: bool,
+    bar: Option<Bar>,
+    shows_bar: std::cell::Cell<bool>,
+    message: std::cell::RefCell<String>,
     /// The last step that was printed without a terminal.
     printed: Option<String>,
 }
 
 impl ProgressLine {
-    /// Creates a line. `bar` is the template of its bar.
-    pub(crate) fn new(bar: &'static str) -> ProgressLine {
-        ProgressLine::with(ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr()), ("", bar))
+    /// Creates a line, which may have a bar.
+    pub(crate) fn new(bar: Option<Bar>) -> ProgressLine {
+        ProgressLine::with(ProgressBar::with_draw_target(Some(1), draw_target::stderr()), false, bar)
     }
 
     /// Creates a line that starts with `prefix`, below the other lines.
-    pub(crate) fn below(lines: &MultiProgress, prefix: &'static str, bar: &'static str) -> ProgressLine {
-        let line = lines.add(ProgressBar::new(1).with_prefix(prefix));
-        ProgressLine::with(line, ("{prefix:<12} ", bar))
+    pub(crate) fn below(lines: &MultiProgress, prefix: &'static str, bar: Bar) -> ProgressLine {
+        ProgressLine::with(lines.add(ProgressBar::new(1).with_prefix(prefix)), true, Some(bar))
     }
 
-    fn with(line: ProgressBar, templates: (&'static str, &'static str)) -> ProgressLine {
-        LINES.fetch_add(1, Ordering::Relaxed);
-        let line = ProgressLine { line, templates, printed: None };
-        line.set_bar("");
+    fn with(line: ProgressBar, has_prefix: bool, bar: Option<Bar>) -> ProgressLine {
+        let line = ProgressLine {
+            line,
+            has_prefix,
+            bar,
+            shows_bar: false.into(),
+            message: String::new().into(),
+            printed: None,
+        };
+        line.draw();
         line.line.enable_steady_tick(SPINNER_INTERVAL);
         line
     }
 
-    fn set_bar(&self, bar: &str) {
-        let template = format!("{{spinner}} {}{bar}{{msg}}", self.templates.0);
-        let style = ProgressStyle::with_template(&template).expect("the templates of all callers are valid");
-        self.line.set_style(style.progress_chars("━━╌"));
-    }
-
-    /// Shows a message.
+    /// Shows a message. Its parts are separated by commas, with the most important one first.
     pub(crate) fn show(&self, message: &str) {
-        self.line.set_message(shown_line(message).into_owned());
+        self.message.replace(shown_line(message).into_owned());
+        self.draw();
     }
 
     /// Shows a bar from now on.
     pub(crate) fn show_bar(&self, done: u64, all: u64) {
-        self.set_bar(self.templates.1);
+        self.shows_bar.set(true);
         self.line.set_length(all);
         self.line.set_position(done);
+        self.draw();
     }
 
     /// Shows no bar from now on.
     pub(crate) fn hide_bar(&self) {
-        self.set_bar("");
+        self.shows_bar.set(false);
+        self.draw();
+    }
+
+    fn draw(&self) {
+        let width = terminal::stderr_columns();
+        let bar = self.bar.filter(|_| self.shows_bar.get() && width >= BAR_COLUMNS_MIN);
+        let prefix = if self.has_prefix { "{prefix:<12} " } else { "" };
+        let template = format!("{{spinner}} {prefix}{}{{msg}}", bar.map_or("", |bar| bar.template));
+        let style = ProgressStyle::with_template(&template).expect("the templates of all callers are valid");
+        self.line.set_style(style.progress_chars("━━╌"));
+        let spinner = 2;
+        let prefix = if self.has_prefix { PREFIX_COLUMNS } else { 0 };
+        let before = spinner + prefix + bar.map_or(0, |bar| bar.columns);
+        self.line.set_message(fitted(&self.message.borrow(), width.saturating_sub(before + ECHO_COLUMNS)));
     }
 
     /// Shows a message. Without a terminal, prints `note` once per `step`.
@@ -86,7 +109,7 @@ impl ProgressLine {
 
     /// Returns the current message.
     pub(crate) fn message(&self) -> String {
-        self.line.message()
+        self.message.borrow().clone()
     }
 
     /// Hides the line while `print` runs.
@@ -98,6 +121,31 @@ impl ProgressLine {
 impl Drop for ProgressLine {
     fn drop(&mut self) {
         self.line.finish_and_clear();
-        LINES.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Returns the first parts of a message that fit `columns` columns. Shortens the first part if it alone does not fit.
+fn fitted(message: &str, columns: usize) -> String {
+    let ends = [", ", "; "].into_iter().flat_map(|separator| message.match_indices(separator)).map(|(end, _)| end);
+    let fits = |end: &usize| message[..*end].chars().count() <= columns;
+    match ends.chain([message.len()]).filter(fits).max() {
+        Some(end) => message[..end].to_owned(),
+        None => terminal::shorten(message, columns),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn narrow_line_shows_first_parts_of_message() {
+        let message = "5,053 records, 1 page, 6 h left; waiting 58 s";
+        assert_eq!(fitted(message, 45), message);
+        assert_eq!(fitted(message, 44), "5,053 records, 1 page, 6 h left");
+        assert_eq!(fitted(message, 21), "5,053 records, 1 page");
+        assert_eq!(fitted(message, 20), "5,053 records");
+        assert_eq!(fitted(message, 12), "5,053 recor…");
+        assert_eq!(fitted("", 0), "");
     }
 }

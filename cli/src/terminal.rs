@@ -139,19 +139,11 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{}", shown_text(text));
 }
 
-/// Clears the current line of the terminal, which shows progress or `^C`, and starts a new one for the shell's prompt.
-pub(crate) fn end_line() {
+/// Clears the current line of the terminal, which shows progress or the echo of Ctrl-C, for what is printed next.
+pub(crate) fn clear_line() {
     let mut stderr = io::stderr();
     if stderr.is_terminal() {
-        let _ = writeln!(stderr, "\r{CLEAR_LINE}");
-    }
-}
-
-/// Moves the cursor of the terminal up by one line.
-pub(crate) fn move_up() {
-    let mut stderr = io::stderr();
-    if stderr.is_terminal() {
-        let _ = write!(stderr, "\x1b[A");
+        let _ = write!(stderr, "\r{CLEAR_LINE}");
     }
 }
 
@@ -202,6 +194,11 @@ pub(crate) fn columns() -> usize {
     let given = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|columns| *columns > 0);
     let of_terminal = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
     given.or_else(of_terminal).unwrap_or(COLUMNS).max(COLUMNS_MIN)
+}
+
+/// Returns the width of the terminal of standard error, or 80 without one.
+pub(crate) fn stderr_columns() -> usize {
+    terminal_size::terminal_size_of(io::stderr()).map_or(COLUMNS, |(width, _)| usize::from(width.0))
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use super::rest::{Rest, describe, estimate};
 use crate::cli_error::{CliError, Level};
 use crate::deployed::Deployed;
 use crate::environment::now;
-use crate::progress::ProgressLine;
+use crate::interrupt;
+use crate::progress::{Bar, ProgressLine};
 use crate::source;
 use crate::status::stream_status::StreamStatus;
 
@@ -32,7 +33,7 @@ const READ_INTERVAL: Duration = Duration::from_secs(2);
 /// Without a terminal, a line is printed each time another such part of the range is collected.
 const LINE_EACH_PERCENT: i64 = 10;
 
-const BAR: &str = "{bar:24} {percent:>3} %  ";
+const BAR: Bar = Bar { template: "{bar:24} {percent:>3} %  ", columns: 32 };
 
 /// Waits until the range is collected, and shows the progress. `since` is the version of the cursor that first contains the gap.
 ///
@@ -57,7 +58,7 @@ pub(super) async fn follow(
     };
     tokio::select! {
         followed = completed => followed,
-        _ = tokio::signal::ctrl_c() => Ok(Followed::Interrupted(stopped_waiting(stream))),
+        () = interrupt::ctrl_c() => Ok(Followed::Interrupted(stopped_waiting(stream))),
     }
 }
 
@@ -134,7 +135,7 @@ pub(super) struct Display {
 
 impl Display {
     pub(super) fn new(range: Range) -> Display {
-        Display { line: ProgressLine::new(BAR), whole: range.seconds(), started: Instant::now(), first: None }
+        Display { line: ProgressLine::new(Some(BAR)), whole: range.seconds(), started: Instant::now(), first: None }
     }
 
     pub(super) fn show(&mut self, rest: &Rest) {

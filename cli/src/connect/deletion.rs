@@ -29,7 +29,7 @@ async fn wait_out_with<T>(call: impl AsyncFn() -> Result<T, Error>, pause: impl 
     for seconds in PAUSES_SECONDS {
         match call().await {
             Err(error) if is_being_deleted(&error) => {
-                line.get_or_insert_with(|| ProgressLine::new("")).show_step(
+                line.get_or_insert_with(|| ProgressLine::new(None)).show_step(
                     &format!("waiting for AWS to delete the previous secret ({seconds_left} s left)"),
                     "deletion",
                     "waiting up to a minute for AWS to delete the previous secret",

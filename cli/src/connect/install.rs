@@ -15,7 +15,7 @@ use super::{Arguments, app, deletion, link};
 use crate::cli_error::CliError;
 use crate::environment::now;
 use crate::prompt::Stopped;
-use crate::terminal;
+use crate::{interrupt, terminal};
 
 /// Runs the installation. Returns the connected source and what was verified. The app must not be installed on one of the other sources'
 /// tenants, unless a second source is allowed. `again` describes the command that tries again.
@@ -40,13 +40,13 @@ pub(super) async fn install(
     };
     let ended = tokio::select! {
         ended = followed => ended,
-        () = interrupted() => Err(Stopped::Interrupted),
+        () = interrupt::ctrl_c() => Err(Stopped::Interrupted),
     };
     // Cancel an authorization that has expired by the local clock, because other clocks may be behind.
     let end = match &ended {
         Ok(End::Expired) | Err(_) => tokio::select! {
             end = waiting::give_up(&ports.deployment, &authorization.id) => end,
-            () = interrupted() => End::Lost,
+            () = interrupt::ctrl_c() => End::Lost,
         },
         Ok(end) => end.clone(),
     };
@@ -70,13 +70,6 @@ async fn follow(
     let _opened = link::show(&ports.deployment, (authorization, link_token), url, args).await?;
     let end = waiting::wait(&ports.deployment, &authorization.id).await.map_err(CliError::from)?;
     Ok(end)
-}
-
-/// Returns after Ctrl-C.
-async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await; // Ctrl-C cannot be handled, so wait without it
-    }
 }
 
 /// Returns the stored source, or the expected source if the stored one cannot be read.

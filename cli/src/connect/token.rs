@@ -14,25 +14,37 @@ use super::{Arguments, deletion, source, standard_input};
 use crate::cli_error::CliError;
 use crate::environment::{self, now};
 use crate::identity::Identity;
-use crate::{aws, terminal};
+use crate::{aws, interrupt, terminal};
 
 /// Connects a source with the token on standard input.
 pub(super) async fn connect(args: &Arguments) -> Result<Connected, CliError> {
     let now = now();
     let slack = environment::slack()?;
     let token = read()?;
-    let ports = aws::ports(&args.aws).await?;
+    tokio::select! {
+        biased;
+        () = interrupt::ctrl_c() => Err(interrupted(args)),
+        connected = connect_with(args, &slack, token, now) => connected,
+    }
+}
 
+async fn connect_with(args: &Arguments, slack: &SlackHttp, token: Token, now: Second) -> Result<Connected, CliError> {
+    let ports = aws::ports(&args.aws).await?;
     let Stored { existing, collected, others } = source::stored(&ports.deployment, &args.id).await?;
     let source = source::merge(args, existing.clone(), now)?;
     let others = if args.force || source::is_collected(existing.as_ref()) { Vec::new() } else { others };
-    let (source, report) = verify(&slack, source, (existing.as_ref(), others.as_slice()), &token, now).await?;
+    let (source, report) = verify(slack, source, (existing.as_ref(), others.as_slice()), &token, now).await?;
     let source = save(&ports, &source, &report.tenant, token).await?;
 
     if let Some(warning) = source::since_too_late(args, &collected) {
         terminal::warn(warning);
     }
     Ok(Connected { source, report, again: existing.is_some() })
+}
+
+fn interrupted(args: &Arguments) -> CliError {
+    CliError::new(format!("interrupted: source `{}` may not be connected yet", args.id))
+        .hint("run the same command again")
 }
 
 fn read() -> Result<Token, CliError> {

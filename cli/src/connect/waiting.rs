@@ -56,7 +56,7 @@ enum Seen {
 /// # Errors
 /// Returns an error if the authorization cannot be read.
 pub(super) async fn wait<C: AuthorizationStore>(authorizations: &C, id: &AuthorizationId) -> Result<End, Error> {
-    let mut line = ProgressLine::new("");
+    let mut line = ProgressLine::new(None);
     let (mut failed_reads, mut verifying_since) = (0, None);
     loop {
         let now = now();

@@ -15,7 +15,8 @@ use super::source::Stored;
 use super::{Arguments, deletion, install, new_app, source};
 use crate::cli_error::CliError;
 use crate::environment::{self, now};
-use crate::{aws, prompt, terminal};
+use crate::prompt::Stopped;
+use crate::{aws, interrupt, prompt, terminal};
 
 /// How often the user may enter an app's credentials until Slack accepts them.
 const ENTRIES_MAX: u32 = 3;
@@ -29,7 +30,11 @@ pub(super) async fn connect(args: Arguments) -> Result<Connected, CliError> {
     let url = PublicUrl::new(&url)?;
 
     let Stored { existing, collected, others } = source::stored(&ports.deployment, &args.id).await?;
-    let secret = deletion::wait_out(&args.id, async || ports.credentials.reload_credentials(&args.id).await).await?;
+    let secret = tokio::select! {
+        biased;
+        () = interrupt::ctrl_c() => return Err(Stopped::Interrupted.into()),
+        secret = deletion::wait_out(&args.id, async || ports.credentials.reload_credentials(&args.id).await) => secret?,
+    };
     let known = given.with_stored(secret.and_then(|secret| secret.credentials).as_ref(), args.new_app);
     let questions = source::missing(&args, existing.as_ref());
     let args = complete(args, existing.as_ref(), &known)?;

@@ -20,6 +20,7 @@ use crate::aws::AwsArguments;
 use crate::cli_error::CliError;
 use crate::deployed::no_directory;
 use crate::format;
+use crate::interrupt;
 use crate::outcome;
 use crate::terminal;
 use checks::{CHECKS, Check};
@@ -85,13 +86,13 @@ impl outcome::Outcome for Findings {
 ///
 /// Ctrl-C stops the command, but not during a check that may create something.
 async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, CliError> {
-    let mut interrupt = pin!(tokio::signal::ctrl_c());
+    let mut interrupt = pin!(interrupt::ctrl_c());
     let mut findings = Vec::new();
     for check in &CHECKS {
         let running = run_check(check, facts);
         let finding = tokio::select! {
             biased;
-            _ = &mut interrupt, if !check.creates => {
+            () = &mut interrupt, if !check.creates => {
                 return Err(CliError::new("interrupted: the remaining checks did not run"));
             }
             finding = running => finding,

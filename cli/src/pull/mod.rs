@@ -22,7 +22,7 @@ use crate::cli_error::{CliError, Level};
 use crate::deployed::in_directory;
 use crate::environment::{self, now};
 use crate::outcome::Outcome;
-use crate::run::{Display, Run, Totals, Until, Wall};
+use crate::run::{Display, Pace, Run, Totals, Until, Wall};
 use crate::typed_time::Since;
 use crate::{directory, logs, terminal};
 

@@ -15,6 +15,9 @@ use crate::deployed::in_directory;
 use crate::source::stream_name;
 use crate::{format, state, terminal};
 
+/// The codes of errors that a tick reports if it runs out of time.
+const UNFINISHED: [&str; 2] = ["page_unfinished", "day_log_read_timeout"];
+
 /// The errors that were reported.
 #[derive(Debug)]
 pub(crate) struct ErrorReporter {
@@ -48,8 +51,8 @@ impl ErrorReporter {
         }
     }
 
-    /// Reports the new errors in the summary of a tick.
-    pub(crate) fn report(&mut self, progress: &Progress, summary: &Summary, clock_is_real: bool) {
+    /// Reports the new errors in the summary of a tick. A tick that the user has stopped reports no page or day log that it did not finish.
+    pub(crate) fn report(&mut self, progress: &Progress, summary: &Summary, (clock_is_real, is_stopped): (bool, bool)) {
         self.of_run = None;
         let paused = summary.streams.iter().find(|stream| stream.state == State::Paused);
         if let (Some(stream), false) = (paused, self.is_paused) {
@@ -60,6 +63,7 @@ impl ErrorReporter {
             let name = name(stream);
             match stream.reason() {
                 None => drop(self.errors.remove(&name)),
+                Some(error) if is_stopped && UNFINISHED.contains(&error.code.as_str()) => {}
                 Some(error) => {
                     let reported = (error.code.clone(), stream.state);
                     if self.errors.insert(name, reported.clone()) != Some(reported) {

@@ -28,6 +28,7 @@ pub(crate) use pace::{Pace, Wall};
 pub(crate) use totals::{Total, Totals};
 
 use crate::cli_error::CliError;
+use crate::{interrupt, terminal};
 use error_reporter::ErrorReporter;
 use progress::Progress;
 use watched::{WatchedDeployment, WatchedSlack};
@@ -92,12 +93,33 @@ impl Run {
         }
     }
 
-    /// Runs ticks at `pace`, until the run ends as `until` says or `after_tick` breaks.
+    /// Runs ticks at `pace`, until the run ends as `until` says or `after_tick` breaks. If the user abandons the run, ends the process.
     ///
     /// # Errors
     /// Returns an error of `after_tick`, or if a tick fails as a whole. With [`Until::Stopped`], only a failure of the first tick ends the run.
     /// The run prints later failures, and the next tick retries.
     pub(crate) async fn go(
+        &mut self,
+        pace: &impl Pace,
+        until: Until,
+        after_tick: impl AsyncFnMut(&Tick<'_>) -> Result<ControlFlow<()>, CliError>,
+    ) -> Result<(), CliError> {
+        let progress = Rc::clone(&self.progress);
+        let abandoned = async {
+            pace.interrupted(1).await;
+            progress.suspend(|| terminal::note("finishing the tick; press Ctrl-C again to stop at once"));
+            pace.interrupted(2).await;
+        };
+        tokio::select! {
+            biased; // between two ticks, the first Ctrl-C ends the run
+            ended = self.run_ticks(pace, until, after_tick) => return ended,
+            () = abandoned => {}
+        }
+        self.progress.clear();
+        std::process::exit(i32::from(interrupt::EXIT_CODE))
+    }
+
+    async fn run_ticks(
         &mut self,
         pace: &impl Pace,
         until: Until,
@@ -137,7 +159,7 @@ impl Run {
             }
         }
         self.save_times(&summary, Second::of(now))?;
-        self.reporter.report(&self.progress, &summary, pace.is_real());
+        self.reporter.report(&self.progress, &summary, (pace.is_real(), pace.is_stopped()));
         self.totals.add(&summary);
         Ok(summary)
     }

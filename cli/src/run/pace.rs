@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use crate::outcome::INTERRUPTED_CODE;
-use crate::terminal;
+use crate::interrupt;
 
 /// A clock that can wait for the next tick.
 pub(crate) trait Pace {
@@ -24,6 +23,16 @@ pub(crate) trait Pace {
         false
     }
 
+    /// Returns `true` if the user has stopped the run, so that the running tick ends early.
+    fn is_stopped(&self) -> bool {
+        false
+    }
+
+    /// Returns when the user has pressed Ctrl-C this often.
+    async fn interrupted(&self, _times: u32) {
+        std::future::pending().await
+    }
+
     /// Waits until the next tick is due. Returns `false` if the run ends.
     async fn wait(&self) -> bool;
 }
@@ -36,27 +45,21 @@ const TICK_MAX: Duration = Duration::from_secs(55);
 /// The clock of this machine, with one tick per minute until Ctrl-C.
 pub(crate) struct Wall {
     tick_started: Cell<Instant>,
-    stop: watch::Receiver<bool>,
+    /// How often the user has pressed Ctrl-C.
+    interrupts: watch::Receiver<u32>,
 }
 
 impl Wall {
-    /// Starts handling Ctrl-C. The first Ctrl-C lets the running tick finish. The second ends the process at once, which loses no data.
+    /// Starts handling Ctrl-C. The first Ctrl-C lets the running tick finish. The second abandons it, which loses no data.
     pub(crate) fn new() -> Wall {
-        let (sender, stop) = watch::channel(false);
+        let (sender, interrupts) = watch::channel(0);
         tokio::spawn(async move {
-            while tokio::signal::ctrl_c().await.is_ok() {
-                if sender.send_replace(true) {
-                    terminal::end_line();
-                    std::process::exit(i32::from(INTERRUPTED_CODE));
-                }
+            loop {
+                interrupt::ctrl_c().await;
+                sender.send_modify(|interrupts| *interrupts += 1);
             }
         });
-        Wall { tick_started: Cell::new(Instant::now()), stop }
-    }
-
-    /// Returns `true` after Ctrl-C.
-    pub(crate) fn is_stopped(&self) -> bool {
-        *self.stop.borrow()
+        Wall { tick_started: Cell::new(Instant::now()), interrupts }
     }
 }
 
@@ -74,10 +77,20 @@ impl Pace for Wall {
         self.is_stopped() || self.tick_started.get().elapsed() >= TICK_MAX
     }
 
+    fn is_stopped(&self) -> bool {
+        *self.interrupts.borrow() > 0
+    }
+
+    async fn interrupted(&self, times: u32) {
+        if self.interrupts.clone().wait_for(|interrupts| *interrupts >= times).await.is_err() {
+            std::future::pending().await // Ctrl-C is not handled
+        }
+    }
+
     async fn wait(&self) -> bool {
-        let mut stop = self.stop.clone();
+        let mut interrupts = self.interrupts.clone();
         let left = TICK.saturating_sub(self.tick_started.get().elapsed());
         // The next tick starts if no Ctrl-C arrives within the time left, or if Ctrl-C cannot be handled.
-        !matches!(tokio::time::timeout(left, stop.wait_for(|stopped| *stopped)).await, Ok(Ok(_)))
+        !matches!(tokio::time::timeout(left, interrupts.wait_for(|interrupts| *interrupts > 0)).await, Ok(Ok(_)))
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use indicatif::{MultiProgress, ProgressDrawTarget};
+use indicatif::MultiProgress;
 use jiff::Timestamp;
 use slacktrail_collector::tick::Summary;
 use slacktrail_core::cursor::Cursor;
@@ -13,10 +13,10 @@ use slacktrail_core::time::Second;
 use slacktrail_core::walk::GapKind;
 use slacktrail_ports::Deployment;
 
-use crate::progress::ProgressLine;
+use crate::progress::{self, Bar, ProgressLine};
 use crate::{format, state};
 
-const BAR: &str = "{bar:20} ";
+const BAR: Bar = Bar { template: "{bar:20} ", columns: 21 };
 
 /// The progress lines of all streams. They disappear when this is dropped.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ struct Line {
 
 impl Progress {
     pub(crate) fn new(streams: &[StreamId]) -> Progress {
-        let lines = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let lines = progress::lines();
         let streams = streams.iter().map(|stream| {
             let shown = ProgressLine::below(&lines, stream.log.name(), BAR);
             let line = Line { shown, records: 0, pages: 0, pages_of_tick: 0, state: None, seconds: None };
@@ -84,6 +84,11 @@ impl Progress {
                 }
             });
         }
+    }
+
+    /// Removes the lines.
+    pub(crate) fn clear(&self) {
+        self.streams.borrow_mut().clear();
     }
 
     /// Hides the lines while `print` runs.

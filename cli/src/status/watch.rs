@@ -10,7 +10,7 @@ use super::report;
 use super::stream_status::StreamStatus;
 use super::{Observed, Snapshot};
 use crate::cli_error::CliError;
-use crate::terminal;
+use crate::{interrupt, terminal};
 
 /// The time between two refreshes.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(2);
@@ -31,7 +31,7 @@ pub(super) async fn watch(observed: &Observed, json: bool) -> Result<(), CliErro
     };
     tokio::select! {
         biased; // listen for Ctrl-C before the first screen is shown
-        _ = tokio::signal::ctrl_c() => Ok(()),
+        () = interrupt::ctrl_c() => Ok(()),
         () = show => Ok(()),
     }
 }

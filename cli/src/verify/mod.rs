@@ -36,7 +36,7 @@ use crate::days::DaysArguments;
 use crate::environment::now;
 use crate::identity::Identity;
 use crate::outcome::Outcome;
-use crate::{aws, directory, environment, logs, source, terminal};
+use crate::{aws, directory, environment, interrupt, logs, source, terminal};
 use compared::{Archive, Compared};
 use log::LogComparison;
 use report_file::ReportFile;
@@ -123,7 +123,7 @@ async fn verify(args: &Arguments) -> Result<Compared, CliError> {
     };
     let (compared, working_directories) = tokio::select! {
         compared = comparing => compared?,
-        Ok(()) = tokio::signal::ctrl_c() => return Err(interrupted()),
+        () = interrupt::ctrl_c() => return Err(interrupted()),
     };
     if let Some(report) = report {
         report.write(&compared)?;

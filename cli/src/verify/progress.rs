@@ -8,11 +8,11 @@ use slacktrail_core::time::{Day, Second};
 
 use super::period::range;
 use crate::environment::now;
-use crate::progress::ProgressLine;
+use crate::progress::{Bar, ProgressLine};
 use crate::typed_time::shown_day;
 use crate::{format, terminal};
 
-const BAR: &str = "{bar:20} ";
+const BAR: Bar = Bar { template: "{bar:20} ", columns: 21 };
 /// The time after which the rest can be estimated.
 const ESTIMATE_AFTER: Duration = Duration::from_secs(5);
 
@@ -37,7 +37,7 @@ struct Start {
 impl Progress {
     /// Creates the progress line. For a log that may take long, prints what is read. `is_day` says that only one day was requested.
     pub(super) fn new(log: LogType, period: Period, is_day: bool) -> Progress {
-        let line = ProgressLine::new(BAR);
+        let line = ProgressLine::new(Some(BAR));
         let (first, per_minute) = (period.first(), log.calls_per_tick_max());
         if log == LogType::Audit {
             line.show_bar(0, period.until().since(first.start()).unsigned_abs());

@@ -1,8 +1,10 @@
 //! Tests that a command fails if its output cannot be written, and that a closed pipe is no error.
 
 use std::fs::File;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log};
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use tempfile::TempDir;
 
@@ -131,14 +133,52 @@ async fn man_pages_cover_each_command() {
     assert!(!directory.path().join("slacktrail-man.1").exists(), "a hidden command has no page");
 }
 
+/// Types a command in a terminal of 60 columns and in one of 100, presses Ctrl-C when it `shows` a text, and returns the lines of each screen
+/// without the last one, which must be the prompt.
+async fn interrupted(slacktrail: &Slacktrail, command: &str, shows: &str) -> Vec<Vec<String>> {
+    let mut screens = Vec::new();
+    for columns in [60, 100] {
+        let line = format!("{command}; echo \"[$?] prompt\"");
+        let columns = std::num::NonZero::new(columns).unwrap();
+        let mut terminal = crate::terminal::Terminal::typed_within(columns, slacktrail, &line);
+        terminal.shows(shows).await;
+        terminal.interrupts().await;
+        let screen = terminal.end().await.screen;
+        let mut lines: Vec<String> = screen.trim_end().lines().map(str::to_owned).collect();
+        assert!(lines.last().unwrap().ends_with("] prompt"), "{command} at {columns}: {screen}");
+        for left in [" pages", " page,", "^C", "left to collect", "━", "╌", "⠋", "⠙"] {
+            assert!(!screen.contains(left), "{command} at {columns} leaves `{left}`:\n{screen}");
+        }
+        lines.pop();
+        screens.push(lines);
+    }
+    screens
+}
+
 #[tokio::test]
-async fn ctrl_c_removes_progress_and_shows_cursor() {
+async fn ctrl_c_leaves_clean_line_and_prompt_in_place() {
     let directory = tempfile::tempdir().unwrap();
     let slacktrail = Slacktrail::alone().inside(directory.path());
-    let mut terminal = crate::terminal::Terminal::start(&slacktrail, &["demo", "--seconds", "60"]);
-    terminal.shows(" pages").await;
+    interrupted(&slacktrail, "slacktrail demo --seconds 60", " pages").await;
+    let (_slack, _directory, slacktrail) = pulled().await;
+    for lines in interrupted(&slacktrail, "slacktrail pull --dir logs --follow", " page, ok").await {
+        assert!(lines.iter().any(|line| line.starts_with("slack/audit")), "the totals: {lines:?}");
+    }
+    for lines in interrupted(&slacktrail, "slacktrail status --watch --dir logs", "collection is not running").await {
+        assert!(lines.last().unwrap().ends_with("collection is not running"), "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn second_ctrl_c_abandons_tick_and_removes_progress() {
+    let (slack, _directory, slacktrail) = pulled().await;
+    slack.world().fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Delay(Duration::from_secs(600))));
+    let line = "slacktrail pull --dir logs; echo \"[$?] prompt\"";
+    let mut terminal = crate::terminal::Terminal::typed(&slacktrail, line);
+    terminal.shows("integration  0 records, 2 pages").await;
     terminal.interrupts().await;
-    let shown = terminal.end().await;
-    assert_eq!(shown.code, 130, "{}", shown.screen);
-    assert!(!shown.screen.contains(" pages"), "a progress line stays: {}", shown.screen);
+    terminal.shows("press Ctrl-C again").await;
+    terminal.interrupts().await;
+    let expected = "finishing the tick; press Ctrl-C again to stop at once\n[130] prompt";
+    assert_eq!(terminal.end().await.screen.trim(), expected);
 }

@@ -47,21 +47,30 @@ impl Terminal {
 
     /// Runs a line in a shell, which finds the command by its name. As at a prompt, Ctrl-C does not end the shell itself.
     pub(crate) fn typed(slacktrail: &Slacktrail, line: &str) -> Terminal {
+        Terminal::typed_within(COLUMNS, slacktrail, line)
+    }
+
+    /// Runs a line in a shell like [`Terminal::typed`], in a terminal of this width.
+    pub(crate) fn typed_within(columns: NonZero<u16>, slacktrail: &Slacktrail, line: &str) -> Terminal {
         let path = format!("{}:/usr/bin:/bin", binary().parent().unwrap().display());
         let script = format!("trap : INT\n{line}");
-        Terminal::run(&slacktrail.clone().with("PATH", &path), Path::new("/bin/sh"), &["-c", &script])
+        Terminal::run_within(columns, &slacktrail.clone().with("PATH", &path), Path::new("/bin/sh"), &["-c", &script])
     }
 
     /// Starts a different program instead of the command.
     pub(crate) fn run(slacktrail: &Slacktrail, program: &Path, arguments: &[&str]) -> Terminal {
+        Terminal::run_within(COLUMNS, slacktrail, program, arguments)
+    }
+
+    fn run_within(columns: NonZero<u16>, slacktrail: &Slacktrail, program: &Path, arguments: &[&str]) -> Terminal {
         let (pty, pts) = pty_process::open().unwrap();
-        pty.resize(Size::new(ROWS.get(), COLUMNS.get())).unwrap();
+        pty.resize(Size::new(ROWS.get(), columns.get())).unwrap();
         let modes_before = tcgetattr(&pty).unwrap().local_modes;
         let environment = slacktrail.environment().iter().map(|(name, value)| (name, value));
         let command = pty_process::Command::new(program).args(arguments).env_clear().envs(environment);
         let command = command.current_dir(slacktrail.directory().unwrap_or(Path::new(".")));
         let child = command.env("TERM", "xterm-256color").kill_on_drop(true).spawn(pts).unwrap();
-        Terminal { child, pty, screen: vt100::Parser::new(ROWS, COLUMNS, 0), output: String::new(), modes_before }
+        Terminal { child, pty, screen: vt100::Parser::new(ROWS, columns, 0), output: String::new(), modes_before }
     }
 
     /// Waits until the screen shows `text`. A question starts with `?` while it waits for its answer, and with `>` afterwards.

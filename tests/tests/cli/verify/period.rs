@@ -226,6 +226,7 @@ async fn ctrl_c_keeps_what_was_read() {
     assert_eq!(shown.code, INCONCLUSIVE, "{}", shown.output);
     let end = "error: interrupted: the comparison is not complete\nhint: run the same command again within 24 hours to continue where it stopped";
     assert!(shown.screen.trim_end().ends_with(end), "{}", shown.screen);
+    assert!(!shown.screen.contains("6 pages") && !shown.screen.contains("^C"), "{}", shown.screen);
 
     hourly.pulled.slack.world().clear_faults();
     let before = hourly.calls();
