@@ -44,7 +44,12 @@ pub(crate) fn count(number: u64) -> String {
 
 /// Returns a number with its noun, in the singular or the plural: `1 record`, `1,234 records`.
 pub(crate) fn counted(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+    counted_as(number, noun, &format!("{noun}s"))
+}
+
+/// Returns a number with the words for one or for many: `1 record was`, `2 records were`.
+pub(crate) fn counted_as(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
 /// Returns a size in bytes with one decimal place: `1.2 MB`.
@@ -91,6 +96,7 @@ mod tests {
     #[test]
     fn one_has_singular_noun() {
         assert_eq!([0, 1, 1_234].map(|number| counted(number, "page")), ["0 pages", "1 page", "1,234 pages"]);
+        assert_eq!([1, 2].map(|number| counted_as(number, "row was", "rows were")), ["1 row was", "2 rows were"]);
     }
 
     #[test]

@@ -46,8 +46,9 @@ impl fmt::Display for Verdict {
         let verdict = if self.is_exact() { "Exact" } else { "NOT EXACT" };
         let (count, count_of) = (format::count, |records: &Vec<String>| format::count(records.len() as u64));
         let Differences { compared, missing, duplicates, unexpected, wrong_day } = &self.differences;
-        let (compared, objects) = (count(*compared), count(self.objects));
-        writeln!(f, "{verdict}: compared {compared} records from Slack with {objects} stored objects:")?;
+        let (compared, objects) =
+            (format::counted(*compared, "record"), format::counted(self.objects, "stored object"));
+        writeln!(f, "{verdict}: compared {compared} from Slack with {objects}:")?;
         let (missing, duplicates, unexpected) = (count_of(missing), count_of(duplicates), count_of(unexpected));
         write!(f, "missing {missing}, duplicate {duplicates}, unexpected {unexpected}")?;
         write!(f, ", in the wrong file {}, missing objects {}.", count_of(wrong_day), count(self.missing_objects))

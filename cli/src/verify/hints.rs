@@ -6,6 +6,7 @@ use slacktrail_core::time::Day;
 
 use super::compared::{Archive, ComparedLog};
 use super::period::{range, ranges};
+use crate::format::counted;
 use crate::terminal::shell_word;
 use crate::typed_time::shown_day;
 
@@ -58,7 +59,8 @@ impl Hints<'_> {
         let ranges = ranges(days.iter().copied());
         let mut commands: Vec<String> = ranges.iter().copied().take(COMMANDS_MAX).map(command).collect();
         if ranges.len() > COMMANDS_MAX {
-            commands.push(format!("the same for {} further periods", ranges.len() - COMMANDS_MAX));
+            let further = (ranges.len() - COMMANDS_MAX) as u64;
+            commands.push(format!("the same for {}", counted(further, "further period")));
         }
         commands.join(", ")
     }
@@ -219,7 +221,7 @@ fn shown(days: &[Day]) -> Option<String> {
         ranges(days.iter().copied()).into_iter().map(|(first, last)| range(first, last)).collect();
     match &ranges[..] {
         [] => None,
-        _ if ranges.len() > COMMANDS_MAX => Some(format!("{} days", days.len())),
+        _ if ranges.len() > COMMANDS_MAX => Some(counted(days.len() as u64, "day")),
         _ => Some(ranges.join(", ")),
     }
 }

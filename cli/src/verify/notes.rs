@@ -8,7 +8,7 @@ use slacktrail_core::walk::GapKind;
 
 use super::compared::{Compared, ComparedLog};
 use super::period::{range, ranges};
-use crate::format::{self, count};
+use crate::format::{self, count, counted, counted_as};
 use crate::state;
 
 /// Returns the note that the last minutes were not compared.
@@ -34,22 +34,18 @@ pub(super) fn notes(compared: &Compared, log: &ComparedLog) -> Vec<String> {
         );
     }
     if total.renamed > 0 {
-        notes.push(format!("{} rows differ only in the name of a user or app that was renamed", count(total.renamed)));
+        let rows = counted_as(total.renamed, "row differs", "rows differ");
+        notes.push(format!("{rows} only in the name of a user or app that was renamed"));
     }
     if total.undated > 0 {
         notes.push(format!(
             "{} no valid time; slacktrail stores such rows under the day 1970-01-01",
-            counted(total.undated, "row in Slack has", "rows in Slack have")
+            counted_as(total.undated, "row in Slack has", "rows in Slack have")
         ));
     }
     notes.extend(not_compared(log, &total));
     notes.extend(pending(compared, &total));
     notes
-}
-
-/// Returns a number with the words that follow it.
-fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
 fn note_on_comparison(log: LogType) -> Option<String> {
@@ -76,7 +72,7 @@ fn not_compared(log: &ComparedLog, total: &Findings) -> Vec<String> {
     if lines > 0 {
         notes.push(format!(
             "{} not compared: stored after the comparison started, too recent, or from a workspace that cannot be read",
-            counted(lines, "stored line was", "stored lines were")
+            counted_as(lines, "stored line was", "stored lines were")
         ));
     }
     notes.extend(total.skipped_workspaces.iter().map(|workspace| {
@@ -131,7 +127,7 @@ pub(super) fn describe_outage(outage: &Outage) -> String {
     let end = outage.to.map_or_else(|| "now".to_owned(), |to| to.to_string());
     let records = match outage.records {
         None => String::new(),
-        Some(records) => format!("{} stored late; ", counted(records, "record was", "records were")),
+        Some(records) => format!("{} stored late; ", counted_as(records, "record was", "records were")),
     };
     format!("{} to {end}: {records}{}", outage.from, describe_cause(&outage.cause))
 }
@@ -149,7 +145,7 @@ pub(super) fn describe_cause(cause: &Cause) -> String {
 
 /// Describes the records from before the first tick.
 pub(super) fn describe_initial_history(history: &Outage) -> String {
-    let records = counted(history.records.unwrap_or_default(), "earlier record", "earlier records");
+    let records = counted(history.records.unwrap_or_default(), "earlier record");
     let start = history.to.unwrap_or(history.from);
     format!("slacktrail started to collect this log at {start}, and then collected {records} back to {}", history.from)
 }

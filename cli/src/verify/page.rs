@@ -251,15 +251,17 @@ fn describe_lateness(log: &ComparedLog, total: &Findings) -> String {
     let of_history = match history {
         0 => String::new(),
         records => format!(
-            " They include {} records from before the source was last connected, which slacktrail collected afterwards.",
-            count(records)
+            " They include {} from before the source was last connected, which slacktrail collected afterwards.",
+            counted(records, "record")
         ),
     };
     format!(
-        "{} of {} stored records were stored more than 5 minutes after their time, {} of them more than 1 hour after it. The latest was \
+        "{} of {} {} stored more than 5 minutes after {} time, {} of them more than 1 hour after it. The latest was \
          stored {} after its time.{of_history}",
         count(lateness.over_5_minutes),
-        count(total.lines),
+        counted(total.lines, "stored record"),
+        if lateness.over_5_minutes == 1 { "was" } else { "were" },
+        if lateness.over_5_minutes == 1 { "its" } else { "their" },
         count(lateness.over_1_hour),
         duration(max)
     )

@@ -59,10 +59,8 @@ impl Progress {
 
     /// Shows how far Slack has been read, and when it will be read at this rate.
     pub(super) fn show_position(&self, position: &Position<'_>) {
-        let mut parts = vec![
-            format!("{} records", format::count(position.records)),
-            format!("{} pages", format::count(u64::from(position.pages))),
-        ];
+        let mut parts =
+            vec![format::counted(position.records, "record"), format::counted(u64::from(position.pages), "page")];
         parts.extend(position.workspace.map(|workspace| format!("workspace {workspace}")));
         parts.extend(position.oldest.map(|oldest| format!("back to {oldest}")));
         // A log that is read per workspace goes back to the first day for each, so its time shows no progress.
@@ -85,7 +83,7 @@ impl Progress {
 
     /// Shows how many objects of a day have been read. `index` is the number of days that were compared before, out of `count`.
     pub(super) fn show_objects(&self, (day, index, count): (Day, usize, usize), done: u64, all: u64) {
-        let objects = format!("{} of {} objects", format::count(done), format::count(all));
+        let objects = format!("{} of {}", format::count(done), format::counted(all, "object"));
         if count == 1 {
             self.line.show_bar(done, all);
             return self.line.show(&objects);

@@ -52,8 +52,8 @@ pub(super) fn label(kind: Kind) -> &'static str {
 
 /// Returns the number of differences of a kind, with its label.
 pub(super) fn count_with_label(kind: Kind, count: u64) -> String {
-    let label = if (kind, count) == (Kind::MissingObject, 1) { "missing object" } else { label(kind) };
-    format!("{} {label}", format::count(count))
+    let one = if kind == Kind::MissingObject { "missing object" } else { label(kind) };
+    format::counted_as(count, one, label(kind))
 }
 
 /// Lists the examples of a kind, or returns `None` if no difference has this kind.
@@ -93,15 +93,13 @@ fn verdict(findings: &Findings) -> String {
     match findings.verdict() {
         Verdict::Complete if findings.slack_records == 0 => format!("complete: Slack has no records of {time}"),
         Verdict::Complete => {
-            let (records, bytes) = match log {
-                LogType::Audit => ("records of", ", bytes equal"),
-                LogType::Access => ("rows first used on", ""),
-                LogType::Integration => ("rows of", ""),
+            let (noun, on, bytes) = match log {
+                LogType::Audit => ("record", "of", ", bytes equal"),
+                LogType::Access => ("row", "first used on", ""),
+                LogType::Integration => ("row", "of", ""),
             };
-            format!(
-                "complete: {} {records} {time}, each in exactly one line{bytes}",
-                format::count(findings.slack_records)
-            )
+            let records = format::counted(findings.slack_records, noun);
+            format!("complete: {records} {on} {time}, each in exactly one line{bytes}")
         }
         Verdict::Mismatch => {
             let defects = Kind::ALL.into_iter().filter(|kind| findings.count(*kind) > 0 && kind.is_defect(log));
@@ -111,8 +109,10 @@ fn verdict(findings: &Findings) -> String {
         Verdict::Inconclusive => {
             let reason = match findings.count(Kind::NotCollectedYet) {
                 0 => format!("part of {time} could not be compared"),
-                1 => format!("1 record of {time} is not collected yet"),
-                count => format!("{} records of {time} are not collected yet", format::count(count as u64)),
+                count => {
+                    let are = if count == 1 { "is" } else { "are" };
+                    format!("{} of {time} {are} not collected yet", format::counted(count as u64, "record"))
+                }
             };
             format!("inconclusive: {reason}; everything compared so far matches")
         }

@@ -11,7 +11,7 @@ use super::notes::{ABOUT_OUTAGES, describe_initial_history, describe_outage, lat
 use super::period::{range, ranges, within};
 use super::records::EXAMPLES_MAX;
 use super::report::{count_with_label, describe_example, label};
-use crate::format::count;
+use crate::format::{count, counted};
 use crate::table::{Column, render_within};
 
 /// The space between two columns of a table.
@@ -225,8 +225,10 @@ pub(super) fn verdict(compared: &Compared) -> String {
             let pending: usize = totals.iter().map(|total| total.count(Kind::NotCollectedYet)).sum();
             let reason = match pending {
                 0 => format!("a part {time} could not be compared"),
-                1 => format!("1 record {time} is not collected yet"),
-                pending => format!("{} records {time} are not collected yet", count(pending as u64)),
+                pending => {
+                    let are = if pending == 1 { "is" } else { "are" };
+                    format!("{} {time} {are} not collected yet", counted(pending as u64, "record"))
+                }
             };
             format!("inconclusive: {reason}; everything compared so far matches")
         }
@@ -242,13 +244,8 @@ fn mismatches(log: &ComparedLog) -> String {
 
 fn records_of(total: &Findings) -> String {
     let log = total.stream.log;
-    let noun = match (log, total.slack_records) {
-        (LogType::Audit, 1) => "record",
-        (LogType::Audit, _) => "records",
-        (_, 1) => "row",
-        _ => "rows",
-    };
-    format!("{} {log} {noun}", count(total.slack_records))
+    let noun = if log == LogType::Audit { "record" } else { "row" };
+    counted(total.slack_records, &format!("{log} {noun}"))
 }
 
 /// Joins items with commas and `and`.

@@ -363,12 +363,12 @@ async fn progress_is_shown_in_terminal_and_removed_afterwards() {
     let day = day_of(at(0));
     let arguments = ["verify", "acme", "--log", "audit", "--day", &day, "--dir", pulled.path()];
     let mut terminal = Terminal::start(&slacktrail, &arguments);
-    terminal.shows("2 records, 1 pages").await;
+    terminal.shows("2 records, 1 page,").await;
     let shown = terminal.end().await;
     assert_eq!(shown.code, COMPLETE, "{}", shown.output);
     assert!(shown.screen.lines().next().unwrap().ends_with("`rate_limited`: retrying in 1 s"), "{}", shown.screen);
     assert!(shown.screen.trim_end().ends_with("each in exactly one line, bytes equal"), "{}", shown.screen);
-    assert!(!shown.screen.contains(" pages"), "the progress line is removed: {}", shown.screen);
+    assert!(!shown.screen.contains(" page"), "the progress line is removed: {}", shown.screen);
 }
 
 #[tokio::test]

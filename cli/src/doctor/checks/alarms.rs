@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::doctor::aws::problem;
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict, ensure};
-use crate::format::quoted;
+use crate::format::{counted, counted_as, quoted};
 
 /// The time within which CloudWatch evaluates a new alarm: three periods of 5 minutes.
 const EVALUATED_WITHIN: SignedDuration = SignedDuration::from_mins(15);
@@ -38,7 +38,8 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     )?;
     let elsewhere = matching(|alarm, topic| !notifies(alarm, topic));
     ensure(elsewhere.is_empty(), format!("alarms do not notify the alarm topic: {}", quoted(elsewhere, ", ")), hint)?;
-    Ok(format!("{} alarms notify the alarm topic", deployed.alarms.len()))
+    let alarms = deployed.alarms.len() as u64;
+    Ok(format!("{} the alarm topic", counted_as(alarms, "alarm notifies", "alarms notify")))
 }
 
 /// Returns `true` if the alarm notifies `topic` when it is raised.
@@ -81,7 +82,7 @@ pub(super) async fn states(facts: &Facts) -> Verdict {
             "run the command again in 15 minutes",
         ));
     }
-    Ok(format!("none of {} alarms is raised", found.len()))
+    Ok(format!("none of {} is raised", counted(found.len() as u64, "alarm")))
 }
 
 fn is_new(alarm: &MetricAlarm, now: Timestamp) -> bool {

@@ -10,6 +10,7 @@ use super::day_objects::{DayObjects, Objects};
 use crate::doctor::aws::problem;
 use crate::doctor::facts::{Deployed, Facts};
 use crate::doctor::verdict::{Problem, Verdict, ensure};
+use crate::format;
 
 /// The tables, one for each log type. A test compares them with the template.
 const TABLES: [&str; 3] = ["access", "audit", "integration"];
@@ -132,8 +133,9 @@ async fn compare(facts: &Facts, log: &str, day: &str) -> Result<Comparison, Prob
         ensure(
             counted.as_deref() == Some(&lines.to_string()),
             format!(
-                "Athena counts {} rows of {log} on {day}, but the objects have {lines} lines",
-                counted.as_deref().unwrap_or("no")
+                "rows of {log} on {day}: Athena counts {}, but the objects have {}",
+                counted.as_deref().unwrap_or("none"),
+                format::counted(lines, "line")
             ),
             hint,
         )?;

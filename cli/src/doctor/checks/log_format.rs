@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::log_lines::read;
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict, ensure};
+use crate::format::{counted, counted_as};
 
 /// The period that `log_format` covers.
 const LINES_WITHIN: SignedDuration = SignedDuration::from_mins(5);
@@ -37,8 +38,9 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
         let faults: Vec<&str> = kinds.iter().filter_map(Line::fault).collect();
         let own = kinds.iter().filter(|kind| !matches!(kind, Line::Lambda)).count();
         if let Some(fault) = faults.first() {
+            let (lines, differ) = (counted(own as u64, "line"), if faults.len() == 1 { "differs" } else { "differ" });
             let detail =
-                format!("{} of {own} lines in `{group}` differ from what `{name}` writes: {fault}", faults.len());
+                format!("{} of {lines} in `{group}` {differ} from what `{name}` writes: {fault}", faults.len());
             return Err(Problem::failed(detail, LOG_FORMAT));
         }
         if own == 0 && function.arn == poller.arn {
@@ -49,7 +51,8 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
         }
         own_lines += own;
     }
-    Ok(format!("{own_lines} lines of the functions have their own level and timestamp"))
+    let have = counted_as(own_lines as u64, "line of the functions has its", "lines of the functions have their");
+    Ok(format!("{have} own level and timestamp"))
 }
 
 /// The origin of a log line.

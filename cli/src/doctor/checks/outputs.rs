@@ -7,7 +7,7 @@ use crate::doctor::aws::problem;
 use crate::doctor::facts::{Deployed, Facts};
 use crate::doctor::verdict::{Problem, Verdict};
 use crate::environment::variable;
-use crate::format::quoted;
+use crate::format::{counted, quoted};
 
 /// The outputs that `slacktrail` and the checks read.
 const OUTPUTS: [&str; 8] = [
@@ -47,7 +47,11 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
         alarms: of_type(&resources, "AWS::CloudWatch::Alarm"),
     };
     facts.deployed.set(deployed);
-    Ok(format!("{} outputs, {} resources", described.outputs.len(), resources.len()))
+    Ok(format!(
+        "{}, {}",
+        counted(described.outputs.len() as u64, "output"),
+        counted(resources.len() as u64, "resource")
+    ))
 }
 
 async fn resources(facts: &Facts) -> Result<Vec<StackResourceSummary>, Problem> {

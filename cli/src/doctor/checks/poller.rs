@@ -12,6 +12,7 @@ use super::log_lines;
 use crate::doctor::aws::{for_invocation, problem};
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict, ensure};
+use crate::format::counted;
 
 /// The maximum age of the poller's newest log line. The poller is invoked every minute.
 const RAN_WITHIN: SignedDuration = SignedDuration::from_mins(2);
@@ -97,9 +98,10 @@ fn summarize(error: Option<&str>, payload: &[u8], took: Duration) -> Verdict {
             "check that the deployed function is slacktrail's poller, and deploy the stack again",
         ));
     };
-    let shards =
-        response["shards"].as_u64().map(|shards| format!("; {shards} further invocations")).unwrap_or_default();
-    Ok(format!("an invocation returned {} streams in {:.1} s{shards}", streams.len(), took.as_secs_f64()))
+    let shards = response["shards"].as_u64().map(|shards| format!("; {}", counted(shards, "further invocation")));
+    let shards = shards.unwrap_or_default();
+    let streams = counted(streams.len() as u64, "stream");
+    Ok(format!("an invocation returned {streams} in {:.1} s{shards}", took.as_secs_f64()))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::policy;
 use crate::doctor::aws::problem;
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict, ensure};
+use crate::format::{counted, counted_as};
 
 pub(super) async fn exist(facts: &Facts) -> Verdict {
     let ids = read_sources(facts).await?;
@@ -31,7 +32,8 @@ pub(super) async fn exist(facts: &Facts) -> Verdict {
             return Err(absent("is scheduled for deletion"));
         }
     }
-    Ok(format!("{} sources have their secret below `{prefix}`", ids.len()))
+    let have = counted_as(ids.len() as u64, "source has its", "sources have their");
+    Ok(format!("{have} secret below `{prefix}`"))
 }
 
 pub(super) async fn policies(facts: &Facts) -> Verdict {
@@ -52,7 +54,8 @@ pub(super) async fn policies(facts: &Facts) -> Verdict {
             ),
         )?;
     }
-    Ok(format!("no resource policy grants access to a secret; checked {} secrets", ids.len()))
+    let secrets = counted(ids.len() as u64, "secret");
+    Ok(format!("no resource policy grants access to a secret; checked {secrets}"))
 }
 
 /// Reads the IDs of the connected sources. A disconnected source has no secret.

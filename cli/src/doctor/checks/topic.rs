@@ -5,6 +5,7 @@ use aws_sdk_sns::Client;
 use crate::doctor::aws::problem;
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict};
+use crate::format::counted;
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
     let topic = &facts.deployed.get()?.topic;
@@ -36,7 +37,10 @@ fn judge(arns: &[&str], email: &str, topic: &str) -> Verdict {
             "no subscription of the alarm topic is confirmed, so alarms have no recipient",
             "open the email \"AWS Notification - Subscription Confirmation\" and follow its link",
         )),
-        (confirmed, all) => Ok(format!("{confirmed} of {all} subscriptions of the alarm topic are confirmed")),
+        (confirmed, all) => {
+            let are = if confirmed == 1 { "is" } else { "are" };
+            Ok(format!("{confirmed} of {} of the alarm topic {are} confirmed", counted(all as u64, "subscription")))
+        }
     }
 }
 
