@@ -10,6 +10,9 @@ use crate::{backfill, completions, connect, demo, disconnect, doctor, pause, pul
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Show times in the time zone of this machine (or of TZ), with their offset, instead of UTC. Days, JSON and reports stay in UTC
+    #[arg(long, global = true)]
+    pub(crate) local: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -50,6 +53,8 @@ Environment (--stack, --profile and --region override it):
   SLACK_TOKEN                           user token for `pull`, and for `backfill` and `verify` with --dir
   SLACK_CLIENT_ID, SLACK_CLIENT_SECRET  app credentials for `connect`
   SLACK_API_URL, SLACK_AUDIT_URL        override the URLs of Slack
+  TZ                                    time zone of --local, such as Europe/Berlin
+  COLUMNS                               width of tables
   NO_COLOR                              disable colors";
 
 #[cfg(test)]

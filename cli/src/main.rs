@@ -8,7 +8,7 @@
 //! - [`deployed`]: the stack or the directory that a command works on.
 //! - [`environment`], [`aws`], [`directory`], [`credentials`], [`region`], [`identity`], [`source`], [`logs`], [`typed_time`]: the settings of a command, its
 //!   source, and the owner of a token.
-//! - [`cli_error`], [`state`], [`terminal`], [`prompt`], [`progress`], [`table`], [`format`]: the output and the prompts.
+//! - [`cli_error`], [`state`], [`terminal`], [`prompt`], [`interrupt`], [`progress`], [`draw_target`], [`table`], [`format`], [`zone`]: the output and the prompts.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
 mod arguments;
@@ -46,13 +46,14 @@ mod table;
 mod terminal;
 mod typed_time;
 mod verify;
+mod zone;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
 use arguments::{Arguments, Command};
-use outcome::{show, show_usage, until_ctrl_c};
+use outcome::{reject, show, show_usage, until_ctrl_c};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -60,6 +61,11 @@ async fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(usage) => return show_usage(&usage),
     };
+    if arguments.local
+        && let Err(error) = zone::use_local()
+    {
+        return reject(&error);
+    }
     match arguments.command {
         Command::Backfill(args) => show(args.json, backfill::run(args).await),
         Command::Completions(args) => show(false, completions::print(&args, Arguments::command())),

@@ -75,6 +75,12 @@ pub(crate) async fn until_ctrl_c<O: Outcome>(
     }
 }
 
+/// Prints why the arguments cannot be used on this machine, and returns the exit code.
+pub(crate) fn reject(error: &CliError) -> ExitCode {
+    terminal::print_error(error);
+    ExitCode::from(USAGE_CODE)
+}
+
 /// Prints the text of `--help` and `--version`, or an error of the command line, and returns the exit code.
 pub(crate) fn show_usage(usage: &clap::Error) -> ExitCode {
     terminal::print_usage(usage);

@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use slacktrail_core::error::Error;
 use slacktrail_core::source::{LogType, Plan, Source, SourceId, Tenant};
+use slacktrail_core::time::Second;
 use slacktrail_ports::DeploymentStore;
 
 use crate::cli_error::CliError;
@@ -11,8 +12,10 @@ use crate::deployed::{Deployed, Location};
 use crate::logs;
 use crate::outcome::Outcome;
 use crate::source::{NO_SOURCE, Sources};
+use crate::status::stream_status::instant;
 use crate::table::{self, Column};
 use crate::terminal;
+use crate::zone::{self, Zone};
 
 /// List the connected sources
 #[derive(Args, Debug)]
@@ -30,7 +33,8 @@ Columns:
   name   label of the source in each record
   plan   Slack plan
   logs   logs that slacktrail collects
-  since  UTC day from which on it collects them
+  since  UTC day from which on it collects them; with --local
+         the day of your time zone, with its offset
   notes  workspace or organization, and unusual settings";
 
 /// A source, as printed with `--json`.
@@ -40,7 +44,8 @@ pub(crate) struct Listing {
     label: Option<String>,
     plan: Option<Plan>,
     logs: Vec<LogType>,
-    since: Option<String>,
+    #[serde(serialize_with = "instant")]
+    since: Option<Second>,
     organization: Option<bool>,
     gov: Option<bool>,
     paused: Option<bool>,
@@ -59,7 +64,7 @@ const COLUMNS: [Column; 6] = [
     Column::Left("name"),
     Column::Left("plan"),
     Column::Left("logs"),
-    Column::Left("since"),
+    Column::Right("since"), // a date is never shortened
     Column::Left("notes"),
 ];
 
@@ -105,7 +110,7 @@ impl Outcome for Listings {
         if self.sources.is_empty() {
             terminal::note(NO_SOURCE);
         } else {
-            terminal::print(&table(&self.all()));
+            terminal::print(&table(&self.all(), zone::shown()));
         }
     }
 
@@ -117,14 +122,14 @@ impl Outcome for Listings {
     }
 }
 
-fn table(listings: &[Listing]) -> String {
+fn table(listings: &[Listing], zone: &Zone) -> String {
     let row = |listing: &Listing| {
         vec![
             listing.id.clone(),
             listing.label.clone().unwrap_or_default(),
             listing.plan.map(Plan::name).unwrap_or_default().to_owned(),
             logs::names(&listing.logs, " "),
-            listing.since.as_deref().unwrap_or_default().chars().take(10).collect(),
+            listing.since.map(|since| zone.day(since)).unwrap_or_default(),
             listing.notes(),
         ]
     };
@@ -138,7 +143,7 @@ impl Listing {
             label: Some(source.label.clone()),
             plan: Some(source.plan),
             logs: source.logs.clone(),
-            since: Some(source.since.to_string()),
+            since: Some(source.since),
             organization: Some(source.organization),
             gov: Some(source.gov),
             paused: Some(source.paused),
@@ -173,8 +178,6 @@ impl Listing {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_core::time::Second;
-
     use super::*;
 
     fn source(id: &str) -> Source {
@@ -191,7 +194,7 @@ mod tests {
             tenant: Some(Tenant { id: "E0123456789".to_owned(), name: "Amalgamated".to_owned() }),
             ..source(&"x".repeat(64))
         };
-        let table = table(&[Listing::of(&source)]);
+        let table = table(&[Listing::of(&source)], &Zone::Utc);
         assert!(table.lines().all(|line| line.chars().count() <= terminal::COLUMNS), "{table}");
         assert!(table.contains("2018-03-01"), "{table}");
     }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use slacktrail_adapters::sanitize::{escaped_json, shown_line, shown_text};
 
 use crate::cli_error::{CliError, Level};
+use crate::zone;
 
 /// The width of a terminal that does not report its width.
 pub(crate) const COLUMNS: usize = 80;
@@ -134,9 +135,9 @@ pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) {
     print(&json_text(value));
 }
 
-/// Prints information for the user to standard error.
+/// Prints information for the user to standard error. Its times are shown in the reader's zone, as in [`print_error`].
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", shown_text(text));
+    let _ = writeln!(io::stderr(), "{}", zone::shown().message(&shown_text(text)));
 }
 
 /// Clears the current line of the terminal, which shows progress or the echo of Ctrl-C, for what is printed next.
@@ -150,7 +151,7 @@ pub(crate) fn clear_line() {
 /// Prints an error with its causes and its hint.
 pub(crate) fn print_error(error: &CliError) {
     let colored = supports_color(&io::stderr());
-    let _ = io::stderr().write_all(error_text(error, colored).as_bytes());
+    let _ = io::stderr().write_all(zone::shown().message(&error_text(error, colored)).as_bytes());
 }
 
 /// Prints an error as a warning.
@@ -187,6 +188,35 @@ pub(crate) fn shorten(text: &str, columns: usize) -> String {
     }
     let kept: String = text.chars().take(columns.saturating_sub(1)).collect();
     format!("{kept}…")
+}
+
+/// Wraps text at `width` columns, and indents it. Never breaks text between backticks, so that commands can be copied.
+pub(crate) fn wrapped(text: &str, indent: &str, width: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for part in unbreakable_parts(text) {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + part.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(&part);
+            }
+            _ => lines.push(format!("{indent}{part}")),
+        }
+    }
+    lines.join("\n")
+}
+
+/// Splits text at spaces, except between backticks.
+fn unbreakable_parts(text: &str) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    let mut is_quoted = false;
+    for word in text.split_whitespace() {
+        match parts.last_mut() {
+            Some(part) if is_quoted => part.push_str(&format!(" {word}")),
+            _ => parts.push(word.to_owned()),
+        }
+        is_quoted ^= word.matches('`').count() % 2 == 1;
+    }
+    parts
 }
 
 /// Returns the width in `COLUMNS`, or that of the terminal, or 80 without one. The least width is 40.
@@ -240,5 +270,17 @@ mod tests {
         assert_eq!(shorten("abc", 3), "abc");
         assert_eq!(shorten("abcd", 3), "ab…");
         assert_eq!(shorten("ääää", 3), "ää…");
+    }
+
+    #[test]
+    fn command_in_backticks_is_not_wrapped() {
+        let text = wrapped(
+            &format!("{} `slacktrail connect acme --silent-after 72h` and more", "word ".repeat(12)),
+            "  ",
+            COLUMNS,
+        );
+        assert!(text.contains("`slacktrail connect acme --silent-after 72h`"), "{text}");
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.lines().all(|line| line.starts_with("  ") && line.chars().count() <= COLUMNS), "{text}");
     }
 }

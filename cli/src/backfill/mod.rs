@@ -23,7 +23,7 @@ use crate::days::DaysArguments;
 use crate::deployed::{Deployed, Location};
 use crate::environment::now;
 use crate::outcome::Outcome;
-use crate::{logs, terminal};
+use crate::{logs, terminal, zone};
 use collect::Collector;
 use follow::{Followed, follow};
 use range::Range;
@@ -278,6 +278,7 @@ impl Outcome for Backfilled {
 
     fn print(&self) {
         let Backfilled { source, log, range, state, next, .. } = self;
+        let range = zone::shown().message(&range.to_string()).into_owned();
         terminal::print(&match state {
             Stage::Completed => format!("collected {source}/{log} {range}; no record was stored twice"),
             Stage::Started => format!("started to collect {source}/{log} {range}; {next}"),

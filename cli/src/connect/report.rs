@@ -7,6 +7,7 @@ use slacktrail_core::source::{LogType, Source, Tenant, shown_name};
 use crate::outcome::Outcome;
 use crate::sources::Listing;
 use crate::table::{self, Column};
+use crate::zone::{self, Zone};
 use crate::{logs, terminal};
 
 /// A connected source, and what was verified.
@@ -48,11 +49,11 @@ impl Outcome for Connected {
     }
 
     fn print(&self) {
-        terminal::print(&describe(&self.source, &self.report, self.again));
+        terminal::print(&describe((&self.source, &self.report), self.again, zone::shown()));
     }
 }
 
-fn describe(source: &Source, report: &ConnectReport, again: bool) -> String {
+fn describe((source, report): (&Source, &ConnectReport), again: bool, zone: &Zone) -> String {
     let connected = if again { "reconnected" } else { "connected" };
     let kind = if report.organization { "organization" } else { "workspace" };
     let mut lines = vec![format!("{connected} `{}` to the {kind} {}", source.id, report.tenant)];
@@ -62,9 +63,12 @@ fn describe(source: &Source, report: &ConnectReport, again: bool) -> String {
         (user, true) => lines.push(format!("installed by {user}{rotates}")),
         (user, false) => lines.push(format!("installed by {user} with {}{rotates}", report.scopes.join(", "))),
     }
-    let rows = report.logs.iter().map(|log_probe| vec![log_probe.log.to_string(), log_probe.words()]);
+    let rows = report
+        .logs
+        .iter()
+        .map(|log_probe| vec![log_probe.log.to_string(), zone.message(&log_probe.words()).into_owned()]);
     lines.push(table::render(&[Column::Left("log"), Column::Left("verified")], rows.collect()));
-    lines.push(format!("collecting {} since {}", logs::names(&source.logs, ", "), source.since));
+    lines.push(format!("collecting {} since {}", logs::names(&source.logs, ", "), zone.time(source.since)));
     lines.push(match source.paused {
         true => format!("the source is paused; run `slacktrail resume {}` to continue", source.id),
         false => "the next tick starts within a minute; run `slacktrail status` to see the progress".to_owned(),
@@ -116,7 +120,7 @@ mod tests {
     #[test]
     fn report_lists_each_verified_fact() {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::MARCH_2018);
-        insta::assert_snapshot!(describe(&source, &report(), false), @r"
+        insta::assert_snapshot!(describe((&source, &report()), false, &Zone::Utc), @r"
         connected `acme` to the organization `Acme` (E1)
         installed by W1 with auditlogs:read, admin; its tokens rotate, and the poller refreshes them
         log          verified
@@ -127,8 +131,12 @@ mod tests {
         collecting audit, access, integration since 2018-03-01T00:00:00Z
         the next tick starts within a minute; run `slacktrail status` to see the progress
         ");
+        let zone = Zone::Local(jiff::tz::TimeZone::posix("CET-1").unwrap());
+        let text = describe((&source, &report()), false, &zone);
+        assert!(text.contains("newest record 2018-03-01T01:00:00+01:00\n"), "{text}");
+        assert!(text.contains(" since 2018-03-01T01:00:00+01:00\n"), "{text}");
         let paused = Source { paused: true, ..source };
-        let text = describe(&paused, &report(), true);
+        let text = describe((&paused, &report()), true, &Zone::Utc);
         assert!(text.starts_with("reconnected `acme` to "), "{text}");
         assert!(text.ends_with("the source is paused; run `slacktrail resume acme` to continue"), "{text}");
     }

@@ -23,6 +23,7 @@ use crate::format;
 use crate::interrupt;
 use crate::outcome;
 use crate::terminal;
+use crate::zone;
 use checks::{CHECKS, Check};
 use facts::Facts;
 use verdict::{Finding, Outcome, Problem};
@@ -98,7 +99,7 @@ async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, CliError>
             finding = running => finding,
         };
         if !json {
-            terminal::print_painted(&line(&finding), painted);
+            terminal::print_painted(&zone::shown().message(&line(&finding)), painted);
             terminal::check_output()?;
         }
         findings.push(finding);

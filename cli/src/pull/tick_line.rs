@@ -4,7 +4,7 @@ use serde::Serialize;
 use slacktrail_core::source::StreamId;
 
 use crate::run::{Tick, Total, Totals};
-use crate::{format, state, terminal};
+use crate::{format, state, terminal, zone};
 
 /// A line of JSON. Scripts rely on the field names.
 #[derive(Serialize)]
@@ -30,10 +30,13 @@ pub(super) fn print(streams: &[StreamId], tick: &Tick<'_>, json: bool) -> bool {
             Some(error.to_string())
         }
     };
-    let time = tick.started_at.to_string();
     terminal::try_print(&match json {
-        true => terminal::json_line(&Line { time, error, streams: totals.streams() }),
-        false => format!("{}\n", text(&time, error.as_deref(), totals.streams())),
+        true => terminal::json_line(&Line { time: tick.started_at.to_string(), error, streams: totals.streams() }),
+        false => {
+            let zone = zone::shown();
+            let error = error.as_deref().map(|error| zone.message(error));
+            format!("{}\n", text(&zone.time(tick.started_at), error.as_deref(), totals.streams()))
+        }
     })
 }
 

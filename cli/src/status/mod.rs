@@ -17,7 +17,7 @@ use crate::environment::now;
 use crate::outcome::Outcome;
 use crate::source::NO_SOURCE;
 use crate::typed_time::MaxAge;
-use crate::{source, terminal};
+use crate::{source, terminal, zone};
 use stream_status::StreamStatus;
 
 /// Show the state of each stream
@@ -119,7 +119,7 @@ impl Observed {
 
 impl Snapshot {
     fn report(&self) -> String {
-        report::text(&self.statuses, self.disconnected, self.now)
+        report::text(&self.statuses, self.disconnected, self.now, zone::shown())
     }
 }
 

@@ -8,7 +8,8 @@ use slacktrail_core::time::Second;
 use super::collected;
 use super::stream_status::StreamStatus;
 use crate::table::{self, Column};
-use crate::terminal;
+use crate::terminal::{columns, wrapped};
+use crate::zone::Zone;
 use crate::{format, state};
 
 const COLUMNS: [Column; 8] = [
@@ -26,7 +27,7 @@ const COLUMNS: [Column; 8] = [
 const DROPPED_FIRST: [&str; 3] = ["for", "last record", "last checked"];
 
 /// Returns the whole report.
-pub(super) fn text(statuses: &[StreamStatus], disconnected: usize, now: Second) -> String {
+pub(super) fn text(statuses: &[StreamStatus], disconnected: usize, now: Second, zone: &Zone) -> String {
     let mut parts = Vec::new();
     if !statuses.is_empty() {
         parts.push(table::render_without(
@@ -35,13 +36,14 @@ pub(super) fn text(statuses: &[StreamStatus], disconnected: usize, now: Second) 
             statuses.iter().map(|status| row(status, now)).collect(),
         ));
     }
-    let collected: Vec<String> = collected::sentences(statuses, now).iter().map(|text| wrap(text, "")).collect();
+    let collected: Vec<String> =
+        collected::sentences(statuses, now).iter().map(|text| wrapped(text, "", columns())).collect();
     parts.extend((!collected.is_empty()).then(|| collected.join("\n")));
-    parts.extend(statuses.iter().filter_map(|status| paragraph(status, now)));
+    parts.extend(statuses.iter().filter_map(|status| paragraph(status, now, zone)));
     if disconnected > 0 {
-        let noun = if disconnected == 1 { "source" } else { "sources" };
-        let text = format!("{disconnected} disconnected {noun} not shown; run `slacktrail sources` for a list");
-        parts.push(wrap(&text, ""));
+        let sources = format::counted(disconnected as u64, "disconnected source");
+        let text = format!("{sources} not shown; run `slacktrail sources` for a list");
+        parts.push(wrapped(&text, "", columns()));
     }
     parts.join("\n\n")
 }
@@ -60,43 +62,13 @@ fn row(status: &StreamStatus, now: Second) -> Vec<String> {
 }
 
 /// Returns a stream's state and its hint, or `None` without a hint.
-fn paragraph(status: &StreamStatus, now: Second) -> Option<String> {
-    let hint = status.hint.as_ref()?;
+fn paragraph(status: &StreamStatus, now: Second, zone: &Zone) -> Option<String> {
+    let hint = zone.message(status.hint.as_ref()?);
     let code = status.code.as_ref().filter(|_| status.state != State::Silent); // its code repeats the state
     let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
     let success = status.last_success.map(|_| format!(", last success {}", format::age(status.last_success, now)));
     let heading = format!("{}: {}{code}{}", status.name(), state::words(status.state), success.unwrap_or_default());
-    Some(format!("{}\n{}", wrap(&heading, ""), wrap(hint, "  ")))
-}
-
-/// Wraps and indents text. Never breaks text between backticks, so that commands can be copied.
-fn wrap(text: &str, indent: &str) -> String {
-    let width = terminal::columns();
-    let mut lines: Vec<String> = Vec::new();
-    for part in unbreakable_parts(text) {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + part.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(&part);
-            }
-            _ => lines.push(format!("{indent}{part}")),
-        }
-    }
-    lines.join("\n")
-}
-
-/// Splits text at spaces, except between backticks.
-fn unbreakable_parts(text: &str) -> Vec<String> {
-    let mut parts: Vec<String> = Vec::new();
-    let mut is_quoted = false;
-    for word in text.split_whitespace() {
-        match parts.last_mut() {
-            Some(part) if is_quoted => part.push_str(&format!(" {word}")),
-            _ => parts.push(word.to_owned()),
-        }
-        is_quoted ^= word.matches('`').count() % 2 == 1;
-    }
-    parts
+    Some(format!("{}\n{}", wrapped(&heading, "", columns()), wrapped(&hint, "  ", columns())))
 }
 
 /// Colors the states in the table of a report. Colors come last, because color codes would change the widths of the cells.
@@ -146,7 +118,7 @@ mod tests {
         let mut ok = status_of("acme");
         (ok.state, ok.lag_seconds, ok.gaps) = (State::Ok, Some(45), Vec::new());
         let statuses = [ok, failing(State::Reauthorize, "token_revoked", hint)];
-        let text = super::text(&statuses, 1, now());
+        let text = super::text(&statuses, 1, now(), &Zone::Utc);
         insta::assert_snapshot!(text, @r"
         source  log          state        last checked   last record     lag  backlog
         acme    integration  ok           11 d 13 h ago  11 d 13 h ago  45 s  -
@@ -163,7 +135,7 @@ mod tests {
     #[test]
     fn status_lines_fit_80_columns_with_long_ids() {
         let statuses = [status_of("a-source-with-a-rather-long-id-of-its-own"), status_of(&"x".repeat(64))];
-        let text = super::text(&statuses, 12, now());
+        let text = super::text(&statuses, 12, now(), &Zone::Utc);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!(text.ends_with("12 disconnected sources not shown; run `slacktrail sources` for a list"), "{text}");
     }
@@ -173,20 +145,12 @@ mod tests {
         let mut ok = status_of("ok");
         ok.state = State::Ok;
         let statuses = [ok, failing(State::Failing, "x", "see")];
-        let plain = super::text(&statuses, 0, now());
+        let plain = super::text(&statuses, 0, now(), &Zone::Utc);
         let colored = super::colored(&plain);
         assert!(!plain.contains('\x1b'));
         assert_eq!(colored.matches("\x1b[0m").count(), 2, "{colored}");
         assert!(colored.contains("\x1b[31mfailing\x1b[0m") && colored.contains("integration  \x1b[32mok\x1b[0m"));
         let stripped = ["\x1b[31m", "\x1b[32m", "\x1b[0m"].iter().fold(colored, |text, code| text.replace(code, ""));
         assert_eq!(stripped, plain);
-    }
-
-    #[test]
-    fn command_in_backticks_is_not_wrapped() {
-        let text = wrap(&format!("{} `slacktrail connect acme --silent-after 72h` and more", "word ".repeat(12)), "  ");
-        assert!(text.contains("`slacktrail connect acme --silent-after 72h`"), "{text}");
-        assert_eq!(text.lines().count(), 2, "{text}");
-        assert!(text.lines().all(|line| line.starts_with("  ") && line.chars().count() <= WIDTH), "{text}");
     }
 }

@@ -70,7 +70,7 @@ pub(crate) struct GapEntry {
 }
 
 /// Serializes a time as RFC 3339 in UTC, or as null.
-pub(super) fn instant<S: Serializer>(second: &Option<Second>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn instant<S: Serializer>(second: &Option<Second>, serializer: S) -> Result<S::Ok, S::Error> {
     second.map(|second| second.to_string()).serialize(serializer)
 }
 

@@ -10,7 +10,7 @@ use super::report;
 use super::stream_status::StreamStatus;
 use super::{Observed, Snapshot};
 use crate::cli_error::CliError;
-use crate::{interrupt, terminal};
+use crate::{interrupt, terminal, zone};
 
 /// The time between two refreshes.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(2);
@@ -42,7 +42,8 @@ async fn draw(observed: &Observed, first: Snapshot) {
     let mut error = String::new();
     let mut is_first = true;
     loop {
-        let heading = format!("slacktrail status at {}; press Ctrl-C to stop", snapshot.now);
+        let now = zone::shown().time(snapshot.now);
+        let heading = format!("slacktrail status at {now}; press Ctrl-C to stop");
         let text = format!("{heading}\n\n{}{error}", snapshot.report());
         if !terminal::draw(&text, report::colored, is_first) {
             return;

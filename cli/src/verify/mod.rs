@@ -36,7 +36,7 @@ use crate::days::DaysArguments;
 use crate::environment::now;
 use crate::identity::Identity;
 use crate::outcome::Outcome;
-use crate::{aws, directory, environment, interrupt, logs, source, terminal};
+use crate::{aws, directory, environment, interrupt, logs, source, terminal, zone};
 use compared::{Archive, Compared};
 use log::LogComparison;
 use report_file::ReportFile;
@@ -149,8 +149,8 @@ impl Outcome for Compared {
 
     fn print(&self) {
         terminal::print(&match self.single() {
-            Some((log, findings)) => report::text(self, log, findings),
-            None => summary::text(self, terminal::columns()),
+            Some((log, findings)) => report::text(self, (log, findings), zone::shown()),
+            None => summary::text(self, terminal::columns(), zone::shown()),
         });
     }
 

@@ -10,7 +10,7 @@ use super::period::range;
 use crate::environment::now;
 use crate::progress::{Bar, ProgressLine};
 use crate::typed_time::shown_day;
-use crate::{format, terminal};
+use crate::{format, terminal, zone};
 
 const BAR: Bar = Bar { template: "{bar:20} ", columns: 21 };
 /// The time after which the rest can be estimated.
@@ -62,7 +62,7 @@ impl Progress {
         let mut parts =
             vec![format::counted(position.records, "record"), format::counted(u64::from(position.pages), "page")];
         parts.extend(position.workspace.map(|workspace| format!("workspace {workspace}")));
-        parts.extend(position.oldest.map(|oldest| format!("back to {oldest}")));
+        parts.extend(position.oldest.map(|oldest| format!("back to {}", zone::shown().time(oldest))));
         // A log that is read per workspace goes back to the first day for each, so its time shows no progress.
         if let Some(oldest) = position.oldest.filter(|_| position.workspace.is_none()) {
             let (done, all) = (self.newest.since(oldest), self.newest.since(self.first.start()));

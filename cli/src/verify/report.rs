@@ -11,19 +11,20 @@ use super::notes::{note_on_end, notes};
 use super::records::{EXAMPLES_MAX, Records, examples};
 use crate::format;
 use crate::table::{self, Column};
+use crate::zone::Zone;
 
 /// Returns the whole report.
-pub(super) fn text(compared: &Compared, log: &ComparedLog, findings: &Findings) -> String {
+pub(super) fn text(compared: &Compared, (log, findings): (&ComparedLog, &Findings), zone: &Zone) -> String {
     let mut parts = vec![table(findings)];
-    parts.extend(Kind::ALL.iter().filter_map(|kind| list(findings, *kind, &log.records)));
+    parts.extend(Kind::ALL.iter().filter_map(|kind| list(findings, *kind, &log.records, zone)));
     let mut notes: Vec<String> =
         note_on_end(compared).into_iter().chain(notes(compared, log)).map(|note| format!("note: {note}")).collect();
     let hints = hints(log, &compared.source, &compared.archive);
     notes.extend(hints.into_iter().map(|hint| format!("hint: {hint}")));
     if !notes.is_empty() {
-        parts.push(notes.join("\n"));
+        parts.push(zone.message(&notes.join("\n")).into_owned());
     }
-    parts.push(verdict(findings));
+    parts.push(zone.message(&verdict(findings)).into_owned());
     parts.join("\n\n")
 }
 
@@ -57,11 +58,11 @@ pub(super) fn count_with_label(kind: Kind, count: u64) -> String {
 }
 
 /// Lists the examples of a kind, or returns `None` if no difference has this kind.
-fn list(findings: &Findings, kind: Kind, records: &Records) -> Option<String> {
+fn list(findings: &Findings, kind: Kind, records: &Records, zone: &Zone) -> Option<String> {
     let count = findings.count(kind);
     let mut lines = vec![format!("{}:", label(kind))];
     for example in examples(findings, kind) {
-        lines.push(format!("  {}", describe_example(findings, example)));
+        lines.push(format!("  {}", zone.message(&describe_example(findings, example))));
         lines.extend(records.slack_json(example).map(|json| format!("    Slack:  {}", escaped_json(json))));
         lines.extend(
             records.stored_line(findings.day, example).map(|line| format!("    stored: {}", escaped_json(line))),
@@ -146,7 +147,7 @@ pub(super) mod tests {
     fn text(findings: &Findings) -> String {
         let log = ComparedLog { log: findings.stream.log, days: vec![findings.clone()], ..ComparedLog::default() };
         let compared = compared(vec![log]);
-        super::text(&compared, &compared.logs[0], findings)
+        super::text(&compared, (&compared.logs[0], findings), &Zone::Utc)
     }
 
     /// Returns the findings of 2026-11-20.

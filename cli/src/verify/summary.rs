@@ -13,20 +13,21 @@ use super::records::EXAMPLES_MAX;
 use super::report::{count_with_label, describe_example, label};
 use crate::format::{count, counted};
 use crate::table::{Column, render_within};
+use crate::zone::Zone;
 
 /// The space between two columns of a table.
 const GAP: usize = 2;
 
 /// Returns the whole report for a terminal of `width` columns.
-pub(super) fn text(compared: &Compared, width: usize) -> String {
+pub(super) fn text(compared: &Compared, width: usize, zone: &Zone) -> String {
     let (source, days) = (&compared.source, within(compared.period.first(), compared.period.last()));
     let mut parts = vec![format!("{} ({}) {days} (UTC)", source.id, source.label)];
     for log in &compared.logs {
         parts.push(format!("{}\n\n{}", log.log, table(compared, log, width)));
     }
     for log in &compared.logs {
-        parts.extend(Kind::ALL.into_iter().filter_map(|kind| examples(log, kind)));
-        parts.extend(outages(log));
+        parts.extend(Kind::ALL.into_iter().filter_map(|kind| examples(log, kind, zone)));
+        parts.extend(outages(log).map(|outages| zone.message(&outages).into_owned()));
     }
     let mut remarks: Vec<String> = note_on_end(compared).into_iter().map(|note| format!("note: {note}")).collect();
     if compared.logs.iter().any(|log| outages(log).is_some()) {
@@ -42,9 +43,9 @@ pub(super) fn text(compared: &Compared, width: usize) -> String {
         remarks.extend(hints.into_iter().map(|hint| format!("hint: {}: {hint}", log.log)));
     }
     if !remarks.is_empty() {
-        parts.push(remarks.join("\n"));
+        parts.push(zone.message(&remarks.join("\n")).into_owned());
     }
-    parts.push(verdict(compared));
+    parts.push(zone.message(&verdict(compared)).into_owned());
     parts.join("\n\n")
 }
 
@@ -160,7 +161,7 @@ fn fields_down_to(least: u8, total: &Findings) -> Vec<Field> {
 }
 
 /// Lists the examples of a kind in a log, or returns `None` if no difference has this kind.
-fn examples(log: &ComparedLog, kind: Kind) -> Option<String> {
+fn examples(log: &ComparedLog, kind: Kind, zone: &Zone) -> Option<String> {
     let count_all: usize = log.days.iter().map(|day| day.count(kind)).sum();
     let mut lines = vec![format!("{}, {}:", log.log, label(kind))];
     let per_day = (EXAMPLES_MAX / log.days_with(|day| day.count(kind) > 0).len().max(1)).max(1);
@@ -168,7 +169,7 @@ fn examples(log: &ComparedLog, kind: Kind) -> Option<String> {
     let mut listed = 0;
     for (day, example) in all.take(EXAMPLES_MAX) {
         listed += 1;
-        lines.push(format!("  {}", describe_example(day, example)));
+        lines.push(format!("  {}", zone.message(&describe_example(day, example))));
         lines.extend(log.records.slack_json(example).map(|json| format!("    Slack:  {}", escaped_json(json))));
         let stored = log.records.stored_line(day.day, example);
         lines.extend(stored.map(|line| format!("    stored: {}", escaped_json(line))));
@@ -285,7 +286,7 @@ mod tests {
 
     #[test]
     fn complete_period_ends_in_one_sentence_with_each_log() {
-        let text = text(&three_logs(Vec::new()), 80);
+        let text = text(&three_logs(Vec::new()), 80, &Zone::Utc);
         assert!(text.starts_with("acme (Acme) from 2026-11-20 to 2026-11-30 (UTC)\n\naudit\n\nday"), "{text}");
         assert!(
             text.ends_with(
@@ -316,7 +317,7 @@ mod tests {
     #[test]
     fn mismatch_names_log_days_examples_and_hint() {
         let missing: Vec<Difference> = (0..25).map(|number| difference(Kind::Missing, number)).collect();
-        let text = text(&three_logs(missing), 80);
+        let text = text(&three_logs(missing), 80, &Zone::Utc);
         assert!(text.contains("audit, missing:\n  2026-11-20T00:00:00Z "), "{text}");
         assert!(text.contains("  and 5 more; `--json` lists up to 20 per day\n"), "{text}");
         assert!(text.contains("\nhint: audit: run `slacktrail backfill acme --log audit --day 2026-11-22`"));
@@ -330,7 +331,7 @@ mod tests {
             day.differences = (0..30).map(|number| difference(Kind::Missing, number)).collect();
             day.keep_examples(EXAMPLES_MAX);
         }
-        let text = examples(&compared.logs[0], Kind::Missing).unwrap();
+        let text = examples(&compared.logs[0], Kind::Missing, &Zone::Utc).unwrap();
         assert_eq!(text.lines().count(), 22, "{text}");
         assert_eq!(text.matches("T00:00:00Z").count(), 2, "ten of each day: {text}");
         assert!(text.ends_with("and 40 more; `--json` lists up to 20 per day"), "{text}");
@@ -339,7 +340,7 @@ mod tests {
     #[test]
     fn uncollected_records_of_any_log_are_inconclusive() {
         let pending = Difference { reason: Some(Reason::InGap), ..difference(Kind::NotCollectedYet, 1) };
-        let text = text(&three_logs(vec![pending]), 100);
+        let text = text(&three_logs(vec![pending]), 100, &Zone::Utc);
         assert!(text.contains("note: audit: 1 not collected yet: in a gap"), "{text}");
         assert!(
             text.ends_with(
@@ -354,7 +355,7 @@ mod tests {
         let mut compared = three_logs(Vec::new());
         let (from, to) = (compared.period.first().start(), compared.period.first().end());
         compared.logs[1].outages = vec![Outage { from, to: Some(to), records: Some(55), cause: Cause::InitialHistory }];
-        let text = text(&compared, 80);
+        let text = text(&compared, 80, &Zone::Utc);
         let note = "note: access: slacktrail started to collect this log at 2026-11-20T23:59:59Z, and then collected 55 earlier records back to 2026-11-20T00:00:00Z\n";
         assert!(text.contains(note) && !text.contains("outage"), "{text}");
     }
@@ -366,7 +367,7 @@ mod tests {
         let outage = |to: Option<Second>, records, cause| Outage { from, to, records, cause };
         compared.logs[1].outages =
             vec![outage(Some(from.plus(7_200)), Some(55), Cause::NotRecorded), outage(None, None, Cause::Paused)];
-        let text = text(&compared, 80);
+        let text = text(&compared, 80, &Zone::Utc);
         assert!(
             text.contains(
                 "access, outages:\n  2026-11-20T00:00:00Z to 2026-11-20T02:00:00Z: 55 records were stored late; cause not recorded\n  2026-11-20T00:00:00Z to now: the source is paused\n\nnote: outages: nothing was stored"

@@ -10,6 +10,7 @@ mod demo;
 mod directory;
 mod doctor;
 mod journey;
+mod local_times;
 #[cfg(target_os = "linux")] // uses `/dev/full`
 mod output;
 mod pull;

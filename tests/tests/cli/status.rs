@@ -137,7 +137,7 @@ async fn status_of_directory_without_pull_is_error() {
 /// Creates a directory with streams in several states.
 ///
 /// Ages are half a unit above the displayed values, so that a slow run displays the same values.
-async fn with_many_states() -> tempfile::TempDir {
+pub(crate) async fn with_many_states() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let deployment = DirectoryDeployment::new(directory.path());
     let now = Second::of(Timestamp::now());

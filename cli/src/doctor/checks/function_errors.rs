@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use slacktrail_core::time::Second;
 
 use super::functions::{SET_ARCHITECTURE, cannot_start};
 use super::log_lines::{Event, create_hint, read};
@@ -27,8 +28,7 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
             continue;
         };
         if let Some((written_at, error)) = newest_error(&events) {
-            let detail =
-                format!("the newest error in `{group}` is from {}: {error}", written_at.strftime("%Y-%m-%dT%H:%M:%SZ"));
+            let detail = format!("the newest error in `{group}` is from {}: {error}", Second::of(written_at));
             let look_up = "run `slacktrail status`, and look up the code in docs/operations.md";
             return Err(Problem::failed(detail, if cannot_start(&error) { SET_ARCHITECTURE } else { look_up }));
         }
