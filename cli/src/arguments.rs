@@ -93,6 +93,35 @@ mod tests {
     }
 
     #[test]
+    fn every_command_with_result_has_json() {
+        for command in Arguments::command().get_subcommands() {
+            let has_json = command.get_arguments().any(|argument| argument.get_long() == Some("json"));
+            assert_eq!(has_json, !["completions", "man"].contains(&command.get_name()), "{}", command.get_name());
+        }
+    }
+
+    /// The short descriptions of these flags differ, because a command says what they do there.
+    const DESCRIBED_PER_COMMAND: [&str; 4] = ["dir", "force", "json", "log"];
+
+    #[test]
+    fn flag_has_same_meaning_and_value_in_every_command() {
+        let mut flags = std::collections::BTreeMap::new();
+        for command in Arguments::command().get_subcommands() {
+            for flag in command.get_arguments().filter(|flag| !flag.is_hide_set()) {
+                let Some(name) = flag.get_long() else { continue };
+                let values: Vec<String> =
+                    flag.get_value_names().unwrap_or_default().iter().map(ToString::to_string).collect();
+                let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
+                let verb = help.split([' ', ',']).take(2).collect::<Vec<_>>().join(" ");
+                let verb = if DESCRIBED_PER_COMMAND.contains(&name) { String::new() } else { verb };
+                let shape = (values, flag.get_value_delimiter(), verb);
+                let first = flags.entry(name.to_owned()).or_insert_with(|| shape.clone());
+                assert_eq!(*first, shape, "`--{name}` of `{}`", command.get_name());
+            }
+        }
+    }
+
+    #[test]
     fn no_flag_takes_token() {
         for command in Arguments::command().get_subcommands() {
             for argument in command.get_arguments() {

@@ -71,7 +71,7 @@ async fn main() -> ExitCode {
         Command::Completions(args) => show(false, completions::print(&args, Arguments::command())),
         Command::Man(args) => show(false, completions::write_man_pages(&args, Arguments::command())),
         Command::Connect(args) => show(args.json, connect::run(args).await),
-        Command::Demo(args) => until_ctrl_c(false, demo::run(args)).await,
+        Command::Demo(args) => until_ctrl_c(args.json, demo::run(args)).await,
         Command::Disconnect(args) => until_ctrl_c(args.json, disconnect::run(args)).await,
         Command::Doctor(args) => show(args.json, doctor::run(args).await),
         Command::Pause(args) => until_ctrl_c(args.json, pause::run(args, true)).await,

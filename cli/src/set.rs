@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "LABEL", group = "settings")]
     name: Option<String>,
     /// Report a stream as silent after this long without a record: 24h, 3d or never
-    #[arg(long, value_name = "TIME", group = "settings")]
+    #[arg(long, value_name = "DURATION", group = "settings")]
     silent_after: Option<SilentAfter>,
     /// Logs to collect, separated by commas: audit, access, integration. In a directory, `slacktrail pull --logs` selects them
     #[arg(long, value_name = "LOGS", value_delimiter = ',', group = "settings", conflicts_with = "dir")]

@@ -174,7 +174,7 @@ fn check(args: &Arguments, source: &Source, deployed: &Deployed) -> Result<(), C
     if !source.logs.contains(&args.log) {
         let add_log = match deployed {
             Deployed::Aws(..) => format!("slacktrail connect {id} --logs ..."),
-            Deployed::Directory(..) => deployed.command(&format!("pull --source {id} --logs {}", args.log)),
+            Deployed::Directory(..) => deployed.command(&format!("pull {id} --logs {}", args.log)),
         };
         return Err(CliError::new(format!("source `{id}` does not collect `{}` logs", args.log))
             .hint(format!("use one of {}, or run `{add_log}` to change the logs", logs::names(&source.logs, ", "))));

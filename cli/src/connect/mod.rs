@@ -36,6 +36,7 @@ use report::Connected;
 /// installed. Connecting an existing ID replaces its token: collection continues where it stopped, and all settings stay unless
 /// you pass new ones.
 #[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     /// Source ID in file names and commands: lowercase letters, digits and `-`
     id: SourceId,
@@ -52,7 +53,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "WHEN")]
     since: Option<Since>,
     /// Report a stream as silent after this long without a record: 24h, 3d or never [default: 24h]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "DURATION")]
     silent_after: Option<SilentAfter>,
     /// Use GovSlack
     #[arg(long)]
@@ -86,6 +87,15 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     pub(super) aws: AwsArguments,
 }
+
+const AFTER_HELP: &str = "\
+Columns:
+  log       log that is collected
+  verified  result of a test read: the time of the newest
+            record, or why the log cannot be read yet; the
+            poller keeps trying
+
+Exit code: 0 if the source is connected.";
 
 /// Connects the source.
 pub(crate) async fn run(args: Arguments) -> Result<Connected, CliError> {

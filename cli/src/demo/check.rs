@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use slacktrail_adapters::directory::DirectoryDayLogs;
 use slacktrail_archive::reader::{missing_keys, read_object};
 use slacktrail_core::source::LogType;
@@ -32,7 +33,33 @@ pub(crate) struct Verdict {
     objects: u64,
 }
 
+/// The numbers of a verdict, as printed with `--json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Counts {
+    slack_records: u64,
+    objects: u64,
+    missing: usize,
+    duplicates: usize,
+    unexpected: usize,
+    wrong_day: usize,
+    missing_objects: u64,
+}
+
 impl Verdict {
+    /// Returns the numbers of records and objects.
+    pub(crate) fn counts(&self) -> Counts {
+        let Differences { compared, missing, duplicates, unexpected, wrong_day } = &self.differences;
+        Counts {
+            slack_records: *compared,
+            objects: self.objects,
+            missing: missing.len(),
+            duplicates: duplicates.len(),
+            unexpected: unexpected.len(),
+            wrong_day: wrong_day.len(),
+            missing_objects: self.missing_objects,
+        }
+    }
+
     /// Returns `true` if each record is in exactly one line, in the right file.
     pub(crate) fn is_exact(&self) -> bool {
         let Differences { compared, missing, duplicates, unexpected, wrong_day } = &self.differences;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use serde::Serialize;
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_core::source::{LogType, Plan, Source, StreamId};
@@ -18,14 +19,15 @@ use slacktrail_ports::sources;
 
 use crate::cli_error::CliError;
 use crate::outcome::Outcome;
-use crate::run::{Display, Run, Tick, Totals, Until};
+use crate::run::{Display, Run, Tick, Total, Totals, Until};
 use crate::{format, terminal};
-use check::Checked;
+use check::{Checked, Counts};
 use organization::Organization;
 use time::{Immediate, Live, SimulatedTime};
 
 /// Collect from a simulated Slack with injected faults, then check the result (no account, no network)
 #[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     /// New or empty directory to store the logs in [default: ./logs/demo-1, ./logs/demo-2, ...]
     #[arg(long, value_name = "DIR")]
@@ -33,7 +35,39 @@ pub(crate) struct Arguments {
     /// Seconds to collect for (one second is a minute of simulated time)
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(5..=600))]
     seconds: u32,
+    /// Print the result as JSON, and everything else to standard error
+    #[arg(long)]
+    pub(crate) json: bool,
 }
+
+const AFTER_HELP: &str = "\
+Columns:
+  records, objects, size  stored by the demo (compressed)
+  gaps                    ranges that are not collected yet
+  lag                     age of the newest time up to which
+                          all is stored, at the end
+  state                   see `slacktrail status --help`
+
+Counts below the table, and their names in JSON:
+  compared           records that the simulated Slack
+                     returned (`slack_records`)
+  stored objects     files that were read back (`objects`)
+  missing            records that are in no line
+  duplicate          further lines of a record
+                     (`duplicates`)
+  unexpected         lines that Slack did not return
+  in the wrong file  lines in a file of another day
+                     (`wrong_day`)
+  missing objects    numbers that a day log skips
+                     (`missing_objects`)
+
+With --json, the result is one object: `directory`, `exact`, these counts, `late` (records that came late), `late_seconds_max` (the \
+longest delay), `newest_file`, and `streams`, with the fields of `pull --json`.
+
+Exit code: 0 if each record is in exactly one line, in the right file, and all streams are ok.";
+
+/// The maximum width of the introduction.
+const INTRODUCTION_COLUMNS_MAX: usize = 76;
 
 /// The source ID in the file names.
 const SOURCE: &str = "acme";
@@ -49,9 +83,14 @@ pub(crate) struct Demonstrated {
 pub(crate) async fn run(args: Arguments) -> Result<Demonstrated, CliError> {
     let directory = fresh_directory(args.dir)?;
     let time = Arc::new(SimulatedTime::with_activity_of(args.seconds));
-    terminal::print(organization::INTRODUCTION);
-    terminal::print("");
-    terminal::check_output()?;
+    let width = terminal::columns().min(INTRODUCTION_COLUMNS_MAX);
+    let introduction = terminal::wrapped(organization::INTRODUCTION, "", width);
+    if args.json {
+        terminal::note(&introduction);
+    } else {
+        terminal::print(&format!("{introduction}\n"));
+        terminal::check_output()?;
+    }
     let organization = Organization::start(Arc::clone(&time)).await?;
 
     let totals = collect(&organization, &time, &directory, args.seconds).await?;
@@ -61,9 +100,72 @@ pub(crate) async fn run(args: Arguments) -> Result<Demonstrated, CliError> {
     Ok(Demonstrated { totals, checked, directory })
 }
 
+/// The result, as printed with `--json`.
+#[derive(Debug, Serialize)]
+struct DemonstratedJson<'a> {
+    directory: &'a Path,
+    /// Whether each record is in exactly one line, in the right file.
+    exact: bool,
+    #[serde(flatten)]
+    counts: Counts,
+    /// The number of records that came late.
+    late: u64,
+    late_seconds_max: i64,
+    newest_file: Option<&'a Path>,
+    streams: &'a [Total],
+}
+
+impl Demonstrated {
+    /// Returns the number of records that came late, and the longest delay in seconds.
+    fn lateness(&self) -> (u64, i64) {
+        let counts = || self.totals.streams().iter().map(|total| total.counts);
+        (counts().map(|counts| counts.late).sum(), counts().map(|counts| counts.late_seconds_max).max().unwrap_or(0))
+    }
+
+    fn report(&self) {
+        let Demonstrated { totals, checked, directory } = self;
+        terminal::print(&totals.table());
+        let (late, latest) = self.lateness();
+        let (late, time) = (
+            format::counted_as(late, "record came late and was", "records came late and were"),
+            if late == 1 { "its time" } else { "their time" },
+        );
+        let sentence = format!("{late} stored up to {} after {time}.", format::duration(latest));
+        let verdict = checked.verdict.to_string();
+        for lines in [&sentence, &verdict] {
+            terminal::print("");
+            lines.lines().for_each(|line| terminal::print(&terminal::wrapped(line, "", terminal::columns())));
+        }
+        terminal::print("");
+        for (log, line) in &checked.samples {
+            terminal::print(&terminal::shorten(&format!("{log}: {line}"), terminal::columns()));
+        }
+        terminal::print(&format!("\nThe files are in {}. To view one:", directory.display()));
+        if let Some(newest) = &checked.newest {
+            terminal::print(&format!(
+                "  gzip -dc {} | head -1 | python3 -m json.tool",
+                terminal::shell_word(&newest.display().to_string())
+            ));
+        }
+    }
+}
+
 impl Outcome for Demonstrated {
+    fn json(&self) -> impl Serialize {
+        let (late, late_seconds_max) = self.lateness();
+        DemonstratedJson {
+            directory: &self.directory,
+            exact: self.checked.verdict.is_exact(),
+            counts: self.checked.verdict.counts(),
+            late,
+            late_seconds_max,
+            newest_file: self.checked.newest.as_deref(),
+            streams: self.totals.streams(),
+        }
+    }
+
     fn print(&self) {
-        report(&self.totals, &self.checked, &self.directory);
+        self.report();
     }
 
     fn problems(&self) -> Vec<CliError> {
@@ -129,30 +231,6 @@ fn fresh_directory(given: Option<PathBuf>) -> Result<PathBuf, CliError> {
         Err(error) => Err(CliError::new(format!("`{}` cannot be read", directory.display()))
             .with_source(error)
             .hint("use a new directory")),
-    }
-}
-
-fn report(totals: &Totals, checked: &Checked, directory: &Path) {
-    terminal::print(&totals.table());
-    let late: u64 = totals.streams().iter().map(|total| total.counts.late).sum();
-    let latest = totals.streams().iter().map(|total| total.counts.late_seconds_max).max().unwrap_or(0);
-    terminal::print(&format!(
-        "\n{} came late and {} stored up to {} after {} time.",
-        format::counted(late, "record"),
-        if late == 1 { "was" } else { "were" },
-        format::duration(latest),
-        if late == 1 { "its" } else { "their" }
-    ));
-    terminal::print(&format!("\n{}\n", checked.verdict));
-    for (log, line) in &checked.samples {
-        terminal::print(&terminal::shorten(&format!("{log}: {line}"), terminal::columns()));
-    }
-    terminal::print(&format!("\nThe files are in {}. To view one:", directory.display()));
-    if let Some(newest) = &checked.newest {
-        terminal::print(&format!(
-            "  gzip -dc {} | head -1 | python3 -m json.tool",
-            terminal::shell_word(&newest.display().to_string())
-        ));
     }
 }
 

@@ -17,12 +17,10 @@ pub(crate) const TOKEN: &str = settings::ORGANIZATION_TOKEN;
 
 /// The introduction that the demo prints.
 pub(crate) const INTRODUCTION: &str = "\
-This Slack is simulated: an Enterprise organization with four workspaces,
-three days of history, and active users. One second is a simulated minute.
-It limits calls as Slack does, returns some records late, and has injected
-faults: HTTP 500 and 429, a stale page cursor, HTML instead of JSON, an
-incomplete response, a lost connection. The collector is the real one, and
-so are the files that it writes.";
+This Slack is simulated: an Enterprise organization with four workspaces, three days of history, and active users. One second is a \
+simulated minute. It limits calls as Slack does, returns some records late, and has injected faults: HTTP 500 and 429, a stale page \
+cursor, HTML instead of JSON, an incomplete response, a lost connection. The collector is the real one, and so are the files that it \
+writes.";
 
 const WORKSPACES: [&str; 4] = ["T0ENGINEER", "T0FINANCE", "T0PEOPLE", "T0SALES"];
 /// The time between two steps of the activity: six simulated seconds.

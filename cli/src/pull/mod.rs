@@ -32,15 +32,18 @@ use crate::{directory, logs, terminal};
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
+    /// Source ID in file names and commands: lowercase letters, digits and `-` [default: slack]
+    #[arg(value_name = "ID")]
+    id: Option<SourceId>,
+    /// Another form of the source ID
+    #[arg(long, value_name = "ID", hide = true, conflicts_with = "id")]
+    source: Option<SourceId>,
     /// Logs to collect, separated by commas: audit, access, integration [default: all that the token can read]
     #[arg(long, value_name = "LOGS", value_delimiter = ',')]
     logs: Vec<LogType>,
     /// Directory to store the logs in
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
-    /// Source ID in file names: lowercase letters, digits and `-`
-    #[arg(long, value_name = "ID", default_value = "slack")]
-    source: SourceId,
     /// Display name of the source [default: its name in Slack]
     #[arg(long, value_name = "LABEL")]
     name: Option<String>,
@@ -73,7 +76,15 @@ Exit code: 0 if everything that Slack returns is stored; with --follow, 0 after 
 With --follow and a standard output that is not a terminal, each tick prints one line, or one JSON object with --json: \
 `time`, `error` and `streams`, with the fields of `pull --json` for this tick.";
 
+/// The source ID if none is given.
+const DEFAULT_ID: &str = "slack";
+
 impl Arguments {
+    fn id(&self) -> SourceId {
+        let given = self.id.as_ref().or(self.source.as_ref()).cloned();
+        given.unwrap_or_else(|| DEFAULT_ID.parse().expect("the ID is valid"))
+    }
+
     /// Returns `true` if each tick prints a line, and the end of the run nothing.
     pub(crate) fn prints_ticks(&self) -> bool {
         self.follow && !std::io::stdout().is_terminal()
@@ -91,7 +102,7 @@ pub(crate) struct Pulled {
 
 /// Collects into the directory. The command succeeds if everything that Slack returns is stored, or with `--follow`, when the user stops it.
 pub(crate) async fn run(args: Arguments) -> Result<Pulled, CliError> {
-    pull(&args).await.map_err(|error| error.shown_at(Place::CommandWithToken, Some(&args.source)))
+    pull(&args).await.map_err(|error| error.shown_at(Place::CommandWithToken, Some(&args.id())))
 }
 
 async fn pull(args: &Arguments) -> Result<Pulled, CliError> {
@@ -101,7 +112,7 @@ async fn pull(args: &Arguments) -> Result<Pulled, CliError> {
 
     let (pace, prints_ticks) = (Wall::new(), args.prints_ticks());
     let display = if prints_ticks { Display::Errors } else { Display::Progress };
-    let streams: Vec<StreamId> = logs.iter().map(|log| StreamId { source: args.source.clone(), log: *log }).collect();
+    let streams: Vec<StreamId> = logs.iter().map(|log| StreamId { source: args.id(), log: *log }).collect();
     let mut run = Run::new(slack, &args.dir, token, &streams, display);
     let until = if args.follow { Until::Stopped } else { Until::CaughtUp };
     run.go(&pace, until, async |tick| {
@@ -142,24 +153,23 @@ impl Outcome for Pulled {
 
 /// Verifies the token and stores the source in the directory. Returns the logs of this run.
 async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<Vec<LogType>, CliError> {
-    let now = now();
+    let (id, now) = (args.id(), now());
     let since = args.since.map(|since| since.resolve(now)).transpose()?;
     let deployment = DirectoryDeployment::new(&args.dir);
     let mut stored = deployment.load().await?;
-    let existing = stored.sources.remove(&args.source).transpose()?;
+    let existing = stored.sources.remove(&id).transpose()?;
     if existing.as_ref().is_some_and(|existing| existing.paused) {
-        let resume = in_directory(&format!("resume {}", args.source), &args.dir);
-        return Err(CliError::new(format!("source `{}` is paused", args.source))
+        let resume = in_directory(&format!("resume {id}"), &args.dir);
+        return Err(CliError::new(format!("source `{id}` is paused"))
             .hint(format!("run `{resume}` first; collection then continues where it stopped")));
     }
-    if since.is_some() && stored.cursors.keys().any(|stream| stream.source == args.source) {
+    if since.is_some() && stored.cursors.keys().any(|stream| stream.source == id) {
         let message = format!("`--since` has no effect on logs that `{}` already contains", args.dir.display());
-        let backfill =
-            in_directory(&format!("backfill {} --log <log> --from <day> --to <day>", args.source), &args.dir);
+        let backfill = in_directory(&format!("backfill {id} --log <log> --from <day> --to <day>"), &args.dir);
         terminal::warn(CliError::new(message).hint(format!("run `{backfill}` to collect earlier records")));
     }
 
-    let mut source = existing.clone().unwrap_or_else(|| new_source(&args.source, now));
+    let mut source = existing.clone().unwrap_or_else(|| new_source(&id, now));
     source.gov |= args.gov;
     source.since = since.unwrap_or(source.since);
     source.connected_at = now; // so that the first tick retries rejected streams
@@ -179,7 +189,7 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
     source.label = match (&args.name, &existing) {
         (Some(label), _) => label.clone(),
         (None, Some(existing)) => existing.label.clone(),
-        (None, None) if identity.team.is_empty() => args.source.to_string(),
+        (None, None) if identity.team.is_empty() => id.to_string(),
         (None, None) => identity.team.clone(),
     };
     let has_tenant = |present: &Source| present.tenant.as_ref().is_none_or(|was| was.id == identity.tenant().id);
@@ -189,14 +199,14 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
     });
     if saved.await?.is_none() {
         let message = format!("another process bound source `{}` to another workspace or organization", source.id);
-        return Err(CliError::new(message).hint("use another directory, or another ID with `--source`"));
+        return Err(CliError::new(message).hint("use another directory, or another source ID"));
     }
     Ok(logs)
 }
 
 fn second_source(error: &ConnectError) -> CliError {
     CliError::new(&error.message).hint(
-        "pass `--source` with the ID of that source to continue it; to store the same records twice, add `--force`",
+        "pass the ID of that source to continue it (`slacktrail pull ID`); to store the same records twice, add `--force`",
     )
 }
 

@@ -53,8 +53,8 @@ pub(crate) struct Arguments {
     /// Source ID
     id: SourceId,
     /// Logs to compare, separated by commas: audit, access, integration [default: all logs of the source]
-    #[arg(long, value_name = "LOGS", value_delimiter = ',')]
-    log: Vec<LogType>,
+    #[arg(long, visible_alias = "log", value_name = "LOGS", value_delimiter = ',')]
+    logs: Vec<LogType>,
     #[command(flatten)]
     days: DaysArguments,
     /// Read a directory written by `slacktrail pull` instead of the deployment, with the token in SLACK_TOKEN
@@ -76,7 +76,24 @@ pub(crate) struct Arguments {
 const AFTER_HELP: &str = "\
 Examples:
   slacktrail verify acme --month 2026-10 --report october.html
-  slacktrail verify acme --log audit --day 2026-11-20 --show-records
+  slacktrail verify acme --logs audit --day 2026-11-20 --show-records
+
+Columns (a narrow terminal omits some of them):
+  Slack, stored  records that Slack returns, and stored lines
+  objects        stored objects
+  differences    total of the next columns, if some of them
+                 do not fit
+  missing        records that are not stored
+  changed        stored lines that differ from Slack's record
+  duplicate      further lines of the same record
+  extra          stored lines that Slack does not return
+  pending        records that are not collected yet
+  corrupt        missing objects, unreadable objects and lines,
+                 and lines of another day
+  latest         longest time from a record's own time until
+                 it was stored
+  verdict        see \"Exit code\"
+For one day of one log, each is a line, and `corrupt` is split.
 
 What is compared:
   audit        every byte
@@ -87,7 +104,7 @@ What is compared:
 Access and integration logs are read from now back to the first day, which takes long for an old day. Slack may delete their rows, so \
 rows that only the archive has are reported as extra, but are no mismatch.
 
-With one `--log` and `--day`, `--json` prints one object with all differences. Otherwise it prints what `--report FILE.json` contains: the \
+With `--day` and one log in `--logs`, `--json` prints one object with all differences. Otherwise it prints what `--report FILE.json` contains: the \
 days of each log, with up to 20 differences of each kind per day.
 
 While Slack is read, what it returned is kept as hashes in `$XDG_CACHE_HOME/slacktrail/verify` (default: `~/.cache`, on a Mac \
@@ -191,11 +208,11 @@ async fn in_directory(args: &Arguments, directory: &Path, period: Period, now: S
 
 /// Returns the logs to compare: the requested ones, or all that the source collects.
 fn logs(args: &Arguments, source: &Source) -> Result<Vec<LogType>, CliError> {
-    match args.log.iter().find(|log| !source.logs.contains(log)) {
+    match args.logs.iter().find(|log| !source.logs.contains(log)) {
         Some(log) => Err(CliError::new(format!("source `{}` does not collect `{log}` logs", source.id))
             .hint(format!("use one of its logs: {}", logs::names(&source.logs, ", ")))),
-        None if args.log.is_empty() => Ok(logs::in_order(&source.logs)),
-        None => Ok(logs::in_order(&args.log)),
+        None if args.logs.is_empty() => Ok(logs::in_order(&source.logs)),
+        None => Ok(logs::in_order(&args.logs)),
     }
 }
 
@@ -219,7 +236,7 @@ async fn compare<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
     source: Source,
     (archive, logs, period): (Archive, Vec<LogType>, Period),
 ) -> ComparedWithFiles {
-    let is_single = args.days.is_single() && args.log.len() == 1;
+    let is_single = args.days.is_single() && args.logs.len() == 1;
     let started_at = now();
     let (mut compared, mut working_directories) = (Vec::new(), Vec::new());
     for log in logs {

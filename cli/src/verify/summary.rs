@@ -315,6 +315,15 @@ mod tests {
     }
 
     #[test]
+    fn help_explains_each_column() {
+        let columns = super::super::AFTER_HELP.split("What is compared:").next().unwrap();
+        for field in FIELDS {
+            let (Column::Left(name) | Column::Right(name)) = field.column;
+            assert!(columns.contains(&format!("  {name}")) || columns.contains(&format!(", {name} ")), "{name}");
+        }
+    }
+
+    #[test]
     fn mismatch_names_log_days_examples_and_hint() {
         let missing: Vec<Difference> = (0..25).map(|number| difference(Kind::Missing, number)).collect();
         let text = text(&three_logs(missing), 80, &Zone::Utc);

@@ -1,5 +1,7 @@
 //! Tests `demo`, which checks at its end that it stored each record exactly once.
 
+use serde_json::json;
+
 use crate::binary::Slacktrail;
 
 /// The picture in README, which `make picture` records.
@@ -31,6 +33,24 @@ async fn demo_finds_every_record_once() {
 
     let again = slacktrail.run(&["demo", "--dir", "logs/demo-1"]).await.exits(1);
     assert!(again.stderr.starts_with("error: `logs/demo-1` is not empty"), "{}", again.stderr);
+}
+
+#[tokio::test]
+async fn demo_json_is_one_object_and_text_goes_to_standard_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let slacktrail = Slacktrail::alone().inside(directory.path());
+    let ran = slacktrail.run(&["demo", "--seconds", "5", "--json"]).await.exits(0);
+    assert!(ran.stderr.starts_with("This Slack is simulated"), "{}", ran.stderr);
+    let result = ran.json();
+    assert_eq!((&result["exact"], &result["directory"]), (&json!(true), &json!("logs/demo-1")), "{result}");
+    for count in ["missing", "duplicates", "unexpected", "wrong_day", "missing_objects"] {
+        assert_eq!(result[count], 0, "{result}");
+    }
+    let streams = result["streams"].as_array().unwrap();
+    let records: u64 = streams.iter().map(|stream| stream["records"].as_u64().unwrap()).sum();
+    assert_eq!((streams.len(), result["slack_records"].as_u64()), (3, Some(records)), "{result}");
+    assert!(directory.path().join(result["newest_file"].as_str().unwrap()).is_file(), "{result}");
+    assert!(result["late"].as_u64().unwrap() > 0 && result["late_seconds_max"].as_i64().unwrap() > 0, "{result}");
 }
 
 /// Returns the lines in the picture, without empty ones.

@@ -243,7 +243,7 @@ async fn backfill_of_paused_source_names_command_that_resumes_it() {
     local.slacktrail.run(&local.in_directory(&[&arguments[..], &["--detach"]].concat())).await.exits(0);
     let access = local.in_directory(&["backfill", "slack", "--log", "access", "--day", &day]);
     let other = local.slacktrail.run(&access).await.exits(1).stderr;
-    assert!(other.contains("`slacktrail pull --source slack --logs access --dir "), "{other}");
+    assert!(other.contains("`slacktrail pull slack --logs access --dir "), "{other}");
 }
 
 /// Removes the objects of a day, as `rm` does.

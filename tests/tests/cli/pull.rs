@@ -63,7 +63,8 @@ async fn one_log_may_be_pulled_and_another_later() {
     assert_eq!(stored(directory.path(), Log::Audit), 2, "the records of the last day");
     assert_eq!(stored(directory.path(), Log::Access), 0);
 
-    slacktrail.run(&["pull", "--logs", "access", "--dir", path, "--source", "acme"]).await.exits(0);
+    slacktrail.run(&["pull", "acme", "--logs", "access", "--dir", path]).await.exits(0); // the same source
+    slacktrail.run(&["pull", "acme", "--dir", path, "--source", "acme"]).await.exits(2);
     assert_eq!(stored(directory.path(), Log::Access), 2);
     let status = Slacktrail::alone().run(&["status", "--dir", path, "--json"]).await.exits(0).json();
     let logs: Vec<_> = status.as_array().unwrap().iter().map(|entry| entry["log"].as_str().unwrap()).collect();
@@ -202,7 +203,7 @@ async fn pull_of_same_slack_under_second_id_is_rejected_unless_forced() {
     let second = [&pull[..], &["--source", "acme"]].concat();
     insta::assert_snapshot!(slacktrail.run(&second).await.exits(1).stderr, @r"
     error: `Organization E1` (E1) is already connected as source `slack`
-    hint: pass `--source` with the ID of that source to continue it; to store the same records twice, add `--force`
+    hint: pass the ID of that source to continue it (`slacktrail pull ID`); to store the same records twice, add `--force`
     ");
     slacktrail.run(&[&second[..], &["--force"]].concat()).await.exits(0);
     for again in [&pull[..], &second] {

@@ -46,7 +46,7 @@ const TYPED: [(&str, Interaction, &str); 18] = [
         TickOnce("collecting acme/audit from 2024-01-01T00:00:00Z"),
         "collected acme/audit from 2024-01-01T00:00:00Z to 2024-01-31T23:59:59Z",
     ),
-    ("slacktrail verify acme --log audit --day 2024-01-15", Wait, "complete: 2 records of 2024-01-15"),
+    ("slacktrail verify acme --logs audit --day 2024-01-15", Wait, "complete: 2 records of 2024-01-15"),
     (
         "slacktrail verify acme --month 2024-01 --report january.html",
         Wait,
