@@ -78,7 +78,11 @@ async fn newest<S: Slack>(
     workspace: Option<&str>,
     now: Second,
 ) -> Result<Option<Second>, Error> {
-    let request = Request::probe(log, now, workspace);
+    let request = match log {
+        LogType::Audit => Request::audit_logs(Second::MARCH_2018, now, 1, None),
+        LogType::Access => Request::access_logs(1, None, workspace),
+        LogType::Integration => Request::integration_logs(1, 1, workspace),
+    };
     let response = slack.call_whole(source, &request, CallAuth::User(token)).await?;
     match response.page(&request, now) {
         Ok(page) => Ok(page.rows.iter().filter_map(|row| Record::read(log, workspace, row).time).max()),

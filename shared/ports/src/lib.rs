@@ -137,7 +137,8 @@ impl ReadBody for Response<Body> {
             }
             keep(&chunk);
         }
-        Ok(self.without_body())
+        let Response { status, retry_after, date, scopes, .. } = self;
+        Ok(Response { status, retry_after, date, scopes, body: () })
     }
 }
 

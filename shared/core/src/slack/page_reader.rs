@@ -140,11 +140,6 @@ impl PageReader {
         self.ended = true;
     }
 
-    /// Returns the number of bytes so far.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// Returns the number of bytes that the reader holds.
     pub fn held_bytes(&self) -> usize {
         self.input.len() - self.start
@@ -505,7 +500,7 @@ mod tests {
         let mut endless = PageReader::new("logs");
         let space = vec![b' '; 1 << 20];
         let outcome = (0..300).find_map(|_| endless.push(&space).and_then(|()| endless.advance()).err());
-        assert_eq!((outcome, endless.bytes()), (Some(TooLarge::Bytes), RESPONSE_BYTES_MAX + space.len()));
+        assert_eq!((outcome, endless.bytes), (Some(TooLarge::Bytes), RESPONSE_BYTES_MAX + space.len()));
     }
 
     #[test]
@@ -540,7 +535,7 @@ mod tests {
             reader.push(more.repeat(limit - first.len()).as_bytes()).unwrap();
             assert_eq!(reader.advance(), Ok(Advance::More), "{before}{first}");
             let whole = before.len() + limit;
-            assert!((limit..=whole).contains(&reader.held_bytes()) && reader.bytes() == whole, "{before}{first}");
+            assert!((limit..=whole).contains(&reader.held_bytes()) && reader.bytes == whole, "{before}{first}");
             reader.push(more.as_bytes()).unwrap();
             assert_eq!(reader.advance(), Err(TooLarge::Row), "{before}{first}");
         }

@@ -46,6 +46,12 @@ impl Request {
         Request { family, method, arguments, post: false }
     }
 
+    /// Adds an argument, if it has a value.
+    fn with(mut self, name: &'static str, value: Option<&str>) -> Request {
+        self.arguments.extend(value.map(|value| (name, value.to_owned())));
+        self
+    }
+
     /// Creates a call to the Web API with its arguments as a form.
     pub fn form(method: &'static str, arguments: Vec<(&'static str, String)>) -> Request {
         Request { family: Family::Web, method, arguments, post: true }
@@ -56,13 +62,12 @@ impl Request {
     /// Every page repeats the time range, because a page cursor alone loses it and walks back through all history. The request has no action
     /// filter, because a single unknown action name fails the whole request.
     pub fn audit_logs(oldest: Second, latest: Second, rows: u32, page_cursor: Option<&str>) -> Request {
-        let mut arguments = vec![
+        let arguments = vec![
             ("oldest", oldest.get().max(0).to_string()),
             ("latest", latest.get().max(0).to_string()),
             ("limit", rows.to_string()),
         ];
-        arguments.extend(page_cursor.map(|cursor| ("cursor", cursor.to_owned())));
-        Request::get(Family::Audit, "logs", arguments)
+        Request::get(Family::Audit, "logs", arguments).with("cursor", page_cursor)
     }
 
     /// Requests a page of access logs, from now backwards.
@@ -70,10 +75,8 @@ impl Request {
     /// The argument `limit` selects page cursors, which do not end at page 100. Without `workspace`, an organization's token reads the whole
     /// organization, if Slack allows that.
     pub fn access_logs(rows: u32, page_cursor: Option<&str>, workspace: Option<&str>) -> Request {
-        let mut arguments = vec![("limit", rows.to_string())];
-        arguments.extend(page_cursor.map(|cursor| ("cursor", cursor.to_owned())));
-        arguments.extend(workspace.map(|id| ("team_id", id.to_owned())));
-        Request::get(Family::Web, "team.accessLogs", arguments)
+        let arguments = vec![("limit", rows.to_string())];
+        Request::get(Family::Web, "team.accessLogs", arguments).with("cursor", page_cursor).with("team_id", workspace)
     }
 
     /// Requests a numbered page of access logs, if Slack ignores `limit` and uses numbered pages.
@@ -87,18 +90,8 @@ impl Request {
     }
 
     fn numbered(method: &'static str, rows: u32, page: u32, workspace: Option<&str>) -> Request {
-        let mut arguments = vec![("count", rows.to_string()), ("page", page.to_string())];
-        arguments.extend(workspace.map(|id| ("team_id", id.to_owned())));
-        Request::get(Family::Web, method, arguments)
-    }
-
-    /// Requests the newest record of a log, to test whether the log is readable.
-    pub fn probe(log: LogType, now: Second, workspace: Option<&str>) -> Request {
-        match log {
-            LogType::Audit => Request::audit_logs(Second::MARCH_2018, now, 1, None),
-            LogType::Access => Request::access_logs(1, None, workspace),
-            LogType::Integration => Request::integration_logs(1, 1, workspace),
-        }
+        let arguments = vec![("count", rows.to_string()), ("page", page.to_string())];
+        Request::get(Family::Web, method, arguments).with("team_id", workspace)
     }
 
     /// Requests the owner of a token.
@@ -108,9 +101,8 @@ impl Request {
 
     /// Requests a page of the workspaces on which an organization's app is installed.
     pub fn workspaces(page_cursor: Option<&str>) -> Request {
-        let mut arguments = vec![("limit", WORKSPACES_PER_PAGE.to_string())];
-        arguments.extend(page_cursor.map(|cursor| ("cursor", cursor.to_owned())));
-        Request::form("auth.teams.list", arguments)
+        let arguments = vec![("limit", WORKSPACES_PER_PAGE.to_string())];
+        Request::form("auth.teams.list", arguments).with("cursor", page_cursor)
     }
 
     /// Revokes the token of the call. Without token rotation, this revokes the whole authorization.
@@ -168,9 +160,10 @@ mod tests {
     #[test]
     fn logs_are_read_with_get_and_other_calls_are_posts() {
         for (request, post, log) in [
-            (Request::probe(LogType::Audit, Second::EPOCH, None), false, Some(LogType::Audit)),
-            (Request::probe(LogType::Access, Second::EPOCH, None), false, Some(LogType::Access)),
-            (Request::probe(LogType::Integration, Second::EPOCH, None), false, Some(LogType::Integration)),
+            (Request::audit_logs(Second::EPOCH, Second::EPOCH, 1, None), false, Some(LogType::Audit)),
+            (Request::access_logs(1, None, None), false, Some(LogType::Access)),
+            (Request::access_logs_page(1, 2, None), false, Some(LogType::Access)),
+            (Request::integration_logs(1, 1, None), false, Some(LogType::Integration)),
             (Request::auth_test(), true, None),
             (Request::workspaces(None), true, None),
             (Request::revoke(), true, None),

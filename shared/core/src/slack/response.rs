@@ -16,7 +16,7 @@ const ANSWER_SECONDS_MAX: i64 = 1;
 /// Maximum rows of a response that is not a page of a log: ten times the requested workspaces.
 const LISTED_MAX: usize = 10_000;
 
-/// An HTTP response. `B` is its body: bytes, or [`Body`](slacktrail_ports::Body) while it arrives.
+/// An HTTP response. `B` is its body: bytes, or `slacktrail_ports::Body` while it arrives.
 #[derive(Clone, Debug, Default)]
 pub struct Response<B = Vec<u8>> {
     /// The HTTP status code.
@@ -125,12 +125,6 @@ impl Response {
 }
 
 impl<B> Response<B> {
-    /// Returns the response without its body.
-    pub fn without_body(&self) -> Response<()> {
-        let (retry_after, scopes) = (self.retry_after.clone(), self.scopes.clone());
-        Response { status: self.status, retry_after, date: self.date, scopes, body: () }
-    }
-
     /// Returns the fields of a page beside its rows, after `reader` has read the page to its end.
     ///
     /// # Errors

@@ -216,7 +216,7 @@ impl<'a> StreamTick<'a> {
         let since_round = self.now.since(self.cursor.watermark);
         let may_start = !under_way && since_round >= seconds_between_rounds(&self.memory.workspaces, self.calls_max);
         let live = !self.reads_per_workspace() || may_start;
-        self.cursor.open_gaps(self.log, self.now, self.memory.overlap.seconds(), live);
+        self.cursor.open_gaps(self.log, self.now, self.memory.overlap.seconds, live);
     }
 
     /// Returns the most urgent gap, or `None` if none is left.

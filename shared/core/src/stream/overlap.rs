@@ -16,7 +16,7 @@ const WINDOW_SECONDS: i64 = 3_600;
 /// The overlap of a stream's next tick.
 #[derive(Clone, Debug)]
 pub(super) struct Overlap {
-    seconds: i64,
+    pub(super) seconds: i64,
     /// The greatest lateness in the current window and in the previous one.
     lateness: [i64; 2],
     window_began: Second,
@@ -39,11 +39,6 @@ impl Overlap {
     /// Creates the largest overlap.
     pub(super) fn new() -> Overlap {
         Overlap { seconds: OVERLAP_MAX_SECONDS, lateness: [0; 2], window_began: Second::EPOCH }
-    }
-
-    /// Returns the overlap in seconds.
-    pub(super) fn seconds(&self) -> i64 {
-        self.seconds
     }
 
     /// Records that a record was late by this many seconds. The re-reads find records that are later than the largest overlap.
@@ -91,7 +86,7 @@ mod tests {
 
     fn after(overlap: &mut Overlap, pages: u32, seconds: i64, others_wait: bool) -> i64 {
         overlap.adapt(LiveWalk { pages, seconds, calls_max: 25, others_wait }, NOW);
-        overlap.seconds()
+        overlap.seconds
     }
 
     #[test]

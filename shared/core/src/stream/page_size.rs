@@ -10,7 +10,7 @@ const GOOD_PAGES: u32 = 8;
 /// The number of rows to request per page.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PageSize {
-    rows: u32,
+    pub(super) rows: u32,
     rows_max: u32,
     good_pages: u32,
 }
@@ -19,10 +19,6 @@ impl PageSize {
     pub(super) fn of(log: LogType) -> PageSize {
         let rows_max = rows_per_page(log);
         PageSize { rows: rows_max, rows_max, good_pages: 0 }
-    }
-
-    pub(super) fn rows(&self) -> u32 {
-        self.rows
     }
 
     /// Counts a good page, and doubles the size after [`GOOD_PAGES`] of them.
@@ -58,24 +54,24 @@ mod tests {
     #[test]
     fn page_size_shrinks_to_one_row_and_recovers() {
         let mut size = PageSize::of(LogType::Audit);
-        let mut sizes = vec![size.rows()];
-        while size.shrink(size.rows()) {
-            sizes.push(size.rows());
+        let mut sizes = vec![size.rows];
+        while size.shrink(size.rows) {
+            sizes.push(size.rows);
         }
         assert_eq!(sizes, [1000, 250, 62, 15, 3, 1]);
         (1..GOOD_PAGES).for_each(|_| size.grow());
-        assert_eq!(size.rows(), 1, "seven good pages");
+        assert_eq!(size.rows, 1, "seven good pages");
         size.grow();
-        assert_eq!(size.rows(), 2);
+        assert_eq!(size.rows, 2);
         (0..10 * GOOD_PAGES).for_each(|_| size.grow());
-        assert_eq!(size.rows(), 1000);
+        assert_eq!(size.rows, 1000);
     }
 
     #[test]
     fn pages_that_reach_too_little_are_enlarged_up_to_maximum() {
         let mut size = PageSize::of(LogType::Integration);
         size.shrink(1000);
-        let enlarged = [250, 500, 1000].map(|asked| (size.enlarge(asked), size.rows()));
+        let enlarged = [250, 500, 1000].map(|asked| (size.enlarge(asked), size.rows));
         assert_eq!(enlarged, [(true, 500), (true, 1000), (false, 1000)]);
     }
 

@@ -54,7 +54,7 @@ enum Position {
 impl StreamTick<'_> {
     /// Returns the request for the next page of a gap, and the number of rows that it requests.
     pub fn request(&self, active: &ActiveGap) -> (Request, u32) {
-        active.gap.request(&active.context, self.memory.page_size.rows())
+        active.gap.request(&active.context, self.memory.page_size.rows)
     }
 
     /// Decides how the walk goes on after a page, or after what came instead of it. `asked` is the request and its number of rows.
@@ -199,7 +199,7 @@ impl StreamTick<'_> {
     /// Returns an error if the walk no longer advances. The batch contains what was read, and a later tick continues from there.
     fn check_progress(&mut self, active: &mut ActiveGap, request: &Request) -> Result<(), Error> {
         let goes_on = active.context.progress.end_page();
-        self.advanced |= active.context.progress.has_advanced();
+        self.advanced |= active.context.progress.has_advanced;
         if goes_on {
             return Ok(());
         }

@@ -208,7 +208,7 @@ impl Gap {
     pub fn change_page_size(&mut self, context: &mut PageContext) {
         if matches!(self.walk, Walk::Integration(_) | Walk::Access(AccessWalk { numbered: Some(_), .. })) {
             self.restart(context);
-            context.progress.change_page_size();
+            context.progress.has_changed_page_size = true;
         }
     }
 }

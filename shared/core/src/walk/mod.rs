@@ -217,7 +217,7 @@ mod tests {
                 context.progress.end_page();
             }
             gap.depth.end_tick(&context.progress);
-            assert_eq!(gap.depth.oldest(), Some(second(2 * numbers[1]).max(gap.oldest)));
+            assert_eq!(gap.depth.deepest.time, Some(second(2 * numbers[1]).max(gap.oldest)));
         }
     }
 

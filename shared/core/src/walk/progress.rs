@@ -29,7 +29,8 @@ pub struct Progress {
     page_advances: bool,
     /// Whether the current page counts for the walk. A page that only shows which page to request does not count.
     page_is_taken: bool,
-    has_advanced: bool,
+    /// Whether a page that counts for the walk has advanced it.
+    pub has_advanced: bool,
     pages: u32,
     /// Whether any record was not stored before.
     has_new_record: bool,
@@ -37,14 +38,14 @@ pub struct Progress {
     reach: Reach,
     has_restarted: bool,
     /// Whether the walk restarted with pages of another size, which makes it longer.
-    has_changed_page_size: bool,
+    pub(super) has_changed_page_size: bool,
 }
 
 /// The oldest times of rows, in both columns that a log may be sorted by.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub(super) struct Reach {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    time: Option<Second>,
+    pub(super) time: Option<Second>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_active: Option<Second>,
 }
@@ -72,7 +73,7 @@ impl Reach {
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Depth {
     /// The furthest that the walk has ever come.
-    deepest: Reach,
+    pub(super) deepest: Reach,
     /// How far it has come since its last restart.
     present: Reach,
     /// Idle ticks since the walk last came further back than ever or stored a record. An idle tick restarts the walk, or comes no further back.
@@ -101,11 +102,6 @@ impl Depth {
     /// Returns `true` if the walk does not advance.
     pub fn is_stuck(&self) -> bool {
         self.idle_ticks >= IDLE_TICKS_MAX
-    }
-
-    #[cfg(test)]
-    pub(super) fn oldest(&self) -> Option<Second> {
-        self.deepest.time
     }
 
     /// Returns `true` if no tick has read a page of the gap.
@@ -146,16 +142,6 @@ impl Progress {
     pub(super) fn restart(&mut self) {
         self.reach = Reach::default();
         self.has_restarted = true;
-    }
-
-    /// Records that the walk restarts with pages of another size.
-    pub(super) fn change_page_size(&mut self) {
-        self.has_changed_page_size = true;
-    }
-
-    /// Returns `true` if a page that counts for the walk has advanced it.
-    pub fn has_advanced(&self) -> bool {
-        self.has_advanced
     }
 
     /// Ends a page, or an attempt that returned none. Returns `false` after `IDLE_PAGES_MAX` idle pages in a row.
@@ -208,8 +194,8 @@ mod tests {
         let mut progress = Progress::default();
         progress.row(&row(1, 9), Second::EPOCH);
         assert!(progress.end_page());
-        assert!(!progress.has_advanced());
-        assert!(page(&mut progress, &[row(2, 9)]) && progress.has_advanced());
+        assert!(!progress.has_advanced);
+        assert!(page(&mut progress, &[row(2, 9)]) && progress.has_advanced);
     }
 
     #[test]
@@ -297,7 +283,7 @@ mod tests {
         let smaller = |depth: &mut Depth| {
             let mut progress = Progress::default();
             progress.restart();
-            progress.change_page_size();
+            progress.has_changed_page_size = true;
             depth.end_tick(&progress);
             depth.is_stuck()
         };
@@ -342,9 +328,9 @@ mod tests {
     fn walk_that_progressed_once_has_progressed() {
         let mut progress = Progress::default();
         page(&mut progress, &[]);
-        assert!(!progress.has_advanced());
+        assert!(!progress.has_advanced);
         page(&mut progress, &[row(1, 9)]);
         page(&mut progress, &[]);
-        assert!(progress.has_advanced());
+        assert!(progress.has_advanced);
     }
 }
