@@ -50,7 +50,7 @@ Environment (--stack, --profile and --region override it):
   AWS_REGION                            AWS region (`sam deploy` ignores it)
   AWS_DEFAULT_REGION                    AWS region if AWS_REGION is not set
   AWS_PROFILE, ...                      other settings of the AWS SDK
-  SLACK_TOKEN                           user token for `pull`, and for `backfill` and `verify` with --dir
+  SLACK_TOKEN                           user token, for `pull` and --dir
   SLACK_CLIENT_ID, SLACK_CLIENT_SECRET  app credentials for `connect`
   SLACK_API_URL, SLACK_AUDIT_URL        override the URLs of Slack
   TZ                                    time zone of --local, such as Europe/Berlin
