@@ -203,7 +203,7 @@ fn day_log_read_timeout(log: &DayLogId, unread: u32, last_object: u32) -> Error 
     Error::deployment(
         "day_log_read_timeout",
         format!(
-            "reading day log `{}`: the tick ran out of time with {unread} of {last_object} objects still unread",
+            "reading day log `{}`: the tick ran out of time; objects still unread: {unread} of {last_object}",
             log.prefix()
         ),
     )
