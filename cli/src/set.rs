@@ -97,7 +97,7 @@ fn changes(before: &Source, after: &Source) -> Vec<Change> {
     let silent_after = |source: &Source| source.silent_after_seconds.map_or("never".to_owned(), format::duration);
     let settings = [
         ("name", before.label.clone(), after.label.clone()),
-        ("silent after", silent_after(before), silent_after(after)),
+        ("silence threshold", silent_after(before), silent_after(after)),
         ("logs", logs::names(&before.logs, ","), logs::names(&after.logs, ",")),
     ];
     let changed = settings.into_iter().filter(|(_, before, after)| before != after);
@@ -150,7 +150,7 @@ mod tests {
         let before = acme(&LogType::ALL);
         let after = apply(&args("acme --silent-after never"), before.clone()).unwrap();
         assert_eq!(after, Source { silent_after_seconds: None, ..before.clone() });
-        let change = Change { setting: "silent after", before: "1 d".to_owned(), after: "never".to_owned() };
+        let change = Change { setting: "silence threshold", before: "1 d".to_owned(), after: "never".to_owned() };
         assert_eq!(changes(&before, &after), [change]);
         let after = apply(&args("acme --name B --logs integration,access"), before.clone()).unwrap();
         assert_eq!((after.label.as_str(), after.logs.as_slice()), ("B", &[LogType::Access, LogType::Integration][..]));
