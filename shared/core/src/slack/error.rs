@@ -14,14 +14,21 @@ const CODE_BYTES_MAX: usize = 48;
 pub fn to_error(method: &str, code: &str, needed: Option<&str>) -> Error {
     let description = match hints::is_documented_by_slack(code) {
         true => format!("the error `{code}`"),
-        false => format!("an unknown error of {} characters", code.chars().count()),
+        false => format!("an unknown error of {}", characters(code)),
     };
     let needed = needed.map(|scopes| match scopes.split(',').all(|scope| SCOPES.contains(&scope.trim())) {
         true => format!(" (needed: `{scopes}`)"),
-        false => format!(" (needed: unknown scopes of {} characters)", scopes.chars().count()),
+        false => format!(" (needed: unknown scopes of {})", characters(scopes)),
     });
     let message = format!("Slack answered `{method}` with {description}{}", needed.unwrap_or_default());
     Error::slack(shown_code(method, code), message)
+}
+
+fn characters(text: &str) -> String {
+    match text.chars().count() {
+        1 => "1 character".to_owned(),
+        count => format!("{count} characters"),
+    }
 }
 
 /// Returns the code for logs and `status`.
@@ -47,6 +54,11 @@ mod tests {
             "Slack answered `logs` with an unknown error of 503 characters (needed: unknown scopes of 16 characters)"
         );
         assert_eq!(error.code, "unknown_error");
+        let short = to_error("logs", "x", Some("\n"));
+        assert!(
+            short.message.ends_with("an unknown error of 1 character (needed: unknown scopes of 1 character)"),
+            "{short}"
+        );
     }
 
     #[test]
