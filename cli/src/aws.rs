@@ -129,14 +129,14 @@ async fn look_up(
     needed: &[(&str, &str)],
 ) -> Result<(SdkConfig, Option<(StackName, Outputs)>), CliError> {
     let config = args.sdk_config().await;
-    if region::of(&config).is_none() {
-        let missing = || CliError::new("no AWS region is set").hint(region::SET_REGION);
-        return Err(credentials::undefined_profile(&config, args).await.unwrap_or_else(missing));
-    }
     let is_complete = needed.iter().all(|(name, _)| args.name_override(name).is_some());
     let stack = args.stack().filter(|_| !is_complete);
     if stack.is_none() && !is_complete {
-        return Ok((config, None)); // the caller names what is missing, which matters before the credentials
+        return Ok((config, None)); // the caller names what is missing, which matters before the region and the credentials
+    }
+    if region::of(&config).is_none() {
+        let missing = || CliError::new("no AWS region is set").hint(region::SET_REGION);
+        return Err(credentials::undefined_profile(&config, args).await.unwrap_or_else(missing));
     }
     let config = credentials::load(config, args).await?;
     let Some(stack) = stack else { return Ok((config, None)) };
@@ -184,7 +184,7 @@ fn missing_names(missing: &[(&str, &str)], read_stack: Option<&StackName>) -> Cl
     } else {
         let variables = quoted(missing.iter().map(|(name, _)| name), " and ");
         CliError::new(format!("no deployment is configured: neither `{STACK}` nor {variables} is set"))
-            .hint(format!("set `{STACK}` to the name of the CloudFormation stack that `sam deploy` created"))
+            .hint(format!("set `{STACK}` (or `--stack`) to the name of the CloudFormation stack that `sam deploy` created; `--dir` selects a directory that `slacktrail pull` writes"))
     }
 }
 

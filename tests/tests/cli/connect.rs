@@ -31,12 +31,11 @@ async fn invalid_app_credentials_are_rejected_and_not_echoed() {
 
 #[tokio::test]
 async fn missing_deployment_settings_are_named_at_once() {
-    let slacktrail = Slacktrail::alone().with("AWS_REGION", "us-east-1");
     let arguments = ["connect", "acme", "--name", "Acme", "--plan", "enterprise", "--token-stdin"];
-    let ran = slacktrail.run_with(&arguments, ORGANIZATION).await.exits(1);
+    let ran = Slacktrail::alone().run_with(&arguments, ORGANIZATION).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
     error: no deployment is configured: neither `SLACKTRAIL_STACK` nor `SLACKTRAIL_BUCKET` and `SLACKTRAIL_TABLE` is set
-    hint: set `SLACKTRAIL_STACK` to the name of the CloudFormation stack that `sam deploy` created
+    hint: set `SLACKTRAIL_STACK` (or `--stack`) to the name of the CloudFormation stack that `sam deploy` created; `--dir` selects a directory that `slacktrail pull` writes
     ");
 }
 
