@@ -137,7 +137,7 @@ pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) {
 
 /// Prints information for the user to standard error. Its times are shown in the reader's zone, as in [`print_error`].
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", zone::shown().message(&shown_text(text)));
+    let _ = writeln!(io::stderr(), "{}", fitted_lines(&zone::shown().message(&shown_text(text)), message_columns()));
 }
 
 /// Clears the current line of the terminal, which shows progress or the echo of Ctrl-C, for what is printed next.
@@ -151,7 +151,7 @@ pub(crate) fn clear_line() {
 /// Prints an error with its causes and its hint.
 pub(crate) fn print_error(error: &CliError) {
     let colored = supports_color(&io::stderr());
-    let _ = io::stderr().write_all(zone::shown().message(&error_text(error, colored)).as_bytes());
+    let _ = io::stderr().write_all(error_text(error, colored, message_columns()).as_bytes());
 }
 
 /// Prints an error as a warning.
@@ -159,20 +159,36 @@ pub(crate) fn warn(error: CliError) {
     print_error(&error.with_level(Level::Warning));
 }
 
-fn error_text(error: &CliError, colored: bool) -> String {
-    let (word, color) = match error.level() {
-        Level::Warning => ("warning", 33),
-        Level::Error => ("error", 31),
+fn error_text(error: &CliError, colored: bool, width: Option<usize>) -> String {
+    let line = |label: &str, color: u8, text: &str| {
+        let line = format!("{label}: {}", shown_line(text));
+        let line = fitted_lines(&zone::shown().message(&line), width);
+        let painted = if colored { line.replacen(label, &format!("\x1b[1;{color}m{label}\x1b[0m"), 1) } else { line };
+        painted + "\n"
     };
-    let paint = |word: &str, color: u8| if colored { format!("\x1b[1;{color}m{word}\x1b[0m") } else { word.to_owned() };
-    let mut text = format!("{}: {}\n", paint(word, color), shown_line(&error.to_string()));
+    let mut text = match error.level() {
+        Level::Warning => line("warning", 33, &error.to_string()),
+        Level::Error => line("error", 31, &error.to_string()),
+    };
     for cause in error.causes() {
-        text.push_str(&format!("  caused by: {}\n", shown_line(&cause)));
+        text.push_str(
+            &(fitted_lines(&format!("  caused by: {}", shown_line(&zone::shown().message(&cause))), width) + "\n"),
+        );
     }
     if let Some(hint) = error.next_action() {
-        text.push_str(&format!("{}: {}\n", paint("hint", 36), shown_line(hint)));
+        text.push_str(&line("hint", 36, hint));
     }
     text
+}
+
+/// Wraps the lines that are longer than `width`, each at its own indent.
+fn fitted_lines(text: &str, width: Option<usize>) -> String {
+    let Some(width) = width else { return text.to_owned() };
+    let fitted = |line: &str| {
+        let indent = &line[..line.len() - line.trim_start().len()];
+        if line.chars().count() <= width { line.to_owned() } else { wrapped(line, indent, width) }
+    };
+    text.split('\n').map(fitted).collect::<Vec<_>>().join("\n")
 }
 
 /// Quotes a word for a shell if necessary.
@@ -226,6 +242,11 @@ pub(crate) fn columns() -> usize {
     given.or_else(of_terminal).unwrap_or(COLUMNS).max(COLUMNS_MIN)
 }
 
+/// Returns the width at which messages are wrapped. `None` if standard error is not a terminal, because a program may search the text.
+fn message_columns() -> Option<usize> {
+    io::stderr().is_terminal().then(|| stderr_columns().max(COLUMNS_MIN))
+}
+
 /// Returns the width of the terminal of standard error, or 80 without one.
 pub(crate) fn stderr_columns() -> usize {
     terminal_size::terminal_size_of(io::stderr()).map_or(COLUMNS, |(width, _)| usize::from(width.0))
@@ -238,17 +259,27 @@ mod tests {
     #[test]
     fn error_prints_message_causes_and_hint() {
         let error = CliError::new("writing `a` failed").with_source(std::io::Error::other("no room")).hint("make room");
-        let text = error_text(&error, false);
+        let text = error_text(&error, false, None);
         assert_eq!(text, "error: writing `a` failed\n  caused by: no room\nhint: make room\n");
-        let colored = error_text(&CliError::new("late").with_level(Level::Warning), true);
+        let colored = error_text(&CliError::new("late").with_level(Level::Warning), true, None);
         assert_eq!(colored, "\u{1b}[1;33mwarning\u{1b}[0m: late\n");
+    }
+
+    #[test]
+    fn error_in_narrow_terminal_breaks_no_word_or_command() {
+        let error = CliError::new("source `acme` has no audit logs in this directory")
+            .with_source(std::io::Error::other("the directory contains no cursor for the log"))
+            .hint("run `slacktrail pull acme --logs audit` first");
+        let expected = "error: source `acme` has no audit logs\nin this directory\n  caused by: the directory contains no\n  \
+                        cursor for the log\nhint: run\n`slacktrail pull acme --logs audit`\nfirst\n";
+        assert_eq!(error_text(&error, false, Some(40)), expected);
     }
 
     #[test]
     fn error_stays_on_its_lines_and_cannot_control_terminal() {
         let error =
             CliError::new("a\nhint: rm -rf\u{1b}[2J").with_source(std::io::Error::other("b\u{202e}")).hint("c\u{9b}");
-        let text = error_text(&error, false);
+        let text = error_text(&error, false, None);
         assert_eq!(text, "error: a hint: rm -rf\u{fffd}[2J\n  caused by: b\u{fffd}\nhint: c\u{fffd}\n");
     }
 
