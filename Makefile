@@ -41,7 +41,7 @@ SIMULATE = cargo run --quiet --locked --profile simulation -p slacktrail-simulat
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test tests judge compare dist reproducible simulate simulate-all soak replay mutants mutants-check bench memory footprint cost fuzz chaos fmt lint unit e2e validate test-deployed picture sql licenses advisories workflows arm64 clean binaries
+.PHONY: help demo local test tests judge compare poller dist reproducible simulate simulate-all soak replay mutants mutants-check bench memory footprint cost fuzz chaos fmt lint unit e2e validate test-deployed picture sql licenses advisories workflows arm64 clean binaries
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,10 +64,14 @@ judge: binaries $(VENV)/stamp ## play bad days with the poller and `slacktrail p
 	@PATH="$(abspath $(TARGET))/debug:$$PATH" $(E2E) $(TARGET)/debug/slack-simulator judge \
 		tests/comparison/slacktrail-poller.toml tests/comparison/slacktrail-pull.toml
 
-compare: binaries $(VENV)/stamp $(VENV)/grove/stamp $(PEERS)/bin/helr ## compare slacktrail with other collectors, and write docs/comparison.md (20 minutes)
-	cargo build --release --locked -p slacktrail-poller
+compare: $(VENV)/stamp ## compare slacktrail with other collectors, and write docs/comparison.md (20 minutes)
+	@$(MAKE) --no-print-directory --jobs=3 $(PEERS)/bin/helr poller binaries $(VENV)/grove/stamp
 	@PATH="$(abspath $(TARGET))/debug:$(PEERS)/bin:$$PATH" GROVE_PYTHON=$(abspath $(VENV))/grove/bin/python $(E2E) \
 		SLACKTRAIL_POLLER=$(abspath $(TARGET))/release/poller $(VENV)/bin/python checks/comparison.py run $(TARGET)/debug/slack-simulator
+
+# The poller as deployed. Its last step uses one processor.
+poller:
+	@cargo build --release --locked -p slacktrail-poller
 
 # A collector that cannot be installed is left out of the comparison.
 $(PEERS)/bin/helr:

@@ -17,12 +17,15 @@ mod stage;
 mod table;
 mod verdict;
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
 use collector::Collector;
@@ -30,6 +33,8 @@ use days::Day;
 use table::DayVerdicts;
 use verdict::Verdict;
 
+/// The number of days that are played at once. Most of the time, a collector waits for Slack.
+const DAYS_AT_ONCE: usize = 4;
 /// The number of differences that are printed per day.
 const EXAMPLES_MAX: usize = 5;
 
@@ -124,7 +129,6 @@ fn prepare<'a>(arguments: &Arguments, all: &'a [Day]) -> Result<(Vec<Collector>,
     Ok((collectors, days.collect()))
 }
 
-#[expect(clippy::print_stderr, reason = "a command prints to its user")]
 async fn judge<'a>(
     collectors: &[Collector],
     days: Vec<&'a Day>,
@@ -132,21 +136,27 @@ async fn judge<'a>(
 ) -> Result<Vec<DayVerdicts<'a>>, String> {
     let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
     let root = arguments.keep.as_deref().unwrap_or(scratch.path());
-    let mut all = Vec::new();
-    for day in days {
-        eprintln!("{}", path(day));
-        // Most of the time, a collector waits for Slack.
-        let played = collectors.iter().map(|collector| async move {
-            if !collector.collects(day.log) {
-                return Ok(None);
-            }
-            let played = play_in(root, collector, day).await;
-            played.map(Some).map_err(|error| format!("{} on the day `{}`: {error}", collector.name, path(day)))
-        });
-        let verdicts = try_join_all(played).await?;
-        all.push(DayVerdicts { day, verdicts });
-    }
-    Ok(all)
+    let mut ordered: Vec<(usize, &Day)> = days.into_iter().enumerate().collect();
+    ordered.sort_by_key(|(_, day)| Reverse(day.steps.len())); // the longest first, so that none is left alone at the end
+    let played = ordered
+        .into_iter()
+        .map(async |(place, day)| play_day(root, collectors, day).await.map(|verdicts| (place, verdicts)));
+    let played = stream::iter(played).buffer_unordered(DAYS_AT_ONCE);
+    let played: BTreeMap<usize, DayVerdicts<'_>> = played.try_collect().await?;
+    Ok(played.into_values().collect())
+}
+
+#[expect(clippy::print_stderr, reason = "a command prints to its user")]
+async fn play_day<'a>(root: &Path, collectors: &[Collector], day: &'a Day) -> Result<DayVerdicts<'a>, String> {
+    eprintln!("{}", path(day));
+    let played = collectors.iter().map(|collector| async move {
+        if !collector.collects(day.log) {
+            return Ok(None);
+        }
+        let played = play_in(root, collector, day).await;
+        played.map(Some).map_err(|error| format!("{} on the day `{}`: {error}", collector.name, path(day)))
+    });
+    Ok(DayVerdicts { day, verdicts: try_join_all(played).await? })
 }
 
 /// Measures every collector in each round.
