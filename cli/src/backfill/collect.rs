@@ -3,10 +3,12 @@
 
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use slacktrail_adapters::directory::DirectoryDeployment;
+use slacktrail_adapters::http::SlackHttp;
 use slacktrail_core::source::{Source, StreamId};
+use slacktrail_ports::secret::Token;
 use slacktrail_ports::{Version, sources};
 
 use super::follow::{self, Followed};
@@ -20,7 +22,9 @@ use crate::run::{self, Run, Until, Wall};
 
 /// A collector of one stream, with a token that Slack accepted.
 pub(super) struct Collector {
-    run: Run,
+    slack: SlackHttp,
+    path: PathBuf,
+    token: Token,
     stream: StreamId,
 }
 
@@ -35,8 +39,7 @@ impl Collector {
         let connected_at = now();
         let reconnect = |present: Option<Source>| present.map(|present| Source { connected_at, ..present });
         sources::update(&DirectoryDeployment::new(path), &source.id, reconnect).await?;
-        let streams = [stream.clone()];
-        Ok(Collector { run: Run::new(slack, path, token, &streams, run::Display::Progress), stream: stream.clone() })
+        Ok(Collector { slack, path: path.to_owned(), token, stream: stream.clone() })
     }
 
     /// Runs ticks until the range is collected. `since` is the version of the cursor that first contains the gap.
@@ -44,12 +47,14 @@ impl Collector {
     /// # Errors
     /// Returns an error if the first tick fails as a whole, or if the stream is paused or requires action.
     pub(super) async fn collect(
-        mut self,
+        self,
         deployed: &Deployed,
         range: Range,
         since: Option<Version>,
     ) -> Result<Followed, CliError> {
         let (pace, stream) = (Wall::new(), &self.stream);
+        let mut run =
+            Run::new(self.slack, &self.path, self.token, std::slice::from_ref(stream), run::Display::Progress);
         // In a terminal, the run shows its own progress.
         let mut notes = (!std::io::stderr().is_terminal()).then(|| follow::Display::new(range));
         let mut is_complete = false;
@@ -61,7 +66,7 @@ impl Collector {
             }
             Ok(if is_complete { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         };
-        self.run.go(&pace, Until::Stopped, after_tick).await?;
+        run.go(&pace, Until::Stopped, after_tick).await?;
         Ok(if is_complete { Followed::Completed } else { Followed::Interrupted(stopped(stream)) })
     }
 }
