@@ -133,7 +133,9 @@ fn table(listings: &[Listing], zone: &Zone) -> String {
             listing.notes(),
         ]
     };
-    table::render(&COLUMNS, listings.iter().map(row).collect())
+    // In 80 columns, wrapped cells make room for all columns.
+    let dropped_first: &[&str] = if terminal::columns() < terminal::COLUMNS { &["plan", "since"] } else { &[] };
+    table::render_without(dropped_first, &COLUMNS, listings.iter().map(row).collect())
 }
 
 impl Listing {
