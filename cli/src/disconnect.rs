@@ -115,7 +115,7 @@ impl Outcome for Disconnected {
     }
 
     fn print(&self) {
-        terminal::print(&describe(&self.source, self.token, self.secret_deleted));
+        terminal::print_wrapped(&describe(&self.source, self.token, self.secret_deleted));
     }
 }
 

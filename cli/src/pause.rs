@@ -53,7 +53,7 @@ impl Outcome for Changed {
     }
 
     fn print(&self) {
-        terminal::print(&self.describe());
+        terminal::print_wrapped(&self.describe());
     }
 }
 

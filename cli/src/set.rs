@@ -112,10 +112,10 @@ impl Outcome for Changed {
     fn print(&self) {
         let id = self.source.id();
         if self.changed.is_empty() {
-            terminal::print(&format!("`{id}` already has these settings"));
+            terminal::print_wrapped(&format!("`{id}` already has these settings"));
         }
         for Change { setting, before, after } in &self.changed {
-            terminal::print(&format!("changed {setting} of `{id}`: {before} -> {after}"));
+            terminal::print_wrapped(&format!("changed {setting} of `{id}`: {before} -> {after}"));
         }
     }
 }

@@ -20,6 +20,9 @@ pub(crate) const COLUMNS: usize = 80;
 /// The least width that texts and tables use.
 const COLUMNS_MIN: usize = 40;
 
+/// The greatest width of messages. Longer lines are hard to read.
+const MESSAGE_COLUMNS_MAX: usize = 100;
+
 /// Adds color to a sanitized text.
 pub(crate) type Paint = fn(&str) -> String;
 
@@ -36,6 +39,11 @@ const CLEAR_BELOW: &str = "\x1b[J";
 /// Prints a result and a line break.
 pub(crate) fn print(text: &str) {
     write_now(&format!("{}\n", shown_text(text)));
+}
+
+/// Prints sentences and a line break. A terminal shows them wrapped at its width.
+pub(crate) fn print_wrapped(text: &str) {
+    write_now(&format!("{}\n", fitted_lines(&shown_text(text), result_columns())));
 }
 
 /// Prints a result and a line break, with color if standard output supports it.
@@ -57,7 +65,7 @@ pub(crate) fn try_print(text: &str) -> bool {
 /// Replaces the content of the screen by a text. Returns `false` if that failed.
 pub(crate) fn draw(text: &str, paint: Paint, is_first: bool) -> bool {
     let clear = if is_first { CLEAR_BELOW } else { "" };
-    let lines = painted(text, paint).replace('\n', &format!("{CLEAR_LINE}\n"));
+    let lines = painted(&fitted_lines(text, result_columns()), paint).replace('\n', &format!("{CLEAR_LINE}\n"));
     // The cursor ends on a line of its own, where the echo of Ctrl-C and then the shell's prompt appear.
     write_now(&format!("{HOME}{clear}{lines}{CLEAR_LINE}\n{CLEAR_BELOW}"))
 }
@@ -82,10 +90,13 @@ fn write_now(text: &str) -> bool {
 
 /// Prints the text of `--help` and `--version`, or an error of the command line.
 pub(crate) fn print_usage(usage: &clap::Error) {
-    let printed = usage.print();
     if !usage.use_stderr() {
-        record(printed.and_then(|()| io::stdout().flush()));
+        record(usage.print().and_then(|()| io::stdout().flush()));
+        return;
     }
+    let text = usage.render();
+    let text = if supports_color(&io::stderr()) { text.ansi().to_string() } else { text.to_string() };
+    let _ = io::stderr().write_all(fitted_lines(&text, message_columns()).as_bytes());
 }
 
 /// Keeps the first error of a write to standard output. Returns `true` if the write succeeded.
@@ -181,12 +192,13 @@ fn error_text(error: &CliError, colored: bool, width: Option<usize>) -> String {
     text
 }
 
-/// Wraps the lines that are longer than `width`, each at its own indent.
+/// Wraps the lines that are longer than `width`, each at its own indent. Lines that are indented by four spaces are commands or JSON, which stay.
 fn fitted_lines(text: &str, width: Option<usize>) -> String {
     let Some(width) = width else { return text.to_owned() };
     let fitted = |line: &str| {
         let indent = &line[..line.len() - line.trim_start().len()];
-        if line.chars().count() <= width { line.to_owned() } else { wrapped(line, indent, width) }
+        let stays = line.chars().count() <= width || indent.len() >= 4;
+        if stays { line.to_owned() } else { wrapped(line, indent, width) }
     };
     text.split('\n').map(fitted).collect::<Vec<_>>().join("\n")
 }
@@ -242,9 +254,14 @@ pub(crate) fn columns() -> usize {
     given.or_else(of_terminal).unwrap_or(COLUMNS).max(COLUMNS_MIN)
 }
 
+/// Returns the width at which results are wrapped. `None` if standard output is not a terminal.
+pub(crate) fn result_columns() -> Option<usize> {
+    io::stdout().is_terminal().then(columns)
+}
+
 /// Returns the width at which messages are wrapped. `None` if standard error is not a terminal, because a program may search the text.
 fn message_columns() -> Option<usize> {
-    io::stderr().is_terminal().then(|| stderr_columns().max(COLUMNS_MIN))
+    io::stderr().is_terminal().then(|| stderr_columns().clamp(COLUMNS_MIN, MESSAGE_COLUMNS_MAX))
 }
 
 /// Returns the width of the terminal of standard error, or 80 without one.

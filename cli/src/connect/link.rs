@@ -36,8 +36,8 @@ pub(super) async fn show<C: AuthorizationStore>(
     authorizations.replace_authorization(None, authorization).await.map_err(CliError::from)?;
     let link = url.link(link_token);
     terminal::note(&format!(
-        "This link leads to Slack's page that installs the app. Open it, or send it to a\n\
-         user who may install the app. The link works once and expires in {} minutes.\n{}\n\
+        "This link leads to Slack's page that installs the app. Open it, or send it to a user who may install the app. The link works once \
+         and expires in {} minutes.\n{}\n\
          The link's pages show the reference {}.\n\n{link}\n",
         LINK_TTL_SECONDS / 60,
         new_app::installing(&authorization.source),

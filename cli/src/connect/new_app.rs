@@ -16,23 +16,22 @@ pub(super) fn instructions(source: &Source, redirect_url: &str, rotation: bool) 
         // Slack does not document whether GovSlack's page accepts a manifest in its URL.
         format!(
             "Open the list of your GovSlack apps:\n\n{GOV_APPS_URL}\n\nChoose `Create New App` and `From a manifest`, paste \
-             this, and click `Next` and\n`Create`:\n\n{manifest:#}\n"
+             this, and click `Next` and `Create`:\n\n{manifest:#}\n"
         )
     } else {
         format!(
-            "This link fills in all settings of the app. Open it, choose the workspace that\n\
-             will own the app, and click `Next` and `Create`:\n\n{}\n",
+            "This link fills in all settings of the app. Open it, choose the workspace that will own the app, and click `Next` and \
+             `Create`:\n\n{}\n",
             new_app_url(&manifest)
         )
     };
     text.push_str(match is_for_organization(source) {
         true => {
-            "\nOne app covers all logs of the organization. If Slack does not offer the\n\
-             organization in step 3, activate public distribution (`Manage Distribution`).\n"
+            "\nOne app covers all logs of the organization. If Slack does not offer the organization in step 3, activate public \
+             distribution (`Manage Distribution`).\n"
         }
         false => {
-            "\nChoose the workspace whose logs you want to collect. An admin of that workspace\n\
-             installs the app in step 3.\n"
+            "\nChoose the workspace whose logs you want to collect. An admin of that workspace installs the app in step 3.\n"
         }
     });
     if rotation {
@@ -60,8 +59,7 @@ pub(super) fn existing(app: &App, is_stored: bool, source: &Source, redirect_url
 pub(super) fn installing(source: &Source) -> &'static str {
     match is_for_organization(source) {
         true => {
-            "The Org Owner must install the app, and choose the organization, not a\n\
-             workspace, at the top right of Slack's page."
+            "The Org Owner must install the app, and choose the organization, not a workspace, at the top right of Slack's page."
         }
         false => "An admin or owner of the workspace must install the app.",
     }
@@ -105,7 +103,5 @@ mod tests {
         let text = instructions(&Source { gov: true, ..source(Plan::Enterprise) }, REDIRECT_URL, false);
         assert!(text.contains("\nhttps://api.slack-gov.com/apps\n"), "{text}");
         assert!(text.contains("\"redirect_urls\": [") && !text.contains("https://api.slack.com/apps"), "{text}");
-        let prose = text.lines().take_while(|line| !line.starts_with('{'));
-        assert!(prose.into_iter().all(|line| line.chars().count() <= 80), "{text}");
     }
 }

@@ -49,7 +49,7 @@ impl Outcome for Connected {
     }
 
     fn print(&self) {
-        terminal::print(&describe((&self.source, &self.report), self.again, zone::shown()));
+        terminal::print_wrapped(&describe((&self.source, &self.report), self.again, zone::shown()));
     }
 }
 

@@ -143,7 +143,7 @@ impl Demonstrated {
         terminal::print(&format!("\nThe files are in {}. To view one:", directory.display()));
         if let Some(newest) = &checked.newest {
             terminal::print(&format!(
-                "  gzip -dc {} | head -1 | python3 -m json.tool",
+                "    gzip -dc {} | head -1 | python3 -m json.tool",
                 terminal::shell_word(&newest.display().to_string())
             ));
         }

@@ -99,7 +99,7 @@ async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, CliError>
             finding = running => finding,
         };
         if !json {
-            terminal::print_painted(&zone::shown().message(&line(&finding)), painted);
+            terminal::print_painted(&zone::shown().message(&line(&finding, terminal::result_columns())), painted);
             terminal::check_output()?;
         }
         findings.push(finding);
@@ -119,13 +119,15 @@ fn too_slow() -> Problem {
     )
 }
 
-/// Formats a finding as one line, and its hint as a second line. External text may contain line breaks, so they become spaces.
-fn line(finding: &Finding) -> String {
+/// Formats a finding as one line, and its hint as a second line, both wrapped at `width`. External text may contain line breaks, so they become
+/// spaces.
+fn line(finding: &Finding, width: Option<usize>) -> String {
     let Finding { check, outcome, detail, hint } = finding;
-    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut text = format!("{}  {check:NAME_COLUMNS$}  {}", outcome.label(), flat(detail));
+    let fitted = |text: &str, indent: usize| terminal::wrapped(text, &" ".repeat(indent), width.unwrap_or(usize::MAX));
+    let head = format!("{}  {check:NAME_COLUMNS$}  ", outcome.label());
+    let mut text = head.clone() + fitted(detail, head.len()).trim_start();
     if let Some(hint) = hint {
-        text.push_str(&format!("\nhint: {}", flat(hint)));
+        text.push_str(&format!("\n{}", fitted(&format!("hint: {hint}"), 0)));
     }
     text
 }
@@ -169,8 +171,10 @@ mod tests {
     #[test]
     fn hint_has_own_line_and_detail_has_one_line() {
         let finding = Finding::of("stack", Err(Problem::failed("it is\nbroken", "deploy\nagain")));
-        assert_eq!(line(&finding), "failed  stack                 it is broken\nhint: deploy again");
-        let painted = painted(&line(&finding));
+        assert_eq!(line(&finding, None), "failed  stack                 it is broken\nhint: deploy again");
+        let narrow = "failed  stack                 it is\n                              broken\nhint: deploy again";
+        assert_eq!(line(&finding, Some(40)), narrow);
+        let painted = painted(&line(&finding, None));
         assert!(painted.starts_with("\x1b[31mfailed\x1b[0m  stack"), "{painted}");
         assert!(painted.contains("\n\x1b[1;36mhint\x1b[0m: deploy"), "{painted}");
         assert_eq!(totals(&[finding]), "1 check: 0 passed, 1 failed, 0 skipped");

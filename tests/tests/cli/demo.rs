@@ -17,7 +17,11 @@ async fn demo_finds_every_record_once() {
     for part in ["This Slack is simulated", "Exact: ", "missing 0, duplicate 0, ", "acme/integration", "logs/demo-1"] {
         assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
     }
-    assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80 || line.starts_with("  gzip")), "{}", ran.stdout);
+    assert!(
+        ran.stdout.lines().all(|line| line.chars().count() <= 80 || line.starts_with("    gzip")),
+        "{}",
+        ran.stdout
+    );
     assert!(ran.stderr.contains("HTTP status 500"), "injected faults are printed when they occur: {}", ran.stderr);
 
     let picture = picture();

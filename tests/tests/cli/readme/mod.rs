@@ -85,6 +85,7 @@ async fn reader_who_types_readme_commands_gets_promised_output() {
             continue;
         }
         let screen = reader.types(command, interaction).await;
-        assert!(screen.contains(expected), "`{command}` does not show `{expected}`:\n{screen}");
+        let unwrapped = screen.replace('\n', " ");
+        assert!(unwrapped.contains(expected), "`{command}` does not show `{expected}`:\n{screen}");
     }
 }

@@ -45,8 +45,7 @@ async fn flags_suffice_in_pipe_and_stdout_has_only_json() {
       redirect URL https://connect.example/oauth/callback
     2/4 App credentials (already known)
     3/4 Installation
-    This link leads to Slack's page that installs the app. Open it, or send it to a
-    user who may install the app. The link works once and expires in 10 minutes.
+    This link leads to Slack's page that installs the app. Open it, or send it to a user who may install the app. The link works once and expires in 10 minutes.
     An admin or owner of the workspace must install the app.
     The link's pages show the reference <reference>
     https://connect.example/oauth/start?grant=<grant>

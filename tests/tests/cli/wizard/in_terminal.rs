@@ -33,13 +33,13 @@ async fn wizard_guides_new_user_in_terminal() {
 
     1/4 Slack app
 
-    This link fills in all settings of the app. Open it, choose the workspace that
-    will own the app, and click `Next` and `Create`:
+    This link fills in all settings of the app. Open it, choose the workspace that will own the app, and
+    click `Next` and `Create`:
 
     <link to Slack>
 
-    One app covers all logs of the organization. If Slack does not offer the
-    organization in step 3, activate public distribution (`Manage Distribution`).
+    One app covers all logs of the organization. If Slack does not offer the organization in step 3,
+    activate public distribution (`Manage Distribution`).
 
     2/4 App credentials, from the app's `Basic Information` page
 
@@ -48,10 +48,10 @@ async fn wizard_guides_new_user_in_terminal() {
 
     3/4 Installation
 
-    This link leads to Slack's page that installs the app. Open it, or send it to a
-    user who may install the app. The link works once and expires in 10 minutes.
-    The Org Owner must install the app, and choose the organization, not a
-    workspace, at the top right of Slack's page.
+    This link leads to Slack's page that installs the app. Open it, or send it to a user who may install
+    the app. The link works once and expires in 10 minutes.
+    The Org Owner must install the app, and choose the organization, not a workspace, at the top right
+    of Slack's page.
     The link's pages show the reference <reference>
 
     https://connect.example/oauth/start?grant=<grant>
