@@ -140,6 +140,7 @@ impl Run {
             Event::Twins => self.add_twins(),
             Event::Touch(count) => self.touch(*count),
             Event::Tick => drop(self.tick()),
+            Event::OtherTick => self.other_tick(),
             Event::LoseCursors => self.world.lose_cursors(),
             Event::Slack(n, kind) => self.slack(*n, kind.clone()),
             Event::SlackAlways(kind) => {
@@ -274,6 +275,14 @@ impl Run {
         let operations = self.process.operations_since(before);
         self.after(&end, has_faults);
         operations
+    }
+
+    /// Runs a whole tick of a new process.
+    fn other_tick(&mut self) {
+        let own = std::mem::replace(&mut self.process, Process::start(self.processes, &self.world));
+        self.processes += 1;
+        self.tick();
+        self.process = own;
     }
 
     fn after(&mut self, end: &End, has_faults: bool) {

@@ -6,8 +6,8 @@ use slacktrail_simulator::{Endless, FaultKind as SlackFaultKind};
 use crate::simulated_world::FaultKind;
 use Event::{
     Admit, Backfill, Bar, ClockAhead, Connect, Creates, DamagedRow, Deadline, FewPages, Hours, Insert, LateRow,
-    LateShare, LongOutage, LongRows, LoseCursors, ManyRows, Outage, Pass, Revoke, Rows, Slack, SlackAlways, Tamper,
-    Tick, Touch, TouchAt, Twins,
+    LateShare, LongOutage, LongRows, LoseCursors, ManyRows, OtherTick, Outage, Pass, Revoke, Rows, Slack, SlackAlways,
+    Tamper, Tick, Touch, TouchAt, Twins,
 };
 
 /// An event in a scenario.
@@ -33,6 +33,8 @@ pub enum Event {
     TouchAt(u32, usize),
     /// The poller ticks.
     Tick,
+    /// A new process ticks once. The poller does not notice, and keeps its cache.
+    OtherTick,
     /// The table loses the cursors.
     LoseCursors,
     /// Slack misbehaves at the n-th call from now.
@@ -369,10 +371,30 @@ fn endless_pages() -> Vec<Scenario> {
 /// Returns rows, rejections and stored cursors that no organization should have.
 fn odd_rows_and_state() -> Vec<Scenario> {
     vec![
+        // A process reads two pages, and then runs out of time after a page. Neither may shorten the overlap in which it finds late rows after
+        // another process has ticked. The hourly re-read, which finds the other late rows, comes soon.
         odd(
             &LogType::ALL,
             "late-share",
-            &[Rows(2, 40), Tick, LateShare(6), Pass(60), Tick, LateShare(6), Pass(60), Rows(1, 0)],
+            &[
+                Rows(1, 0),
+                Tick,
+                LateShare(6),
+                Pass(60),
+                Rows(1, 0),
+                Tick,
+                Pass(60),
+                Rows(3, 0),
+                Deadline(Some(4)),
+                Tick,
+                Deadline(None),
+                Pass(3_000),
+                OtherTick,
+                Pass(1),
+                LateShare(6),
+                Pass(59),
+                Rows(1, 0),
+            ],
         ),
         odd(&LogType::ALL, "damaged", &[Rows(2, 40), Tick, Pass(60), DamagedRow, Rows(2, 4)]),
         odd(&LogType::ALL, "twins", &[Rows(2, 40), Tick, Pass(60), Twins, Rows(1, 4)]),
