@@ -232,8 +232,21 @@ fn backlogs() -> Vec<Scenario> {
     ]
 }
 
-/// Returns appends that are retried, late rows, a backfill, and lost cursors.
+/// Returns appends that are retried, failed ticks, late rows, a backfill, and lost cursors.
 fn late_and_lost() -> Vec<Scenario> {
+    let error = |call| Slack(call, SlackFaultKind::Status(500, String::new()));
+    // An append fails in the middle of a page.
+    let failed_ticks: Vec<Event> =
+        [Rows(5, 0), Creates(&[Some(FaultKind::Refused), Some(FaultKind::Refused)]), Tick, Pass(60), Tick, Pass(60)]
+            .into_iter()
+            // A live gap stays unread, and keeps its end in the next tick, although the clock has stepped back.
+            .chain([Rows(2, 20), error(1), Tick, ClockAhead(-150), Pass(90), Tick, ClockAhead(0)])
+            // Ticks read only the first page of their live gaps, until two gaps become one. Only the oldest gap contains the first of these
+            // rows.
+            .chain([Rows(1, 0), Pass(400), Rows(4, 1)])
+            .chain((0..17).flat_map(|_| [error(2), Tick, Pass(15)]))
+            .chain([Pass(400), Tick, Pass(60)])
+            .collect();
     vec![
         // An append finds an object whose response was lost, drops its record, and fails. The retry must not store that record again, although
         // the small cache evicted the IDs of its second.
@@ -255,6 +268,7 @@ fn late_and_lost() -> Vec<Scenario> {
                 ],
             )
         },
+        odd(&[LogType::Audit], "failed-ticks", &failed_ticks),
         scenario("hourly", &[Rows(2, 40), Tick, Pass(3_540), Tick, Pass(60), LateRow(1_800), Rows(1, 0)]),
         scenario(
             "daily",
