@@ -6,8 +6,8 @@ use slacktrail_core::time::Day;
 
 use super::compared::{Archive, ComparedLog};
 use super::period::{range, ranges};
+use crate::deployed::in_directory;
 use crate::format::counted;
-use crate::terminal::shell_word;
 use crate::typed_time::shown_day;
 
 /// The maximum number of commands in a hint.
@@ -38,23 +38,27 @@ impl Hints<'_> {
         matches!(self.archive, Archive::Directory(_))
     }
 
-    /// Returns ` --dir DIR`, if the archive is a directory.
-    fn dir(&self) -> String {
+    /// Returns a command line that works on the archive, between backticks.
+    fn command(&self, command: &str) -> String {
         match self.archive {
-            Archive::Bucket(_) => String::new(),
-            Archive::Directory(directory) => format!(" --dir {}", shell_word(&directory.to_string_lossy())),
+            Archive::Bucket(_) => format!("`slacktrail {command}`"),
+            Archive::Directory(directory) => format!("`{}`", in_directory(command, directory)),
         }
+    }
+
+    fn resume(&self) -> String {
+        self.command(&format!("resume {}", self.source.id))
     }
 
     /// Returns the commands that collect these days again, between backticks.
     fn backfill(&self, days: &[Day]) -> String {
-        let (id, log, dir) = (&self.source.id, self.log.log, self.dir());
+        let (id, log) = (&self.source.id, self.log.log);
         let command = |(first, last): (Day, Day)| {
             let days = match first == last {
                 true => format!("--day {}", shown_day(first)),
                 false => format!("--from {} --to {}", shown_day(first), shown_day(last)),
             };
-            format!("`slacktrail backfill {id} --log {log} {days}{dir}`")
+            self.command(&format!("backfill {id} --log {log} {days}"))
         };
         let ranges = ranges(days.iter().copied());
         let mut commands: Vec<String> = ranges.iter().copied().take(COMMANDS_MAX).map(command).collect();
@@ -89,12 +93,7 @@ impl Hints<'_> {
     fn about_missing_records(&self) -> Option<String> {
         let days = self.log.days_with(|day| day.count(Kind::Missing) > 0 && day.count(Kind::MissingObject) == 0);
         let (shown, backfill) = (shown(&days)?, self.backfill(&days));
-        let id = &self.source.id;
-        let resume = if self.source.paused && !self.is_directory() {
-            format!("run `slacktrail resume {id}`, then ")
-        } else {
-            String::new()
-        };
+        let resume = if self.source.paused { format!("run {}, then ", self.resume()) } else { String::new() };
         Some(format!("{resume}run {backfill} to collect the missing records of {shown}; no record is stored twice"))
     }
 
@@ -141,14 +140,15 @@ impl Hints<'_> {
 
     fn about_pending_records(&self) -> Vec<String> {
         use Reason::{BeforeReread, BeforeSince, InGap, NeverCollected, SinceLastTick, SkippedWorkspace};
-        let (id, dir) = (&self.source.id, self.dir());
-        let pull = format!("run `slacktrail pull{dir}`");
+        let (id, resume) = (&self.source.id, self.resume());
+        let (pull, status) = (format!("run {}", self.command(&format!("pull {id}"))), self.command("status"));
+        let then_pull = if self.is_directory() { format!(", {pull}") } else { String::new() };
         let first = |in_directory: String, deployed: &str| {
             if self.is_directory() { in_directory } else { deployed.to_owned() }
         };
         let hint = |reason: Reason, days: &[Day]| match reason {
-            NeverCollected if self.source.paused && !self.is_directory() => {
-                format!("run `slacktrail resume {id}`, because the source is paused, then verify again")
+            NeverCollected | SinceLastTick if self.source.paused => {
+                format!("run {resume}, because the source is paused{then_pull}, then verify again")
             }
             NeverCollected => first(
                 format!("{pull} to collect the log, then verify again"),
@@ -161,17 +161,12 @@ impl Hints<'_> {
                 format!("{pull} until it collects nothing more, then verify again"),
                 "wait until `slacktrail status` shows no backlog, then verify again",
             ),
-            SinceLastTick if self.source.paused && !self.is_directory() => {
-                format!("run `slacktrail resume {id}`, because the source is paused, then verify again")
-            }
             SinceLastTick => first(
                 format!("{pull} to collect new records, then verify again"),
                 "wait for the next tick, then verify again; `slacktrail status` shows whether collection runs",
             ),
             SkippedWorkspace => {
-                format!(
-                    "run `slacktrail status{dir}` to see why the workspace cannot be read; its records are collected afterwards"
-                )
+                format!("run {status} to see why the workspace cannot be read; its records are collected afterwards")
             }
             BeforeReread => format!(
                 "verify again in a day, when re-reads have collected late records; or run {} to collect them now",
@@ -291,6 +286,28 @@ mod tests {
         assert!(
             hints.len() == 1 && hints[0].starts_with("restore the missing objects of 2026-11-20 from a backup"),
             "{hints:?}"
+        );
+    }
+
+    #[test]
+    fn commands_name_source_and_directory_and_resume_paused_source() {
+        let pending = Difference { reason: Some(Reason::SinceLastTick), ..difference(Kind::NotCollectedYet, 1) };
+        let log = || ComparedLog {
+            log: LogType::Audit,
+            days: vec![findings(LogType::Audit, vec![pending.clone()])],
+            ..ComparedLog::default()
+        };
+        let running = hints(&log(), &source(), &directory());
+        assert_eq!(running, ["run `slacktrail pull acme --dir 'my logs'` to collect new records, then verify again"]);
+        let paused = Source { paused: true, ..source() };
+        assert_eq!(
+            hints(&log(), &paused, &directory()),
+            ["run `slacktrail resume acme --dir 'my logs'`, because the source is paused, \
+              run `slacktrail pull acme --dir 'my logs'`, then verify again"]
+        );
+        assert_eq!(
+            hints(&log(), &paused, &bucket()),
+            ["run `slacktrail resume acme`, because the source is paused, then verify again"]
         );
     }
 
