@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use slacktrail_core::source::{Source, Tenant as SlackTenant};
 use slacktrail_core::time::Second;
@@ -180,12 +180,17 @@ async fn missing_settings_bucket_and_table_are_named() {
     poller.kill().await;
 }
 
+/// Returns a day of which a history of 30 hours has records. Shortly after midnight UTC, the present day has none.
+fn day_with_records() -> String {
+    (Timestamp::now() - SignedDuration::from_hours(12)).strftime("%Y/%m/%d").to_string()
+}
+
 #[tokio::test]
 async fn corrupt_object_and_unexpected_file_stop_only_their_day_log() {
     let Some((deployment, _)) = LocalDeployment::with_history(settings(), 30, 80).await else { return };
-    let today = Timestamp::now().strftime("%Y/%m/%d").to_string();
-    let corrupt = format!("audit/{today}/acme-000001.json.gz");
-    let unexpected = format!("access/{today}/acme-notes.txt");
+    let day = day_with_records();
+    let corrupt = format!("audit/{day}/acme-000001.json.gz");
+    let unexpected = format!("access/{day}/acme-notes.txt");
     for key in [&corrupt, &unexpected] {
         let put = deployment.aws.s3().put_object().bucket(BUCKET).key(key.as_str());
         put.body(ByteStream::from_static(b"\x1f\x8bnot what slacktrail wrote")).send().await.unwrap();
@@ -202,7 +207,7 @@ async fn corrupt_object_and_unexpected_file_stop_only_their_day_log() {
     assert_eq!(summary.stream("acme", Log::Integration)["state"], "ok", "{summary:?}");
     let archive = deployment.archive().await;
     let of_day = |log: &str| -> Vec<&str> {
-        archive.keys().into_iter().filter(|key| key.starts_with(&format!("{log}/{today}/"))).collect()
+        archive.keys().into_iter().filter(|key| key.starts_with(&format!("{log}/{day}/"))).collect()
     };
     assert_eq!((of_day("audit"), of_day("access")), (vec![corrupt.as_str()], vec![unexpected.as_str()]));
 
@@ -212,8 +217,8 @@ async fn corrupt_object_and_unexpected_file_stop_only_their_day_log() {
 #[tokio::test]
 async fn stream_continues_after_unexpected_objects_are_moved_away() {
     let Some((deployment, _)) = LocalDeployment::with_history(settings(), 30, 80).await else { return };
-    let today = Timestamp::now().strftime("%Y/%m/%d").to_string();
-    let keys = [format!("audit/{today}/acme-000001.json.gz"), format!("access/{today}/acme-notes.txt")];
+    let day = day_with_records();
+    let keys = [format!("audit/{day}/acme-000001.json.gz"), format!("access/{day}/acme-notes.txt")];
     for key in &keys {
         let put = deployment.aws.s3().put_object().bucket(BUCKET).key(key);
         put.body(ByteStream::from_static(b"not what slacktrail wrote")).send().await.unwrap();
