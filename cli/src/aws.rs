@@ -13,7 +13,7 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::config::SharedCredentialsProvider;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use clap::Args;
-use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
+use slacktrail_adapters::aws::{AwsPorts, ResourceNames, rejects_credentials};
 use slacktrail_adapters::settings::SECRET_PREFIX;
 
 use crate::cli_error::{CliError, UNREACHABLE, chain};
@@ -22,19 +22,7 @@ use crate::environment::variable;
 use crate::format::quoted;
 use crate::region;
 
-/// AWS's codes for credentials that it does not accept.
-pub(crate) const INVALID_CREDENTIALS: [&str; 9] = [
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "RequestExpired",
-    "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-];
-/// The hint for such a code.
+/// The hint for a code with which AWS rejects credentials.
 pub(crate) const SIGN_IN: &str = "sign in again (`aws login` or `aws sso login`), and check this machine's clock";
 /// The variable that names the CloudFormation stack.
 const STACK: &str = "SLACKTRAIL_STACK";
@@ -220,7 +208,7 @@ fn stack_hint<E: ProvideErrorMetadata>(error: &SdkError<E>, region: &str, args: 
         Some("AccessDenied" | "AccessDeniedException") => {
             format!("allow `cloudformation:DescribeStacks` on the stack, or set `{}` and `{}`", BUCKET.0, TABLE.0)
         }
-        Some(code) if INVALID_CREDENTIALS.contains(&code) => SIGN_IN.to_owned(),
+        Some(code) if rejects_credentials(code) => SIGN_IN.to_owned(),
         _ if is_transient(error) => {
             "run the command again in a minute; if this persists, check AWS's health dashboard".to_owned()
         }

@@ -23,7 +23,7 @@ pub(crate) struct CliError {
     level: Level,
     message: String,
     hint: Option<String>,
-    /// The error that this one shows, while its hint depends on the place.
+    /// The original error, from which [`CliError::shown_at`] computes the hint, or `None` if the hint does not depend on the place.
     shown: Option<Box<Error>>,
     #[source]
     cause: Option<Box<dyn StdError + Send + Sync>>,
@@ -133,7 +133,7 @@ const EMPTY_TEXTS: [&str; 11] = [
 const REQUEST: &str = "SdkBody";
 
 /// Returns the texts of an error and its causes without those that say nothing or too much.
-pub(crate) fn meaningful(texts: Vec<String>) -> Vec<String> {
+fn meaningful(texts: Vec<String>) -> Vec<String> {
     texts.into_iter().filter(|text| !EMPTY_TEXTS.contains(&text.as_str()) && !text.contains(REQUEST)).collect()
 }
 

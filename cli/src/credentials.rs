@@ -1,6 +1,5 @@
 //! Loads the AWS credentials before the first call to AWS, so that an error names its cause and not the call that failed.
 
-use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::SdkConfig;
@@ -9,7 +8,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 
 use crate::aws::AwsArguments;
-use crate::cli_error::{CliError, meaningful};
+use crate::cli_error::{CliError, chain};
 use crate::environment::variable;
 
 /// Texts of the SDK that mean that a profile does not exist.
@@ -50,22 +49,11 @@ pub(crate) async fn load(config: SdkConfig, args: &AwsArguments) -> Result<SdkCo
 /// Returns the error if the profile that the flags or the environment name does not exist.
 pub(crate) async fn undefined_profile(config: &SdkConfig, args: &AwsArguments) -> Option<CliError> {
     let error = config.credentials_provider()?.provide_credentials().await.err()?;
-    undefined(&text(&error), args, &variable)
-}
-
-/// Returns an error and its causes on one line, without the causes that only say that there is a cause.
-fn text(error: &CredentialsError) -> String {
-    let mut texts = vec![error.to_string()];
-    let mut next = error.source();
-    while let Some(cause) = next {
-        texts.push(cause.to_string());
-        next = cause.source();
-    }
-    meaningful(texts).join(": ")
+    undefined(&chain(&error), args, &variable)
 }
 
 fn failed(error: &CredentialsError, args: &AwsArguments, variable: impl Fn(&str) -> Option<String>) -> CliError {
-    let text = text(error);
+    let text = chain(error);
     if let Some(error) = undefined(&text, args, &variable) {
         return error;
     }

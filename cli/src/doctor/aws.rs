@@ -7,17 +7,14 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
+use slacktrail_adapters::aws::rejects_credentials;
 
 use super::verdict::Problem;
-use crate::aws::{INVALID_CREDENTIALS, SIGN_IN};
+use crate::aws::SIGN_IN;
 use crate::cli_error::chain;
 
 /// The timeout for a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
-/// The timeout for one attempt of a call.
-const ATTEMPT_MAX: Duration = Duration::from_secs(10);
-/// The timeout for a call including its retries.
-const CALL_MAX: Duration = Duration::from_secs(25);
 /// The timeout for an invocation of the poller. The poller's own limit is 55 seconds.
 const INVOCATION_MAX: Duration = Duration::from_secs(70);
 
@@ -28,17 +25,6 @@ const ACCESS_DENIED: [&str; 5] = [
     "AuthorizationErrorException",
     "UnauthorizedOperation",
 ];
-
-/// Returns `config` with timeouts and up to three attempts for each call.
-pub(super) fn bounded(config: &SdkConfig) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_MAX)
-        .operation_attempt_timeout(ATTEMPT_MAX)
-        .operation_timeout(CALL_MAX)
-        .build();
-    let retries = RetryConfig::standard().with_max_attempts(3);
-    config.clone().into_builder().timeout_config(timeouts).retry_config(retries).build()
-}
 
 /// Returns `config` with a timeout that is long enough for an invocation, and without retries.
 pub(super) fn for_invocation(config: &SdkConfig) -> SdkConfig {
@@ -88,7 +74,7 @@ fn classify(action: &str, code: Option<&str>, message: Option<&str>, chain: &str
             format!("`{action}` is not allowed: AWS returned {reported}"),
             format!("allow `{action}` for the AWS identity that runs `slacktrail doctor`"),
         )
-    } else if INVALID_CREDENTIALS.contains(&code) {
+    } else if rejects_credentials(code) {
         Problem::failed(format!("the AWS credentials are invalid: AWS returned {reported}"), SIGN_IN)
     } else {
         Problem::failed(

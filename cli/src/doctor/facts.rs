@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 
-use super::aws;
 use super::verdict::Problem;
 use crate::aws::AwsArguments;
+use slacktrail_adapters::aws::bounded;
 
 /// A fact that a check finds.
 pub(super) struct Fact<T> {
@@ -107,7 +107,7 @@ impl Facts {
     /// Creates an empty set of facts.
     pub(super) fn new(config: &SdkConfig, stack_name: String, args: AwsArguments, http: reqwest::Client) -> Facts {
         Facts {
-            config: aws::bounded(config),
+            config: bounded(config),
             stack_name,
             args,
             http,

@@ -26,15 +26,12 @@ use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, Dir
 use slacktrail_archive::verify::{Period, Verdict};
 use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, Source, SourceId};
-use slacktrail_core::time::Second;
-use slacktrail_ports::secret::Token;
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, Slack};
 
 use crate::aws::AwsArguments;
 use crate::cli_error::CliError;
 use crate::days::DaysArguments;
 use crate::environment::now;
-use crate::identity::Identity;
 use crate::outcome::Outcome;
 use crate::{aws, directory, environment, interrupt, logs, source, terminal, zone};
 use compared::{Archive, Compared};
@@ -134,7 +131,7 @@ async fn verify(args: &Arguments) -> Result<Compared, CliError> {
     let report = args.report.as_deref().map(ReportFile::create).transpose()?;
     let comparing = async {
         match &args.dir {
-            Some(directory) => in_directory(args, directory, period, now).await,
+            Some(directory) => in_directory(args, directory, period).await,
             None => deployed(args, period).await,
         }
     };
@@ -192,7 +189,7 @@ async fn deployed(args: &Arguments, period: Period) -> ComparedWithFiles {
     compare(args, &ports, source, (archive, logs, period)).await
 }
 
-async fn in_directory(args: &Arguments, directory: &Path, period: Period, now: Second) -> ComparedWithFiles {
+async fn in_directory(args: &Arguments, directory: &Path, period: Period) -> ComparedWithFiles {
     let (token, slack) = (environment::token()?, environment::slack()?);
     let source = source::find(
         &directory::load(directory).await?.sources,
@@ -200,7 +197,7 @@ async fn in_directory(args: &Arguments, directory: &Path, period: Period, now: S
         &crate::deployed::in_directory("sources", directory),
     )?;
     let logs = logs(args, &source)?;
-    check_token(&slack, &source, &token, &logs, now).await?;
+    directory::identify(&slack, &token, &source, Some(&source), &logs).await?;
     let (day_logs, deployment) = (DirectoryDayLogs::new(directory), DirectoryDeployment::new(directory));
     let ports = Ports { slack, day_logs, deployment, credentials: DirectoryCredentials::new(token) };
     compare(args, &ports, source, (Archive::Directory(directory.to_owned()), logs, period)).await
@@ -214,19 +211,6 @@ fn logs(args: &Arguments, source: &Source) -> Result<Vec<LogType>, CliError> {
         None if args.logs.is_empty() => Ok(logs::in_order(&source.logs)),
         None => Ok(logs::in_order(&args.logs)),
     }
-}
-
-/// Checks that the token belongs to the tenant of the source and can read the logs.
-async fn check_token<S: Slack>(
-    slack: &S,
-    source: &Source,
-    token: &Token,
-    logs: &[LogType],
-    now: Second,
-) -> Result<(), CliError> {
-    let identity = Identity::ask_with_own_token(slack, source, token, now).await?;
-    identity.check_logs(logs)?;
-    identity.check_same_tenant(source)
 }
 
 /// Compares one log after the other. Returns the working files, too, which the caller deletes once the report is written.

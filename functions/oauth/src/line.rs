@@ -1,8 +1,6 @@
 //! Writes the log line of a request. The level is INFO for a success and for a request that anyone on the internet can send, WARN if an
 //! authorization failed and the user sees why, and ERROR if the operator must act.
 
-use std::error::Error as StdError;
-
 use lambda_http::tracing::{error, info, warn};
 use slacktrail_connect::{AuthorizationId, ConnectErrorKind, TokenOutcome};
 use slacktrail_core::error::Error;
@@ -20,7 +18,7 @@ pub(crate) fn log(address: Address, outcome: &Outcome, reference: Option<&str>) 
     let error = to_error(outcome);
     let hint = error.map(|error| error.hint(Place::Page, source.map(SourceId::as_str)));
     let (authorization, source) = (authorization.map(ToString::to_string), source.map(SourceId::as_str));
-    let cause = error.and_then(causes);
+    let cause = error.and_then(Error::causes);
     let token = token_outcome(outcome);
     macro_rules! line {
         ($level:ident, $text:literal) => {
@@ -104,10 +102,4 @@ fn token_outcome(outcome: &Outcome) -> Option<&'static str> {
         Outcome::Failed(callback_error) => callback_error.token.map(TokenOutcome::name),
         _ => None,
     }
-}
-
-fn causes(error: &Error) -> Option<String> {
-    let chain = std::iter::successors(error.source(), |cause: &&(dyn StdError + 'static)| (*cause).source());
-    let causes: Vec<String> = chain.map(ToString::to_string).collect();
-    (!causes.is_empty()).then(|| causes.join(": "))
 }

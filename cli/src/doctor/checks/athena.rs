@@ -59,7 +59,7 @@ pub(super) async fn views(facts: &Facts) -> Verdict {
     Ok(format!("queries for today succeed: {}", VIEWS.join(", ")))
 }
 
-/// Queries one row of today from each table or view. Selects all columns, because Athena does not read other columns.
+/// Queries one row of today from each table or view. Selects all columns, because Athena reads and checks only the selected ones.
 async fn query_today(facts: &Facts, names: &[&str]) -> Result<(), Problem> {
     let day = day_of(Timestamp::now());
     facts.workgroup.get()?;
@@ -182,7 +182,7 @@ async fn query(facts: &Facts, name: &str, sql: &str) -> Result<Option<String>, P
                 return Err(failed(name, reason));
             }
             _ if began.elapsed() > QUERY_MAX => {
-                let _ = client.stop_query_execution().query_execution_id(id).send().await; // otherwise Athena ends the query itself
+                let _ = client.stop_query_execution().query_execution_id(id).send().await; // if this fails, Athena ends the query itself
                 return Err(Problem::failed(
                     format!("a query of `{name}` did not finish within {} seconds", QUERY_MAX.as_secs()),
                     "run the command again in a few minutes; if this persists, check the AWS Health Dashboard",

@@ -9,7 +9,7 @@ use super::log_lines::{Event, create_hint, read};
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict};
 
-/// The period that `function_errors` covers. An alarm needs as long.
+/// The period that `function_errors` covers, which is as long as the period that `PollerErrorsAlarm` evaluates.
 const ERRORS_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 /// The filter for lines of level ERROR and for Lambda's reports of failed invocations.
 const ERRORS: &str = r#"{ $.level = "ERROR" || $.record.status = "error" || $.record.status = "failure" || $.record.status = "timeout" }"#;

@@ -23,7 +23,7 @@ pub(super) fn allowing(document: &str) -> Option<Vec<Statement>> {
 impl Statement {
     /// Returns the statement's ID.
     pub(super) fn id(&self) -> &str {
-        self.0["Sid"].as_str().unwrap_or("without an id")
+        self.0["Sid"].as_str().unwrap_or("(no Sid)")
     }
 
     /// Returns `true` if the statement applies to `action`, such as `s3:PutObject`.
@@ -74,7 +74,7 @@ pub(super) fn is_match(pattern: &str, text: &str) -> bool {
     pattern[p..].iter().all(|rest| *rest == b'*')
 }
 
-/// Returns `true` if an IAM pattern matches any text that starts with `prefix`.
+/// Returns `true` if an IAM pattern matches at least one text that starts with `prefix`.
 pub(super) fn reaches_below(pattern: &str, prefix: &str) -> bool {
     let literal: &str = pattern.split('*').next().unwrap_or_default();
     let is_equal = |(pattern, byte): (u8, u8)| pattern == byte || pattern == b'?';
@@ -108,7 +108,7 @@ mod tests {
         };
         let two = r#"{"Statement":[{"Sid":"A","Effect":"Deny"},{"Sid":"B","Effect":"Allow"}]}"#;
         assert_eq!(ids(two).unwrap(), ["B"]);
-        assert_eq!(ids(r#"{"Statement":{"Effect":"Allow"}}"#).unwrap(), ["without an id"]);
+        assert_eq!(ids(r#"{"Statement":{"Effect":"Allow"}}"#).unwrap(), ["(no Sid)"]);
         assert_eq!(ids(r#"{"Version":"2012-10-17"}"#).unwrap(), [""; 0]);
         assert_eq!(ids("no policy"), None);
     }

@@ -18,6 +18,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 
 pub use dynamodb::DynamoDeployment;
 pub use lambda::LambdaInvoker;
+pub use operation::rejects_credentials;
 pub use s3::S3DayLogs;
 pub use secrets_manager::{DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION, SecretsManagerCredentials};
 
@@ -99,7 +100,8 @@ pub fn connect_invoker(config: &SdkConfig, function: impl Into<String>) -> Lambd
     LambdaInvoker::new(aws_sdk_lambda::Client::new(&bounded(config)), function)
 }
 
-fn bounded(config: &SdkConfig) -> SdkConfig {
+/// Returns `config` with the timeouts and the attempts of every call of slacktrail.
+pub fn bounded(config: &SdkConfig) -> SdkConfig {
     bounded_by(config, (ATTEMPT_MAX, CALL_MAX))
 }
 

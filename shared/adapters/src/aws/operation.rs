@@ -72,6 +72,11 @@ impl Operation {
         self.error_of(Failure::NoResponse)
     }
 
+    /// Returns the error for a response that lacks a required field.
+    pub(super) fn malformed(&self) -> Error {
+        self.error_of(Failure::MalformedResponse)
+    }
+
     fn error_of(&self, failure: Failure<'_>) -> Error {
         let Operation { doing, resource, permissions } = self;
         let (code, what) = match failure {
@@ -127,29 +132,37 @@ fn is_bad_endpoint<E: StdError + 'static>(error: &SdkError<E>) -> bool {
         .any(|cause| cause.to_string().contains("failed to apply endpoint"))
 }
 
-/// The code of a resource that does not exist. Each resource has its own instead.
+/// A placeholder for the code of a resource that does not exist. [`Operation::error_of`] replaces it with [`Resource::missing_code`].
 const MISSING: &str = "missing";
 const DENIED: &str = "access_denied";
 const UNAVAILABLE: &str = "aws_unavailable";
 const KEY_UNAVAILABLE: &str = "kms_key_unavailable";
+
+/// Returns `true` if this is a code with which AWS rejects the credentials of a call.
+pub fn rejects_credentials(code: &str) -> bool {
+    matches!(
+        code,
+        "ExpiredToken"
+            | "ExpiredTokenException"
+            | "RequestExpired"
+            | "InvalidAccessKeyId"
+            | "InvalidClientTokenId"
+            | "InvalidToken"
+            | "SignatureDoesNotMatch"
+            | "InvalidSignatureException"
+            | "IncompleteSignature"
+            | "UnrecognizedClientException"
+            | "MissingAuthenticationToken"
+            | "RequestTimeTooSkewed"
+    )
+}
 
 /// Returns slacktrail's code for an error by AWS's code, or by its status if that is unknown. Covers S3, DynamoDB, Secrets Manager and Lambda.
 fn code_of(status: u16, code: &str) -> &'static str {
     match code {
         "NoSuchBucket" | "ResourceNotFoundException" => MISSING,
         "AccessDenied" | "AccessDeniedException" => DENIED,
-        "ExpiredToken"
-        | "ExpiredTokenException"
-        | "RequestExpired"
-        | "InvalidAccessKeyId"
-        | "InvalidClientTokenId"
-        | "InvalidToken"
-        | "SignatureDoesNotMatch"
-        | "InvalidSignatureException"
-        | "IncompleteSignature"
-        | "UnrecognizedClientException"
-        | "MissingAuthenticationToken"
-        | "RequestTimeTooSkewed" => "credentials_refused",
+        code if rejects_credentials(code) => "credentials_refused",
         "PermanentRedirect"
         | "TemporaryRedirect"
         | "AuthorizationHeaderMalformed"

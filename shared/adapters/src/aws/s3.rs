@@ -108,9 +108,9 @@ impl DayLogStore for S3DayLogs {
         };
         let length = object.content_length().and_then(|bytes| u32::try_from(bytes).ok());
         let Some(length) = length.filter(|bytes| *bytes <= OBJECT_BYTES_MAX) else {
-            return Err(unusable(key, "it is larger than any object that slacktrail writes"));
+            return Err(too_large(key));
         };
-        let last_modified = last_modified(&object).ok_or_else(|| unusable(key, "S3 returned no modification time"))?;
+        let last_modified = last_modified(&object).ok_or_else(|| self.read_operation(key).malformed())?;
         // The client's time limits do not cover the body of a response, so the body needs its own.
         let _permits = self
             .reading
@@ -174,8 +174,9 @@ fn last_modified(object: &GetObjectOutput) -> Option<Timestamp> {
     Timestamp::new(instant.secs(), i32::try_from(instant.subsec_nanos()).ok()?).ok()
 }
 
-fn unusable(key: &ObjectKey, what: &str) -> Error {
-    Error::deployment("object_too_large", format!("reading object `{key}`: {what}"))
+fn too_large(key: &ObjectKey) -> Error {
+    let message = format!("reading object `{key}`: it is larger than any object that slacktrail writes");
+    Error::deployment("object_too_large", message)
 }
 
 fn foreign(key: &str, bucket: &str) -> Error {
