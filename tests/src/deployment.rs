@@ -31,7 +31,7 @@ pub const BUCKET: &str = "slack-logs";
 pub const TABLE: &str = "slacktrail";
 
 /// The timeout of the poller in the template.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(55);
 /// The number of invocations within which a backlog of a few hundred records must drain.
 const TICKS_MAX: usize = 30;
 /// The time limit for a condition to become true.
