@@ -99,7 +99,7 @@ bench: $(VENV)/stamp ## measure speed and memory with release builds, including 
 	cargo bench --locked -p slacktrail-bench
 	@$(MAKE) --no-print-directory memory
 
-memory: $(VENV)/stamp
+memory: $(VENV)/stamp ## measure memory with hostile responses: make memory INPUTS="zeros" for some of them
 	cargo build --release --locked -p slacktrail-poller -p slacktrail-oauth
 	cargo build --locked -p slacktrail-tests --bin memory
 	@$(E2E) SLACKTRAIL_POLLER=$(abspath $(TARGET))/release/poller SLACKTRAIL_OAUTH=$(abspath $(TARGET))/release/oauth \
@@ -228,11 +228,12 @@ $(VENV)/release/stamp: release/requirements.txt
 	$(VENV)/release/bin/pip install --quiet --disable-pip-version-check --requirement release/requirements.txt
 	@touch $@
 
-# Some machines have no actionlint package. Then no stamp is created, and `make workflows` prints a message.
+# Without the Grove package, no stamp is created, and the comparison leaves Grove out.
 $(VENV)/grove/stamp: checks/grove-requirements.txt
 	$(CREATE_VENV) $(VENV)/grove
 	-$(VENV)/grove/bin/pip install --quiet --disable-pip-version-check --requirement $< && touch $@
 
+# Some machines have no actionlint package. Then no stamp is created, and `make workflows` prints a message.
 $(VENV)/actionlint/stamp: checks/actionlint-requirements.txt
 	$(CREATE_VENV) $(VENV)/actionlint
 	-$(VENV)/actionlint/bin/pip install --quiet --disable-pip-version-check --requirement $< && touch $@

@@ -140,16 +140,16 @@ reproduce one cell, for example:
 
     slack-simulator judge tests/comparison/grove.toml --day 'audit/killed between pages' --keep /tmp/day
 
-`ok` means that each record is stored once and unchanged, that the collector keeps Slack's limits, writes no secret, and tells if something is
-wrong that only a person can resolve. `-` means that the collector does not collect the log. [Judge a collector](judge.md#what-is-compared)
-explains the other words.
+`ok` means that the collector stored each record once and unchanged, kept Slack's limits, wrote no secret, and reported every problem that
+requires action. `-` means that the collector does not collect the log. [Judge a collector](judge.md#what-is-compared) explains the other
+words.
 {left_out}
 {table(results["days"])}
 {abouts}{notes(results["days"])}
 ## Speed, memory, cost
 
 One backlog of {results["usage"]["records"]:,} audit records of one day, in pages of 1,000: medians of {rounds(results)} rounds, and their range where it differs.
-Every round measures each collector once. The floor is `curl` and `gzip -5`, which parse nothing and remember nothing. The ratio is to the
+Every round measures each collector once. The floor is `curl` and `gzip -5`, which parse no record and store no position. The ratio is to the
 floor of the same round, because the seconds depend on the machine. slacktrail is the poller, built with the settings of a deployment, on an
 emulated S3. One process starts, and is invoked once per 25,000 records, because a tick reads at most 25 pages. Its start counts, and the
 emulator does not.

@@ -102,7 +102,7 @@ OVERLAP_MINUTES = 5
 SEEN_OF_THREE_STREAMS = 200_000
 STORED_BYTES_A_RECORD = 137  # docs/design.md, level 5: 13.7 MB for 100,000 records
 
-# ---- Measured here, but not by a test ------------------------------------------------------------------------------
+# ---- Measured here: by `make bench`, and the log bytes by tests/tests/poller/costs.rs ------------------------------
 
 # `make bench`: 1.71 CPU seconds to read, compare, compress and store 200,000 records.
 CPU_SECONDS_A_RECORD_STORED = 1.71 / 200_000

@@ -123,8 +123,10 @@ impl Outcome for Disconnected {
 fn confirm(source: &Source) -> Result<bool, CliError> {
     let id = &source.id;
     if !prompt::can_ask() {
-        return Err(CliError::new(format!("disconnecting `{id}` requires confirmation, but this is not a terminal"))
-            .hint(format!("run `slacktrail disconnect {id} --yes` to skip confirmation")));
+        return Err(CliError::new(format!(
+            "disconnecting `{id}` requires confirmation, but standard input or standard error is not a terminal"
+        ))
+        .hint(format!("run `slacktrail disconnect {id} --yes` to skip confirmation")));
     }
     terminal::note(&format!(
         "disconnecting `{id}` ({})\n\

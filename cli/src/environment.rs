@@ -1,4 +1,5 @@
-//! Reads the clock, and settings from environment variables: the URLs of Slack, and the token of `pull` and `verify --dir`.
+//! Reads the clock, and settings from environment variables: the URLs of Slack, and the token of `pull`, `backfill --dir` and
+//! `verify --dir`.
 
 use jiff::Timestamp;
 use slacktrail_adapters::http::SlackHttp;

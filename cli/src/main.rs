@@ -6,9 +6,10 @@
 //! - [`outcome`]: what the modules of all commands have in common.
 //! - [`run`]: runs ticks of the collector on this machine, for `pull`, `backfill --dir` and `demo`.
 //! - [`deployed`]: the stack or the directory that a command works on.
-//! - [`environment`], [`aws`], [`directory`], [`credentials`], [`region`], [`identity`], [`source`], [`logs`], [`typed_time`]: the settings of a command, its
-//!   source, and the owner of a token.
-//! - [`cli_error`], [`state`], [`terminal`], [`prompt`], [`interrupt`], [`progress`], [`draw_target`], [`table`], [`format`], [`zone`]: the output and the prompts.
+//! - [`environment`], [`aws`], [`directory`], [`credentials`], [`region`], [`identity`], [`source`], [`logs`], [`days`], [`typed_time`]:
+//!   the settings of a command, its source, the selected days, and the owner of a token.
+//! - [`cli_error`], [`state`], [`terminal`], [`prompt`], [`interrupt`], [`progress`], [`draw_target`], [`table`], [`format`], [`zone`]: the
+//!   output and the prompts.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
 mod arguments;

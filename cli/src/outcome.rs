@@ -27,7 +27,7 @@ pub(crate) trait Outcome {
         Vec::new()
     }
 
-    /// Returns the exit code: 0 if what was asked was done.
+    /// Returns the exit code: 0 if the command did what the user requested.
     fn exit_code(&self) -> u8 {
         0
     }

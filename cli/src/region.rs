@@ -1,7 +1,7 @@
 //! The AWS region, and the setting that names it.
 //!
-//! `--region` comes first. The AWS SDK then reads `AWS_REGION`, `AWS_DEFAULT_REGION`, and the profile. SAM ignores `AWS_REGION`. A command may therefore look for the
-//! stack in the wrong region.
+//! `--region` comes first. The AWS SDK then reads `AWS_REGION`, `AWS_DEFAULT_REGION`, and the profile. SAM ignores `AWS_REGION`. A command
+//! may therefore look for the stack in the wrong region.
 
 use aws_config::SdkConfig;
 

@@ -16,7 +16,8 @@ use crate::{format, terminal};
 const READ_INTERVAL: Duration = Duration::from_secs(1);
 /// How many reads in a row may fail with a transient error. The SDK has tried each of them three times.
 const FAILED_READS_MAX: u32 = 5;
-/// After this time, the OAuth function has ended without a result, because its timeout is half a minute.
+/// The maximum time that the command waits for a verification. The OAuth function has a timeout of 29 seconds, so it has then ended without
+/// a result.
 const VERIFYING_SECONDS_MAX: i64 = 60;
 /// How long a user who gives up waits for a verification in progress.
 const GIVE_UP_MAX: Duration = Duration::from_secs(40);

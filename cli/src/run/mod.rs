@@ -65,7 +65,7 @@ pub(crate) struct Tick<'a> {
 pub(crate) struct Run {
     collector: Collector,
     collectors: DirectoryCollectors,
-    /// The streams, each with the mark that this run collects it, unless another process holds the mark.
+    /// The streams, each with the lock that shows that this run collects it, or `None` if another process holds the lock.
     streams: Vec<(StreamId, Option<CollectorLock>)>,
     progress: Rc<Progress>,
     reporter: ErrorReporter,
@@ -164,7 +164,7 @@ impl Run {
         Ok(summary)
     }
 
-    /// Marks the streams as being collected. If another process holds the mark, the next tick tries again.
+    /// Marks the streams as being collected. If another process holds a stream's lock, the next tick tries again.
     fn mark_streams(&mut self) -> Result<(), CliError> {
         for (stream, lock) in self.streams.iter_mut().filter(|(_, lock)| lock.is_none()) {
             *lock = self.collectors.lock(stream)?;

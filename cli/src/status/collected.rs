@@ -1,5 +1,5 @@
-//! When the streams of a directory were last collected. A directory has no schedule, so the age alone is a fact and no error: it becomes one
-//! if it exceeds `--max-age`, or if a process collects the directory and yet nothing is collected.
+//! Determines when the streams of a directory were last collected. A directory has no schedule, so a high age alone is not an error. It is
+//! an error if the age exceeds `--max-age`, or if a process collects the stream but no recent tick has succeeded.
 
 use std::path::Path;
 

@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     /// Exit with code 1 if a stream requires action
     #[arg(long, conflicts_with = "watch")]
     check: bool,
-    /// With --dir: report a stream as failing if it was last collected longer ago, such as 1h [default: 3m while `pull` runs there]
+    /// With --dir: report a stream as failing if it was last collected longer ago than this, such as 1h [default: 3m while `pull` runs there]
     #[arg(long, value_name = "DURATION", requires = "dir")]
     max_age: Option<MaxAge>,
     #[command(flatten)]

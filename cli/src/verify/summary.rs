@@ -225,7 +225,7 @@ pub(super) fn verdict(compared: &Compared) -> String {
         Verdict::Inconclusive => {
             let pending: usize = totals.iter().map(|total| total.count(Kind::NotCollectedYet)).sum();
             let reason = match pending {
-                0 => format!("a part {time} could not be compared"),
+                0 => format!("part of the logs {time} could not be compared"),
                 pending => {
                     let are = if pending == 1 { "is" } else { "are" };
                     format!("{} {time} {are} not collected yet", counted(pending as u64, "record"))

@@ -81,7 +81,7 @@ impl OauthSettings {
             slack_audit_url: reader.slack_audit_url(),
             slack_authorize_url: reader.read("SLACK_AUTHORIZE_URL", Some(SLACK_AUTHORIZE_URL), page_fault),
         };
-        reader.finish("oauth function", settings)
+        reader.finish("OAuth function", settings)
     }
 }
 
@@ -206,7 +206,7 @@ mod tests {
         for name in ["TABLE_NAME", "SECRET_PREFIX", "SLACK_API_URL", "SLACK_AUDIT_URL", "SLACK_AUTHORIZE_URL"] {
             assert!(wrong.contains(&format!("`{name}` is `{name} é`")), "{wrong}");
         }
-        assert!(wrong.contains("the oauth function") && !wrong.contains("BUCKET_NAME"), "{wrong}");
+        assert!(wrong.contains("the OAuth function") && !wrong.contains("BUCKET_NAME"), "{wrong}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Reads objects back, line by line. Verify, the other commands and the end-to-end tests use this reader. The simulation's oracle has its own,
-//! because it judges what this one reads too.
+//! Reads objects back, line by line. `slacktrail verify`, `slacktrail demo` and the end-to-end tests use this reader. The simulation's
+//! oracle has its own reader, because this one is part of what the oracle checks.
 //!
 //! Memory holds the compressed bytes of a few objects and one line.
 

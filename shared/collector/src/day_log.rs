@@ -60,8 +60,8 @@ pub(crate) async fn load_ids<D: DayLogStore>(
 
 /// Returns those of `ids` that the day log contains, by reading every object.
 ///
-/// This is the slow path for a page that spans more records of one day than the cache can hold. [`load_ids`] must have been called for the day
-/// before.
+/// This is the slow path for a page that spans more records of one day than the cache can hold. Call [`load_ids`] for `day` first,
+/// because it finds the last object.
 ///
 /// # Errors
 ///
@@ -101,8 +101,9 @@ async fn find_last_object<D: DayLogStore>(store: &D, log: &DayLogId) -> Result<u
 ///
 /// # Errors
 ///
-/// Returns an error if the store fails, or with code `day_log_contention` if other writers take the next number 64 times in a row. The batch then
-/// contains only lines that may not be stored, because the cache need not hold the IDs that were read on the way.
+/// Returns an error if the store fails, if an object that another writer created is missing or corrupt, or with code `day_log_contention`
+/// if other writers take the next number 64 times in a row. The batch then keeps only the lines that may not be stored yet. The next
+/// attempt needs this, because the cache may have evicted the IDs that this attempt read.
 pub(crate) async fn append<D: DayLogStore>(
     store: &D,
     cache: &mut DayLogs,

@@ -21,7 +21,7 @@ pub struct Authorization {
     /// The tenants of the other sources when the link was created.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<ConnectedTenant>,
-    /// Whether the user allows to connect a tenant of another source.
+    /// Whether the user allows connecting a tenant that another source already collects from.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allows_second_source: bool,
     /// When the link or the OAuth state expires.

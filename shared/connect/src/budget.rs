@@ -8,9 +8,9 @@ pub const BEGIN_MAX: Duration = Duration::from_secs(4);
 /// The limit for all steps from exchanging the code to storing the source.
 pub const WORK_MAX: Duration = Duration::from_secs(18);
 /// The limit for probing the logs, as part of [`WORK_MAX`]. A slower probe becomes a note, and slacktrail still connects the source.
-pub const PROBES_MAX: Duration = Duration::from_secs(6);
+pub(crate) const PROBES_MAX: Duration = Duration::from_secs(6);
 /// The limit for revoking an unstored token.
-pub const REVOKE_MAX: Duration = Duration::from_secs(3);
+pub(crate) const REVOKE_MAX: Duration = Duration::from_secs(3);
 /// The limit for notifying the waiting command.
 pub const TELL_MAX: Duration = Duration::from_secs(3);
 

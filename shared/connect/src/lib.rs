@@ -14,7 +14,8 @@
 //! Read in this order:
 //! - `authorization` and `one_time_token`: what is stored, and the secrets of links and OAuth states. `ports`: the store and the timer.
 //! - `start`: from the link to Slack. [`manifest`]: the app and its scopes.
-//! - `cancel`: the end of a link that nobody needs. `callback`: from Slack to a connected source, with `connected_tenant`, `probe`, `store` and `revoke`, within the time limits of `budget`.
+//! - `cancel`: invalidates a link and its OAuth state. `callback`: from Slack to a connected source, with `connected_tenant`, `probe`,
+//!   `store` and `revoke`, within the time limits of `budget`.
 //! - `connect_error` and `connect_report`: what the page and the command show: the table of errors, and what was verified. `page_text`: what the
 //!   page says to a user without a command line. `callback_error`: what else the log shows.
 #![deny(clippy::disallowed_methods)]
@@ -39,7 +40,7 @@ mod start;
 mod store;
 
 pub use authorization::{Authorization, AuthorizationState, LINK_TTL_SECONDS, Visit, cookie_name};
-pub use budget::{BEGIN_MAX, PROBES_MAX, REVOKE_MAX, TELL_MAX, WORK_MAX};
+pub use budget::{BEGIN_MAX, TELL_MAX, WORK_MAX};
 pub use callback::{Callback, CallbackPorts, Connected, callback};
 pub use callback_error::CallbackError;
 pub use cancel::cancel;

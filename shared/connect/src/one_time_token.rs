@@ -1,4 +1,4 @@
-//! One-time tokens: the name of an authorization and a 256-bit secret. A link and an OAuth state each carry one.
+//! One-time tokens: the ID of an authorization and a 256-bit secret. A link and an OAuth state each contain one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -33,8 +33,8 @@ impl AuthorizationId {
         AuthorizationId(hex(&bits))
     }
 
-    /// Returns the reference that people exchange about this authorization: the first eight digits of the ID. Pages, the log of the OAuth
-    /// function and `slacktrail connect` show it.
+    /// Returns the reference by which the user of Slack and the operator name this authorization: the first eight digits of the ID. Pages,
+    /// the log of the OAuth function and `slacktrail connect` show it.
     pub fn reference(&self) -> &str {
         &self.0[..REFERENCE_DIGITS]
     }

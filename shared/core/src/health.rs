@@ -43,7 +43,7 @@ const WAITING_MAX_SECONDS: i64 = 900;
 /// The wait before slacktrail calls Slack again after a rejected token or a wrong setting.
 const SLOW_RETRY_SECONDS: i64 = 900;
 
-/// The outcome of one tick of a stream.
+/// The parts of a tick's outcome that determine the stream's health.
 #[derive(Clone, Copy, Debug)]
 pub struct TickOutcome<'a> {
     /// The error, if any.

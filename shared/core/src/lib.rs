@@ -1,7 +1,7 @@
 //! The pure core of slacktrail. It performs no I/O.
 //!
 //! The core computes from its arguments what to ask Slack next, what a response means, which records are new, what an object's key and bytes
-//! are, and what the next cursor is. `now` is an argument too. A lint forbids clocks, randomness and the environment.
+//! are, and what the next cursor is. `now` is an argument too. A lint (`shared/clippy.toml`) forbids clocks, sleeping and the environment.
 //!
 //! Read in this order:
 //! - [`source`], [`time`] and [`error`]: the terms. [`sanitize`]: characters that are unsafe to show.

@@ -16,8 +16,7 @@ pub const CLOCK_SKEW_SECONDS: i64 = 600;
 #[serde(try_from = "i64", into = "i64")]
 pub struct Second(i64);
 
-/// The first second of the year 1, and the last second that is a [`Timestamp`]: 22:00 on 30 December 9999. In every time zone, both are in these
-/// years.
+/// The first second of the year 1, and the last second that is a [`Timestamp`]: 22:00 on 30 December 9999.
 const BOUNDS: (i64, i64) = (-62_135_596_800, 253_402_207_200);
 
 impl Second {

@@ -1,5 +1,5 @@
-//! The ports: traits for the systems that the collector and the OAuth flow need. Each has an adapter for AWS or HTTP, one for a local directory,
-//! and one for the simulation. What only the OAuth flow needs is in `slacktrail_connect`.
+//! The ports: traits for the systems that the collector and the OAuth flow need. Each has an adapter for AWS or HTTP and one for the
+//! simulation. The stores also have one for a local directory. What only the OAuth flow needs is in `slacktrail_connect`.
 //!
 //! - [`credentials`] and [`secret`]: the stored app and grant of a source. [`sources`]: changes of stored sources.
 //! - [`event`] and [`shard`]: the sources that an invocation of the poller polls.
@@ -241,7 +241,7 @@ pub type StoredSource = (Version, Result<Source, Error>);
 
 /// Stores sources and cursors.
 pub trait DeploymentStore {
-    /// Reads all sources and cursors, in one request if they fit.
+    /// Reads all sources and cursors.
     ///
     /// # Errors
     ///

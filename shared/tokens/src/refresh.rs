@@ -81,7 +81,7 @@ impl TokenRefresher {
     /// Refreshes the token of `source` if it is due. If the source was connected again, first reloads its credentials.
     ///
     /// # Errors
-    /// Returns an error if the token is due but could not be refreshed: [`ErrorKind::Reauthorize`] if retrying cannot help.
+    /// Returns an error if the token is due but could not be refreshed. Its kind is [`ErrorKind::Retry`] only if the next tick may succeed.
     pub async fn refresh_if_due<S: Slack, K: CredentialStore>(
         &self,
         (slack, store): (&S, &K),

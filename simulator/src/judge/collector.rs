@@ -42,7 +42,7 @@ pub(crate) struct Collector {
     pub(crate) output: Output,
     /// Where it stores how far it has come.
     pub(crate) state: State,
-    /// How it tells that something is wrong, besides an exit code other than 0.
+    /// How it reports an error, besides an exit code other than 0.
     #[serde(default)]
     pub(crate) told: Told,
     /// The folder of the description file.
@@ -85,14 +85,14 @@ pub(crate) struct State {
     restore: Vec<String>,
 }
 
-/// Texts by which a collector tells in its output that something is wrong.
+/// How a collector reports an error.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Told {
-    /// A line of a run's output that contains one of these texts counts as told.
+    /// A run has reported an error if its output contains one of these texts.
     #[serde(default)]
     pub(crate) texts: Vec<String>,
-    /// Whether the exit code does not tell, because the collector ends with an error for other reasons, too.
+    /// Whether an exit code other than 0 does not report an error, because the collector also has one for other reasons.
     #[serde(default)]
     pub(crate) ignore_exit_code: bool,
 }

@@ -41,7 +41,7 @@ pub(crate) struct Usage {
     pub(crate) bytes: u64,
     /// The number of runs.
     pub(crate) runs: usize,
-    /// The number of different records in them, or `None` if the description names no log.
+    /// The number of different records in the output, or `None` if the collector does not collect audit logs.
     pub(crate) records: Option<usize>,
 }
 
@@ -112,7 +112,7 @@ fn cpu_of_children() -> io::Result<f64> {
     Ok((ticks(13) + ticks(14)) / TICKS_PER_SECOND)
 }
 
-/// Returns the peak resident memory of the largest process of a process group, while `process` runs.
+/// Returns the peak resident memory of the largest process of a process group. Samples it until `has_ended` returns `true`.
 pub(crate) async fn memory_peak(
     group: u32,
     interval: Duration,

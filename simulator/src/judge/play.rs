@@ -1,6 +1,6 @@
 //! Plays a day with a collector.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::path::Path;
 
@@ -25,7 +25,7 @@ struct Play<'a> {
     last: Option<Timestamp>,
     /// The numbers of the access rows.
     access: Vec<usize>,
-    /// Whether something is wrong that the collector must tell.
+    /// Whether something is wrong that the collector must report.
     is_wrong: bool,
     /// When each record was first found in the output.
     stored_at: HashMap<String, Timestamp>,
@@ -43,7 +43,7 @@ pub(crate) async fn play(collector: &Collector, day: &Day, folder: &Path) -> io:
     let organization = day.settings.tenant.workspaces().len() > 1;
     let placeholders =
         vec![("token", token.clone()), ("log", day.log.name().to_owned()), ("organization", organization.to_string())];
-    let mut world = World::new(Settings { ..day.settings.clone() });
+    let mut world = World::new(day.settings.clone());
     world.keep_journal();
     let stage = Stage::start(collector, world, folder, placeholders).await?;
     let mut play = Play {
@@ -116,7 +116,7 @@ impl Play<'_> {
                 self.stage.world().fault(Fault::nth(*call, CallMatcher::log(self.log), kind.clone()))
             }
             Step::Broken(kind) => {
-                // A page that looks like the end hides rows, and only a person can resolve it.
+                // The fault hides rows until `Step::Healed`, so the collector must report it.
                 self.is_wrong = true;
                 self.stage.world().fault(Fault::every(CallMatcher::log(self.log), kind.clone()));
             }
@@ -158,7 +158,7 @@ impl Play<'_> {
         }
     }
 
-    /// Notes whether a run told, if something is wrong.
+    /// Records whether a run has reported an error, if something is wrong.
     fn note(&mut self, told: bool) {
         if self.is_wrong {
             self.verdict.told = Some(told || self.verdict.told == Some(true));
@@ -224,8 +224,7 @@ fn too_many(journal: &[Call], log: Log, settings: &Settings) -> usize {
         Log::Access | Log::Integration => settings.limits.tier_two,
     };
     let (mut recent, mut not_before, mut count) = (HashMap::<_, VecDeque<i64>>::new(), i64::MIN, 0);
-    let mut warned = HashSet::new();
-    for (index, call) in journal.iter().enumerate().filter(|(_, call)| call.path == log.path()) {
+    for call in journal.iter().filter(|call| call.path == log.path()) {
         let at = call.at.as_second();
         let team = call.query.iter().find(|(name, _)| name == "team_id").map(|(_, id)| id.clone());
         let window = recent.entry(team).or_default();
@@ -234,7 +233,7 @@ fn too_many(journal: &[Call], log: Log, settings: &Settings) -> usize {
         }
         window.push_back(at);
         let is_above = allowed.is_some_and(|allowed| window.len() > allowed as usize);
-        if (is_above || at < not_before) && warned.insert(index) {
+        if is_above || at < not_before {
             count += 1;
         }
         if let Some(seconds) = call.retry_after_seconds {

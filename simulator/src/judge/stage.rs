@@ -59,7 +59,7 @@ struct Run {
 /// How a run ended.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ending {
-    /// Whether the collector told that something was wrong.
+    /// Whether the collector reported an error.
     pub(crate) told: bool,
     /// Whether the judge had to kill it because it did not end in time.
     pub(crate) is_endless: bool,
@@ -134,7 +134,7 @@ impl<'a> Stage<'a> {
     /// Runs the collector once. A continuous collector polls for a while, and keeps running.
     ///
     /// # Errors
-    /// Returns an error if a process cannot be started, or if a file cannot be read.
+    /// Returns an error if a process cannot be started, if fetching the output fails, or if a file cannot be read.
     pub(crate) async fn run(&mut self) -> io::Result<Ending> {
         let run = match self.running.take() {
             Some(running) => {
@@ -169,7 +169,7 @@ impl<'a> Stage<'a> {
     /// Runs the collector twice at the same time.
     ///
     /// # Errors
-    /// The same as for [`Stage::run`].
+    /// Returns an error if a process cannot be started or stopped, if fetching the output fails, or if a file cannot be read.
     pub(crate) async fn run_twice(&mut self) -> io::Result<Ending> {
         self.stop_running().await?;
         for _ in 0..2 {
@@ -188,7 +188,7 @@ impl<'a> Stage<'a> {
     /// Runs the collector and kills it while Slack handles its call number `call` that matches `on`.
     ///
     /// # Errors
-    /// The same as for [`Stage::run`].
+    /// Returns an error if a process cannot be started or stopped, if fetching the output fails, or if a file cannot be read.
     pub(crate) async fn run_killed(&mut self, on: CallMatcher, call: u32) -> io::Result<()> {
         self.stop_running().await?;
         let path = on.path.clone().unwrap_or_default();
@@ -213,7 +213,8 @@ impl<'a> Stage<'a> {
     /// Runs the collector, and then restores its earlier state, as after a kill between the output and the state.
     ///
     /// # Errors
-    /// The same as for [`Stage::run`].
+    /// Returns an error if the state cannot be copied or restored, if a process cannot be started or stopped, if fetching the output
+    /// fails, or if a file cannot be read.
     pub(crate) async fn run_losing_state(&mut self) -> io::Result<()> {
         self.stop_running().await?;
         let copy = self.folder.join("state");

@@ -1,4 +1,4 @@
-//! Prints the verdicts: a table, and the differences of each day that went wrong.
+//! The table of the verdicts in Markdown: one row per day, one column per collector.
 
 use super::collector::Collector;
 use super::days::Day;

@@ -39,9 +39,9 @@ pub(crate) struct Verdict {
     pub(crate) secrets: usize,
     /// The number of runs that did not end in time.
     pub(crate) endless_runs: usize,
-    /// Whether the collector told that something was wrong. `None` if nothing was.
+    /// Whether the collector reported an error. `None` if nothing was wrong.
     pub(crate) told: Option<bool>,
-    /// Examples of the differences, and the error of a command that the judge could not start.
+    /// Examples of the differences, sorted.
     pub(crate) examples: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! Mutates inputs. The same seed produces the same mutations. Most of them replace a JSON value, because inputs with random bytes seldom
-//! pass the parser.
+//! Mutates inputs. The same seed produces the same mutations. The most frequent change replaces a JSON value, because inputs with random
+//! bytes seldom pass the parser.
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};

@@ -364,7 +364,7 @@ impl Harness {
         });
     }
 
-    /// Asserts that all rows of a workspace are stored.
+    /// Asserts that all rows that Slack shows of a log and a workspace are stored. Does not fail if Slack shows none.
     ///
     /// # Panics
     /// Panics if a row is not stored.

@@ -10,7 +10,7 @@ use super::pages::{access_row, integration_row, ordinary_record, page, small_rec
 use super::{AuditLog, CannedResponse, Script, SlackCall};
 
 const MIB: usize = 1 << 20;
-/// The decompressed size of the responses of zeros, just below 64 MiB, an earlier size limit of the poller.
+/// The decompressed size of the responses of zeros: just below 64 MiB, the size in their names.
 const BOMB_BYTES: usize = (64 << 20) - (128 << 10);
 
 /// The required outcome for a stream that reads an input.

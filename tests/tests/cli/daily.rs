@@ -149,7 +149,7 @@ async fn disconnecting_revokes_token_deletes_secret_and_keeps_logs() {
         ports.deployment.load().await.unwrap().cursors.len()
     };
     insta::assert_snapshot!(deployed.slacktrail.run(&["disconnect", "acme"]).await.exits(1).stderr, @r"
-    error: disconnecting `acme` requires confirmation, but this is not a terminal
+    error: disconnecting `acme` requires confirmation, but standard input or standard error is not a terminal
     hint: run `slacktrail disconnect acme --yes` to skip confirmation
     ");
     assert_eq!(deployed.source().await["disconnected"], false);

@@ -1,5 +1,5 @@
-//! Runs the compiled poller with one honest and several hostile Slack servers. Its memory stays bounded, each hostile stream reports an error, and
-//! the same tick stores the records of the honest source.
+//! Runs the compiled poller with an honest Slack for one source and a hostile Slack for the others. Its memory stays bounded, each hostile
+//! stream has the outcome that its input requires, and the same tick stores the records of the honest source.
 //!
 //! On Linux, the process may allocate at most [`DATA_MAX`] bytes. On other systems, the tests print that memory is not limited.
 #![expect(clippy::print_stdout, reason = "a test reports if it cannot limit memory")]

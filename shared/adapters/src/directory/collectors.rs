@@ -1,6 +1,7 @@
 //! Shows which streams a process collects into a directory now, and when each stream was last collected.
 //!
-//! Collection itself needs neither: two processes may collect the same stream at the same time. Both serve only people and their checks.
+//! Collection itself needs neither, because two processes may collect the same stream at the same time. `slacktrail status --dir` shows
+//! both, and `slacktrail backfill --dir` waits for a process that collects the stream, instead of collecting itself.
 //!
 //! | file under `.slacktrail` | content |
 //! |---|---|

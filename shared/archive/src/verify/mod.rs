@@ -268,10 +268,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, W: Wo
         Ok(outages)
     }
 
-    /// Returns `true` if slacktrail stored nothing before `at`, where the compared days show nothing earlier.
+    /// Returns `true` if slacktrail stored nothing before `at`. The compared days must show nothing earlier.
     ///
-    /// Looks for the first object of an earlier day. The initial history is collected newest first, so that this object is either older than
-    /// the first tick, or there was no earlier tick.
+    /// Looks for the first object of an earlier day. slacktrail collects the initial history newest first, so it stores the objects of
+    /// earlier days after the first tick. If this object was stored before `at`, an earlier tick ran.
     async fn is_first_tick(&self, at: Second) -> Result<bool, Error> {
         let Some(cursor) = self.cursor_read() else { return Ok(false) };
         let mut day = self.period.first();

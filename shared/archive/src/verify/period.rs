@@ -55,11 +55,6 @@ impl Period {
         day.end().min(self.until)
     }
 
-    /// Returns `true` if all requested days are compared to their end.
-    pub fn is_whole(&self) -> bool {
-        self.until == self.last.end()
-    }
-
     /// Returns all seconds that are compared.
     pub fn seconds(&self) -> RangeInclusive<Second> {
         self.first.start()..=self.until
@@ -104,16 +99,15 @@ mod tests {
         let days = |first: &str, last: &str, now: &str| {
             let period = Period::new(day(first), day(last), second(now))?;
             let days: Vec<String> = period.days().map(|day| day.to_string()).collect();
-            Some((days.len(), days.last().cloned()?, period.until().to_string(), period.is_whole()))
+            Some((days.len(), days.last().cloned()?, period.until().to_string()))
         };
-        let whole =
-            |count, last: &str, until: &str, is_whole| Some((count, last.to_owned(), until.to_owned(), is_whole));
+        let whole = |count, last: &str, until: &str| Some((count, last.to_owned(), until.to_owned()));
         let now = "2026-11-20T00:05:00Z";
-        assert_eq!(days("2026/10/01", "2026/10/31", now), whole(31, "2026/10/31", "2026-10-31T23:59:59Z", true));
-        assert_eq!(days("2024/02/28", "2024/03/01", now), whole(3, "2024/03/01", "2024-03-01T23:59:59Z", true));
-        assert_eq!(days("2026/11/01", "2026/11/30", now), whole(20, "2026/11/20", "2026-11-20T00:00:00Z", false));
+        assert_eq!(days("2026/10/01", "2026/10/31", now), whole(31, "2026/10/31", "2026-10-31T23:59:59Z"));
+        assert_eq!(days("2024/02/28", "2024/03/01", now), whole(3, "2024/03/01", "2024-03-01T23:59:59Z"));
+        assert_eq!(days("2026/11/01", "2026/11/30", now), whole(20, "2026/11/20", "2026-11-20T00:00:00Z"));
         let earlier = "2026-11-20T00:04:59Z";
-        assert_eq!(days("2026/11/19", "2026/11/20", earlier), whole(1, "2026/11/19", "2026-11-19T23:59:59Z", false));
+        assert_eq!(days("2026/11/19", "2026/11/20", earlier), whole(1, "2026/11/19", "2026-11-19T23:59:59Z"));
         assert_eq!(days("2026/11/20", "2026/11/20", earlier), None);
     }
 }

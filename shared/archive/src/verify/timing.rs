@@ -1,8 +1,8 @@
 //! When records were stored, and in which periods nothing was stored although records exist.
 //!
 //! The archive does not record when collection ran. It shows only which minutes records have, and in which minutes they were stored
-//! (`p_parse_time`). If nothing was stored for a while, and records of that while were stored later, then collection stood still, or Slack
-//! published these records late while nothing else happened. The archive cannot distinguish the two.
+//! (`p_parse_time`). If nothing was stored for some time, and records of that time were stored later, then collection did not run, or Slack
+//! published these records late and had no other new records. The archive cannot distinguish the two.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,9 +65,10 @@ impl Outage {
 /// What slacktrail has stored about the cause of an outage.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Cause {
-    /// The first tick of the stream was at the end, and the records are from before it.
+    /// The first tick of the stream ended this period, and the records are older than that tick.
     InitialHistory,
-    /// The source was last connected at the end of the outage. Earlier records are history, or were collected after a reconnect.
+    /// The source was last connected during the outage, or up to 15 minutes after it. The records are history, or were collected after a
+    /// reconnect.
     Connected(Second),
     /// The source is paused.
     Paused,

@@ -10,7 +10,8 @@ pub trait WorkingFiles {
     /// Appends entries of a day. Their length is a multiple of [`ENTRY_BYTES`](super::ENTRY_BYTES).
     ///
     /// # Errors
-    /// Returns an error if the entries cannot be kept. It must not be transient, because the verification has already moved on.
+    /// Returns an error if the entries cannot be kept. It must not be transient, because the verification has already advanced past their
+    /// page and would not append them again.
     fn append(&mut self, day: Day, entries: &[u8]) -> Result<(), Error>;
 
     /// Replaces the checkpoint. It covers all entries that were appended before.

@@ -20,7 +20,8 @@ const CHECKED_IDS_MAX: usize = 5_000;
 const WHOLE_PAGE_BYTES_MAX: usize = 8 << 20;
 
 impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector<'_, S, D, T, K> {
-    /// Reads the rows of a page while they arrive. Adds new records to the batch, and advances the gap at the end of the page.
+    /// Reads the rows of a page while they arrive. Adds new records to the batch, and advances the gap at the end of the page. Until then,
+    /// it works on a copy of the gap, so that a page that breaks off is read again.
     ///
     /// Returns `true` if the gap, or its current workspace, is at its end.
     pub(super) async fn read_rows(

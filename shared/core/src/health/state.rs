@@ -73,7 +73,7 @@ pub enum Class {
     Behind,
     /// A transient error occurred, and the next tick tries again.
     Retrying,
-    /// Collection stopped until a user fixes the cause.
+    /// An error requires action, or a transient error persists. Collection may have stopped.
     Stopped,
     /// A user paused the source.
     Paused,

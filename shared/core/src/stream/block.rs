@@ -1,6 +1,7 @@
 //! A block: rows of a page that were read but not yet compared with the day logs, and their lines.
 //!
-//! A page of any size passes through one block after the other, so memory depends on the size of a block and not on the size of a page.
+//! An audit or access page of any size passes through one block after the other, so memory depends on the size of a block and not on the
+//! size of a page. A page of integration logs is a single block of at most 8 MiB, because only the whole page distinguishes its rows.
 
 use std::collections::HashMap;
 use std::mem;

@@ -2,7 +2,9 @@
 //!
 //! The collector drives it: it calls Slack, appends records to the day logs and replaces the stored cursor. A tick
 //! - opens gaps for the time since the previous tick and for re-reads that are due ([`StreamTick::open_gaps`]),
-//! - takes the most urgent gap ([`StreamTick::next_gap`]), and decides after each page how its walk goes on ([`StreamTick::after_page`]),
+//! - takes the most urgent gap ([`StreamTick::next_gap`]),
+//! - for each page, adds the new records to the batch ([`StreamTick::add_record`]), moves the walk forward at the end of the page
+//!   ([`StreamTick::end_page`]), and decides how the walk goes on ([`StreamTick::after_page`]),
 //! - removes the gap or its collected part once the records are stored ([`StreamTick::commit`]),
 //! - derives the stream's health ([`StreamTick::finish`]).
 //!
@@ -96,7 +98,7 @@ pub struct StreamTick<'a> {
 pub struct ActiveGap {
     /// The gap as the walk leaves it. The cursor takes it over once the records are stored.
     pub gap: Gap,
-    /// The state of the walk between the pages of this tick.
+    /// The state of the walk between pages. A full batch ends it, and the walk then continues with a new one, as in a later tick.
     pub context: PageContext,
     /// Whether the gap is collected.
     pub is_complete: bool,

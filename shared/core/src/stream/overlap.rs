@@ -1,6 +1,7 @@
 //! The overlap: how far before the watermark each tick reads again, to find records that Slack publishes late.
 //!
-//! The overlap is five minutes as long as that fits into the calls of a tick. Otherwise it shrinks to what the measured lateness requires.
+//! The overlap is five minutes as long as that fits into the calls of a tick. Otherwise it shrinks to what fits, but not below what the
+//! measured lateness requires.
 
 use crate::time::Second;
 

@@ -63,7 +63,7 @@ impl Gap {
         }
     }
 
-    /// Returns `true` if a page of the gap was stored.
+    /// Returns `true` if the walk would continue from a stored position: it is past its first page, or in a workspace.
     pub fn is_under_way(&self) -> bool {
         let is_past_first_page = match &self.walk {
             Walk::Audit(walk) => walk.page_cursor.is_some(),

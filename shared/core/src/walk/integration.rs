@@ -57,7 +57,7 @@ pub struct OneSecond {
 /// The state of the walk between the pages of one tick.
 #[derive(Debug, Default)]
 pub(super) struct BoundaryState {
-    /// The next page to request, if the walk does not continue normally.
+    /// The next page to request. `None` means the last stored page, or page 1 if none is stored.
     ask: Option<u32>,
     /// The second whose rows must be counted from the first. While this is set, the walk goes to a page with a newer row.
     back: Option<Second>,

@@ -50,13 +50,13 @@ impl Row {
 pub enum Walk {
     /// Reads a closed time range, newest first.
     Audit(AuditWalk),
-    /// Reads from now back, by the time of the last activity.
+    /// Reads from now back, by the column that Slack sorts by.
     Access(AccessWalk),
     /// Reads numbered pages.
     Integration(IntegrationWalk),
 }
 
-/// The state of a walk between the pages of one tick.
+/// The state of a walk between the pages of one batch. A tick may store several batches.
 #[derive(Debug, Default)]
 pub struct PageContext {
     integration: integration::BoundaryState,

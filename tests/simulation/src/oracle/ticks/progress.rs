@@ -1,4 +1,4 @@
-//! That a tick stores what Slack shows, and reports if it does not advance.
+//! Checks that a tick stores what Slack shows, and that it reports an error if it does not advance.
 
 use slacktrail_simulator::Row;
 
