@@ -142,7 +142,8 @@ impl Account {
     async fn publish(&self, lines: &[Value]) {
         let line = lines.iter().rfind(|line| line["_aws"].is_object()).unwrap();
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
-        let minute = line["_aws"]["Timestamp"].as_i64().unwrap() / 60_000;
+        // The previous minute, because a query excludes its end, which in the first second of a minute is that minute.
+        let minute = line["_aws"]["Timestamp"].as_i64().unwrap() / 60_000 - 1;
         let dimensions = directive["Dimensions"][0].as_array().unwrap().iter();
         let dimensions: Vec<Value> =
             dimensions.map(|name| json!({"Name": name, "Value": line[name.as_str().unwrap()]})).collect();
