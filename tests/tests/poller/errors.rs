@@ -180,7 +180,7 @@ async fn missing_settings_bucket_and_table_are_named() {
     poller.kill().await;
 }
 
-/// Returns a day of which a history of 30 hours has records. Shortly after midnight UTC, the present day has none.
+/// Returns a UTC day that has records in a history of 30 hours. Just after midnight UTC, the current day has none yet.
 fn day_with_records() -> String {
     (Timestamp::now() - SignedDuration::from_hours(12)).strftime("%Y/%m/%d").to_string()
 }
