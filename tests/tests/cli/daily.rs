@@ -430,7 +430,7 @@ mod at_a_terminal {
         terminal.shows("waiting").await;
         deployed.tick().await;
         terminal.shows("  ok  ").await;
-        assert!(!terminal.screen().contains("waiting"), "{}", terminal.screen());
+        terminal.hides("waiting").await;
         terminal.interrupts().await;
         let shown = terminal.end().await;
         assert_eq!(shown.code, 0, "{}", shown.screen);

@@ -75,17 +75,22 @@ impl Terminal {
 
     /// Waits until the screen shows `text`. A question starts with `?` while it waits for its answer, and with `>` afterwards.
     pub(crate) async fn shows(&mut self, text: &str) {
-        let shown = async {
-            while !self.screen.screen().contents().contains(text) {
-                assert!(
-                    self.read().await,
-                    "the command ended without showing `{text}`:\n{}",
-                    self.screen.screen().contents()
-                );
+        self.screen_until(&format!("show `{text}`"), |screen| screen.contains(text)).await;
+    }
+
+    /// Waits until the screen no longer shows `text`. A redrawn screen may arrive in parts.
+    pub(crate) async fn hides(&mut self, text: &str) {
+        self.screen_until(&format!("hide `{text}`"), |screen| !screen.contains(text)).await;
+    }
+
+    async fn screen_until(&mut self, what: &str, holds: impl Fn(&str) -> bool) {
+        let reached = async {
+            while !holds(&self.screen()) {
+                assert!(self.read().await, "the command ended and did not {what}:\n{}", self.screen());
             }
         };
-        if timeout(SHOW_MAX, shown).await.is_err() {
-            panic!("the command did not show `{text}`:\n{}", self.screen.screen().contents());
+        if timeout(SHOW_MAX, reached).await.is_err() {
+            panic!("the command did not {what}:\n{}", self.screen());
         }
     }
 
