@@ -119,15 +119,31 @@ impl Cursor {
             self.gaps.push(Gap { uncollected_since, ..Gap::unwalked(log, GapKind::Live, reach, latest) });
             self.watermark = self.watermark.max(now);
         }
-        for (index, (every, back)) in REREADS.into_iter().enumerate() {
-            if now.since(self.rereads[index]) >= every {
-                // Start where the previous re-read could not yet find all late records. After a day without ticks, that is further back.
-                let reach = self.rereads[index].plus(every - back).max(since);
-                self.gaps.push(Gap::unwalked(log, GapKind::Reread, reach, now));
-                self.rereads[index] = now;
-            }
+        if let Some(oldest) = self.start_reread(now) {
+            self.gaps.push(Gap::unwalked(log, GapKind::Reread, oldest.max(since), now));
         }
         self.limit_gaps(log);
+    }
+
+    /// Records that the re-reads that are due start now. Returns from when on they read, or `None` if none is due or one is still open.
+    ///
+    /// If a re-read were opened each time that one is due, a long backlog or round of the workspaces would let them accumulate, and none would
+    /// end.
+    fn start_reread(&mut self, now: Second) -> Option<Second> {
+        if self.gaps.iter().any(|gap| gap.kind == GapKind::Reread) {
+            return None;
+        }
+        let is_due = |&index: &usize| now.since(self.rereads[index]) >= REREADS[index].0;
+        let due: Vec<usize> = (0..REREADS.len()).filter(is_due).collect();
+        let oldest = due.iter().map(|&index| self.reread_from(index)).min();
+        due.into_iter().for_each(|index| self.rereads[index] = now);
+        oldest
+    }
+
+    /// Returns from when on the next re-read of this kind reads: from where the previous one could not yet find all late records.
+    pub fn reread_from(&self, index: usize) -> Second {
+        let (every, back) = REREADS[index];
+        self.rereads[index].plus(every - back)
     }
 
     /// Opens a gap for a range that a user requested. It has the lowest priority.
@@ -149,17 +165,24 @@ impl Cursor {
         Backfill::Started
     }
 
+    /// Merges backlog gaps until at most [`GAPS_MAX`] gaps are left. A merged gap is walked again, so those are merged first that no walk has
+    /// shortened, and then the two with the least time between them. The time between a backfill and its neighbor was requested by nobody.
     fn limit_gaps(&mut self, log: LogType) {
         self.gaps.sort_by_key(|gap| (gap.latest, gap.oldest));
         while self.gaps.len() > GAPS_MAX {
-            // Never merge a backfill, because nobody requested the time between it and its neighbor.
-            let mut others = (0..self.gaps.len()).filter(|&index| self.gaps[index].kind != GapKind::Backfill);
-            let Some((first, second)) = others.next().zip(others.next()) else { return };
+            let gaps = &self.gaps;
+            let backlog: Vec<usize> = (0..gaps.len()).filter(|&index| gaps[index].kind == GapKind::Backlog).collect();
+            let cost = |pair: &&[usize]| {
+                let (older, newer) = (&gaps[pair[0]], &gaps[pair[1]]);
+                let touched = [older, newer].iter().filter(|gap| !gap.is_untouched()).count();
+                (touched, newer.oldest.since(older.latest))
+            };
+            let Some(&[first, second]) = backlog.windows(2).min_by_key(cost) else { return };
             let (newer, older) = (self.gaps.remove(second), self.gaps.remove(first));
-            let kind = older.kind.min(newer.kind).max(GapKind::Backlog);
             let (oldest, latest) = (older.oldest.min(newer.oldest), older.latest.max(newer.latest));
             let uncollected_since = [older.uncollected_since, newer.uncollected_since].into_iter().flatten().min();
-            self.gaps.insert(first, Gap { uncollected_since, ..Gap::unwalked(log, kind, oldest, latest) });
+            let merged = Gap { uncollected_since, ..Gap::unwalked(log, GapKind::Backlog, oldest, latest) };
+            self.gaps.insert(first, merged);
         }
     }
 
@@ -211,10 +234,14 @@ impl Cursor {
         times.find(|(_, time)| time.is_some_and(|time| time > believed)).map(|(field, _)| field)
     }
 
-    /// Returns `true` if Slack must not be called yet. A stored wait of more than an hour plus clock skew is ignored.
+    /// Returns `true` if Slack must not be called yet.
     pub fn must_wait(&self, now: Second) -> bool {
-        let latest = now.plus(3_600 + CLOCK_SKEW_SECONDS);
-        self.not_before.is_some_and(|not_before| now < not_before && not_before <= latest)
+        self.waits_until(now).is_some_and(|not_before| now < not_before)
+    }
+
+    /// Returns the end of the stream's last wait, which may have passed. A stored wait of more than an hour plus clock skew is ignored.
+    pub fn waits_until(&self, now: Second) -> Option<Second> {
+        self.not_before.filter(|not_before| *not_before <= now.plus(3_600 + CLOCK_SKEW_SECONDS))
     }
 
     /// Returns the lag that a stored cursor shows at `now`.
@@ -232,6 +259,18 @@ impl Cursor {
     /// Encodes the cursor as JSON.
     pub fn encode(&self) -> String {
         serde_json::to_string(self).expect("a cursor contains only text and numbers")
+    }
+
+    /// Decodes the stored cursor of a stream of this log.
+    ///
+    /// # Errors
+    /// Returns an error under the same conditions as [`Cursor::decode`], or if the cursor is of another log's stream.
+    pub fn decode_for(log: LogType, text: &str) -> Result<Cursor, Error> {
+        let cursor = Cursor::decode(text)?;
+        match cursor.gaps.iter().map(|gap| gap.walk.log()).find(|other| *other != log) {
+            None => Ok(cursor),
+            Some(other) => Err(malformed(format!("it has a gap of {other} logs, but its stream collects {log} logs"))),
+        }
     }
 
     /// Decodes a stored cursor.
@@ -412,6 +451,53 @@ mod tests {
     }
 
     #[test]
+    fn one_re_read_is_open_at_a_time_and_next_covers_what_waited() {
+        let mut cursor = settled();
+        let reread = |cursor: &mut Cursor, hours: i64| {
+            cursor.gaps.retain(|gap| gap.kind == GapKind::Reread);
+            cursor.open_gaps(LogType::Audit, second(hours * 3_600), 300, false);
+            ranges(cursor).into_iter().map(|(oldest, latest)| (oldest / 3_600, latest / 3_600)).collect::<Vec<_>>()
+        };
+        cursor.since = second(-1_000 * 3_600);
+        assert_eq!(reread(&mut cursor, 0), []);
+        for hours in [1, 2, 30] {
+            assert_eq!(reread(&mut cursor, hours), [(-1, 1)], "the first one is still open");
+        }
+        cursor.gaps.clear();
+        assert_eq!(reread(&mut cursor, 31), [(-26, 31)], "both are due, and the daily one reads further back");
+        cursor.gaps.clear();
+        assert_eq!(reread(&mut cursor, 31), []);
+        assert_eq!(reread(&mut cursor, 32), [(30, 32)]);
+    }
+
+    #[test]
+    fn history_of_two_days_ends_although_re_reads_are_due_each_hour() {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(-48 * 3_600));
+        let mut cursor = Cursor::first(&source, LogType::Audit, second(0));
+        for hour in 1..48 {
+            // Each hour, the backlog takes all calls that the live gap leaves, and an hour of the history is collected.
+            walk_to(&mut cursor.gaps[0], -hour * 3_600);
+            cursor.open_gaps(LogType::Audit, second(hour * 3_600), 300, true);
+            assert_eq!(ranges(&cursor)[0], (-48 * 3_600, -hour * 3_600), "{hour}");
+            cursor.gaps.retain(|gap| gap.kind != GapKind::Live);
+        }
+    }
+
+    #[test]
+    fn bursts_of_live_records_do_not_restart_history() {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(-48 * 3_600));
+        let mut cursor = Cursor::first(&source, LogType::Audit, second(0));
+        walk_to(&mut cursor.gaps[0], -3_600);
+        for minute in 1..100 {
+            cursor.open_gaps(LogType::Audit, second(minute * 60), 10, true);
+            let live = cursor.gaps.iter_mut().find(|gap| gap.kind == GapKind::Live).unwrap();
+            walk_to(live, minute * 60 - 30); // half of each minute is left
+            assert_eq!(ranges(&cursor)[0], (-48 * 3_600, -3_600), "{minute}");
+            assert!(cursor.gaps.len() <= GAPS_MAX);
+        }
+    }
+
+    #[test]
     fn backfill_is_read_after_all_other_gaps() {
         let mut cursor = settled();
         for kind in [GapKind::Backfill, GapKind::Reread, GapKind::Backlog, GapKind::Live] {
@@ -505,6 +591,14 @@ mod tests {
         assert!(Cursor { not_before: Some(now.plus(3_600)), ..settled() }.must_wait(now));
         assert!(!Cursor { not_before: Some(far), ..settled() }.must_wait(now));
         assert!(!Cursor { not_before: Some(now), ..settled() }.must_wait(now), "the wait is over");
+    }
+
+    #[test]
+    fn cursor_of_another_logs_stream_is_malformed() {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(-1_000));
+        let access = Cursor::first(&source, LogType::Access, second(0)).encode();
+        assert!(Cursor::decode_for(LogType::Access, &access).is_ok());
+        assert_eq!(Cursor::decode_for(LogType::Audit, &access).unwrap_err().code, "malformed_cursor");
     }
 
     #[test]

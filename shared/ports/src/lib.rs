@@ -228,7 +228,7 @@ impl Deployment {
             || Error::deployment("malformed_cursor", format!("reading the cursor of `{stream}`: it has no version"));
         // No stored cursor has version 0, so a cursor without a version is never replaced.
         let version_or_none = version.unwrap_or(Version(0));
-        let cursor = version.ok_or_else(unversioned).and_then(|_| Cursor::decode(text));
+        let cursor = version.ok_or_else(unversioned).and_then(|_| Cursor::decode_for(stream.log, text));
         self.cursors.insert(stream, (version_or_none, cursor));
     }
 }

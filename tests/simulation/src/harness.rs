@@ -55,6 +55,11 @@ impl Harness {
         self.production_calls = true;
     }
 
+    /// Allows a tick this many calls to each log.
+    pub fn calls_max(&mut self, calls: u32) {
+        self.calls_max = calls;
+    }
+
     /// Limits the IDs that the process can cache.
     pub fn stored_ids_max(&mut self, count: usize) {
         self.resources.stored_ids = Quota { per_stream: count, total: count };

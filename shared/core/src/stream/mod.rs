@@ -29,7 +29,7 @@ use overlap::Overlap;
 use page_size::PageSize;
 
 use crate::batch::Batch;
-use crate::cursor::{Cursor, HEARTBEAT_SECONDS, REREADS};
+use crate::cursor::{Cursor, HEARTBEAT_SECONDS};
 use crate::error::{Error, ErrorKind, Origin};
 use crate::health::{Health, TickOutcome};
 use crate::slack::{PageEnd, Response, WorkspaceList};
@@ -202,10 +202,14 @@ impl<'a> StreamTick<'a> {
     /// Takes over the list of the organization's workspaces.
     pub fn update_workspaces(&mut self, list: WorkspaceList) {
         (self.memory.workspaces, self.memory.listed_at) = (list, Some(self.now));
-        let joined_since = (!self.is_first).then_some(self.source.since); // the stream's first gap covers their whole time
+        let cursor = &self.cursor;
+        // As long as the first gap is unread, it covers the whole time of the first workspaces.
+        let is_unread = |gap: &Gap| gap.kind == GapKind::Backlog && gap.oldest <= cursor.since && gap.is_untouched();
+        let is_start = cursor.workspaces.is_empty() && cursor.gaps.iter().any(is_unread);
+        let joined_since = (!is_start).then_some(self.source.since);
         // The rows of a workspace that left are missing in all open gaps, and from where the next daily re-read starts.
-        let open = self.cursor.gaps.iter().filter(|gap| gap.kind != GapKind::Backfill).map(|gap| gap.oldest);
-        let left_since = open.fold(self.cursor.watermark.plus(-REREADS[1].1), Second::min);
+        let open = cursor.gaps.iter().filter(|gap| gap.kind != GapKind::Backfill).map(|gap| gap.oldest);
+        let left_since = open.fold(cursor.reread_from(1), Second::min);
         self.cursor.workspaces.update_listed(&self.memory.workspaces, joined_since, left_since);
     }
 

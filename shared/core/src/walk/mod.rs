@@ -56,6 +56,17 @@ pub enum Walk {
     Integration(IntegrationWalk),
 }
 
+impl Walk {
+    /// Returns the log that the walk reads.
+    pub(crate) fn log(&self) -> LogType {
+        match self {
+            Walk::Audit(_) => LogType::Audit,
+            Walk::Access(_) => LogType::Access,
+            Walk::Integration(_) => LogType::Integration,
+        }
+    }
+}
+
 /// The state of a walk between the pages of one batch. A tick may store several batches.
 #[derive(Debug, Default)]
 pub struct PageContext {

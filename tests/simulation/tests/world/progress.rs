@@ -233,3 +233,17 @@ fn second_too_long_for_small_pages_is_read_with_larger_ones() {
     harness.settle_within(40);
     harness.assert_complete();
 }
+
+#[test]
+fn history_that_takes_a_day_ends_although_re_reads_are_due() {
+    let mut harness =
+        Harness::new(unlimited(Settings { audit_limit_max: 3, ..Settings::organization() }), &[LogType::Audit]);
+    harness.calls_max(3);
+    harness.rows(Log::Audit, 500, 600);
+    for _ in 0..30 * 4 {
+        harness.rows(Log::Audit, 1, 1);
+        harness.tick();
+        harness.pass(900);
+    }
+    harness.assert_complete();
+}

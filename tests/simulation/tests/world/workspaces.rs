@@ -1,7 +1,7 @@
 //! The workspaces of an organization: they join, leave, return and fail, and their integration logs are collected completely.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;
@@ -469,4 +469,21 @@ fn error_names_at_most_ten_unreadable_workspaces() {
     let message = harness.tick()[0].error().map(|error| error.message.clone()).unwrap();
     assert!(message.contains("`T01` (no_permission), `T02` (no_permission)"), "{message}");
     assert!(message.ends_with("`T10` (no_permission) and 2 more"), "{message}");
+}
+
+#[test]
+fn late_records_of_many_workspaces_are_collected_although_re_reads_take_hours() {
+    let ids: Vec<String> = (0..60).map(|n| format!("T{n:03}")).collect();
+    let tenant = Tenant::organization("E1", &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut harness = Harness::new(Settings { tenant, ..organization() }, &INTEGRATION);
+    harness.production_calls();
+    for _ in 0..3 * 24 * 6 {
+        harness.tick();
+        harness.pass(600); // so that a re-read of all workspaces takes longer than an hour
+        if harness.now() == Timestamp::constant(1_795_356_000 + DAY, 0) {
+            row(&mut harness, "T059", 3 * 3_600, "late");
+        }
+    }
+    assert_eq!(harness.stored_lines(), 1);
+    harness.assert_complete();
 }
