@@ -4,9 +4,11 @@ use std::path::Path;
 
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
+use slacktrail_core::health::Class;
 use slacktrail_core::source::{LogType, Source};
+use slacktrail_core::time::Second;
 use slacktrail_ports::secret::Token;
-use slacktrail_ports::{Deployment, DeploymentStore};
+use slacktrail_ports::{Deployment, DeploymentStore, StoredCursor};
 
 use crate::cli_error::CliError;
 use crate::environment::now;
@@ -42,4 +44,15 @@ pub(crate) async fn identify(
         identity.check_same_tenant(existing)?;
     }
     Ok(identity)
+}
+
+/// Returns when the source was last connected, if this run starts `now`.
+///
+/// Slack is only asked again about a rejected stream after a reconnect. A run therefore reconnects a source with such a stream. It leaves
+/// other sources as they are, because a reconnect also hides that a stream has been silent for too long.
+pub(crate) fn connected_at(source: &Source, stored: &Deployment, now: Second) -> Second {
+    let is_rejected =
+        |cursor: &StoredCursor| cursor.1.as_ref().is_ok_and(|it| it.health.state.class() == Class::Stopped);
+    let mut cursors = stored.cursors.iter().filter(|(stream, _)| stream.source == source.id);
+    if cursors.any(|(_, cursor)| is_rejected(cursor)) { now } else { source.connected_at }
 }

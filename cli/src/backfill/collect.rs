@@ -9,7 +9,7 @@ use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_core::source::{Source, StreamId};
 use slacktrail_ports::secret::Token;
-use slacktrail_ports::{Version, sources};
+use slacktrail_ports::{DeploymentStore, Version, sources};
 
 use super::follow::{self, Followed};
 use super::range::Range;
@@ -36,9 +36,11 @@ impl Collector {
     pub(super) async fn new(path: &Path, source: &Source, stream: &StreamId) -> Result<Collector, CliError> {
         let (token, slack) = (environment::token()?, environment::slack()?);
         directory::identify(&slack, &token, source, Some(source), &[stream.log]).await?;
-        let connected_at = now();
-        let reconnect = |present: Option<Source>| present.map(|present| Source { connected_at, ..present });
-        sources::update(&DirectoryDeployment::new(path), &source.id, reconnect).await?;
+        let deployment = DirectoryDeployment::new(path);
+        let stored = deployment.load().await?;
+        let reconnect =
+            |present: Source| Source { connected_at: directory::connected_at(&present, &stored, now()), ..present };
+        sources::update(&deployment, &source.id, |present| present.map(reconnect)).await?;
         Ok(Collector { slack, path: path.to_owned(), token, stream: stream.clone() })
     }
 

@@ -66,7 +66,7 @@ pub(super) async fn follow(
 fn is_collecting(deployed: &Deployed, stream: &StreamId) -> Result<bool, CliError> {
     match deployed.directory() {
         None => Ok(true),
-        Some(path) => Ok(DirectoryCollectors::new(path).is_collecting(stream)?),
+        Some(path) => Ok(DirectoryCollectors::new(path).collecting_since(stream)?.is_some()),
     }
 }
 

@@ -133,7 +133,7 @@ async fn backfill(args: &Arguments) -> Result<Backfilled, CliError> {
 /// Returns the collector that this command runs, or `None` if the poller or another process collects the stream.
 async fn collector(deployed: &Deployed, source: &Source, stream: &StreamId) -> Result<Option<Collector>, CliError> {
     match deployed {
-        Deployed::Directory(path, _) if !DirectoryCollectors::new(path).is_collecting(stream)? => {
+        Deployed::Directory(path, _) if DirectoryCollectors::new(path).collecting_since(stream)?.is_none() => {
             Ok(Some(Collector::new(path, source, stream).await?))
         }
         Deployed::Aws(..) | Deployed::Directory(..) => Ok(None),

@@ -21,6 +21,7 @@ use slacktrail_ports::sources;
 use crate::cli_error::{CliError, Level};
 use crate::deployed::in_directory;
 use crate::environment::{self, now};
+use crate::identity::Identity;
 use crate::outcome::Outcome;
 use crate::run::{Display, Pace, Run, Totals, Until, Wall};
 use crate::typed_time::Since;
@@ -169,39 +170,62 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
         terminal::warn(CliError::new(message).hint(format!("run `{backfill}` to collect earlier records")));
     }
 
-    let mut source = existing.clone().unwrap_or_else(|| new_source(&id, now));
-    source.gov |= args.gov;
-    source.since = since.unwrap_or(source.since);
-    source.connected_at = now; // so that the first tick retries rejected streams
-    let identity = directory::identify(slack, token, &source, existing.as_ref(), &args.logs).await?;
-
+    let gov = args.gov || existing.as_ref().is_some_and(|existing| existing.gov);
+    let asked = Source { gov, ..new_source(&id, now) };
+    let identity = directory::identify(slack, token, &asked, existing.as_ref(), &args.logs).await?;
     let logs = if args.logs.is_empty() { identity.logs().to_vec() } else { logs::in_order(&args.logs) };
-    source.logs = logs::in_order(&[source.logs.as_slice(), &logs].concat());
-    source.organization = identity.is_organization();
-    source.tenant = Some(identity.tenant());
+    let has_new_log = logs.iter().any(|log| !stored.cursors.contains_key(&StreamId { source: id.clone(), log: *log }));
+    let since = since.filter(|_| has_new_log);
+    let change = Change { label: args.name.as_deref(), logs: &logs, since, asked: &asked, identity: &identity };
+    let connect = |present: Option<Source>| {
+        let source = change.apply(present);
+        Source { connected_at: directory::connected_at(&source, &stored, now), ..source }
+    };
+
     let is_collected = existing.as_ref().is_some_and(|existing| existing.tenant.is_some());
     if !args.force && !is_collected {
-        let others = ConnectedTenant::of_others(stored.sources.values().flatten(), &source.id);
-        check_not_connected(&source, &identity.tenant(), identity.organization_id(), &others)
+        let others = ConnectedTenant::of_others(stored.sources.values().flatten(), &id);
+        check_not_connected(&change.apply(existing), &identity.tenant(), identity.organization_id(), &others)
             .map_err(|error| second_source(&error))?;
     }
-    source.plan = Plan::of_token(identity.is_organization());
-    source.label = match (&args.name, &existing) {
-        (Some(label), _) => label.clone(),
-        (None, Some(existing)) => existing.label.clone(),
-        (None, None) if identity.team.is_empty() => id.to_string(),
-        (None, None) => identity.team.clone(),
-    };
     let has_tenant = |present: &Source| present.tenant.as_ref().is_none_or(|was| was.id == identity.tenant().id);
-    let saved = sources::update(&deployment, &source.id, |present| {
-        let paused = present.as_ref().is_some_and(|present| present.paused); // since this run has started
-        present.as_ref().is_none_or(has_tenant).then(|| Source { paused, ..source.clone() })
-    });
+    let saved =
+        sources::update(&deployment, &id, |present| present.as_ref().is_none_or(has_tenant).then(|| connect(present)));
     if saved.await?.is_none() {
-        let message = format!("another process bound source `{}` to another workspace or organization", source.id);
+        let message = format!("another process bound source `{id}` to another workspace or organization");
         return Err(CliError::new(message).hint("use another directory, or another source ID"));
     }
     Ok(logs)
+}
+
+/// What a run sets of its source.
+struct Change<'a> {
+    label: Option<&'a str>,
+    logs: &'a [LogType],
+    since: Option<Second>,
+    /// The source that the run asked Slack about.
+    asked: &'a Source,
+    identity: &'a Identity,
+}
+
+impl Change<'_> {
+    /// Applies the change to the source that is stored now. Another process may have stored it since this run has loaded it, for example with
+    /// other logs, so everything that the run does not set stays.
+    fn apply(&self, present: Option<Source>) -> Source {
+        let team = Some(self.identity.team.as_str()).filter(|team| !team.is_empty());
+        let label = self.label.or(team.filter(|_| present.is_none())).map(str::to_owned);
+        let source = present.unwrap_or_else(|| self.asked.clone());
+        Source {
+            label: label.unwrap_or(source.label),
+            plan: Plan::of_token(self.identity.is_organization()),
+            logs: logs::in_order(&[source.logs.as_slice(), self.logs].concat()),
+            since: self.since.unwrap_or(source.since),
+            gov: self.asked.gov,
+            organization: self.identity.is_organization(),
+            tenant: Some(self.identity.tenant()),
+            ..Source { label: String::new(), logs: Vec::new(), ..source }
+        }
+    }
 }
 
 fn second_source(error: &ConnectError) -> CliError {
@@ -215,5 +239,31 @@ fn new_source(id: &SourceId, now: Second) -> Source {
         logs: Vec::new(),
         connected_at: now,
         ..Source::new(id.clone(), id.to_string(), Plan::Business, Since::DEFAULT.resolve(now).unwrap_or(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pulls_that_start_together_keep_each_others_logs_and_settings() {
+        let now = Second::MARCH_2018.plus(86_400);
+        let identity = serde_json::from_str(r#"{"team":"Acme","team_id":"E1","is_enterprise_install":true}"#).unwrap();
+        let asked = new_source(&"slack".parse().unwrap(), now);
+        let run = |log: &'static [LogType]| Change {
+            label: None,
+            logs: log,
+            since: None,
+            asked: &asked,
+            identity: &identity,
+        };
+        let first = run(&[LogType::Audit]).apply(None);
+        assert_eq!((first.label.as_str(), &first.logs[..]), ("Acme", &[LogType::Audit][..]));
+        let set = Source { label: "Acme Inc".to_owned(), silent_after_seconds: Some(7), paused: true, ..first };
+        let both = run(&[LogType::Access]).apply(Some(set.clone()));
+        assert_eq!(both, Source { logs: vec![LogType::Audit, LogType::Access], ..set });
+        let renamed = Change { label: Some("Other"), since: Some(now), ..run(&[LogType::Access]) };
+        assert_eq!(renamed.apply(Some(both.clone())), Source { label: "Other".to_owned(), since: now, ..both });
     }
 }

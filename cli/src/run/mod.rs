@@ -146,7 +146,7 @@ impl Run {
     }
 
     async fn tick(&mut self, pace: &impl Pace, now: Timestamp) -> Result<Summary, CliError> {
-        self.mark_streams()?;
+        self.mark_streams(now)?;
         let deployment = self.collector.ports.deployment.load().await?;
         self.progress.begin_tick(&deployment, now);
         let deadline_reached = || pace.is_over();
@@ -165,9 +165,9 @@ impl Run {
     }
 
     /// Marks the streams as being collected. If another process holds a stream's lock, the next tick tries again.
-    fn mark_streams(&mut self) -> Result<(), CliError> {
+    fn mark_streams(&mut self, now: Timestamp) -> Result<(), CliError> {
         for (stream, lock) in self.streams.iter_mut().filter(|(_, lock)| lock.is_none()) {
-            *lock = self.collectors.lock(stream)?;
+            *lock = self.collectors.lock(stream, now)?;
         }
         Ok(())
     }

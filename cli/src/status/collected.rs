@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use slacktrail_adapters::directory::DirectoryCollectors;
 use slacktrail_core::error::Error;
 use slacktrail_core::health::{Class, State};
@@ -27,8 +27,9 @@ pub(crate) struct Collection {
     /// The start of the last tick that collected the stream without an error.
     #[serde(serialize_with = "instant")]
     pub(super) last_collected: Option<Second>,
-    /// Whether a process collects the stream now.
-    pub(super) collecting: bool,
+    /// Since when a process collects the stream, or `None` if none does.
+    #[serde(rename = "collecting", serialize_with = "is_some")]
+    pub(super) collecting_since: Option<Second>,
 }
 
 /// Adds to each status when the stream was last collected. A healthy stream becomes `failing` if that is more than `max_age` seconds ago.
@@ -49,7 +50,7 @@ pub(super) fn add(
         let saved = collectors.last_collected(&stream)?.filter(|at| *at <= now.plus(CLOCK_SKEW_SECONDS));
         let collection = Collection {
             last_collected: saved.max(status.last_success),
-            collecting: collectors.is_collecting(&stream)?,
+            collecting_since: collectors.collecting_since(&stream)?,
         };
         if let Some((since, limit)) = exceeded(status, &collection, source.connected_at, max_age, now) {
             let limit = format::duration(limit);
@@ -65,8 +66,7 @@ pub(super) fn add(
     Ok(())
 }
 
-/// Returns the time since which the stream was not collected and the maximum age in seconds, if the age exceeds it. `connected_at` is when
-/// `pull` last started.
+/// Returns the time since which the stream was not collected and the maximum age in seconds, if the age exceeds it.
 fn exceeded(
     status: &StreamStatus,
     collection: &Collection,
@@ -74,19 +74,20 @@ fn exceeded(
     max_age: Option<i64>,
     now: Second,
 ) -> Option<(Second, i64)> {
-    let limit = match (status.state.class(), max_age, collection.collecting) {
+    let limit = match (status.state.class(), max_age, collection.collecting_since.is_some()) {
         (Class::Paused | Class::Stopped, ..) => return None,
         (_, Some(max_age), _) => max_age,
         (_, None, false) => return None,
         (Class::Retrying, None, true) => WAITING_SECONDS_MAX,
         (Class::Current | Class::Behind, None, true) => AGE_SECONDS_MAX,
     };
-    let since = match (collection.last_collected, collection.collecting) {
-        (Some(last), false) => last,
-        (Some(last), true) => last.max(connected_at), // its first tick may not have ended yet
-        (None, _) => connected_at,
-    };
+    // A process that collects the stream may not have ended its first tick yet.
+    let since = collection.last_collected.max(collection.collecting_since).unwrap_or(connected_at);
     (now.since(since) > limit && !status.requires_action()).then_some((since, limit))
+}
+
+fn is_some<S: Serializer>(value: &Option<Second>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(value.is_some())
 }
 
 /// Returns a sentence for each source, or for each stream if the streams of the source differ.
@@ -96,10 +97,10 @@ pub(super) fn sentences(statuses: &[StreamStatus], now: Second) -> Vec<String> {
             Some(last) => format!("last collected {}", format::age(Some(last), now)),
             None => "never collected".to_owned(),
         };
-        let running = match collection.collecting {
+        let running = match collection.collecting_since {
             _ if status.state == State::Paused => "paused",
-            true => "running",
-            false => "not running",
+            Some(_) => "running",
+            None => "not running",
         };
         format!("{last}; collection is {running}")
     };
@@ -131,8 +132,9 @@ mod tests {
         Second::EPOCH.plus(NOW)
     }
 
-    fn collection(age: Option<i64>, collecting: bool) -> Collection {
-        Collection { last_collected: age.map(|age| now().plus(-age)), collecting }
+    fn collection(age: Option<i64>, is_collecting: bool) -> Collection {
+        let collecting_since = is_collecting.then(|| now().plus(-2_000_000));
+        Collection { last_collected: age.map(|age| now().plus(-age)), collecting_since }
     }
 
     fn status(state: State) -> StreamStatus {
@@ -162,9 +164,10 @@ mod tests {
 
     #[test]
     fn first_tick_of_new_run_has_time_to_end() {
-        let old = collection(Some(90_000), true);
         for (started, expected) in [(180, None), (181, Some(now().plus(-181)))] {
-            let found = exceeded(&status(State::Ok), &old, now().plus(-started), None, now());
+            let started_at = Some(now().plus(-started));
+            let run = Collection { collecting_since: started_at, ..collection(Some(90_000), true) };
+            let found = exceeded(&status(State::Ok), &run, Second::EPOCH, None, now());
             assert_eq!(found.map(|(since, _)| since), expected);
         }
     }

@@ -173,10 +173,12 @@ impl StreamStatus {
 
     /// Adds what the cursor does not show: that the source was reconnected after the last tick, or that the poller does not run.
     ///
-    /// Neither applies to a directory. There, ticks run only during `slacktrail pull`, which reconnects the source each time.
+    /// Neither applies to a directory. There, ticks run only during `slacktrail pull`, which reconnects the source if that is necessary.
     fn apply_poller(self, source: &Source, cursor: &Cursor, now: Second) -> StreamStatus {
-        let idle_since = cursor.saved_at.max(source.connected_at);
         let is_outdated = cursor.health.predates_reconnect(source);
+        // During a wait that Slack demanded, no tick saves the cursor. A reconnect ends the wait.
+        let waits_until = cursor.waits_until(now).filter(|_| !is_outdated).unwrap_or(cursor.saved_at);
+        let idle_since = cursor.saved_at.max(source.connected_at).max(waits_until);
         if now.since(idle_since) >= CURSOR_AGE_SECONDS_MAX && (is_outdated || self.state != State::Failing) {
             let error = Error::deployment("poller_not_running", format!("no tick has run since {idle_since}"));
             return StreamStatus {

@@ -77,13 +77,16 @@ fn stream_is_marked_by_one_collector_until_it_ends() {
     let root = tempfile::tempdir().unwrap();
     let collectors = DirectoryCollectors::new(root.path());
     let [audit, access] = [LogType::Audit, LogType::Access].map(|log| conformance::stream("acme", log));
-    assert!(!collectors.is_collecting(&audit).unwrap());
+    let started = Second::MARCH_2018.plus(60);
+    let [now, later] = [0, 60].map(|seconds| started.plus(seconds).instant());
+    assert_eq!(collectors.collecting_since(&audit).unwrap(), None);
     assert!(files(root.path()).is_empty(), "a check creates nothing");
-    let lock = collectors.lock(&audit).unwrap();
-    assert!(lock.is_some() && collectors.lock(&audit).unwrap().is_none());
-    assert!(collectors.is_collecting(&audit).unwrap() && !collectors.is_collecting(&access).unwrap());
+    let lock = collectors.lock(&audit, now).unwrap();
+    assert!(lock.is_some() && collectors.lock(&audit, later).unwrap().is_none());
+    assert_eq!(collectors.collecting_since(&audit).unwrap(), Some(started));
+    assert_eq!(collectors.collecting_since(&access).unwrap(), None);
     drop(lock);
-    assert!(!collectors.is_collecting(&audit).unwrap());
+    assert_eq!(collectors.collecting_since(&audit).unwrap(), None);
 
     assert_eq!(collectors.last_collected(&audit).unwrap(), None);
     collectors.save(&audit, Second::MARCH_2018).unwrap();

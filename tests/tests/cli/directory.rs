@@ -191,7 +191,7 @@ async fn backfill_waits_for_running_pull_and_takes_over_when_it_ends() {
     let collectors = DirectoryCollectors::new(local.directory.path());
     let (from, to) = (day(60), day(59));
     for (name, log, is_collected) in [("audit", Log::Audit, true), ("access", Log::Access, false)] {
-        let lock = collectors.lock(&stream(name.parse().unwrap())).unwrap();
+        let lock = collectors.lock(&stream(name.parse().unwrap()), Timestamp::now()).unwrap();
         let arguments = ["backfill", "slack", "--log", name, "--from", &from, "--to", &to];
         // Without a token, the command can only wait.
         let slacktrail = if is_collected { Slacktrail::alone() } else { local.slacktrail.clone() };
@@ -380,7 +380,7 @@ async fn directory_that_was_not_collected_for_too_long_is_unhealthy() {
     let text = status(&["--max-age", "1h"]).await.exits(1).stdout;
     assert!(text.contains("slack/audit: failing (not_collected)") && text.contains("run `slacktrail pull`"), "{text}");
 
-    let lock = DirectoryCollectors::new(local.directory.path()).lock(&stream(LogType::Audit)).unwrap();
+    let lock = DirectoryCollectors::new(local.directory.path()).lock(&stream(LogType::Audit), hours_ago(2)).unwrap();
     status(&[]).await.exits(1); // a process that collects it should have done so within three minutes
     drop(lock);
     local.slacktrail.run(&local.in_directory(&["pull"])).await.exits(0);

@@ -100,6 +100,17 @@ fn stopped_poller_is_failing_and_stopped_pull_is_not() {
 }
 
 #[test]
+fn stream_that_slack_told_to_wait_an_hour_is_waiting_and_not_failing() {
+    let mut throttled = cursor(0);
+    throttled.not_before = Some(Second::EPOCH.plus(3_600));
+    throttled.health = Health { state: State::Waiting, code: Some("ratelimited".to_owned()), ..Health::default() };
+    let deployment = deployment(source(), Some(throttled));
+    for (now, state) in [(1_801, State::Waiting), (3_660, State::Waiting), (3_600 + 1_800, State::Failing)] {
+        assert_eq!(single_status(&deployment, Target::Aws, now).state, state, "{now}");
+    }
+}
+
+#[test]
 fn rejection_before_reconnect_waits_for_next_tick() {
     let again = Source { connected_at: Second::EPOCH.plus(500), ..source() };
     let rejected_before = deployment(again.clone(), Some(rejected(200)));

@@ -5,13 +5,14 @@
 //!
 //! | file under `.slacktrail` | content |
 //! |---|---|
-//! | `collectors/<source id>.<log type>` | empty; a process locks it while it collects the stream |
+//! | `collectors/<source id>.<log type>` | empty; a process locks it while it collects the stream. Its modification time is when that process started |
 //! | `collected/<source id>.<log type>.json` | `{"at":1795332821}`, the time of the last tick without an error |
 
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::deployment::STATE;
@@ -53,23 +54,26 @@ impl DirectoryCollectors {
         self.root.join(STATE).join("collected").join(format!("{}.{}.json", stream.source, stream.log))
     }
 
-    /// Marks a stream as being collected by this process. Returns `None` if another process has marked it.
+    /// Marks a stream as being collected by this process since `now`. Returns `None` if another process has marked it.
     ///
     /// # Errors
     /// Returns an error if the directory cannot be written to.
-    pub fn lock(&self, stream: &StreamId) -> Result<Option<CollectorLock>, Error> {
+    pub fn lock(&self, stream: &StreamId, now: Timestamp) -> Result<Option<CollectorLock>, Error> {
         let path = self.lock_path(stream);
-        let locked = file::try_lock(&self.root, &path, LOCK_TIMEOUT);
+        let locked = file::try_lock(&self.root, &path, LOCK_TIMEOUT)
+            .and_then(|locked| locked.map(|lock| lock.set_modified(now.into()).map(|()| lock)).transpose());
         Ok(locked.map_err(|error| file::to_error("locking", &path, error))?.map(CollectorLock))
     }
 
-    /// Returns `true` if a process collects the stream now. A process that ended or was killed does not.
+    /// Returns since when a process collects the stream, or `None` if none does. A process that ended or was killed does not.
     ///
     /// # Errors
     /// Returns an error if the directory cannot be read.
-    pub fn is_collecting(&self, stream: &StreamId) -> Result<bool, Error> {
+    pub fn collecting_since(&self, stream: &StreamId) -> Result<Option<Second>, Error> {
         let path = self.lock_path(stream);
-        file::is_locked(&self.root, &path).map_err(|error| file::to_error("checking the lock", &path, error))
+        let locked = file::locked_file_time(&self.root, &path);
+        let time = locked.map_err(|error| file::to_error("checking the lock", &path, error))?;
+        Ok(time.map(|time| Timestamp::try_from(time).map_or(Second::EPOCH, Second::of)))
     }
 
     /// Stores when the stream was last collected.

@@ -106,14 +106,14 @@ pub(super) fn try_lock(root: &Path, path: &Path, timeout: Duration) -> io::Resul
     }
 }
 
-/// Returns `true` if another process holds the lock on the file `path`. Creates nothing, so that read access is enough.
-pub(super) fn is_locked(root: &Path, path: &Path) -> io::Result<bool> {
+/// Returns when the file `path` was last modified if another process holds its lock. Creates nothing, so that read access is enough.
+pub(super) fn locked_file_time(root: &Path, path: &Path) -> io::Result<Option<SystemTime>> {
     let name = name(path)?;
-    let Some(folder) = Folder::open(root, below(root, path.parent()))? else { return Ok(false) };
-    let Some(lock) = folder.read(name)? else { return Ok(false) };
+    let Some(folder) = Folder::open(root, below(root, path.parent()))? else { return Ok(None) };
+    let Some(lock) = folder.read(name)? else { return Ok(None) };
     match lock.try_lock_shared() {
-        Ok(()) => Ok(false),
-        Err(TryLockError::WouldBlock) => Ok(true),
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => lock.metadata()?.modified().map(Some),
         Err(TryLockError::Error(error)) => Err(error),
     }
 }
