@@ -1434,8 +1434,10 @@ WITH changes AS (
 ), users AS (
   SELECT
     actor_id AS id,
-    ARG_MAX(actor_name, event_time) AS name,
-    ARG_MAX(actor_email, event_time) AS email
+    ARG_MAX_NULL(actor_name, event_time) FILTER(WHERE
+      NOT actor_name IS NULL) AS name,
+    ARG_MAX_NULL(actor_email, event_time) FILTER(WHERE
+      NOT actor_email IS NULL) AS email
   FROM audit_events
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
@@ -1653,7 +1655,7 @@ SELECT
   COALESCE(actor_email, actor_name, actor_id),
   CAST(COUNT(DISTINCT entity_id) AS TEXT) || ' files',
   COUNT(*),
-  ARG_MIN(ip, event_time),
+  ARG_MIN_NULL(ip, event_time),
   NULL
 FROM events
 WHERE
@@ -2201,17 +2203,17 @@ SELECT
   named.severity,
   named.category,
   named.finding,
-  ARG_MIN(events.action, events.event_time) AS action,
+  ARG_MIN_NULL(events.action, events.event_time) AS action,
   events.performer AS actor,
-  ARG_MIN(events.target, events.event_time) AS target,
+  ARG_MIN_NULL(events.target, events.event_time) AS target,
   COUNT(*) AS times,
-  ARG_MIN(events.location_name, events.event_time) AS location_name,
-  ARG_MIN(events.previous_value, events.event_time) AS previous_value,
-  ARG_MIN(events.new_value, events.event_time) AS new_value,
-  ARG_MIN(events.ip, events.event_time) AS ip,
-  ARG_MIN(events.user_agent, events.event_time) AS user_agent,
-  ARG_MIN(events.details, events.event_time) AS details,
-  ARG_MIN(events.p_row_id, events.event_time) AS p_row_id
+  ARG_MIN_NULL(events.location_name, events.event_time) AS location_name,
+  ARG_MIN_NULL(events.previous_value, events.event_time) AS previous_value,
+  ARG_MIN_NULL(events.new_value, events.event_time) AS new_value,
+  ARG_MIN_NULL(events.ip, events.event_time) AS ip,
+  ARG_MIN_NULL(events.user_agent, events.event_time) AS user_agent,
+  ARG_MIN_NULL(events.details, events.event_time) AS details,
+  ARG_MIN_NULL(events.p_row_id, events.event_time) AS p_row_id
 FROM events
 JOIN named
   ON named.action = events.action
@@ -2421,11 +2423,11 @@ WITH seen AS (
 SELECT
   MIN(places.event_time) AS first_seen,
   places.user_id,
-  ARG_MIN(places.user_name, places.event_time) AS user_name,
+  ARG_MIN_NULL(places.user_name, places.event_time) AS user_name,
   places.kind,
   places.place,
-  ARG_MIN(places.ip, places.event_time) AS ip,
-  ARG_MIN(places.user_agent, places.event_time) AS user_agent,
+  ARG_MIN_NULL(places.ip, places.event_time) AS ip,
+  ARG_MIN_NULL(places.user_agent, places.event_time) AS user_agent,
   COUNT(*) AS times,
   MIN(users.user_first_seen) < CAST(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days) AS TIMESTAMP) AS user_was_known
 FROM places
@@ -2501,10 +2503,10 @@ WITH seen AS (
 SELECT
   MIN(event_time) AS first_seen,
   user_id,
-  ARG_MIN(user_name, event_time) AS user_name,
-  ARG_MIN(user_agent, event_time) AS user_agent,
-  ARG_MIN(ip, event_time) AS ip,
-  ARG_MIN(country, event_time) AS country,
+  ARG_MIN_NULL(user_name, event_time) AS user_name,
+  ARG_MIN_NULL(user_agent, event_time) AS user_agent,
+  ARG_MIN_NULL(ip, event_time) AS ip,
+  ARG_MIN_NULL(country, event_time) AS country,
   COUNT(*) AS times
 FROM devices
 GROUP BY
@@ -2527,7 +2529,7 @@ SELECT
   COUNT(*) AS times,
   MIN(event_time) AS first_time,
   MAX(event_time) AS last_time,
-  ARG_MIN(entity_name, event_time) AS first_entity,
+  ARG_MIN_NULL(entity_name, event_time) AS first_entity,
   COUNT(DISTINCT entity_id) AS entities,
   COUNT(DISTINCT ip) AS addresses
 FROM audit_events

@@ -15,8 +15,11 @@ with changes as (
       'permissions_assigned', 'permissions_removed'
     )
 ),
-users as ( -- if a record has only the ID of target_user, the name comes from that user's last record
-  select actor_id as id, max_by(actor_name, event_time) as name, max_by(actor_email, event_time) as email
+users as ( -- if a record has only the ID of target_user, the name comes from that user's last record with a name
+  select
+    actor_id as id,
+    max_by(actor_name, event_time) filter (where actor_name is not null) as name,
+    max_by(actor_email, event_time) filter (where actor_email is not null) as email
   from audit_events
   where day >= date_format(current_date - interval '30' day, '%Y/%m/%d') and actor_type = 'user'
   group by actor_id

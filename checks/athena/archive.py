@@ -1,9 +1,10 @@
-"""Collects objects into a directory with the compiled collector, from the samples or from the simulated Slack.
+"""Collects objects into a directory with the compiled collector, from the samples or from the simulated Slack, or stores given rows.
 
 The reader here shares no code with slacktrail, so that DuckDB's results are compared with what any other program reads.
 """
 
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import samples
@@ -43,6 +45,28 @@ def objects(directory: Path, log: str = "*") -> list[Object]:
         path for path in directory.glob(f"{log}/*/*/*/*") if not path.relative_to(directory).parts[0].startswith(".")
     )
     return [Object(path, path.relative_to(directory).as_posix()) for path in sorted(paths)]
+
+
+def store(directory: Path, log: str, day: str, rows: list[str]) -> Path:
+    """Writes rows, which are JSON objects, as the first object of a day, with the fields that the views and queries need."""
+    path = directory / log / day / "acme-000001.json.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(gzip.compress("".join(f"{line(row)}\n" for row in rows).encode()))
+    return path
+
+
+def line(row: str) -> str:
+    """Returns a row with slacktrail's fields appended. The row keeps its text."""
+    record = json.loads(row)
+    second = int(next(record[key] for key in ("date_create", "date_first", "date") if key in record))
+    time = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S.000")
+    fields = {
+        "p_row_id": hashlib.md5(row.encode()).hexdigest(),
+        "p_event_time": time,
+        "p_parse_time": time,
+        "p_source_id": "acme",
+    }
+    return f"{row.rstrip().removesuffix('}')},{json.dumps(fields, separators=(',', ':'))[1:]}"
 
 
 def collect_samples(directory: Path) -> None:

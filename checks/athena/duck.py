@@ -75,6 +75,7 @@ def translated(text: str) -> exp.Expression:
     answer_null_for_what_is_no_json(statement)
     answer_null_for_what_is_no_scalar(statement)
     number_groups_with_backslashes(statement)
+    take_null_from_first_and_last_record(statement)
     return statement
 
 
@@ -104,3 +105,10 @@ def number_groups_with_backslashes(statement: exp.Expression) -> None:
         literal = node.args.get("replacement")
         if literal is not None:
             literal.replace(exp.Literal.string(re.sub(r"\$(\d)", r"\\\1", literal.name)))
+
+
+def take_null_from_first_and_last_record(statement: exp.Expression) -> None:
+    """Makes min_by and max_by return NULL if the first or last record has no value, as in Athena. DuckDB's skip such records."""
+    for node in list(statement.find_all(exp.ArgMin, exp.ArgMax)):
+        name = "arg_min_null" if isinstance(node, exp.ArgMin) else "arg_max_null"
+        node.replace(exp.Anonymous(this=name, expressions=[node.this.copy(), node.expression.copy()]))

@@ -12,6 +12,8 @@ import archive
 import duck
 import samples
 import sources
+from rows import MAC, access, audit, user
+from samples import WORKSPACE
 
 EXPECTED = Path(__file__).parent / "expected"
 GOLDEN = sources.ROOT / "shared" / "core" / "tests" / "golden"
@@ -164,6 +166,55 @@ class OverDamage(unittest.TestCase):
     def test_completeness_reports_missing_object(self):
         [found] = self.complaint(lambda first, line: first.rename(first.with_name("acme-000002.json.gz")))
         self.assertEqual((found["object_count"], found["last_object"]), (1, 2))
+
+
+class OverRecordsWithoutSomeFields(unittest.TestCase):
+    """A row shows the fields of one record, even if another record of the same group has a field that this one lacks."""
+
+    TODAY = datetime(2026, 5, 20, tzinfo=UTC)
+
+    @classmethod
+    def setUpClass(cls):
+        directory = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        ann, without_email = user("W1", "Ann Owner"), {"type": "user", "user": {"id": "W1", "name": "Ann Owner"}}
+        ben, without_name = user("W2", "Ben Member"), {"type": "user", "user": {"id": "W2"}}
+        archive.store(
+            directory,
+            "audit",
+            "2026/05/20",
+            [
+                audit(20, "08:00:00", "user_login", ann, ann),
+                audit(20, "09:00:00", "user_logout", without_email),
+                audit(20, "10:00:00", "role_assigned", ben, WORKSPACE, {"target_user": "W1"}),
+                audit(20, "11:00:00", "user_login_failed", ben, without_name, context={"ip_address": ""}),
+                *[audit(20, f"11:00:{n:02}", "user_login_failed", ben, ben) for n in range(1, 10)],
+            ],
+        )
+        archive.store(
+            directory, "access", "2026/05/20", [access(20, "08:00:01", "W1", "ann", "203.0.113.7", MAC, "DE")]
+        )
+        cls.database = duck.database(directory)
+
+    def rows(self, name: str) -> list[dict]:
+        return rows(name, self.database, self.TODAY)
+
+    def test_admin_changes_take_email_from_earlier_record_of_user(self):
+        [found] = self.rows("admin_and_owner_changes")
+        self.assertEqual((found["target_user_id"], found["target_user_email"]), ("W1", "ann@example.com"))
+
+    def test_new_device_shows_country_of_first_sighting_only(self):
+        [found] = self.rows("new_devices_per_user")
+        self.assertEqual((found["first_seen"], found["user_name"]), ("2026-05-20 08:00:00", "Ann Owner"))
+        self.assertIsNone(found["country"])
+
+    def test_burst_in_findings_shows_fields_of_its_first_record(self):
+        [burst] = [row for row in self.rows("findings") if row["action"] == "user_login_failed"]
+        self.assertEqual((burst["event_time"], burst["times"], burst["target"]), ("2026-05-20 11:00:00", 10, "W2"))
+        self.assertIsNone(burst["ip"])
+
+    def test_first_entity_in_who_did_what_is_of_first_record(self):
+        [found] = [row for row in self.rows("who_did_what_today") if row["action"] == "user_login_failed"]
+        self.assertEqual((found["times"], found["first_entity"]), (10, None))
 
 
 class OverTheSimulatedSlack(unittest.TestCase):
