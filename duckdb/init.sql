@@ -141,7 +141,10 @@ SELECT
       address,
       '^([0:]*:(ffff:)?)?((25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})[.]){3}' || '(25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})$'
     )
-    THEN REGEXP_EXTRACT(address, '([0-9]+[.][0-9]+[.][0-9]+)[.][0-9]+$', 1) || '.0/24'
+    THEN CASE
+      WHEN REGEXP_MATCHES(address, '([0-9]+[.][0-9]+[.][0-9]+)[.][0-9]+$')
+      THEN REGEXP_EXTRACT(address, '([0-9]+[.][0-9]+[.][0-9]+)[.][0-9]+$', 1)
+    END || '.0/24'
     WHEN ARRAY_LENGTH(hextets) = 8
     THEN REGEXP_REPLACE(
       ARRAY_TO_STRING(
@@ -160,9 +163,26 @@ SELECT
   NULLIF(region, '') AS region,
   NULLIF(isp, '') AS isp,
   user_agent,
-  NULLIF(REGEXP_EXTRACT(user_agent, '^ApiApp/([A-Z0-9]+)', 1), '') AS app_id,
-  TRY(CAST(TO_TIMESTAMP(TRY_CAST(date_last AS BIGINT)) AS TIMESTAMP)) AS last_seen,
-  TRY_CAST(count AS BIGINT) AS accesses,
+  NULLIF(
+    CASE
+      WHEN REGEXP_MATCHES(user_agent, '^ApiApp/([A-Z0-9]+)')
+      THEN REGEXP_EXTRACT(user_agent, '^ApiApp/([A-Z0-9]+)', 1)
+    END,
+    ''
+  ) AS app_id,
+  TRY(
+    CAST(EPOCH_MS(
+      CAST(ROUND(
+        (
+          CASE
+            WHEN REGEXP_MATCHES(date_last, '^[+-]?[0-9]+$')
+            THEN TRY_CAST(date_last AS BIGINT)
+          END
+        ) * 1000
+      ) AS BIGINT)
+    ) AS TIMESTAMP)
+  ) AS last_seen,
+  CASE WHEN REGEXP_MATCHES(count, '^[+-]?[0-9]+$') THEN TRY_CAST(count AS BIGINT) END AS accesses,
   p_row_id,
   p_parse_time,
   p_source_id,
@@ -598,7 +618,10 @@ SELECT
       address,
       '^([0:]*:(ffff:)?)?((25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})[.]){3}' || '(25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})$'
     )
-    THEN REGEXP_EXTRACT(address, '([0-9]+[.][0-9]+[.][0-9]+)[.][0-9]+$', 1) || '.0/24'
+    THEN CASE
+      WHEN REGEXP_MATCHES(address, '([0-9]+[.][0-9]+[.][0-9]+)[.][0-9]+$')
+      THEN REGEXP_EXTRACT(address, '([0-9]+[.][0-9]+[.][0-9]+)[.][0-9]+$', 1)
+    END || '.0/24'
     WHEN ARRAY_LENGTH(hextets) = 8
     THEN REGEXP_REPLACE(
       ARRAY_TO_STRING(
@@ -754,27 +777,35 @@ SELECT
           END
         )
       ) AS DOUBLE) > 1e14
-      THEN CAST(TO_TIMESTAMP(
-        TRY_CAST(TRY(
+      THEN CAST(EPOCH_MS(
+        CAST(ROUND(
           (
-            CASE
-              WHEN JSON_TYPE(TRY(opened -> '$.action_timestamp')) IN ('OBJECT', 'ARRAY')
-              THEN NULL
-              ELSE opened ->> '$.action_timestamp'
-            END
-          )
-        ) AS DOUBLE) / 1e6
+            TRY_CAST(TRY(
+              (
+                CASE
+                  WHEN JSON_TYPE(TRY(opened -> '$.action_timestamp')) IN ('OBJECT', 'ARRAY')
+                  THEN NULL
+                  ELSE opened ->> '$.action_timestamp'
+                END
+              )
+            ) AS DOUBLE) / 1e6
+          ) * 1000
+        ) AS BIGINT)
       ) AS TIMESTAMP)
-      ELSE CAST(TO_TIMESTAMP(
-        TRY_CAST(TRY(
+      ELSE CAST(EPOCH_MS(
+        CAST(ROUND(
           (
-            CASE
-              WHEN JSON_TYPE(TRY(opened -> '$.action_timestamp')) IN ('OBJECT', 'ARRAY')
-              THEN NULL
-              ELSE opened ->> '$.action_timestamp'
-            END
-          )
-        ) AS DOUBLE) / 1e3
+            TRY_CAST(TRY(
+              (
+                CASE
+                  WHEN JSON_TYPE(TRY(opened -> '$.action_timestamp')) IN ('OBJECT', 'ARRAY')
+                  THEN NULL
+                  ELSE opened ->> '$.action_timestamp'
+                END
+              )
+            ) AS DOUBLE) / 1e3
+          ) * 1000
+        ) AS BIGINT)
       ) AS TIMESTAMP)
     END
   ) AS acted_at,
@@ -1589,19 +1620,53 @@ WITH objects AS (
 SELECT
   day,
   log,
-  REGEXP_EXTRACT(path, '/([a-z0-9-]+)-[0-9]+[.]json[.]gz$', 1) AS source,
+  CASE
+    WHEN REGEXP_MATCHES(path, '/([a-z0-9-]+)-[0-9]+[.]json[.]gz$')
+    THEN REGEXP_EXTRACT(path, '/([a-z0-9-]+)-[0-9]+[.]json[.]gz$', 1)
+  END AS source,
   COUNT(*) AS row_count,
   COUNT(DISTINCT p_row_id) AS record_count,
   COUNT(*) - COUNT(p_row_id) AS unreadable_count,
   COUNT(DISTINCT path) AS object_count,
-  MAX(TRY_CAST(REGEXP_EXTRACT(path, '-([0-9]+)[.]json[.]gz$', 1) AS BIGINT)) AS last_object,
+  MAX(
+    CASE
+      WHEN REGEXP_MATCHES(
+        CASE
+          WHEN REGEXP_MATCHES(path, '-([0-9]+)[.]json[.]gz$')
+          THEN REGEXP_EXTRACT(path, '-([0-9]+)[.]json[.]gz$', 1)
+        END,
+        '^[+-]?[0-9]+$'
+      )
+      THEN TRY_CAST(CASE
+        WHEN REGEXP_MATCHES(path, '-([0-9]+)[.]json[.]gz$')
+        THEN REGEXP_EXTRACT(path, '-([0-9]+)[.]json[.]gz$', 1)
+      END AS BIGINT)
+    END
+  ) AS last_object,
   COUNT(*) = COUNT(DISTINCT p_row_id)
-  AND COUNT(DISTINCT path) = MAX(TRY_CAST(REGEXP_EXTRACT(path, '-([0-9]+)[.]json[.]gz$', 1) AS BIGINT)) AS is_complete
+  AND COUNT(DISTINCT path) = MAX(
+    CASE
+      WHEN REGEXP_MATCHES(
+        CASE
+          WHEN REGEXP_MATCHES(path, '-([0-9]+)[.]json[.]gz$')
+          THEN REGEXP_EXTRACT(path, '-([0-9]+)[.]json[.]gz$', 1)
+        END,
+        '^[+-]?[0-9]+$'
+      )
+      THEN TRY_CAST(CASE
+        WHEN REGEXP_MATCHES(path, '-([0-9]+)[.]json[.]gz$')
+        THEN REGEXP_EXTRACT(path, '-([0-9]+)[.]json[.]gz$', 1)
+      END AS BIGINT)
+    END
+  ) AS is_complete
 FROM objects
 GROUP BY
   day,
   log,
-  REGEXP_EXTRACT(path, '/([a-z0-9-]+)-[0-9]+[.]json[.]gz$', 1)
+  CASE
+    WHEN REGEXP_MATCHES(path, '/([a-z0-9-]+)-[0-9]+[.]json[.]gz$')
+    THEN REGEXP_EXTRACT(path, '/([a-z0-9-]+)-[0-9]+[.]json[.]gz$', 1)
+  END
 ORDER BY
   day DESC,
   log,
@@ -2315,7 +2380,7 @@ WITH records AS (
     'audit' AS log,
     day,
     p_source_id,
-    DATE_DIFF('SECOND', p_event_time, p_parse_time) AS seconds_late
+    DATE_SUB('second', p_event_time, p_parse_time) AS seconds_late
   FROM audit
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
@@ -2324,7 +2389,7 @@ WITH records AS (
     'access',
     day,
     p_source_id,
-    DATE_DIFF('SECOND', p_event_time, p_parse_time)
+    DATE_SUB('second', p_event_time, p_parse_time)
   FROM access
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
@@ -2333,7 +2398,7 @@ WITH records AS (
     'integration',
     day,
     p_source_id,
-    DATE_DIFF('SECOND', p_event_time, p_parse_time)
+    DATE_SUB('second', p_event_time, p_parse_time)
   FROM integration
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')

@@ -75,7 +75,11 @@ def translated(text: str) -> exp.Expression:
     answer_null_for_what_is_no_json(statement)
     answer_null_for_what_is_no_scalar(statement)
     number_groups_with_backslashes(statement)
+    answer_null_without_match(statement)
+    answer_null_for_what_is_no_integer(statement)
     take_null_from_first_and_last_record(statement)
+    count_complete_units(statement)
+    round_to_milliseconds(statement)
     return statement
 
 
@@ -107,8 +111,37 @@ def number_groups_with_backslashes(statement: exp.Expression) -> None:
             literal.replace(exp.Literal.string(re.sub(r"\$(\d)", r"\\\1", literal.name)))
 
 
+def answer_null_without_match(statement: exp.Expression) -> None:
+    """Makes regexp_extract return NULL without a match, as in Athena. DuckDB's function returns an empty string."""
+    for node in reversed(list(statement.find_all(exp.RegexpExtract))):
+        matches = exp.RegexpLike(this=node.this.copy(), expression=node.expression.copy())
+        node.replace(exp.Case().when(matches, node.copy()))
+
+
+def answer_null_for_what_is_no_integer(statement: exp.Expression) -> None:
+    """Makes try_cast to bigint accept only digits and a sign, as in Athena. DuckDB rounds `1.6` and accepts `0x10`."""
+    for node in reversed(list(statement.find_all(exp.TryCast))):
+        if node.to.is_type("bigint"):
+            digits = exp.RegexpLike(this=node.this.copy(), expression=exp.Literal.string("^[+-]?[0-9]+$"))
+            node.replace(exp.Case().when(digits, node.copy()))
+
+
 def take_null_from_first_and_last_record(statement: exp.Expression) -> None:
     """Makes min_by and max_by return NULL if the first or last record has no value, as in Athena. DuckDB's skip such records."""
     for node in list(statement.find_all(exp.ArgMin, exp.ArgMax)):
         name = "arg_min_null" if isinstance(node, exp.ArgMin) else "arg_max_null"
         node.replace(exp.Anonymous(this=name, expressions=[node.this.copy(), node.expression.copy()]))
+
+
+def count_complete_units(statement: exp.Expression) -> None:
+    """Makes date_diff count complete units, as in Athena. DuckDB's date_diff counts their boundaries, and its date_sub is Athena's."""
+    for node in list(statement.find_all(exp.DateDiff)):
+        unit = exp.Literal.string(node.text("unit").lower())
+        node.replace(exp.Anonymous(this="date_sub", expressions=[unit, node.expression.copy(), node.this.copy()]))
+
+
+def round_to_milliseconds(statement: exp.Expression) -> None:
+    """Makes from_unixtime round to milliseconds, as in Athena. DuckDB's to_timestamp keeps microseconds."""
+    for node in reversed(list(statement.find_all(exp.UnixToTime))):
+        milliseconds = exp.func("round", exp.Mul(this=exp.paren(node.this.copy()), expression=exp.Literal.number(1000)))
+        node.replace(exp.Anonymous(this="epoch_ms", expressions=[exp.cast(milliseconds, "bigint")]))

@@ -1,6 +1,7 @@
 """Checks that the translation to DuckDB returns what Trino's documentation and source say that Athena's engine returns."""
 
 import unittest
+from datetime import datetime
 
 import duck
 
@@ -27,6 +28,31 @@ class Translation(unittest.TestCase):
         table = "(values ('unknown', null), ('x', 2)) as t (a, k)"
         self.assertEqual(self.one("min_by(a, k)", table), "x")
         self.assertEqual(self.one("max_by(a, k)", table), "x")
+
+    def test_date_diff_counts_complete_units(self):
+        for before, after, seconds in (
+            ("00:00:00.900", "00:00:01.100", 0),
+            ("00:00:00.900", "00:00:02.000", 1),
+            ("00:00:01.000", "00:00:00.500", 0),
+            ("00:00:01.000", "00:00:00.000", -1),
+        ):
+            with self.subTest(before=before, after=after):
+                between = f"timestamp '2026-05-20 {before}', timestamp '2026-05-20 {after}'"
+                self.assertEqual(self.one(f"date_diff('second', {between})"), seconds)
+
+    def test_from_unixtime_rounds_to_milliseconds(self):
+        time = "cast(from_unixtime(cast('1779076800123567' as double) / 1e6) as timestamp)"
+        self.assertEqual(self.one(time), datetime(2026, 5, 18, 4, 0, 0, 124_000))
+
+    def test_cast_to_bigint_accepts_only_integers(self):
+        for text, number in {"14": 14, "-5": -5, "+5": 5, "1.6": None, "1e3": None, "0x10": None, "1_000": None, "": None}.items():
+            with self.subTest(text):
+                self.assertEqual(self.one(f"try_cast('{text}' as bigint)"), number)
+
+    def test_regexp_extract_returns_null_without_match(self):
+        self.assertIsNone(self.one("regexp_extract('abc', 'x(y)', 1)"))
+        self.assertEqual(self.one("regexp_extract('xyz', 'x(y)', 1)"), "y")
+        self.assertEqual(self.one("regexp_extract('xz', 'x(y*)', 1)"), "")
 
     def test_regexp_replace_replaces_every_match_with_its_groups(self):
         self.assertEqual(self.one("regexp_replace('a1 b2 c', '([a-z])[0-9]|c', '<$1>')"), "<a> <b> <>")
