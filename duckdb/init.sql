@@ -8,6 +8,7 @@
 --     from who_did_what_today(today := '2026-11-22')
 --     from actor_timeline('ann@example.com', days := 30)
 --
+-- `today` sets the day that a query takes for today. It reads no later day.
 -- If a log has no file yet, its tables are empty. After the first file arrives, run this file again: `.read init.sql`.
 -- Needs DuckDB 1.3 or newer. Times are UTC.
 -- Generated from athena/ by `make sql`. Edit athena/, not this file.
@@ -1350,6 +1351,7 @@ WITH ids AS (
   FROM audit_events
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+    AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
     AND who IN (actor_email, actor_name, actor_id)
 )
 SELECT
@@ -1363,6 +1365,7 @@ SELECT
 FROM audit_events
 WHERE
   day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+  AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
   AND (
     actor_id IN (
       SELECT
@@ -1392,6 +1395,7 @@ SELECT
 FROM access_events
 WHERE
   day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+  AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
   AND (
     user_id IN (
       SELECT
@@ -1416,6 +1420,7 @@ SELECT
 FROM integration_events
 WHERE
   day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+  AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
   AND (
     user_id IN (
       SELECT
@@ -1444,6 +1449,7 @@ WITH changes AS (
   FROM audit_events
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+    AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
     AND action IN (
       'owner_transferred',
       'service_owner_transferred',
@@ -1472,6 +1478,7 @@ WITH changes AS (
   FROM audit_events
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+    AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
     AND actor_type = 'user'
   GROUP BY
     actor_id
@@ -1530,6 +1537,7 @@ SELECT
 FROM audit_events
 WHERE
   day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+  AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
   AND action LIKE '%anomaly%'
 ORDER BY
   event_time DESC,
@@ -1564,6 +1572,7 @@ SELECT
 FROM audit_events
 WHERE
   day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+  AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
   AND action IN (
     'app_installed',
     'app_approved',
@@ -1598,6 +1607,7 @@ WITH objects AS (
   FROM audit
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+    AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
   UNION ALL
   SELECT
     'access',
@@ -1607,6 +1617,7 @@ WITH objects AS (
   FROM access
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+    AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
   UNION ALL
   SELECT
     'integration',
@@ -1616,6 +1627,7 @@ WITH objects AS (
   FROM integration
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+    AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
 )
 SELECT
   day,
@@ -1691,6 +1703,7 @@ WITH events AS (
   FROM audit_events
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+    AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
 )
 SELECT
   'export' AS kind,
@@ -2262,6 +2275,7 @@ WITH rules(severity, category, finding, at_least, actions) AS (
   FROM audit_events
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+    AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
 )
 SELECT
   MIN(events.event_time) AS event_time,
@@ -2325,6 +2339,7 @@ SELECT
 FROM audit_events
 WHERE
   day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+  AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
   AND (
     REGEXP_MATCHES(
       action,
@@ -2365,6 +2380,7 @@ SELECT
 FROM integration_events
 WHERE
   day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+  AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
   AND change_type IN ('added', 'enabled', 'expanded')
 ORDER BY
   event_time DESC,
@@ -2384,6 +2400,7 @@ WITH records AS (
   FROM audit
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+    AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
   UNION ALL
   SELECT
     'access',
@@ -2393,6 +2410,7 @@ WITH records AS (
   FROM access
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+    AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
   UNION ALL
   SELECT
     'integration',
@@ -2402,6 +2420,7 @@ WITH records AS (
   FROM integration
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(days), '%Y/%m/%d')
+    AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
 )
 SELECT
   day,
@@ -2440,6 +2459,7 @@ WITH seen AS (
   FROM access_events
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(access_history), '%Y/%m/%d')
+    AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
   UNION ALL
   SELECT
     actor_id,
@@ -2452,6 +2472,7 @@ WITH seen AS (
   FROM audit_events
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(audit_history), '%Y/%m/%d')
+    AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
     AND action IN ('user_login', 'cli_login')
 ), places AS (
   SELECT
@@ -2525,6 +2546,7 @@ WITH seen AS (
   FROM access_events
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(access_history), '%Y/%m/%d')
+    AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
   UNION ALL
   SELECT
     actor_id,
@@ -2536,6 +2558,7 @@ WITH seen AS (
   FROM audit_events
   WHERE
     day >= STRFTIME(COALESCE(CAST(today AS DATE), CURRENT_DATE) - TO_DAYS(audit_history), '%Y/%m/%d')
+    AND day <= COALESCE(STRFTIME(CAST(today AS DATE), '%Y/%m/%d'), day)
     AND action IN ('user_login', 'cli_login')
 ), devices AS (
   SELECT

@@ -35,6 +35,7 @@ HEAD = """\
 --     from who_did_what_today(today := '2026-11-22')
 --     from actor_timeline('ann@example.com', days := 30)
 --
+-- `today` sets the day that a query takes for today. It reads no later day.
 -- If a log has no file yet, its tables are empty. After the first file arrives, run this file again: `.read init.sql`.
 -- Needs DuckDB 1.3 or newer. Times are UTC.
 -- Generated from athena/ by `make sql`. Edit athena/, not this file.
@@ -89,6 +90,7 @@ def query(each: sources.Query) -> str:
     parameters = PARAMETERS.get(each.name, DAYS)
     for name, value in parameters.items():
         replace(each.name, statement, name, value)
+    end_with_today(statement)
     for node in list(statement.find_all(exp.CurrentDate)):
         today = exp.cast(exp.column("today"), exp.DataType.Type.DATE)
         node.replace(exp.func("coalesce", today, exp.CurrentDate()))
@@ -96,6 +98,15 @@ def query(each: sources.Query) -> str:
     macro = f"CREATE OR REPLACE MACRO {each.name}({', '.join([*signature, 'today := NULL'])}) AS TABLE"
     made = f"-- {each.title}. {each.description}\n{macro}\n{pretty(statement)};\n"
     return made if REQUIRED & parameters.keys() else made + f"CREATE OR REPLACE VIEW {each.name} AS FROM {each.name}();\n"
+
+
+def end_with_today(statement: exp.Expression) -> None:
+    """Adds the end `day <= today` to each condition `day >= ...`. If `today` is not given, the condition has no end."""
+    format = exp.Literal.string("%Y/%m/%d")
+    today = exp.TimeToStr(this=exp.cast(exp.column("today"), exp.DataType.Type.DATE), format=format)
+    end = exp.LTE(this=exp.column("day"), expression=exp.func("coalesce", today, exp.column("day")))
+    for node in [node for node in statement.find_all(exp.GTE) if node.this.name == "day"]:
+        node.replace(exp.and_(node.copy(), end.copy()))
 
 
 def replace(query: str, statement: exp.Expression, name: str, value: object) -> None:

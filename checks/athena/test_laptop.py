@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import unittest
+from datetime import date
 from pathlib import Path
 
 import archive
@@ -37,10 +38,10 @@ def rows(connection: duckdb.DuckDBPyConnection, statement: str) -> list[dict]:
     ]
 
 
-def call(query: sources.Query) -> str:
-    """Returns a statement that runs a query with the values of its SQL, on the last day of the samples."""
+def call(query: sources.Query, today: date = samples.TODAY.date()) -> str:
+    """Returns a statement that runs a query with the values of its SQL, by default on the last day of the samples."""
     who = "'ann@example.com', " if query.name == "actor_timeline" else ""
-    return f"from {query.name}({who}today := '{samples.TODAY.date()}')"
+    return f"from {query.name}({who}today := '{today}')"
 
 
 class OverTheSamples(unittest.TestCase):
@@ -70,6 +71,23 @@ class OverTheSamples(unittest.TestCase):
         other = "from actor_timeline('ben@example.com', days := 90, today := '2026-05-20')"
         self.assertNotEqual(rows(self.database, other), expected("actor_timeline"))
         self.assertEqual(rows(self.database, "from who_did_what_today(today := '1999-01-01')"), [])
+
+    def test_query_reads_no_day_after_today(self):
+        today = date(2026, 5, 18)
+        with tempfile.TemporaryDirectory() as name:
+            until_today = Path(name)
+            for object in archive.objects(self.directory):
+                if archive.KEY.fullmatch(object.key)["day"] <= today.strftime("%Y/%m/%d"):
+                    target = until_today / object.key
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(object.path, target)
+            with contextlib.chdir(until_today):
+                database = initialized()
+                as_of_today = {query.name: rows(database, call(query, today)) for query in sources.queries()}
+        for query in sources.queries():
+            with self.subTest(query.name):
+                self.assertEqual(rows(self.database, call(query, today)), as_of_today[query.name])
+                self.assertEqual(rows(self.database, call(query, date(1999, 1, 1))), [])
 
     def test_each_query_without_parameters_is_listed_view(self):
         listed = {row["query"] for row in rows(self.database, "from queries")}
