@@ -1596,7 +1596,7 @@ ORDER BY
 LIMIT 1000;
 CREATE OR REPLACE VIEW app_installs_and_scope_growth AS FROM app_installs_and_scope_growth();
 
--- Completeness by day. Whether each record of the last 30 days is stored exactly once: no duplicate p_row_id, no missing object.
+-- Completeness by day. Whether each record of the last 30 days is stored exactly once: no duplicate p_row_id, unreadable line or missing object.
 CREATE OR REPLACE MACRO completeness_by_day(days := 30, today := NULL) AS TABLE
 WITH objects AS (
   SELECT
@@ -2640,7 +2640,7 @@ FROM (VALUES
   ('admin_and_owner_changes', 'days := 30, today', 'Who granted or removed admin, owner and other roles or permissions, and for which user, in the last 30 days.'),
   ('anomalies', 'days := 30, today', 'Activity that Slack reported as unusual in the last 30 days, the reason, and changes to Slack''s response to anomalies.'),
   ('app_installs_and_scope_growth', 'days := 30, today', 'Apps that were installed, approved or granted more access in the last 30 days, by whom, and with which new scopes.'),
-  ('completeness_by_day', 'days := 30, today', 'Whether each record of the last 30 days is stored exactly once: no duplicate p_row_id, no missing object.'),
+  ('completeness_by_day', 'days := 30, today', 'Whether each record of the last 30 days is stored exactly once: no duplicate p_row_id, unreadable line or missing object.'),
   ('exports_and_mass_downloads', 'days := 30, downloads := 100, today', 'Exports of the last 30 days, and actors with 100 or more downloads in one clock hour.'),
   ('findings', 'days := 30, today', 'Events of the last 30 days that public detections for Slack audit logs look for, with a severity, most severe first.'),
   ('guests_and_external_sharing', 'days := 30, today', 'Changes to guests, to channels and messages shared with other organizations, and to public links in the last 30 days.'),

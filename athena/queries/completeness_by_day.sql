@@ -1,5 +1,5 @@
 -- Completeness by day
--- Whether each record of the last 30 days is stored exactly once: no duplicate p_row_id, no missing object.
+-- Whether each record of the last 30 days is stored exactly once: no duplicate p_row_id, unreadable line or missing object.
 -- Change: 30 (days). slacktrail status shows whether every record was collected from Slack.
 with objects as (
   select 'audit' as log, day, "$path" as path, p_row_id from audit
