@@ -44,16 +44,16 @@ class Missing(Exception):
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--target", type=Path, required=True)
-    arguments.add_argument("--required", action="store_true")
-    asked = arguments.parse_args()
-    target = asked.target.resolve()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--target", type=Path, required=True)
+    parser.add_argument("--required", action="store_true")
+    args = parser.parse_args()
+    target = args.target.resolve()
     try:
         build = standard_library(target)
         runner = emulator()
     except Missing as missing:
-        if asked.required:
+        if args.required:
             sys.exit(f"error: cannot check arm64: {missing}")
         print(f"arm64: skipped, {missing}")
         return

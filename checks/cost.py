@@ -99,7 +99,7 @@ LIFECYCLE_BYTES_MIN = 128 << 10  # documented by AWS: by default, S3 does not mo
 TABLE_PAGE_BYTES = 1 << 20  # documented by AWS: the maximum result of a query
 CLOCK_SKEW_HOURS = 1 / 6
 OVERLAP_MINUTES = 5
-SEEN_OF_THREE_STREAMS = 200_000
+STORED_IDS_OF_THREE_STREAMS = 200_000
 STORED_BYTES_A_RECORD = 137  # docs/design.md, level 5: 13.7 MB for 100,000 records
 
 # ---- Measured here: by `make bench`, and the log bytes by tests/tests/poller/costs.rs ------------------------------
@@ -117,10 +117,10 @@ LOG_BYTES_A_TICK = 430
 SLACK_SECONDS_A_CALL = 0.3
 AWS_SECONDS_A_CALL = 0.05  # for sequential calls: a page of the table, an invocation
 CPU_SECONDS_A_CALL = 0.001
-CPU_SECONDS_A_RECORD_SEEN_AGAIN = CPU_SECONDS_A_RECORD_STORED / 2  # on a Slack page or in an object
+CPU_SECONDS_A_RECORD_READ_AGAIN = CPU_SECONDS_A_RECORD_STORED / 2  # on a Slack page or in an object
 MEMORY_MB_A_CPU = 1769  # documented by AWS: this much memory gives one full CPU
 LOG_BYTES_A_TICK_BY_LAMBDA = 700
-LOG_BYTES_A_REFUSAL = 1000  # the lines of the API, the function and Lambda
+LOG_BYTES_A_REJECTION = 1000  # the lines of the API, the function and Lambda
 SOURCE_BYTES = 512  # one source in the table
 CURSOR_BYTES = 1536  # its three cursors
 RESTARTS_A_DAY = 12  # AWS says that Lambda ends a process "every few hours"; a third party measured two hours
@@ -140,7 +140,7 @@ class Scenario:
     memory_mb: int = POLLER_MEMORY_MB
 
     @property
-    def shares(self) -> int:
+    def shards(self) -> int:
         """Invocations that poll shards, or 0 if the scheduled invocation polls all sources itself."""
         return math.ceil(self.sources / SOURCES_MAX) if self.sources > SOURCES_MAX else 0
 
@@ -177,8 +177,8 @@ def usage(scenario: Scenario) -> dict[str, float]:
     days = scenario.sources * DAYS
     ticks = TICKS_A_DAY * DAYS
     streams = scenario.sources * len(MIX)
-    polling = max(1, scenario.shares)
-    root = 1 if scenario.shares else 0
+    polling = max(1, scenario.shards)
+    root = 1 if scenario.shards else 0
     log_bytes = streams * LOG_BYTES_A_STREAM + (polling + root) * (LOG_BYTES_A_TICK + LOG_BYTES_A_TICK_BY_LAMBDA)
     seconds = polling * tick_seconds(scenario) + root * root_seconds(scenario)
     return {
@@ -208,9 +208,9 @@ def table_reads(scenario: Scenario) -> float:
 
     A tick reads sources and cursors once, strongly consistent. Dispatching also reads one page of sources, and all names at half the price.
     """
-    shares = max(1, scenario.shares)
-    sources, cursors = (math.ceil(scenario.polled_at_once * each / 4096) * shares for each in (SOURCE_BYTES, CURSOR_BYTES))
-    return sources + cursors + (TABLE_PAGE_BYTES / 4096 + sources / 2 if scenario.shares else 0)
+    shards = max(1, scenario.shards)
+    sources, cursors = (math.ceil(scenario.polled_at_once * each / 4096) * shards for each in (SOURCE_BYTES, CURSOR_BYTES))
+    return sources + cursors + (TABLE_PAGE_BYTES / 4096 + sources / 2 if scenario.shards else 0)
 
 
 def table_writes(scenario: Scenario, log: str) -> float:
@@ -233,7 +233,7 @@ def reads_back(scenario: Scenario, log: str) -> float:
 def rereads_beyond_memory(scenario: Scenario, log: str) -> float:
     """Returns the objects that each tick of an hourly re-read reads back because its two hours exceed the memory."""
     hours = REREAD_HOURS["hourly"]
-    if scenario.records(log) / 24 * hours <= SEEN_OF_THREE_STREAMS:
+    if scenario.records(log) / 24 * hours <= STORED_IDS_OF_THREE_STREAMS:
         return 0
     return scenario.busy_minutes(log) / 24 * hours / 2  # on average, half of the range
 
@@ -244,9 +244,9 @@ def pages(scenario: Scenario, log: str) -> float:
     in_one_page = records_a_minute * (1 + OVERLAP_MINUTES) <= ROWS_PER_PAGE
     overlap = OVERLAP_MINUTES if in_one_page else 1 / 6
     live = max(1, math.ceil(records_a_minute * (1 + overlap) / ROWS_PER_PAGE))
-    head_again = 1 if log == "access" and not in_one_page else 0
+    first_page_again = 1 if log == "access" and not in_one_page else 0
     rereads = records_a_minute / ROWS_PER_PAGE * (REREAD_HOURS["hourly"] + REREAD_HOURS["daily"] / 24)
-    return min(CALLS_PER_TICK_MAX[log], live + head_again + rereads)
+    return min(CALLS_PER_TICK_MAX[log], live + first_page_again + rereads)
 
 
 def tick_seconds(scenario: Scenario) -> float:
@@ -260,13 +260,13 @@ def tick_seconds(scenario: Scenario) -> float:
 def root_seconds(scenario: Scenario) -> float:
     """Returns the duration of dispatching shards: sequential reads of table pages, then sequential invocations."""
     table_pages = 1 + math.ceil(scenario.sources * SOURCE_BYTES / TABLE_PAGE_BYTES)
-    cpu = CPU_SECONDS_A_CALL * (table_pages + scenario.shares) * MEMORY_MB_A_CPU / scenario.memory_mb
-    return (table_pages + scenario.shares) * AWS_SECONDS_A_CALL + cpu
+    cpu = CPU_SECONDS_A_CALL * (table_pages + scenario.shards) * MEMORY_MB_A_CPU / scenario.memory_mb
+    return (table_pages + scenario.shards) * AWS_SECONDS_A_CALL + cpu
 
 
 def seconds_until_polled(scenario: Scenario) -> float:
     """Returns the delay until the last source is polled, if every shard takes the average time."""
-    return tick_seconds(scenario) + (root_seconds(scenario) if scenario.shares else 0)
+    return tick_seconds(scenario) + (root_seconds(scenario) if scenario.shards else 0)
 
 
 def source_cpu_seconds(scenario: Scenario, page_count: float) -> float:
@@ -277,7 +277,7 @@ def source_cpu_seconds(scenario: Scenario, page_count: float) -> float:
     records_back = objects_back * records / objects if objects else 0
     rows = page_count * ROWS_PER_PAGE if scenario.records_a_day else 0
     calls = CPU_SECONDS_A_CALL * (page_count + objects_back + 2 * objects)
-    return calls + CPU_SECONDS_A_RECORD_STORED * records + CPU_SECONDS_A_RECORD_SEEN_AGAIN * (rows + records_back)
+    return calls + CPU_SECONDS_A_RECORD_STORED * records + CPU_SECONDS_A_RECORD_READ_AGAIN * (rows + records_back)
 
 
 def bill(used: dict[str, float], free: bool = True) -> dict[str, float]:
@@ -297,10 +297,10 @@ def records_of_a_small_object() -> float:
     return LIFECYCLE_BYTES_MIN / STORED_BYTES_A_RECORD - RECORDS_MORE_AN_OBJECT
 
 
-def refusals_usd() -> float:
+def rejections_usd() -> float:
     """Returns the cost of a month of API requests without a valid link, at the throttling limit."""
     requests = API_REQUESTS_A_SECOND * 86_400 * DAYS
-    used = {"lambda_requests": requests, "table_reads": requests, "log_gb": requests * LOG_BYTES_A_REFUSAL / 1e9}
+    used = {"lambda_requests": requests, "table_reads": requests, "log_gb": requests * LOG_BYTES_A_REJECTION / 1e9}
     return requests * API_REQUEST_USD + sum(bill(used, free=False).values())
 
 
@@ -345,7 +345,7 @@ def bills() -> str:
     return table(["USD per month", *(each.name for each in SCENARIOS)], rows)
 
 
-def besides() -> str:
+def other_costs() -> str:
     free = PRICES["lambda_gb_seconds"].shown_free
     day = stored_bytes(BUSY) / 1e6
     rows = [
@@ -353,12 +353,12 @@ def besides() -> str:
         ["MB that an Athena query scans for a day of 100,000 records (at least 10 are billed)", f"{day:.0f}"],
         ["USD for an Athena query that reaches `QueryScanBytesMax`", f"{QUERY_SCAN_BYTES_MAX / 1e12 * 5:.2f}"],
         ["records in the largest object below 128 KB, which S3 lifecycle rules do not move", f"{records_of_a_small_object():.0f}"],
-        ["USD for a month of API requests without a link, at the API's rate limit", f"{refusals_usd():.0f}"],
+        ["USD for a month of API requests without a link, at the API's rate limit", f"{rejections_usd():.0f}"],
     ]
     return table(["other costs", "amount"], rows)
 
 
-TABLES = {"prices": prices, "amounts": amounts, "bills": bills, "besides": besides}
+TABLES = {"prices": prices, "amounts": amounts, "bills": bills, "other costs": other_costs}
 
 
 def filled(document: str) -> str:
@@ -433,26 +433,26 @@ def difference(before: str, after: str) -> Iterator[str]:
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    verb = arguments.add_mutually_exclusive_group()
-    verb.add_argument("--check", action="store_true")
-    verb.add_argument("--write", action="store_true")
-    verb.add_argument("--sources", metavar="N")
-    arguments.add_argument("--records", metavar="M")
-    asked = arguments.parse_args()
-    if (asked.sources is None) != (asked.records is None):
-        arguments.error("--sources and --records require each other")
-    if asked.sources is not None:
-        sources = whole_number("SOURCES", asked.sources, 1, SOURCES_OF_A_BILL_MAX)
-        records = whole_number("RECORDS", asked.records, 0, RECORDS_A_DAY_MAX)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    task = parser.add_mutually_exclusive_group()
+    task.add_argument("--check", action="store_true")
+    task.add_argument("--write", action="store_true")
+    task.add_argument("--sources", metavar="N")
+    parser.add_argument("--records", metavar="M")
+    args = parser.parse_args()
+    if (args.sources is None) != (args.records is None):
+        parser.error("--sources and --records require each other")
+    if args.sources is not None:
+        sources = whole_number("SOURCES", args.sources, 1, SOURCES_OF_A_BILL_MAX)
+        records = whole_number("RECORDS", args.records, 0, RECORDS_A_DAY_MAX)
         print(statement(scenario_of(sources, records)))
         return 0
-    if not asked.check and not asked.write:
+    if not args.check and not args.write:
         print("\n\n".join(render() for render in TABLES.values()))
         return 0
     before = DOCUMENT.read_text()
     after = filled(before)
-    if asked.write:
+    if args.write:
         DOCUMENT.write_text(after)
         return 0
     lines = "".join(difference(before, after))

@@ -30,17 +30,17 @@ def table() -> str:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    task = arguments.add_mutually_exclusive_group(required=True)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    task = parser.add_mutually_exclusive_group(required=True)
     task.add_argument("--check", action="store_true")
     task.add_argument("--write", action="store_true")
-    asked = arguments.parse_args()
+    args = parser.parse_args()
     written = DOCUMENT.read_text()
     if not MARKED.search(written):
         hint = f"hint: add the comments that MARKED in {Path(__file__).name} matches"
         sys.exit(f"error: {DOCUMENT} has no marker comments for the table\n{hint}")
     wanted = MARKED.sub(lambda _: table(), written)
-    if asked.write:
+    if args.write:
         DOCUMENT.write_text(wanted)
     elif wanted != written:
         names = ["docs/operations.md", "checks/parameters.py"]

@@ -23,7 +23,7 @@ def number(path: str, pattern: str) -> float:
     return math.prod(float(factor.replace("_", "")) for factor in text.split("*"))
 
 
-class WhatIsCounted(unittest.TestCase):
+class Counts(unittest.TestCase):
     def test_template_has_assumed_memory_alarms_and_metrics(self):
         (poller,) = found("template.yaml", r"(?s)\n  Poller:\n(.*?)\n  \w")
         self.assertIn("MemorySize: !Ref PollerMemory", poller)
@@ -55,7 +55,7 @@ class WhatIsCounted(unittest.TestCase):
             ("tests/tests/poller/costs.rs", r"LOG_BYTES_A_STREAM: usize = (\d+);", cost.LOG_BYTES_A_STREAM),
             ("tests/tests/poller/costs.rs", r"LOG_BYTES_A_TICK: usize = (\d+);", cost.LOG_BYTES_A_TICK),
             ("shared/ports/src/shard.rs", r"SOURCES_MAX: usize = (\d+);", cost.SOURCES_MAX),
-            ("shared/collector/src/tick/resources.rs", r"stored_ids: Quota \{ per_stream: \S+, total: (\S+) \}", 3 * cost.SEEN_OF_THREE_STREAMS),
+            ("shared/collector/src/tick/resources.rs", r"stored_ids: Quota \{ per_stream: \S+, total: (\S+) \}", 3 * cost.STORED_IDS_OF_THREE_STREAMS),
         ]:
             with self.subTest(pattern):
                 self.assertEqual(number(path, pattern), counted)
@@ -93,7 +93,7 @@ class WhatIsCounted(unittest.TestCase):
             self.assertIn(f"`{name}`", cost.DOCUMENT.read_text())
 
 
-class TheArithmetic(unittest.TestCase):
+class Arithmetic(unittest.TestCase):
     def test_idle_source_reads_twice_per_tick_and_creates_no_object(self):
         used = cost.usage(cost.IDLE)
         self.assertEqual((used["puts"], used["gets"], used["stored_gb"]), (0, 0, 0))
@@ -149,7 +149,7 @@ class TheArithmetic(unittest.TestCase):
             self.assertLess(cost.tick_seconds(each), int(timeout) - 5, each.name)
 
 
-class TheBill(unittest.TestCase):
+class Bill(unittest.TestCase):
     def make(self, *variables):
         """Runs `make cost` without the variables of an outer make, because `make` may run this test."""
         command = ["make", "--no-print-directory", f"PYTHON={sys.executable}", "cost", *variables]
@@ -188,7 +188,7 @@ class TheBill(unittest.TestCase):
                 self.assertEqual(done.stdout, "")
 
 
-class TheDocument(unittest.TestCase):
+class Document(unittest.TestCase):
     def test_document_has_generated_tables(self):
         document = cost.DOCUMENT.read_text()
         self.assertEqual("".join(cost.difference(document, cost.filled(document))), "")
@@ -218,7 +218,7 @@ class TheDocument(unittest.TestCase):
 
     def test_security_states_cost_of_requests_without_link(self):
         (documented,) = found("docs/security.md", r"At this rate, others cannot connect, and a month costs about \$(\d+)")
-        self.assertEqual(int(documented), round(cost.refusals_usd()))
+        self.assertEqual(int(documented), round(cost.rejections_usd()))
 
     def test_document_states_date_of_prices(self):
         self.assertIn(cost.PRICES_AS_OF, cost.DOCUMENT.read_text())

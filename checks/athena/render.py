@@ -28,20 +28,20 @@ VIEW_TYPES = {
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    verb = arguments.add_mutually_exclusive_group(required=True)
-    verb.add_argument("--check", action="store_true")
-    verb.add_argument("--write", action="store_true")
-    arguments.add_argument("--template", type=Path, default=sources.ROOT / "template.yaml")
-    asked = arguments.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument("--check", action="store_true")
+    task.add_argument("--write", action="store_true")
+    parser.add_argument("--template", type=Path, default=sources.ROOT / "template.yaml")
+    args = parser.parse_args()
 
-    before = asked.template.read_text()
+    before = args.template.read_text()
     try:
-        rendered = {asked.template: filled(before), laptop.FILE: laptop.text()}
+        rendered = {args.template: filled(before), laptop.FILE: laptop.text()}
     except ValueError as error:
-        print(f"{asked.template.name}: {error}", file=sys.stderr)
+        print(f"{args.template.name}: {error}", file=sys.stderr)
         return 1
-    if asked.write:
+    if args.write:
         for path, text in rendered.items():
             path.write_text(text)
         return 0

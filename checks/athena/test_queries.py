@@ -144,7 +144,7 @@ class OverTheGoldenFiles(unittest.TestCase):
 class OverDamage(unittest.TestCase):
     """Damage that the query must detect."""
 
-    def complaint(self, damage) -> list[dict]:
+    def incomplete_days(self, damage) -> list[dict]:
         with tempfile.TemporaryDirectory() as name:
             directory = Path(name)
             first = directory / "audit/2026/11/22/acme-000001.json.gz"
@@ -159,14 +159,14 @@ class OverDamage(unittest.TestCase):
             ]
 
     def test_completeness_reports_nothing_for_sound_archive(self):
-        self.assertEqual(self.complaint(lambda first, line: None), [])
+        self.assertEqual(self.incomplete_days(lambda first, line: None), [])
 
     def test_completeness_reports_duplicate_record(self):
-        [found] = self.complaint(lambda first, line: first.write_bytes(gzip.compress(line + line)))
+        [found] = self.incomplete_days(lambda first, line: first.write_bytes(gzip.compress(line + line)))
         self.assertEqual((found["row_count"], found["record_count"]), (2, 1))
 
     def test_completeness_reports_line_that_is_not_json(self):
-        [found] = self.complaint(lambda first, line: first.write_bytes(gzip.compress(line + b'{"id":\n')))
+        [found] = self.incomplete_days(lambda first, line: first.write_bytes(gzip.compress(line + b'{"id":\n')))
         self.assertEqual((found["row_count"], found["unreadable_count"]), (2, 1))
 
     def test_completeness_reports_unpaired_surrogate_as_unreadable(self):
@@ -181,7 +181,7 @@ class OverDamage(unittest.TestCase):
         self.assertEqual(self.complaint(lambda first, line: first.write_bytes(gzip.compress(line + paired))), [])
 
     def test_completeness_reports_missing_object(self):
-        [found] = self.complaint(lambda first, line: first.rename(first.with_name("acme-000002.json.gz")))
+        [found] = self.incomplete_days(lambda first, line: first.rename(first.with_name("acme-000002.json.gz")))
         self.assertEqual((found["object_count"], found["last_object"]), (1, 2))
 
 

@@ -13,7 +13,7 @@ import sources
 IN_PLACE_OF_A_RECORD = "p_row"
 
 
-def ours(names) -> set[str]:
+def slacktrail_fields(names) -> set[str]:
     return {name for name in names if name.startswith("p_")}
 
 
@@ -32,7 +32,7 @@ class Columns(unittest.TestCase):
 
     def test_every_column_is_record_key(self):
         # slacktrail's fields are the same in every table, so that one condition works for all. No sample access record has an email.
-        shared = set().union(*(ours(self.keys(table.name)) for table in sources.tables()))
+        shared = set().union(*(slacktrail_fields(self.keys(table.name)) for table in sources.tables()))
         for table in sources.tables():
             with self.subTest(table.name):
                 self.assertEqual({column.name for column in table.columns} - self.keys(table.name) - shared, set())
@@ -44,7 +44,7 @@ class Columns(unittest.TestCase):
                 self.assertEqual(missing, {"new_attribute"} if table.name == "audit" else set())
 
     def test_line_has_exactly_slacktrail_fields_listed_in_readme(self):
-        found = set().union(*(ours(self.keys(table.name)) for table in sources.tables()))
+        found = set().union(*(slacktrail_fields(self.keys(table.name)) for table in sources.tables()))
         self.assertEqual(found, set(fields_of_readme()) | {IN_PLACE_OF_A_RECORD})
 
     def test_objects_match_partition_paths(self):
@@ -82,7 +82,7 @@ class Shape(unittest.TestCase):
                     self.assertEqual(column.type, wanted, f"{table.name}.{column.name}")
 
     def test_slacktrail_columns_are_fields_listed_in_readme(self):
-        columns = set().union(*(ours(column.name for column in table.columns) for table in sources.tables()))
+        columns = set().union(*(slacktrail_fields(column.name for column in table.columns) for table in sources.tables()))
         self.assertEqual(columns, set(fields_of_readme()) | {IN_PLACE_OF_A_RECORD})
 
     def test_tables_use_documented_serde_and_projection(self):
@@ -135,9 +135,9 @@ def logs_of_code() -> dict[str, str]:
     """Returns the names of the log types in `LogType`, each with its `p_log_type`."""
     code = (sources.ROOT / "shared" / "core" / "src" / "source.rs").read_text()
     names = dict(re.findall(r'LogType::(\w+) => "([a-z]+)",', code))
-    customary = dict(re.findall(r'LogType::(\w+) => "(Slack\.\w+)",', code))
+    panther_log_types = dict(re.findall(r'LogType::(\w+) => "(Slack\.\w+)",', code))
     [all_of_them] = re.findall(r"ALL: \[LogType; \d+\] = \[([^\]]*)\]", code)
-    return {names[log]: customary[log] for log in re.findall(r"LogType::(\w+)", all_of_them)}
+    return {names[log]: panther_log_types[log] for log in re.findall(r"LogType::(\w+)", all_of_them)}
 
 
 if __name__ == "__main__":

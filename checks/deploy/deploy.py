@@ -23,9 +23,9 @@ class Account:
 
     def client(self, service: str):
         # Creating a stack is slow, and a retry would create a second stack.
-        patience = Config(read_timeout=300, retries={"total_max_attempts": 1})
+        config = Config(read_timeout=300, retries={"total_max_attempts": 1})
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        return boto3.client(service, endpoint_url=self.endpoint, region_name=REGION, config=patience, **keys)
+        return boto3.client(service, endpoint_url=self.endpoint, region_name=REGION, config=config, **keys)
 
     def deploy(self, parameters: dict[str, str]) -> None:
         """Creates the stack with these parameters. Other parameters have their defaults."""
@@ -81,7 +81,7 @@ class Account:
         policies = [iam.get_role_policy(RoleName=role, PolicyName=name) for name in names]
         return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
-    def tell(self) -> None:
+    def print_result(self) -> None:
         """Prints the outputs and the functions as JSON."""
         resources = self.resources()
         functions = {"poller": self.function(resources["Poller"]), "oauth": self.function(resources["OAuth"])}
@@ -91,4 +91,4 @@ class Account:
 if __name__ == "__main__":
     account = Account(sys.argv[1])
     account.deploy(dict(argument.split("=", 1) for argument in sys.argv[2:]))
-    account.tell()
+    account.print_result()

@@ -73,4 +73,4 @@ def remove_statements(made: dict, without: list[str]) -> None:
 if __name__ == "__main__":
     account = AccountWithPermissions(sys.argv[1])
     account.deploy(sys.argv[2:])
-    account.tell()
+    account.print_result()

@@ -21,7 +21,7 @@ def metrics() -> tuple[str, str, set[str]]:
     return namespace, dimension, set(re.findall(r'"Name": "(\w+)"', code))
 
 
-def attribute_of_the_end() -> str:
+def ttl_attribute() -> str:
     """Returns the table's TTL attribute."""
     code = (ROOT / "shared/adapters/src/aws/dynamodb.rs").read_text()
     (found,) = re.findall(r'\.item\("(\w+)", AttributeValue::N\(delete_at\)\)', code)

@@ -54,9 +54,9 @@ def resolved(**parameters: str) -> dict:
     values = {name: parameter["Default"] for name, parameter in template["Parameters"].items()} | parameters
     known = {"AWS::Partition": "aws"} | values
     conditions = {name: holds(condition, known) for name, condition in template["Conditions"].items()}
-    resources = decided(template["Resources"], values, conditions)
-    made = {name: it for name, it in resources.items() if conditions.get(it.get("Condition"), True)}
-    return template | {"Resources": made}
+    resources = with_values(template["Resources"], values, conditions)
+    created = {name: it for name, it in resources.items() if conditions.get(it.get("Condition"), True)}
+    return template | {"Resources": created}
 
 
 def holds(condition: dict, values: dict[str, str]) -> bool:
@@ -71,18 +71,18 @@ def holds(condition: dict, values: dict[str, str]) -> bool:
     )
 
 
-def decided(value: object, values: dict[str, str], conditions: dict[str, bool]) -> object:
+def with_values(value: object, values: dict[str, str], conditions: dict[str, bool]) -> object:
     """Returns a part of the template with every `Fn::If` and every parameter resolved."""
     match value:
         case {"Fn::If": [name, then, otherwise]}:
-            return decided(then if conditions[name] else otherwise, values, conditions)
+            return with_values(then if conditions[name] else otherwise, values, conditions)
         case {"Ref": name} if name in values:
             return values[name]
         case dict():
-            inner = {key: decided(it, values, conditions) for key, it in value.items()}
+            inner = {key: with_values(it, values, conditions) for key, it in value.items()}
             return {key: it for key, it in inner.items() if it != NO_VALUE}
         case list():
-            return [it for it in (decided(it, values, conditions) for it in value) if it != NO_VALUE]
+            return [it for it in (with_values(it, values, conditions) for it in value) if it != NO_VALUE]
     return value
 
 

@@ -208,9 +208,9 @@ class Check(unittest.TestCase):
             "template.yaml does not refer to poller.zip": {"template.yaml": b"CodeUri: .\n"},
             "does not name crate0": {"THIRD_PARTY_LICENSES.txt": b""},
         }
-        for said, changed in cases.items():
-            with self.subTest(said):
-                self.assertIn(said, self.checked(small_archive(**changed)))
+        for message, changed in cases.items():
+            with self.subTest(message):
+                self.assertIn(message, self.checked(small_archive(**changed)))
 
     def test_command_archive_has_man_page_of_each_command(self):
         """Runs the checks on a script that behaves like the command."""

@@ -80,8 +80,8 @@ class FromArchive(unittest.TestCase):
     def test_sam_questions_match_readme(self):
         self.assertEqual(self.printed.count("OAuth has no authentication. Is this okay?"), 3)
         self.assertIn("`OAuth has no authentication. Is this okay?`", README)
-        asked = re.findall(r"Parameter (\w+) \[", self.printed)
-        self.assertEqual(asked, list(template.written()["Parameters"]))
+        questions = re.findall(r"Parameter (\w+) \[", self.printed)
+        self.assertEqual(questions, list(template.written()["Parameters"]))
 
     def test_sums_match_archives(self):
         lines = (Path(ARCHIVE).parent / "SHA256SUMS").read_text().splitlines()

@@ -16,7 +16,7 @@ LAMBDA = {"Principal": {"Service": "lambda.amazonaws.com"}, "Action": ["sts:Assu
 S3 = "s3.${AWS::Region}.${AWS::URLSuffix}"
 ROUTES = f"arn:${{AWS::Partition}}:execute-api:{ACCOUNT}:${{Api}}/*/"
 # Permissions of other principals, by the resource that grants them.
-INVITATIONS = {
+RESOURCE_GRANTS = {
     "PollerRole": LAMBDA,
     "OAuthRole": LAMBDA,
     "DeadLetterQueuePolicy": {
@@ -64,8 +64,8 @@ class Grants(unittest.TestCase):
                 self.assertEqual(by_name(granted), by_name(documented(given)))
 
     def test_resource_policies_admit_only_lambda_rule_and_routes(self):
-        invited = [(name, it) for name, it in statements() if "Principal" in it and it.get("Effect") != "Deny"]
-        self.assertEqual(by_name(invited), by_name(INVITATIONS.items()))
+        granted = [(name, it) for name, it in statements() if "Principal" in it and it.get("Effect") != "Deny"]
+        self.assertEqual(by_name(granted), by_name(RESOURCE_GRANTS.items()))
 
     def test_no_other_resource_type_can_grant_access(self):
         kinds = {resource["Type"] for resource in template.resolved()["Resources"].values()}
@@ -80,8 +80,8 @@ class Roles(unittest.TestCase):
         resources = template.resolved(PermissionsBoundaryArn=boundary)
         roles = template.of_type(resources, "AWS::IAM::Role")
         functions = template.of_type(resources, "AWS::Lambda::Function")
-        taken = {name: function["Role"] for name, function in functions.items()}
-        self.assertEqual(taken, {name: {"Fn::GetAtt": [f"{name}Role", "Arn"]} for name in ["Poller", "OAuth"]})
+        assigned = {name: function["Role"] for name, function in functions.items()}
+        self.assertEqual(assigned, {name: {"Fn::GetAtt": [f"{name}Role", "Arn"]} for name in ["Poller", "OAuth"]})
         self.assertEqual(set(roles), {f"{name}Role" for name in functions}, "the transform must not create a role")
         for name, role in roles.items():
             with self.subTest(name):
@@ -165,8 +165,8 @@ def normalized(value: object) -> object:
             return text
         case dict():
             values = {key: normalized(inner) for key, inner in value.items()}
-            lone = {key: [it] for key, it in values.items() if key in ("Action", "Resource") and isinstance(it, str)}
-            return values | lone
+            as_list = {key: [it] for key, it in values.items() if key in ("Action", "Resource") and isinstance(it, str)}
+            return values | as_list
         case list():
             return sorted(normalized(inner) for inner in value)
         case str():

@@ -80,8 +80,8 @@ class EveryOption(unittest.TestCase):
         alarms = self.account.client("cloudwatch").describe_alarms()["MetricAlarms"]
         self.assertEqual(len(alarms), sum(name.endswith("Alarm") for name in self.resources))
         for alarm in alarms:
-            looked_at = [alarm, *(query.get("MetricStat", {}).get("Metric", {}) for query in alarm.get("Metrics", []))]
-            watched = [dimension["Value"] for metric in looked_at for dimension in metric.get("Dimensions", [])]
+            sources = [alarm, *(query.get("MetricStat", {}).get("Metric", {}) for query in alarm.get("Metrics", []))]
+            watched = [dimension["Value"] for metric in sources for dimension in metric.get("Dimensions", [])]
             self.assertLessEqual(set(watched), {self.resources["Poller"], self.resources["OAuth"]}, alarm["AlarmName"])
             self.assertEqual(alarm["AlarmActions"], [self.resources["AlarmTopic"]])
             for text in [f"the stack {STACK} ", "https://console.aws.amazon.com/lambda/", *set(watched)]:

@@ -219,8 +219,8 @@ class Kept(unittest.TestCase):
             ("PAY_PER_REQUEST", {"PointInTimeRecoveryEnabled": True}),
         )
         self.assertNotIn("SSESpecification", table, "without this property, DynamoDB uses a key that AWS owns, at no charge")
-        forgotten = {"AttributeName": rust.attribute_of_the_end(), "Enabled": True}
-        self.assertEqual(table["TimeToLiveSpecification"], forgotten)
+        expiration = {"AttributeName": rust.ttl_attribute(), "Enabled": True}
+        self.assertEqual(table["TimeToLiveSpecification"], expiration)
 
     def test_dead_letters_are_encrypted_and_kept_for_14_days(self):
         self.assertEqual(
@@ -228,7 +228,7 @@ class Kept(unittest.TestCase):
         )
 
 
-class Furniture(unittest.TestCase):
+class Parameters(unittest.TestCase):
     def test_every_parameter_has_description_label_and_one_group(self):
         parameters = template.written()["Parameters"]
         console = template.written()["Metadata"]["AWS::CloudFormation::Interface"]
@@ -269,10 +269,10 @@ class Furniture(unittest.TestCase):
         self.assertIn(f"at most {longest} characters", (template.ROOT / "README.md").read_text())
 
     def test_application_repository_metadata_is_correct(self):
-        said = template.written()["Metadata"]["AWS::ServerlessRepo::Application"]
-        self.assertEqual(said["SemanticVersion"], rust.version())
+        metadata = template.written()["Metadata"]["AWS::ServerlessRepo::Application"]
+        self.assertEqual(metadata["SemanticVersion"], rust.version())
         for key in ["LicenseUrl", "ReadmeUrl"]:
-            self.assertTrue((template.ROOT / said[key]).is_file(), said[key])
+            self.assertTrue((template.ROOT / metadata[key]).is_file(), metadata[key])
 
     def test_sam_local_example_sets_variables_of_template(self):
         example = json.loads((template.ROOT / "events/env.json").read_text())
