@@ -9,6 +9,17 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Matches an error code in the sources: of a new error, or of a missing resource.
 USED = re.compile(r'(?:Error::(?:slack|deployment)\(|missing_code:)\s*"([a-z][a-z0-9_]+)"')
 CODE = re.compile(r'"([a-z][a-z0-9_]+)"')
+# Matches a row of `hints.rs`: its codes, or the start of them, and its kind.
+HINT = re.compile(r'((?:"[a-z0-9_]+"[\s|)]*)+)=>[\s{(]*(Retry|Reauthorize|Reconfigure|Investigate),')
+# The sections of docs/operations.md whose tables have a column with the kind, and the tables of `hints.rs` with their codes.
+KIND_SECTIONS = {
+    "Slack errors": ["of_slack"],
+    "Transport errors": ["of_calls", "of_deployment"],
+    "AWS errors": ["of_deployment", "of_calls"],
+    "Archive errors": ["of_deployment", "of_calls"],
+}
+# States rather than errors of a call, so their rows have no kind.
+WITHOUT_KIND = {"poller_not_running", "silent_stream"}
 
 
 def sources():
@@ -18,10 +29,20 @@ def sources():
     return "\n".join(text.split("#[cfg(test)]\nmod tests {")[0] for text in texts)
 
 
+def text_of(table):
+    """Returns the text of a table in `hints.rs`."""
+    text = (ROOT / "shared/errors/src/hints.rs").read_text()
+    return text.split(f"fn {table}(")[1].split("_ => return None")[0]
+
+
 def codes_in(table):
     """Returns the error codes of a table in `hints.rs`."""
-    text = (ROOT / "shared/errors/src/hints.rs").read_text()
-    return set(CODE.findall(text.split(f"fn {table}(")[1].split("_ => return None")[0]))
+    return set(CODE.findall(text_of(table)))
+
+
+def kinds_in(table):
+    """Returns the kind of each error code of a table in `hints.rs`, as the documents spell it."""
+    return {code: kind.lower() for codes, kind in HINT.findall(text_of(table)) for code in CODE.findall(codes)}
 
 
 def section_of(document, heading):
@@ -40,6 +61,24 @@ class Operations(unittest.TestCase):
         named = set(re.findall(r"`([a-z][a-z0-9_]+)`", (ROOT / "docs/operations.md").read_text()))
         self.assertEqual(sorted((slack | own) - named), [], "codes without a row in the docs")
 
+    def test_kind_of_every_documented_code_matches_hints(self):
+        for table in ["of_slack", "of_calls", "of_deployment"]:
+            self.assertEqual(set(kinds_in(table)), codes_in(table), "the pattern must match every row")
+        (unknown,) = re.findall(r"const UNKNOWN: Row = \((\w+),", (ROOT / "shared/errors/src/hints.rs").read_text())
+        without_kind = set()
+        for heading, tables in KIND_SECTIONS.items():
+            kinds = {"unknown_error": unknown.lower()} | {code: kind for table in tables for code, kind in kinds_in(table).items()}
+            rows = re.findall(r"^\| (`[^|]+) \| (\S+) \|", section_of("docs/operations.md", heading), re.MULTILINE)
+            self.assertGreater(len(rows), 5, heading)
+            for cell, kind in rows:
+                for code in re.findall(r"`([a-z0-9_]+)`", cell):
+                    with self.subTest(f"{heading}: {code}"):
+                        if kind == "-":
+                            without_kind.add(code)
+                        else:
+                            self.assertEqual(kind, f"`{kinds[code]}`")
+        self.assertEqual(without_kind, WITHOUT_KIND)
+
     def test_every_hint_is_of_code_in_use(self):
         literals = set(CODE.findall(sources()))
         own = codes_in("of_calls") | codes_in("of_deployment")
@@ -54,7 +93,7 @@ class Operations(unittest.TestCase):
 
     def test_sources_per_shard_match_code(self):
         (most,) = re.findall(r"SOURCES_MAX: usize = (\d+);", (ROOT / "shared/ports/src/shard.rs").read_text())
-        for document, heading, sayings in [
+        for document, heading, phrases in [
             (
                 "docs/operations.md",
                 "Many sources",
@@ -66,8 +105,8 @@ class Operations(unittest.TestCase):
                 ["Up to {} sources are polled", "shards of {} and"],
             ),
         ]:
-            for saying in sayings:
-                self.assertIn(saying.format(most), section_of(document, heading))
+            for phrase in phrases:
+                self.assertIn(phrase.format(most), section_of(document, heading))
 
 
 if __name__ == "__main__":
