@@ -1,4 +1,4 @@
-"""Checks that what the documents tell readers to type exists: make targets, SAM commands and options, files and folders."""
+"""Checks that what readers of the documents type exists: make targets, SAM commands and options, files and folders."""
 
 import functools
 import json
@@ -32,7 +32,7 @@ def text_of_all():
     return "\n".join(path.read_text() for path in DOCUMENTS)
 
 
-def told_to_sam():
+def sam_commands():
     """Returns the arguments of each `sam` command in an indented block of the documents."""
     lines = re.findall(r"^ {4,}(sam .+)$", text_of_all(), re.MULTILINE)
     return [shlex.split(command, comments=True)[1:] for line in lines for command in line.split("&&")]
@@ -52,6 +52,11 @@ def anchors(path):
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def section_of_tools(readme):
+    """Returns the section of README.md with the tools to install."""
+    return readme.split("### From source\n")[1].split("\n### ")[0]
+
+
 def version():
     """Returns the version in Cargo.toml."""
     (found,) = re.findall(r'(?m)^version = "([\d.]+)"', (ROOT / "Cargo.toml").read_text())
@@ -66,12 +71,12 @@ def is_function(name):
 class Documents(unittest.TestCase):
     def test_every_make_target_in_documents_exists(self):
         targets = set(re.findall(r"^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-        asked = set(re.findall(r"(?:^    |`)make ([a-z][a-z0-9-]*)", text_of_all(), re.MULTILINE))
-        self.assertIn("demo", asked)
-        self.assertEqual(sorted(asked - targets), [])
+        used = set(re.findall(r"(?:^    |`)make ([a-z][a-z0-9-]*)", text_of_all(), re.MULTILINE))
+        self.assertIn("demo", used)
+        self.assertEqual(sorted(used - targets), [])
 
     def test_sam_commands_and_options_in_documents_exist(self):
-        for words in told_to_sam():
+        for words in sam_commands():
             options = [word for word in words if word.startswith("--")]
             command = words[: words.index(options[0])] if options else words
             command = [word for word in command if word.islower()]  # capitalized words are function names
@@ -80,7 +85,7 @@ class Documents(unittest.TestCase):
                 self.assertEqual([option for option in options if not re.search(rf"{option}\b", offered)], [])
 
     def test_functions_and_files_in_sam_commands_exist(self):
-        words = {word for words in told_to_sam() for word in words}
+        words = {word for words in sam_commands() for word in words}
         self.assertLessEqual({"Poller", "OAuth", "events/rule.json"}, words)
         for word in words:
             if word.endswith(".json"):
@@ -97,8 +102,8 @@ class Documents(unittest.TestCase):
         for variables in json.loads((ROOT / "events" / "env.json").read_text()).values():
             for name, value in variables.items():
                 with self.subTest(name):
-                    pattern, said_otherwise = FORMS[name]
-                    self.assertIn(said_otherwise, settings)
+                    pattern, error_text = FORMS[name]
+                    self.assertIn(error_text, settings)
                     self.assertRegex(value, rf"\A{pattern}\Z")
 
     def test_readme_installs_tools_that_checks_use(self):
@@ -107,11 +112,12 @@ class Documents(unittest.TestCase):
         (installed,) = re.findall(r"^    pip install (.+)$", readme, re.MULTILINE)
         for tool in installed.split():
             self.assertRegex(pinned, rf"(?m)^{re.escape(tool)}\s")
-        rows = dict(re.findall(r"^\| ([^|]+) \| (\d[^|]*) \|", readme, re.MULTILINE))
+        rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", section_of_tools(readme), re.MULTILINE))
         for row, package in {"SAM CLI": "aws-sam-cli", "cargo-lambda": "cargo-lambda", "zig": "ziglang"}.items():
             self.assertIn(f"{package}=={rows[row]}", installed.split())
         (least,) = re.findall(r'(?m)^rust-version = "([\d.]+)"', (ROOT / "Cargo.toml").read_text())
-        self.assertRegex(rows["Rust"], rf"^[\d.]+, at least {re.escape(least)}$")
+        (channel,) = re.findall(r'(?m)^channel = "(.+?)"', (ROOT / "rust-toolchain.toml").read_text())
+        self.assertEqual(rows["Rust"], f"{channel}, at least {least}")
 
         (python,) = re.findall(r"sys\.version_info >= \((\d+), (\d+)\)", (ROOT / "Makefile").read_text())
         self.assertEqual(rows["Python with `venv`"], f"{'.'.join(python)}, not older")
@@ -154,7 +160,7 @@ class Documents(unittest.TestCase):
     def test_user_settings_are_copy_that_git_ignores(self):
         self.assertIn("    cp samconfig.toml deploy.toml\n", (ROOT / "README.md").read_text())
         self.assertIn("/deploy.toml", (ROOT / ".gitignore").read_text().splitlines())
-        for words in told_to_sam():
+        for words in sam_commands():
             if words[0] in ("build", "deploy"):
                 self.assertTrue({"--config-file", "--template-file"} & set(words), f"{words} would use samconfig.toml")
 
