@@ -34,6 +34,11 @@ DIST ?= dist
 
 # Other collectors, for the comparison.
 PEERS = $(abspath $(TARGET))/peers
+# The collectors of `make judge`, by their files in tests/comparison.
+COLLECTORS ?= slacktrail-poller slacktrail-pull
+JUDGED_PEERS = $(if $(filter grove,$(COLLECTORS)),$(VENV)/grove/stamp) $(if $(filter helr,$(COLLECTORS)),$(PEERS)/bin/helr)
+# The environment that the descriptions in tests/comparison need.
+JUDGE = env PATH="$(abspath $(TARGET))/debug:$(PEERS)/bin:$$PATH" GROVE_PYTHON=$(abspath $(VENV))/grove/bin/python $(E2E)
 
 # The simulation has its own profile: fast code from a quick build.
 SIMULATE = cargo run --quiet --locked --profile simulation -p slacktrail-simulation --bin simulate --
@@ -60,14 +65,15 @@ test: $(VENV)/stamp $(VENV)/ministack/stamp lint binaries ## run all CI checks e
 tests:
 	$(E2E) cargo test --workspace --locked
 
-judge: binaries $(VENV)/stamp ## play bad days with the poller and `slacktrail pull` on a simulated Slack
-	@PATH="$(abspath $(TARGET))/debug:$$PATH" $(E2E) $(TARGET)/debug/slack-simulator judge \
-		tests/comparison/slacktrail-poller.toml tests/comparison/slacktrail-pull.toml
+judge: binaries $(VENV)/stamp $(JUDGED_PEERS) ## play bad days with collectors: make judge COLLECTORS=grove DAY=audit/backlog KEEP=/tmp/day
+	@for file in $(JUDGED_PEERS); do test -e $$file || { echo "error: a collector cannot be installed: $$file is missing" >&2; exit 1; }; done
+	@$(JUDGE) $(TARGET)/debug/slack-simulator judge $(COLLECTORS:%=tests/comparison/%.toml) \
+		$(if $(DAY),--day '$(DAY)') $(if $(KEEP),--keep '$(KEEP)')
 
 compare: $(VENV)/stamp ## compare slacktrail with other collectors, and write docs/comparison.md (20 minutes)
 	@$(MAKE) --no-print-directory --jobs=3 $(PEERS)/bin/helr poller binaries $(VENV)/grove/stamp
-	@PATH="$(abspath $(TARGET))/debug:$(PEERS)/bin:$$PATH" GROVE_PYTHON=$(abspath $(VENV))/grove/bin/python $(E2E) \
-		SLACKTRAIL_POLLER=$(abspath $(TARGET))/release/poller $(VENV)/bin/python checks/comparison.py run $(TARGET)/debug/slack-simulator
+	@$(JUDGE) SLACKTRAIL_POLLER=$(abspath $(TARGET))/release/poller \
+		$(VENV)/bin/python checks/comparison.py run $(TARGET)/debug/slack-simulator
 
 # The poller as deployed. Its last step uses one processor.
 poller:
