@@ -11,6 +11,10 @@ import shutil
 import statistics
 import subprocess
 import sys
+import textwrap
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -20,26 +24,54 @@ README = ROOT / "README.md"
 # The table in the README stands between these lines.
 BEGIN, END = "<!-- written by `make compare` -->\n", "<!-- end -->\n"
 
-# The descriptions in tests/comparison, and what each needs besides this repository.
+
+
+@dataclass(frozen=True)
+class Collector:
+    """A collector with a description in tests/comparison."""
+
+    # What runs, and with which settings, for docs/comparison.md.
+    about: str
+    is_installed: Callable[[], bool] = lambda: True
+
+
 COLLECTORS = {
-    "slacktrail-poller": lambda: True,
-    "slacktrail-pull": lambda: True,
-    "grove": lambda: Path(os.environ.get("GROVE_PYTHON", "")).is_file(),
-    "helr": lambda: shutil.which("helr") is not None,
-    "cursor-script": lambda: True,
+    "slacktrail-poller": Collector("the compiled poller, on an emulated AWS (moto)"),
+    "slacktrail-pull": Collector("the CLI, which stores into a directory. Each run is one attempt"),
+    "grove": Collector(
+        "from PyPI, with its local file handlers for configuration, output and cache, and `frequency: 0`, so that each run polls. It has "
+        "no setting for an overlap or for duplicates",
+        lambda: Path(os.environ.get("GROVE_PYTHON", "")).is_file(),
+    ),
+    "helr": Collector(
+        "from crates.io, as its `docs/integrations/slack.md` describes, with the optional `incremental_from`, `dedupe` and "
+        "`on_cursor_error: reset`. It polls every second, at most 10 pages of 1,000 rows, without `page_delay_secs`",
+        lambda: shutil.which("helr") is not None,
+    ),
+    "cursor-script": Collector("30 lines of Python: requests rows after the newest time so far, and then stores the newest time"),
 }
 # `pull` is the debug build here, so its CPU time would say nothing.
-MEASURED = ["floor", "slacktrail-poller", "grove", "helr", "cursor-script"]
+MEASURED = ["baseline", "slacktrail-poller", "grove", "helr", "cursor-script"]
 RECORDS, ROUNDS = 100_000, 3
+# What `ok` means, in the same words in every document.
+OK = (
+    "`ok` means that the collector stored each record once and unchanged, ended each run in time, kept Slack's limits, wrote no secret, and "
+    "reported every persistent error."
+)
 # Why a collector fails a day, where its own documentation suggests that it passes. Each is printed only while the cell is not `ok`.
 NOTES = {
+    ("backlog", "Grove 2.2.0"): (
+        "Grove requests rows from the newest stored second on, and compares a page with the hashes of the page before it. If one of two runs has "
+        "several pages, the second run stores the newest row of the first again."
+    ),
     ("endless page cursor", "helr 0.7.0"): (
         "helr keeps the page cursor in its state. With `on_cursor_error: reset` it drops a rejected one if the error contains `invalid cursor`, "
         "`cursor invalid` or `expired`. Slack's error is `invalid_cursor`, so helr repeats the rejected cursor in each later poll."
     ),
     ("20 hours late", "helr 0.7.0"): (
         "helr has no setting for an overlap. Without `incremental_from`, it reads the whole log in each poll. It then also passes the other days "
-        "with late rows, *rows between pages* and *clock steps back*, as long as `dedupe` has room for every record of the log."
+        "with late rows, and *rows between pages*, as long as `dedupe` has room for every record of the log. To see this, run "
+        "`HELR_WHOLE_LOG=1 make judge COLLECTORS=helr`."
     ),
 }
 # The days in the README.
@@ -50,10 +82,10 @@ README_DAYS = [
     "two runs at once",
     "30 seconds late",
     "20 hours late",
+    "rows between pages",
     "a long second",
-    "throttled without advice",
+    "throttled without valid Retry-After",
     "endless page cursor",
-    "clock steps back",
 ]
 
 
@@ -94,13 +126,13 @@ def run(simulator: str) -> dict:
 
 
 def measure(simulator: str) -> dict:
-    """Measures the collectors that are installed, and the floor."""
+    """Measures the collectors that are installed, and the baseline."""
     measured = [name for name in MEASURED if name not in not_installed()]
     return output([simulator, "judge", f"--measure={RECORDS}", f"--rounds={ROUNDS}", *descriptions(measured)])
 
 
 def not_installed() -> list[str]:
-    return [name for name, is_installed in COLLECTORS.items() if not is_installed()]
+    return [name for name, collector in COLLECTORS.items() if not collector.is_installed()]
 
 
 def descriptions(names: list[str]) -> list[str]:
@@ -132,29 +164,54 @@ def document(results: dict) -> str:
     abouts = "".join(f"- *{day['day']}* ({day['log']}): {day['about']}\n" for day in results["days"])
     return f"""# Comparison of collectors
 
-`make compare` writes this page. It plays the same days with each collector ([how](judge.md)) and measures them on one backlog. It installs the
-peers and takes about 20 minutes on two cores.
+`make compare` writes this page. It plays the same days with each collector ([how](judge.md)) and measures them on one backlog. It installs
+the other collectors and takes about 20 minutes on two cores.
 
-Each peer is configured as its own documentation says for Slack. `tests/comparison` has the configurations, and names the settings. To
-reproduce one cell, for example:
-
-    slack-simulator judge tests/comparison/grove.toml --day 'audit/killed between pages' --keep /tmp/day
-
-`ok` means that the collector stored each record once and unchanged, kept Slack's limits, wrote no secret, and reported every problem that
-requires action. `-` means that the collector does not collect the log. [Judge a collector](judge.md#what-is-compared) explains the other
-words.
+{wrapped(f"{OK} `-` means that the collector does not collect the log. [Judge a collector](judge.md#what-is-compared) explains the other words.")}
 {left_out}
 {table(results["days"])}
-{abouts}{notes(results["days"])}
-## Speed, memory, cost
+To reproduce a cell, run this command with the collector's name from the next table and with the day. It builds and installs what it needs,
+prints examples of the differences, and keeps the collector's files and output in the folder `KEEP`:
 
-One backlog of {results["usage"]["records"]:,} audit records of one day, in pages of 1,000: medians of {rounds(results)} rounds, and their range where it differs.
-Every round measures each collector once. The floor is `curl` and `gzip -5`, which parse no record and store no position. The ratio is to the
-floor of the same round, because the seconds depend on the machine. slacktrail is the poller, built with the settings of a deployment, on an
-emulated S3. One process starts, and is invoked once per 25,000 records, because a tick reads at most 25 pages. Its start counts, and the
-emulator does not.
+    make judge COLLECTORS=grove DAY='audit/killed between pages' KEEP=/tmp/day
+
+{collectors()}
+The configurations are in `tests/comparison`. To try another setting, change the file and run the command again.
+
+{notes(results["days"])}## Days
+
+{abouts}
+## Speed, memory and size
+
+One backlog of {records(results):,} audit records of one day, in pages of 1,000: medians of {rounds(results)} rounds, and their range where it
+differs. Every round measures each collector once. The baseline is `curl` and `gzip -5`, which parse no record and store no position. The ratio is to
+the baseline of the same round, because the seconds depend on the machine. slacktrail is the poller, built with the settings of a deployment,
+on an emulated S3. One process starts, and is invoked once per 25,000 records, because a tick reads at most 25 pages. The CPU time includes
+its start, but not the emulator. slacktrail and Grove compress what they write. helr and the cursor script do not.
 
 {usage_table(results["usage"])}"""
+
+
+def wrapped(text: str) -> str:
+    """Returns a paragraph in lines of at most 140 characters."""
+    return textwrap.fill(text, 140, break_long_words=False, break_on_hyphens=False)
+
+
+def collectors() -> str:
+    """Returns the table of the collectors and their settings."""
+    rows = [["column", "`COLLECTORS`", "what runs"]]
+    rows += [[description(name)["name"], f"`{name}`", collector.about] for name, collector in COLLECTORS.items()]
+    return markdown(rows)
+
+
+def description(name: str) -> dict:
+    """Returns the description of a collector."""
+    return tomllib.loads((ROOT / f"tests/comparison/{name}.toml").read_text())
+
+
+def records(results: dict) -> int:
+    """Returns the number of records of the backlog."""
+    return max(entry["usage"]["records"] or 0 for entry in results["usage"]["rounds"])
 
 
 def rounds(results: dict) -> int:
@@ -172,18 +229,18 @@ def table(days: list[dict], with_log: bool = True) -> str:
 def notes(days: list[dict]) -> str:
     failed = {(day["day"], name) for day in days for name, cell in day["cells"].items() if cell != "ok"}
     texts = [f"- *{day}*, {name}: {text}\n" for (day, name), text in NOTES.items() if (day, name) in failed]
-    return "\n" + "".join(texts) if texts else ""
+    return f"Notes on single cells:\n\n{''.join(texts)}\n" if texts else ""
 
 
 def usage_table(usage: dict) -> str:
     by_collector: dict[str, list[dict]] = {}
     for entry in usage["rounds"]:
         by_collector.setdefault(entry["collector"], []).append(entry["usage"])
-    floor = by_collector["curl and gzip"]
-    rows = [["collector", "CPU seconds", "ratio to the floor", "peak memory, MiB", "written, MB", "calls to Slack"]]
+    baseline = by_collector["curl and gzip"]
+    rows = [["collector", "CPU seconds", "ratio to the baseline", "peak memory, MiB", "written, MB", "calls to Slack"]]
     for name, runs in by_collector.items():
         of = lambda field, runs=runs: [run[field] for run in runs]
-        ratios = [cpu / base["cpu_seconds"] for cpu, base in zip(of("cpu_seconds"), floor, strict=True)]
+        ratios = [cpu / base["cpu_seconds"] for cpu, base in zip(of("cpu_seconds"), baseline, strict=True)]
         rows.append([
             name,
             spread(of("cpu_seconds"), ".2f"),
@@ -192,11 +249,11 @@ def usage_table(usage: dict) -> str:
             spread([size / 1e6 for size in of("bytes")], ".1f"),
             spread(of("calls"), ",.0f"),
         ])
-    return markdown(rows) + shares(by_collector)
+    return markdown(rows) + cpu_ratios(by_collector)
 
 
-def shares(by_collector: dict[str, list[dict]]) -> str:
-    """Returns the CPU time of slacktrail as a share of each other collector's."""
+def cpu_ratios(by_collector: dict[str, list[dict]]) -> str:
+    """Returns a sentence that compares the CPU time of slacktrail with that of each other collector."""
     cpu = lambda name: statistics.median(run["cpu_seconds"] for run in by_collector[name])
     others = [name for name in by_collector if name not in ("slacktrail", "curl and gzip")]
     ratios = [f"{cpu('slacktrail') / cpu(name):.2f} of {name}" for name in others]

@@ -122,7 +122,7 @@ mod tests {
         Timestamp::constant(1_780_000_000 + second, 0)
     }
 
-    /// Returns the numbers of missing, duplicate, unexpected and misplaced records.
+    /// Returns the numbers of missing, duplicate, unexpected and wrong-day records.
     fn compare(rows: &[&Row], stored: &[(&str, &str, &Row)]) -> [usize; 4] {
         let mut comparison = Comparison::new(rows.iter().copied());
         for (id, day, row) in stored {

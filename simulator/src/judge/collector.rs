@@ -44,7 +44,7 @@ pub(crate) struct Collector {
     pub(crate) state: State,
     /// How it reports an error, besides an exit code other than 0.
     #[serde(default)]
-    pub(crate) told: Told,
+    pub(crate) reported: Reported,
     /// The folder of the description file.
     #[serde(skip)]
     folder: PathBuf,
@@ -88,7 +88,7 @@ pub(crate) struct State {
 /// How a collector reports an error.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Told {
+pub(crate) struct Reported {
     /// A run has reported an error if its output contains one of these texts.
     #[serde(default)]
     pub(crate) texts: Vec<String>,
@@ -108,6 +108,9 @@ pub(crate) enum Action {
     SaveState,
     RestoreState,
 }
+
+/// The names of the placeholders.
+const PLACEHOLDERS: [&str; 8] = ["dir", "here", "audit_url", "api_url", "token", "log", "organization", "copy"];
 
 /// The values of the placeholders in a description, such as `{dir}`.
 #[derive(Clone, Debug, Default)]
@@ -138,9 +141,25 @@ impl Collector {
         if collector.state.path.is_none() && (collector.state.save.is_empty() || collector.state.restore.is_empty()) {
             return Err(named(&"`state` needs either `path`, or both `save` and `restore`"));
         }
+        if !collector.output.row.is_empty() && !collector.output.row.starts_with('/') {
+            let row = &collector.output.row;
+            return Err(named(&format!("`output.row` is `{row}`; use a JSON pointer, such as `/{row}`")));
+        }
+        if let Some(unknown) = collector.unknown_placeholder() {
+            let known: Vec<String> = PLACEHOLDERS.iter().map(|name| format!("`{{{name}}}`")).collect();
+            return Err(named(&format!("unknown placeholder `{{{unknown}}}`; use {}", known.join(", "))));
+        }
         let folder = std::path::absolute(file).map_err(|error| named(&error))?;
         collector.folder = folder.parent().unwrap_or(Path::new("/")).to_owned();
         Ok(collector)
+    }
+
+    /// Returns the first unknown placeholder in a path or variable. Commands may contain braces of their own, as in shell scripts.
+    fn unknown_placeholder(&self) -> Option<&str> {
+        let paths = [Some(&self.output.path), self.state.path.as_ref(), self.usage.as_ref()];
+        let texts = paths.into_iter().flatten().chain(self.environment.values());
+        let mut names = texts.flat_map(|text| text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)));
+        names.find(|name| !PLACEHOLDERS.contains(name))
     }
 
     /// Returns `true` if the collector can collect this log.
@@ -241,6 +260,12 @@ mod tests {
             ("run = ['x']", "run = []", "`run` is empty"),
             ("run = ['x']", "run = ['x']\nrun_seconds = 0", "`run_seconds` is 0"),
             ("path = 's'", "save = ['x']", "needs either `path`"),
+            (
+                "path = 'o'",
+                "path = 'o'\nrow = 'event'",
+                "`output.row` is `event`; use a JSON pointer, such as `/event`",
+            ),
+            ("path = 'o'", "path = '{dirs}/o'", "unknown placeholder `{dirs}`; use `{dir}`, "),
             ("name = 'x'", "nam = 'x'", "unknown field `nam`"),
         ] {
             let error = read(&valid.replace(from, to)).unwrap_err();

@@ -109,15 +109,20 @@ fn audit_days() -> Vec<Day> {
         ),
         day("two runs at once", "a second run starts before the first has ended", &settled(&begun(&[RunTwice]))),
         day(
-            "reply lost",
+            "response lost",
             "the connection closes instead of the second page",
             &settled(&begun(&[Fault(2, FaultKind::HangupAfter), Run])),
         ),
-        day("reply cut off", "the second page breaks off", &settled(&begun(&[Fault(2, FaultKind::Truncated), Run]))),
+        day(
+            "response incomplete",
+            "the second page ends in the middle",
+            &settled(&begun(&[Fault(2, FaultKind::Truncated), Run])),
+        ),
     ];
+    // The row appears right after a run, because time also passes during a run: it must be older than the newest row of that run.
     let late = |seconds| {
         let start = [History { count: 5, apart: HOUR }, Run, Pass(MINUTE), Rows { count: 3, ago: 1 }, Run];
-        [&start[..], &[Pass(20), Rows { count: 1, ago: seconds }, Pass(40)]].concat()
+        [&start[..], &[Rows { count: 1, ago: seconds }, Pass(MINUTE)]].concat()
     };
     days.extend([
         day("30 seconds late", "a row appears 30 seconds after its time, behind newer ones", &settled(&late(30))),
@@ -170,8 +175,8 @@ fn audit_days() -> Vec<Day> {
             &settled(&begun(&[Fault(2, FaultKind::throttled("2")), Run])),
         ),
         day(
-            "throttled without advice",
-            "429 with a `Retry-After` that is no number",
+            "throttled without valid Retry-After",
+            "429 with a `Retry-After` that is not a number",
             &settled(&begun(&[Fault(2, FaultKind::throttled("soon")), Run])),
         ),
         day(
@@ -212,12 +217,13 @@ fn audit_days() -> Vec<Day> {
         day("huge row", "a row of 3 MB", &settled(&begun(&[HugeRow(3_000_000), Run]))),
         day(
             "clock steps back",
-            "the collector's clock is 5 minutes ahead, and is set right",
+            "the collector's clock is 5 minutes ahead, and is then corrected",
             &settled(&[
                 History { count: 5, apart: HOUR },
                 Skew(5 * MINUTE),
                 Run,
                 Skew(0),
+                Pass(MINUTE),
                 Rows { count: 5, ago: 1 },
                 Run,
             ]),

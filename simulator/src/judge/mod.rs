@@ -35,14 +35,14 @@ use verdict::Verdict;
 
 /// The number of days that are played at once. Most of the time, a collector waits for Slack.
 const DAYS_AT_ONCE: usize = 4;
-/// The number of differences that are printed per day.
-const EXAMPLES_MAX: usize = 5;
+/// The number of differences of one kind that are printed per day.
+const EXAMPLES_MAX: usize = 3;
 
 /// Judge collectors of Slack logs on bad days
 ///
 /// Plays short scripted days at a simulated Slack, and compares what each collector wrote with what Slack has shown: missing, duplicate,
-/// altered, unexpected and misplaced records, calls above Slack's limits, secrets in the output, and whether the collector told when
-/// something was wrong. docs/judge.md explains the description files.
+/// altered and unexpected records, records in the file of a wrong day, calls above Slack's limits, secrets in the output, and problems that
+/// the collector did not report. docs/judge.md explains the description files.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// Description files of the collectors
@@ -54,7 +54,7 @@ pub(crate) struct Arguments {
     /// Keep the files of all days in this folder, which must not exist
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
-    /// Print the verdicts as JSON
+    /// Print the verdicts or the list as JSON
     #[arg(long)]
     json: bool,
     /// Instead of playing days, measure CPU time, memory, requests and bytes for this many audit records, as JSON
@@ -73,7 +73,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> ExitCode {
     let all = days::days();
     if arguments.list {
-        all.iter().for_each(|day| println!("{:<40} {}", path(day), day.about));
+        print!("{}", if arguments.json { format!("{:#}\n", list_json(&all)) } else { list_text(&all) });
         return ExitCode::SUCCESS;
     }
     if let Some(records) = arguments.measure {
@@ -106,11 +106,26 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
         print_differences(&collectors, &verdicts);
     }
     let is_good = verdicts.iter().flat_map(|day| &day.verdicts).flatten().all(Verdict::is_good);
+    if !is_good && arguments.keep.is_none() && !arguments.json {
+        println!("\nhint: `--keep DIR` keeps what the collector wrote, and the output of each run");
+    }
     ExitCode::from(u8::from(!is_good))
 }
 
 fn path(day: &Day) -> String {
     format!("{}/{}", day.log.name(), day.name)
+}
+
+/// Returns the days as text, one per line.
+fn list_text(days: &[Day]) -> String {
+    let width = days.iter().map(|day| path(day).chars().count()).max().unwrap_or(0);
+    days.iter().map(|day| format!("{:width$}  {}\n", path(day), day.about)).collect()
+}
+
+/// Returns the days as JSON.
+fn list_json(days: &[Day]) -> serde_json::Value {
+    let days = days.iter().map(|day| json!({ "log": day.log.name(), "day": day.name, "about": day.about }));
+    json!({ "days": days.collect::<Vec<_>>() })
 }
 
 /// Reads the descriptions, and selects the days.
@@ -120,13 +135,19 @@ fn prepare<'a>(arguments: &Arguments, all: &'a [Day]) -> Result<(Vec<Collector>,
     if let Some(unknown) = arguments.day.iter().find(|name| !all.iter().any(|day| is_named(&day, name))) {
         return Err(format!("unknown day `{unknown}`\nhint: `slack-simulator judge --list` prints all days"));
     }
-    let days =
-        all.iter().filter(|day| arguments.day.is_empty() || arguments.day.iter().any(|name| is_named(day, name)));
+    let days: Vec<&Day> = all
+        .iter()
+        .filter(|day| arguments.day.is_empty() || arguments.day.iter().any(|name| is_named(day, name)))
+        .filter(|day| collectors.iter().any(|collector| collector.collects(day.log)))
+        .collect();
+    if days.is_empty() {
+        return Err("no collector collects the log of these days\nhint: see `logs` in its description file".to_owned());
+    }
     if let Some(keep) = &arguments.keep {
         std::fs::create_dir(keep)
             .map_err(|error| format!("`{}`: {error}\nhint: name a folder that does not exist", keep.display()))?;
     }
-    Ok((collectors, days.collect()))
+    Ok((collectors, days))
 }
 
 async fn judge<'a>(
@@ -190,9 +211,17 @@ fn print_differences(collectors: &[Collector], days: &[DayVerdicts<'_>]) {
         for (collector, verdict) in collectors.iter().zip(verdicts) {
             let Some(verdict) = verdict.as_ref().filter(|verdict| !verdict.is_good()) else { continue };
             println!("\n{}, {} ({}): {}", collector.name, path(day), day.about, verdict.faults().join(", "));
-            verdict.examples.iter().take(EXAMPLES_MAX).for_each(|example| println!("    {example}"));
+            for examples in verdict.examples.chunk_by(|one, other| kind_of(one) == kind_of(other)) {
+                examples.iter().take(EXAMPLES_MAX).for_each(|example| println!("    {example}"));
+            }
+            verdict.failed_runs.iter().take(EXAMPLES_MAX).for_each(|run| println!("    {run}"));
         }
     }
+}
+
+/// Returns the word before the colon of a difference.
+fn kind_of(example: &str) -> &str {
+    example.split(':').next().unwrap_or_default()
 }
 
 fn to_json(collectors: &[Collector], days: &[DayVerdicts<'_>]) -> serde_json::Value {

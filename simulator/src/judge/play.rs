@@ -10,7 +10,7 @@ use slacktrail_simulator::{Call, CallMatcher, Fault, FaultKind, Log, Row, World}
 
 use super::collector::Collector;
 use super::days::{Day, Step};
-use super::stage::Stage;
+use super::stage::{Ending, Stage};
 use super::verdict::{self, Verdict};
 
 /// A day in progress.
@@ -95,13 +95,13 @@ impl Play<'_> {
             }
             Step::Run => {
                 let ending = self.stage.run().await?;
-                self.note(ending.told);
-                self.verdict.endless_runs += usize::from(ending.is_endless);
+                self.record_report(ending.reported);
+                self.count(ending);
                 self.after_run()?;
             }
             Step::RunTwice => {
                 let ending = self.stage.run_twice().await?;
-                self.verdict.endless_runs += usize::from(ending.is_endless);
+                self.count(ending);
                 self.after_run()?;
             }
             Step::RunKilled(call) => {
@@ -159,10 +159,16 @@ impl Play<'_> {
     }
 
     /// Records whether a run has reported an error, if something is wrong.
-    fn note(&mut self, told: bool) {
+    fn record_report(&mut self, reported: bool) {
         if self.is_wrong {
-            self.verdict.told = Some(told || self.verdict.told == Some(true));
+            self.verdict.reported = Some(reported || self.verdict.reported == Some(true));
         }
+    }
+
+    /// Counts a run that did not end in time, and keeps the failure of one that failed.
+    fn count(&mut self, ending: Ending) {
+        self.verdict.runs_timed_out += usize::from(ending.timed_out);
+        self.verdict.failed_runs.extend(ending.failure);
     }
 
     fn row(&mut self, ago: i64) -> Row {
@@ -189,7 +195,7 @@ impl Play<'_> {
         self.access.push(number);
     }
 
-    /// Notes which records are stored now.
+    /// Records when each record was first stored.
     fn after_run(&mut self) -> io::Result<()> {
         let now = self.stage.now();
         for id in verdict::identities(self.collector, self.log, &self.stage.lines()?) {
@@ -208,22 +214,28 @@ impl Play<'_> {
             let stored_at = self.stored_at.get(&verdict::identity_of(row))?;
             Some(stored_at.duration_since(row.visible_at).as_secs())
         });
-        self.verdict.latest_seconds = delays.max().unwrap_or(0);
+        self.verdict.delay_max_seconds = delays.max().unwrap_or(0);
         self.verdict.calls = world.journal().len();
-        self.verdict.calls_too_many = too_many(world.journal(), log, settings);
+        let too_many = calls_too_many(world.journal(), log, settings);
+        self.verdict.calls_too_many = too_many.len();
+        self.verdict.examples.extend(too_many);
         self.verdict.secrets = self.stage.files_with(&self.token)?;
+        if lines.is_empty() && self.verdict.missing > 0 {
+            let path = self.stage.output_path();
+            self.verdict.examples.insert(0, format!("no line: `output.path` is `{}`", path.display()));
+        }
         self.stage.stop().await?;
         Ok(self.verdict)
     }
 }
 
-/// Returns the number of calls for pages above Slack's limit in any minute, or before the time that Slack asked to wait.
-fn too_many(journal: &[Call], log: Log, settings: &Settings) -> usize {
+/// Returns a description of each call for pages above Slack's limit in any minute, or before the time that Slack asked to wait.
+fn calls_too_many(journal: &[Call], log: Log, settings: &Settings) -> Vec<String> {
     let allowed = match log {
         Log::Audit => settings.limits.audit,
         Log::Access | Log::Integration => settings.limits.tier_two,
     };
-    let (mut recent, mut not_before, mut count) = (HashMap::<_, VecDeque<i64>>::new(), i64::MIN, 0);
+    let (mut recent, mut not_before, mut calls) = (HashMap::<_, VecDeque<i64>>::new(), i64::MIN, Vec::new());
     for call in journal.iter().filter(|call| call.path == log.path()) {
         let at = call.at.as_second();
         let team = call.query.iter().find(|(name, _)| name == "team_id").map(|(_, id)| id.clone());
@@ -232,13 +244,14 @@ fn too_many(journal: &[Call], log: Log, settings: &Settings) -> usize {
             window.pop_front();
         }
         window.push_back(at);
-        let is_above = allowed.is_some_and(|allowed| window.len() > allowed as usize);
-        if is_above || at < not_before {
-            count += 1;
+        if let Some(allowed) = allowed.filter(|allowed| window.len() > *allowed as usize) {
+            calls.push(format!("calls too many: {} calls in a minute, Slack allows {allowed}", window.len()));
+        } else if at < not_before {
+            calls.push(format!("calls too many: {} s before the end of `Retry-After`", not_before - at));
         }
         if let Some(seconds) = call.retry_after_seconds {
             not_before = at + seconds;
         }
     }
-    count
+    calls
 }

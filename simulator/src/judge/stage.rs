@@ -60,9 +60,11 @@ struct Run {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ending {
     /// Whether the collector reported an error.
-    pub(crate) told: bool,
+    pub(crate) reported: bool,
     /// Whether the judge had to kill it because it did not end in time.
-    pub(crate) is_endless: bool,
+    pub(crate) timed_out: bool,
+    /// If it ended with an exit code other than 0: its name, this code, and the end of its output.
+    pub(crate) failure: Option<String>,
 }
 
 impl<'a> Stage<'a> {
@@ -182,7 +184,11 @@ impl<'a> Stage<'a> {
         self.stop_running().await?;
         self.world().clear_faults();
         self.after_run().await?;
-        Ok(Ending { told: first.told || second.told, is_endless: first.is_endless || second.is_endless })
+        Ok(Ending {
+            reported: first.reported || second.reported,
+            timed_out: first.timed_out || second.timed_out,
+            failure: first.failure.or(second.failure),
+        })
     }
 
     /// Runs the collector and kills it while Slack handles its call number `call` that matches `on`.
@@ -317,9 +323,14 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// Returns the file or folder with the records.
+    pub(crate) fn output_path(&self) -> PathBuf {
+        PathBuf::from(self.placeholders.fill(&self.collector.output.path))
+    }
+
     fn output_files(&self) -> io::Result<Vec<PathBuf>> {
         let state = self.collector.state.path.as_ref().map(|path| PathBuf::from(self.placeholders.fill(path)));
-        let files = output::files(Path::new(&self.placeholders.fill(&self.collector.output.path)))?;
+        let files = output::files(&self.output_path())?;
         Ok(files.into_iter().filter(|file| state.as_ref().is_none_or(|state| !file.starts_with(state))).collect())
     }
 
@@ -338,15 +349,17 @@ impl<'a> Stage<'a> {
 
     /// Returns how a run ended, and keeps a continuous collector that has not ended.
     async fn ending(&mut self, mut run: Run, status: Option<ExitStatus>) -> io::Result<Ending> {
-        let is_endless = status.is_none() && !self.collector.continuous;
-        if is_endless {
+        let timed_out = status.is_none() && !self.collector.continuous;
+        if timed_out {
             kill(&mut run.process).await?;
         }
-        let told = &self.collector.told;
-        let failed = !told.ignore_exit_code && status.is_some_and(|status| !status.success());
+        let signs = &self.collector.reported;
+        let failed = status.filter(|status| !status.success());
         let output = fs::read(&run.log)?;
         let new = &output[run.read.min(output.len())..];
-        let told = failed || told.texts.iter().any(|word| contains(new, word.as_bytes()));
+        let failure = failed.map(|status| failure_of(&run, status, new));
+        let reported = (failed.is_some() && !signs.ignore_exit_code)
+            || signs.texts.iter().any(|word| contains(new, word.as_bytes()));
         run.read = output.len();
         if status.is_none() && self.collector.continuous {
             match &mut self.running {
@@ -355,7 +368,7 @@ impl<'a> Stage<'a> {
                 None => self.running = Some(run),
             }
         }
-        Ok(Ending { told, is_endless })
+        Ok(Ending { reported, timed_out, failure })
     }
 
     /// Stops a continuous collector.
@@ -404,8 +417,10 @@ impl<'a> Stage<'a> {
     fn spawn(&self, action: Action, name: &str) -> io::Result<Option<Child>> {
         let Some(words) = self.collector.command(action, &self.placeholders) else { return Ok(None) };
         let log = File::options().create(true).append(true).open(self.log_of(name))?;
-        let named =
-            |error: io::Error| io::Error::new(error.kind(), format!("cannot run `{}`: {error}", words.join(" ")));
+        let named = |error: io::Error| {
+            let hint = "hint: commands run in `{dir}`; write a path with `{here}`, the folder of the description file";
+            io::Error::new(error.kind(), format!("cannot run `{}`: {error}\n{hint}", words.join(" ")))
+        };
         let spawned = Command::new(&words[0])
             .args(&words[1..])
             .envs(self.collector.environment(&self.placeholders))
@@ -423,6 +438,14 @@ impl<'a> Stage<'a> {
     fn log_of(&self, name: &str) -> PathBuf {
         self.folder.join("runs").join(name)
     }
+}
+
+/// Describes a failed run by its name, its status and the last line of its output.
+fn failure_of(run: &Run, status: ExitStatus, output: &[u8]) -> String {
+    let name = run.log.file_name().unwrap_or_default().to_string_lossy();
+    let output = String::from_utf8_lossy(output);
+    let last = output.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output");
+    format!("{name} ended with {status}: {last}")
 }
 
 /// Waits until a run ends, and returns its status, or `None` if it has not ended within `limit`.
