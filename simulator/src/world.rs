@@ -158,7 +158,7 @@ impl World {
     }
 
     /// Resets the call counts, but not the rate limits.
-    pub fn forget_calls(&mut self) {
+    pub fn reset_calls(&mut self) {
         self.calls = Calls::default();
     }
 

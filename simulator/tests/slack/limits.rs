@@ -55,6 +55,6 @@ fn calls_are_counted_by_method_and_minute() {
     assert_eq!((calls.total(), calls.of("auth.test"), calls.busiest_minute("auth.test")), (4, 3, 2));
     assert_eq!(calls.minutes("auth.test").collect::<Vec<_>>(), [(epoch(0) / 60, 2), (epoch(120) / 60, 1)]);
     assert_eq!(calls.paths().collect::<Vec<_>>(), [("auth.test", 3), ("logs", 1)]);
-    world.forget_calls();
+    world.reset_calls();
     assert_eq!(world.calls().total(), 0);
 }

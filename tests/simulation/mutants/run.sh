@@ -25,7 +25,7 @@ rm -rf "$copy"
 mkdir -p "$copy"
 git ls-files -z --cached --others --exclude-standard | tar --create --null --files-from=- | tar --extract --touch --directory="$copy"
 missed=0
-printf '%-28s %-12s %10s  %s\n' mutant invariant schedules schedule
+printf '%-36s %-16s %9s  %s\n' mutant invariant schedules schedule
 for name in $names; do
     (cd "$copy" && GIT_CEILING_DIRECTORIES=$target git apply "$mutants/$name.patch" &&
         CARGO_TARGET_DIR=$target cargo build --quiet --locked --profile simulation -p slacktrail-simulation --bin simulate)
@@ -36,6 +36,6 @@ for name in $names; do
     schedule=$(printf %s "$result" | cut -d'|' -f4)
     [ "$kept" = caught ] || { missed=$((missed + 1)); invariant=MISSED; }
     (cd "$copy" && GIT_CEILING_DIRECTORIES=$target git apply --reverse "$mutants/$name.patch")
-    printf '%-28s %-12s %10s  %s\n' "$name" "${invariant%%:*}" "$count" "$schedule"
+    printf '%-36s %-16s %9s  %s\n' "$name" "${invariant%%:*}" "$count" "$schedule"
 done
 [ "$missed" = 0 ] || { echo "$missed mutants were missed; improve the search or the oracle"; exit 1; }

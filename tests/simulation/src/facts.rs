@@ -101,7 +101,7 @@ impl Stored {
 
 impl LogFacts {
     /// Updates the run of pages that show no row that is new to their walk.
-    fn note_progress(&mut self, request: &Request, shown: &Shown) {
+    fn record_progress(&mut self, request: &Request, shown: &Shown) {
         let argument =
             |name: &str| request.arguments.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
         let position = argument("cursor").or_else(|| argument("page"));
@@ -133,7 +133,7 @@ impl Facts {
     }
 
     /// Records that an object with these lines was created.
-    pub(super) fn note_created(&mut self, key: &str, bytes: &[u8], lines: &[Rc<Line>]) {
+    pub(super) fn record_created(&mut self, key: &str, bytes: &[u8], lines: &[Rc<Line>]) {
         let facts = &mut self.logs[log_of(key) as usize];
         facts.created.extend(lines.iter().cloned());
         facts.last = Stored { records: lines.len() as u64, objects: 1, bytes: bytes.len() as u64 };
@@ -141,26 +141,26 @@ impl Facts {
     }
 
     /// Records that the object already existed.
-    pub(super) fn note_exists(&mut self, key: &str) {
+    pub(super) fn record_exists(&mut self, key: &str) {
         self.logs[log_of(key) as usize].found_existing = true;
     }
 
     /// Records whether the cursor was saved. The next page belongs to another walk, even if its page cursor has the same text.
-    pub(super) fn note_saved(&mut self, log: LogType, saved: bool) {
+    pub(super) fn record_saved(&mut self, log: LogType, saved: bool) {
         let facts = &mut self.logs[log as usize];
         facts.saved = Some(saved);
         facts.follower = None;
     }
 
     /// Records that the create was acknowledged.
-    pub(super) fn note_acknowledged(&mut self, key: &str) {
+    pub(super) fn record_acknowledged(&mut self, key: &str) {
         let facts = &mut self.logs[log_of(key) as usize];
         facts.acknowledged.add(std::mem::take(&mut facts.last));
     }
 
     /// Records a response that reached the collector, and returns whether it rejected the token. `is_invalid` states whether the token is
     /// really invalid.
-    pub(super) fn note_response(
+    pub(super) fn record_response(
         &mut self,
         source: &Source,
         request: &Request,
@@ -178,7 +178,7 @@ impl Facts {
         match &response.shown {
             Some(shown) => {
                 facts.answered += 1;
-                facts.note_progress(request, shown);
+                facts.record_progress(request, shown);
                 let pages = if shown.whole { &mut facts.pages } else { &mut facts.broken_pages };
                 *pages += 1;
                 for row in &shown.rows {
@@ -301,7 +301,7 @@ impl Frontier {
 
 impl Watch {
     /// Records that Slack showed a row.
-    pub(super) fn note_row(&mut self, row: &Row) {
+    pub(super) fn record_row(&mut self, row: &Row) {
         // The fields that change start with `date_last`.
         let constant = row.json.split("\"date_last\"").next().unwrap_or_default();
         self.rows.insert(hash(constant));
@@ -333,12 +333,12 @@ impl Watch {
     }
 
     /// Records a response that rejected the token.
-    pub(super) fn note_rejection(&mut self, at: u64, clock: i64) {
+    pub(super) fn record_rejection(&mut self, at: u64, clock: i64) {
         self.rejections.push(Rejection { at, clock, honored: None });
     }
 
     /// Records that a tick which started after `began` operations was not rejected, and that the cursor contains this since `ended`.
-    pub(super) fn note_honored(&mut self, began: u64, ended: u64) {
+    pub(super) fn record_honored(&mut self, began: u64, ended: u64) {
         for rejection in self.rejections.iter_mut().filter(|rejection| rejection.at <= began) {
             rejection.honored.get_or_insert(ended);
         }
@@ -346,7 +346,7 @@ impl Watch {
 
     /// Clears the rejections of the previous token. Those seen by a clock ahead of `now` stay, because the collector cannot tell that they
     /// are older.
-    pub(super) fn note_connection(&mut self, now: i64) {
+    pub(super) fn record_connection(&mut self, now: i64) {
         self.unread = Unread::default();
         self.rejections.retain(|rejection| rejection.clock >= now);
     }

@@ -190,7 +190,7 @@ impl Harness {
             let before = state.objects.len();
             state.objects.retain(|key, _| !key.starts_with(&prefix));
             assert!(state.objects.len() < before, "`{prefix}` has objects");
-            oracle::forget_day_log(state, &prefix);
+            oracle::clear_day_log(state, &prefix);
         });
     }
 

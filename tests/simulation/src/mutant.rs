@@ -16,7 +16,7 @@ pub enum Mutant {
     /// Treats `oldest` as exclusive: `>` instead of `>=`.
     LosesTheBoundarySecond,
     /// Closes the gap after its first page is stored.
-    MovesTheMarkOnPageOne,
+    ClosesGapAfterFirstPage,
     /// Treats an empty page as the end of the log.
     EndsAtAnEmptyPage,
 }
@@ -35,7 +35,7 @@ impl Mutant {
         let Ok(text) = String::from_utf8(response.body.clone()) else { return };
         let empty = ["\"entries\":[]", "\"logins\":[]", "\"logs\":[]"].iter().any(|rows| text.contains(rows));
         let ends =
-            mutant == Some(Mutant::MovesTheMarkOnPageOne) || (mutant == Some(Mutant::EndsAtAnEmptyPage) && empty);
+            mutant == Some(Mutant::ClosesGapAfterFirstPage) || (mutant == Some(Mutant::EndsAtAnEmptyPage) && empty);
         if ends {
             let text = text.replace("\"next_cursor\"", "\"no_cursor\"");
             let text = text.replace("\"pages\":", "\"pages\":1,\"pages_that_are\":");

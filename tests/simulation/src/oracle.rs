@@ -25,7 +25,7 @@ use slacktrail_simulator::{Log, Row};
 use super::facts::Watch;
 use super::simulated_world::State;
 
-pub(super) use ticks::{begin_stream, judge_tick, log_of_key, note_response};
+pub(super) use ticks::{begin_stream, judge_tick, log_of_key, record_response};
 pub(super) use workspaces::Unread;
 
 /// A stored line: its object, Slack's JSON, and the name of its record.
@@ -82,7 +82,7 @@ const OBJECTS_CACHED_MAX: usize = 4_096;
 
 impl Book {
     /// Records the current texts of access rows. Slack updates the rows, and the collector may store these texts later.
-    pub(super) fn note_shown<'a>(&mut self, rows: impl Iterator<Item = &'a Row>) {
+    pub(super) fn record_shown<'a>(&mut self, rows: impl Iterator<Item = &'a Row>) {
         for row in rows {
             if !self.shown.contains(&row.json) {
                 self.shown.insert(row.json.clone());
@@ -91,8 +91,8 @@ impl Book {
     }
 
     /// Clears the rejections of the previous token.
-    pub(super) fn note_connection(&mut self, now: Timestamp) {
-        self.watches.iter_mut().for_each(|watch| watch.note_connection(now.as_second()));
+    pub(super) fn record_connection(&mut self, now: Timestamp) {
+        self.watches.iter_mut().for_each(|watch| watch.record_connection(now.as_second()));
     }
 
     fn name(&self, row: &Row, by_workspace: bool) -> Name {
@@ -206,7 +206,7 @@ fn check_number(last_objects: &mut BTreeMap<Rc<str>, u32>, key: &str) -> Result<
 }
 
 /// Clears the lines of a day log whose objects were deleted, so that each of its records must be stored once again.
-pub(super) fn forget_day_log(state: &mut State, prefix: &str) {
+pub(super) fn clear_day_log(state: &mut State, prefix: &str) {
     let book = &mut state.book;
     for line in book.lines.extract_if(.., |line| line.key.starts_with(prefix)) {
         if let Some(times) = book.stored.get_mut(&line.name) {
@@ -309,18 +309,18 @@ fn compact(json: &str) -> String {
 /// Reads the lines of an object.
 fn read_object(key: &str, bytes: &[u8]) -> Result<Vec<Rc<Line>>, String> {
     let mut text = String::new();
-    GzDecoder::new(bytes).read_to_string(&mut text).map_err(|error| format!("unreadable: `{key}`: {error}"))?;
+    GzDecoder::new(bytes).read_to_string(&mut text).map_err(|error| format!("corrupt: `{key}`: {error}"))?;
     if text.is_empty() || !text.ends_with('\n') {
-        return Err(format!("unreadable: `{key}` is empty or does not end with a line break"));
+        return Err(format!("corrupt: `{key}` is empty or does not end with a line break"));
     }
     text.lines().map(|line| read_line(key, line).map(Rc::new)).collect()
 }
 
 fn read_line(key: &str, line: &str) -> Result<Line, String> {
-    let unreadable = |what: &str| format!("unreadable: `{key}` has a line {what}");
-    let end = line.rfind(",\"p_log_type\":").ok_or_else(|| unreadable("without slacktrail's fields"))?;
+    let corrupt = |what: &str| format!("corrupt: `{key}` has a line {what}");
+    let end = line.rfind(",\"p_log_type\":").ok_or_else(|| corrupt("without slacktrail's fields"))?;
     let fields: Value =
-        serde_json::from_str(&format!("{{{}", &line[end + 1..])).map_err(|_| unreadable("with an invalid end"))?;
+        serde_json::from_str(&format!("{{{}", &line[end + 1..])).map_err(|_| corrupt("with an invalid end"))?;
     let (log, slack) = (log_of(key), format!("{}}}", &line[..end]));
     let workspace = fields.get("p_workspace_id").and_then(Value::as_str).unwrap_or_default();
     let row = value(&slack);

@@ -51,8 +51,8 @@ impl Id {
     }
 
     /// Updates the facts of the current tick.
-    pub(super) fn note<R>(&self, note: impl FnOnce(&mut Facts) -> R) -> R {
-        note(&mut self.facts.borrow_mut())
+    pub(super) fn record<R>(&self, record: impl FnOnce(&mut Facts) -> R) -> R {
+        record(&mut self.facts.borrow_mut())
     }
 
     fn begin_tick(&self, calls_max: Option<u32>, world: &SimulatedWorld) {

@@ -131,7 +131,7 @@ pub struct Fault {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FaultKind {
     /// The operation is rejected and has no effect.
-    Refused,
+    Rejected,
     /// The operation takes effect, but its response is lost.
     ResponseLost,
     /// The operation takes effect twice, as when a client retries a call whose first response was lost. The second response arrives.
@@ -145,14 +145,14 @@ pub enum FaultKind {
 impl FaultKind {
     /// All kinds.
     pub const ALL: [FaultKind; 5] = [
-        FaultKind::Refused,
+        FaultKind::Rejected,
         FaultKind::ResponseLost,
         FaultKind::Twice,
         FaultKind::KilledBefore,
         FaultKind::KilledAfter,
     ];
     /// The kinds that differ for a read-only operation.
-    pub const OF_READS: [FaultKind; 2] = [FaultKind::Refused, FaultKind::KilledBefore];
+    pub const OF_READS: [FaultKind; 2] = [FaultKind::Rejected, FaultKind::KilledBefore];
 }
 
 impl State {
@@ -180,7 +180,7 @@ impl State {
             return fault;
         }
         if self.down.contains(&part) {
-            return Some(FaultKind::Refused);
+            return Some(FaultKind::Rejected);
         }
         let chance = self.chance.as_mut()?;
         (chance.rng.below(chance.one_in) == 0).then(|| chance.rng.pick(&FaultKind::ALL))
@@ -276,7 +276,7 @@ impl SimulatedWorld {
             let now = Second::of(state.now);
             state.sources.values_mut().for_each(|source| source.connected_at = now);
             state.operations += 1; // a tick in progress is not alone
-            state.book.note_connection(state.now);
+            state.book.record_connection(state.now);
         });
     }
 
@@ -337,7 +337,7 @@ impl SimulatedWorld {
     }
 
     /// Adds an external event to the trace.
-    pub fn note(&self, what: impl FnOnce() -> String) {
+    pub fn trace_event(&self, what: impl FnOnce() -> String) {
         self.with(|state| {
             if state.traced {
                 state.trace.push(format!("{} -- {}", clock(state.now), what()));
@@ -365,14 +365,14 @@ impl SimulatedWorld {
             }
             fault
         });
-        process.note(|facts| {
+        process.record(|facts| {
             facts.operations += 1;
             facts.disturbed |= fault.is_some();
         });
         let mut apply = || self.with(&mut effect);
         match fault {
             None => Ok(apply()),
-            Some(FaultKind::Refused) => Err(NoResponse),
+            Some(FaultKind::Rejected) => Err(NoResponse),
             Some(FaultKind::ResponseLost) => {
                 apply();
                 Err(NoResponse)

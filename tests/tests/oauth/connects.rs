@@ -201,7 +201,7 @@ fn log_that_is_temporarily_unreadable_is_noted_and_blocks_nothing() {
 }
 
 /// Connects an organization whose access logs require a workspace ID, after `change`. Returns the status and the page.
-fn told_by_workspace(change: impl Fn(&Site)) -> (u64, String) {
+fn connected_per_workspace(change: impl Fn(&Site)) -> (u64, String) {
     let site = Site::new();
     let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &link_token, &Consent::organization());
@@ -220,14 +220,14 @@ fn workspaces_listed(site: &Site, teams: &str) {
 
 #[test]
 fn access_logs_that_need_team_id_are_probed_in_one_workspace() {
-    let (status, body) = told_by_workspace(|_| ());
+    let (status, body) = connected_per_workspace(|_| ());
     assert_eq!(status, 200, "{body}");
     assert!(body.contains("<dt>Access logs</dt><dd>readable, no record yet</dd>"), "{body}");
 }
 
 #[test]
 fn workspace_that_rejects_access_logs_is_noted_and_blocks_nothing() {
-    let (status, body) = told_by_workspace(|site| {
+    let (status, body) = connected_per_workspace(|site| {
         let of_one = CallMatcher::path("team.accessLogs").team("T1");
         site.slack(|slack| slack.fault(Fault::every(of_one, FaultKind::not_ok("invalid_auth"))));
     });
@@ -237,7 +237,7 @@ fn workspace_that_rejects_access_logs_is_noted_and_blocks_nothing() {
 #[test]
 fn organization_without_workspaces_is_connected_with_note() {
     for teams in ["[]", r#"[{"name":"x"},null]"#] {
-        let (status, body) = told_by_workspace(|site| workspaces_listed(site, teams));
+        let (status, body) = connected_per_workspace(|site| workspaces_listed(site, teams));
         let (for_user, for_sender) = body.split_once("<section").unwrap();
         for part in [for_user, for_sender] {
             assert_eq!((status, part.matches("on no workspace").count()), (200, 2), "{teams}: {body}");
@@ -249,7 +249,7 @@ fn organization_without_workspaces_is_connected_with_note() {
 
 #[test]
 fn malformed_listed_workspace_is_skipped_by_probe() {
-    let (status, body) = told_by_workspace(|site| {
+    let (status, body) = connected_per_workspace(|site| {
         workspaces_listed(site, r#"[null,{"name":"x"},{"id":7},{"id":""},{"id":"T2","name":[]}]"#);
     });
     assert_eq!((status, body.matches("readable, no record yet").count()), (200, 2), "{body}");

@@ -125,7 +125,7 @@ fn failed_write_after_exchange_is_reported_and_leaves_no_valid_token() {
         let site = rotating();
         let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
         let query = browser.consent(&site, &link_token, &Consent::organization());
-        let answer = callback_with_fault(&site, &browser, &query, fault(operation, FaultKind::Refused));
+        let answer = callback_with_fault(&site, &browser, &query, fault(operation, FaultKind::Rejected));
         let answer = answer.unwrap().unwrap();
         answer.assert_rejected(&site, 503, "internal");
         assert!(site.credentials("acme").grant.is_none(), "{what}: no token is stored");
@@ -142,7 +142,7 @@ fn failed_write_after_exchange_is_reported_and_leaves_no_valid_token() {
 #[test]
 fn failed_reconnect_keeps_active_token() {
     for what in ["replace source", "replace credentials"] {
-        for kind in [FaultKind::Refused, FaultKind::ResponseLost] {
+        for kind in [FaultKind::Rejected, FaultKind::ResponseLost] {
             let site = Site::new();
             let browser = Browser::new();
             browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());

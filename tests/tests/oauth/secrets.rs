@@ -153,7 +153,7 @@ fn secrets_appear_only_where_they_belong() {
     // An operation of the deployment fails.
     for operation in 0..12 {
         let (browser, query) = tracker.go(&connected, Some(&organization));
-        tracker.site.inject_fault(SimulatedFault { process: 0, operation, kind: SimulatedFaultKind::Refused });
+        tracker.site.inject_fault(SimulatedFault { process: 0, operation, kind: SimulatedFaultKind::Rejected });
         let answer = run(browser.get_async(&tracker.site, "/oauth/callback", &query)).unwrap();
         tracker.site.world.with(|state| state.faults.clear());
         tracker.record(&answer);

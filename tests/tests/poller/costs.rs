@@ -32,7 +32,7 @@ async fn caught_up(hours: i64) -> Option<(LocalDeployment, ActivityGenerator, Fu
     deployment.drain().await;
     deployment.drain().await; // the first live walk
     deployment.proxy.take_calls();
-    deployment.slack().forget_calls();
+    deployment.slack().reset_calls();
     Some((deployment, activity, poller))
 }
 
@@ -45,7 +45,7 @@ async fn assert_idle_ticks_are_cheap(deployment: &LocalDeployment) {
             assert_eq!(deployment.slack().calls().of(log.path()), 1, "{log:?}");
         }
         assert_eq!(deployment.slack().calls().total(), 3);
-        deployment.slack().forget_calls();
+        deployment.slack().reset_calls();
     }
 }
 

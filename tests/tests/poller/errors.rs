@@ -42,7 +42,7 @@ async fn token_of_other_tenant_is_not_used_and_its_source_is_reported() {
     let acme = Source { tenant: tenant("E1"), ..organization_source("acme") };
     deployment.connect_with(&acme, &json!({ "token": ORGANIZATION_TOKEN, "tenant": "E2" })).await;
     let poller = deployment.poller();
-    deployment.slack().forget_calls();
+    deployment.slack().reset_calls();
     let answer = deployment.invoke_with(json!({})).await;
     assert_error(&answer, "reconfigure", &["its token belongs to `E2`", "`Acme` (E1)", "slacktrail connect acme"]);
     assert_eq!(deployment.slack().calls().total(), 0, "Slack is not called with the token");

@@ -20,7 +20,7 @@ use crate::harness::simulated;
 use crate::simulated_world::State;
 
 /// Records a response that reached the collector.
-pub(crate) fn note_response(
+pub(crate) fn record_response(
     state: &mut State,
     facts: &mut Facts,
     source: &Source,
@@ -28,10 +28,10 @@ pub(crate) fn note_response(
     response: &Response,
 ) {
     let is_invalid = state.slack.settings().tokens.first().is_some_and(|token| state.slack.refuses(&token.text));
-    if facts.note_response(source, request, response, is_invalid) {
+    if facts.record_response(source, request, response, is_invalid) {
         let asked = log_of_call(source, request.method);
         for log in LogType::ALL.into_iter().filter(|log| asked.is_none_or(|asked| asked == *log)) {
-            state.book.watches[log as usize].note_rejection(state.operations, facts.clock.as_second());
+            state.book.watches[log as usize].record_rejection(state.operations, facts.clock.as_second());
         }
     }
     if let Some(log) = log_of_call(source, request.method) {
@@ -43,7 +43,9 @@ pub(crate) fn note_response(
     if let Some(log) = log_of_call(source, request.method) {
         match team {
             Some(team) => drop(facts.logs[log as usize].workspaces.insert(team.to_owned(), response.shown.is_some())),
-            None if request.method == "auth.teams.list" => state.book.watches[log as usize].unread.note_list(response),
+            None if request.method == "auth.teams.list" => {
+                state.book.watches[log as usize].unread.record_list(response)
+            }
             None => {}
         }
     }
@@ -71,7 +73,7 @@ pub(crate) fn note_response(
         facts.logs[log as usize].conflicting += conflicting(&state.book, &shown.rows);
     }
     let watch = &mut state.book.watches[log as usize];
-    shown.rows.iter().for_each(|row| watch.note_row(row));
+    shown.rows.iter().for_each(|row| watch.record_row(row));
     let newest = shown.rows.iter().map(|row| row.date_last.unwrap_or(row.time).as_second()).max();
     watch.newest_shown = watch.newest_shown.max(newest);
 }
@@ -162,7 +164,7 @@ impl Judge<'_> {
         let invariant = self
             .tampering()
             .or_else(|| self.rejections())
-            .or_else(|| self.hiccup())
+            .or_else(|| self.single_rejection())
             .or(unread)
             .or_else(|| self.gaps(&unstored))
             .or_else(|| self.lag(&watch, &unstored))
@@ -178,7 +180,7 @@ impl Judge<'_> {
             // A tick that read nothing and met no error of its own leaves the earlier error in the cursor.
             let says_more = self.own.pages > 0 || self.summary.error().is_some();
             if rejections == 0 && says_more && self.own.saved == Some(true) {
-                watch.note_honored(self.facts.operations_before, self.state.operations);
+                watch.record_honored(self.facts.operations_before, self.state.operations);
             }
             let caught_up =
                 self.quiescent && succeeded && self.summary.gaps == 0 && self.needed_at_most_half_of_its_calls();

@@ -26,7 +26,7 @@ struct Unreported {
 
 impl Unread {
     /// Removes workspaces that are missing from Slack's list.
-    pub(super) fn note_list(&mut self, response: &Response) {
+    pub(super) fn record_list(&mut self, response: &Response) {
         let text = String::from_utf8_lossy(&response.body);
         if text.contains("\"teams\"") {
             self.0.retain(|id, _| text.contains(&format!("\"{id}\"")));

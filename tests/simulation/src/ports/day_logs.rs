@@ -21,15 +21,15 @@ impl DayLogStore for SimulatedPorts {
                     let before = (state.objects.len(), state.book.lines.len());
                     let created = state.create(&key, &bytes);
                     if state.objects.len() > before.0 {
-                        self.id.note(|facts| facts.note_created(&key, &bytes, &state.book.lines[before.1..]));
+                        self.id.record(|facts| facts.record_created(&key, &bytes, &state.book.lines[before.1..]));
                     }
                     created
                 },
             )
             .await;
         match created {
-            Ok(CreateOutcome::Created) => self.id.note(|facts| facts.note_acknowledged(&key)),
-            Ok(CreateOutcome::AlreadyExists) => self.id.note(|facts| facts.note_exists(&key)),
+            Ok(CreateOutcome::Created) => self.id.record(|facts| facts.record_acknowledged(&key)),
+            Ok(CreateOutcome::AlreadyExists) => self.id.record(|facts| facts.record_exists(&key)),
             _ => {}
         }
         self.world.trace_result(|| format!("{created:?}"));

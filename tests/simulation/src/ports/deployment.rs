@@ -35,7 +35,7 @@ impl DeploymentStore for SimulatedPorts {
             },
         );
         let deployment = deployment.await;
-        self.id.note(|facts| facts.tampered = self.world.with(|state| state.tampered.clone()));
+        self.id.record(|facts| facts.tampered = self.world.with(|state| state.tampered.clone()));
         deployment
     }
 
@@ -51,7 +51,7 @@ impl DeploymentStore for SimulatedPorts {
         let replaced = self
             .operate(Part::Table, what, |state| {
                 let before = state.cursor(stream);
-                let (suspended_for, clock, is_loaded) = self.id.note(|facts| {
+                let (suspended_for, clock, is_loaded) = self.id.record(|facts| {
                     let is_loaded = facts.of(stream.log).saved.is_none(); // a tick knows what it saved itself
                     (state.now.duration_since(facts.started), facts.clock.as_second(), is_loaded)
                 });
@@ -68,12 +68,12 @@ impl DeploymentStore for SimulatedPorts {
                     ReplaceOutcome::Replaced(Version(number)) if number == 1 || goes_back || state.tampered.contains(&stream.log)
                 );
                 if begins {
-                    self.id.note(|facts| oracle::begin_stream(state, stream.log, facts));
+                    self.id.record(|facts| oracle::begin_stream(state, stream.log, facts));
                 }
                 replaced
             })
             .await;
-        self.id.note(|facts| facts.note_saved(stream.log, matches!(replaced, Ok(ReplaceOutcome::Replaced(_)))));
+        self.id.record(|facts| facts.record_saved(stream.log, matches!(replaced, Ok(ReplaceOutcome::Replaced(_)))));
         self.world.trace_result(|| format!("{replaced:?}"));
         // `Mutant::CursorBeforeObject` writes its objects only now.
         while let Some((key, bytes)) = self.world.with(|state| state.owed.pop()) {

@@ -32,7 +32,7 @@ impl SimulatedPorts {
 impl Slack for SimulatedPorts {
     async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Response<Body>, Error> {
         self.id.count_call(&self.world, request.method);
-        self.id.note(|facts| facts.of_call(source, request.method).calls += 1);
+        self.id.record(|facts| facts.of_call(source, request.method).calls += 1);
         let outcome = self
             .operate(
                 Part::Slack,
@@ -42,7 +42,7 @@ impl Slack for SimulatedPorts {
                     Mutant::alter_request(state.mutant, &mut simulated);
                     let outcome = state.slack.answer(state.now, &simulated);
                     if request.method == simulator::Log::Access.path() {
-                        state.book.note_shown(state.slack.visible_rows(simulator::Log::Access, state.now));
+                        state.book.record_shown(state.slack.visible_rows(simulator::Log::Access, state.now));
                     }
                     outcome
                 },
@@ -53,7 +53,7 @@ impl Slack for SimulatedPorts {
                 self.world.trace_result(|| describe(&response));
                 let breaks_off = response.breaks_off;
                 self.world.with(|state| {
-                    self.id.note(|facts| oracle::note_response(state, facts, source, request, &response));
+                    self.id.record(|facts| oracle::record_response(state, facts, source, request, &response));
                 });
                 let mut response = Response {
                     status: response.status,

@@ -19,14 +19,14 @@ impl RandomizedRun {
         self.outages();
         self.clocks();
         if self.rng.one_in(60) {
-            self.world.note(|| "the table loses the cursors".to_owned());
+            self.world.trace_event(|| "the table loses the cursors".to_owned());
             // The requested backfills are lost with the cursors. The user requests them again.
             self.world.lose_cursors();
             self.world.with(|state| state.backfilled.clear());
         }
         if self.rng.one_in(200) {
             let all = self.rng.one_in(2);
-            self.world.note(|| format!("the year 2100 is written into the cursors; all times: {all}"));
+            self.world.trace_event(|| format!("the year 2100 is written into the cursors; all times: {all}"));
             self.world.tamper(all);
         }
         if self.rng.one_in(20) {
@@ -45,7 +45,7 @@ impl RandomizedRun {
                 vec![Part::Secrets],
                 vec![Part::Table, Part::Bucket],
             ]);
-            self.world.note(|| format!("unreachable from now on: {down:?}"));
+            self.world.trace_event(|| format!("unreachable from now on: {down:?}"));
             self.world.with(|state| state.down = down);
         } else if self.rng.one_in(4) {
             self.world.with(|state| state.down.clear());
@@ -55,7 +55,7 @@ impl RandomizedRun {
     fn clocks(&mut self) {
         if self.rng.one_in(20) {
             let ahead = self.rng.pick(&[-90, -60, -30, 0, 0, 30, 60, 90]);
-            self.world.note(|| format!("the collector's clock is {ahead} s ahead"));
+            self.world.trace_event(|| format!("the collector's clock is {ahead} s ahead"));
             self.world.with(|state| state.clock_ahead = SignedDuration::from_secs(ahead));
         }
         let operations_max = self.rng.one_in(12).then(|| u32::try_from(1 + self.rng.below(30)).unwrap_or(1));
@@ -70,7 +70,7 @@ impl RandomizedRun {
         };
         let (from, minutes) = (self.world.now(), self.rng.pick(&[2, 10, 40]));
         let until = from.saturating_add(SignedDuration::from_mins(minutes)).expect("in range");
-        self.world.note(|| format!("Slack fault for {minutes} minutes: {kind:?}"));
+        self.world.trace_event(|| format!("Slack fault for {minutes} minutes: {kind:?}"));
         let fault = Fault::during(from, until, CallMatcher::log(simulated(self.start.log)), kind);
         self.world.with(|state| state.slack.fault(fault));
     }
@@ -78,7 +78,7 @@ impl RandomizedRun {
     fn user_actions(&mut self) {
         match self.rng.below(150) {
             0 => {
-                self.world.note(|| "Slack revokes the token".to_owned());
+                self.world.trace_event(|| "Slack revokes the token".to_owned());
                 self.world.revoke();
             }
             1..12 => self.connect(),
@@ -97,18 +97,18 @@ impl RandomizedRun {
             return;
         }
         let ids: &[&str] = if barred { &[self.rng.pick(&["T1", "T2"])] } else { &["T1", "T2"] };
-        self.world.note(|| format!("workspaces {ids:?}, barred: {barred}"));
+        self.world.trace_event(|| format!("workspaces {ids:?}, barred: {barred}"));
         ids.iter().for_each(|id| self.world.bar(id, barred));
     }
 
     /// Reconnects the source.
     pub(super) fn connect(&mut self) {
-        self.world.note(|| "the source is reconnected".to_owned());
+        self.world.trace_event(|| "the source is reconnected".to_owned());
         self.world.connect();
     }
 
     pub(super) fn pause(&mut self, paused: bool) {
-        self.world.note(|| format!("the source, paused: {paused}"));
+        self.world.trace_event(|| format!("the source, paused: {paused}"));
         self.world.with(|state| state.sources.values_mut().for_each(|source| source.paused = paused));
     }
 
@@ -128,7 +128,7 @@ impl RandomizedRun {
                 state.backfilled.push((simulated(log), oldest.instant(), latest.instant()));
             }
         });
-        self.world.note(|| format!("backfill request: from {oldest_ago} s ago, {length} s long"));
+        self.world.trace_event(|| format!("backfill request: from {oldest_ago} s ago, {length} s long"));
     }
 }
 

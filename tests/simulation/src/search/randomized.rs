@@ -79,7 +79,7 @@ impl RandomizedRun {
         world.with(|state| (state.mutant, state.traced, state.bucket_ahead) = (mutant, traced, bucket_ahead));
         let chunk_bytes = rng.pick(&[None, None, Some(97), Some(1)]);
         world.with(|state| state.chunk_bytes = chunk_bytes);
-        world.note(|| format!("{:?}", slack.settings));
+        world.trace_event(|| format!("{:?}", slack.settings));
         let ids_max = rng.pick(&[12, 60, 10_000]);
         let bytes = rng.pick(&[900, 4_000, 8 << 20]);
         let resources = ResourceLimits {
@@ -90,7 +90,7 @@ impl RandomizedRun {
         };
         let late_one_in = rng.pick(&[None, None, Some(2), Some(10)]);
         let scenario = Scenario {
-            name: "days",
+            name: "randomized",
             before: Vec::new(),
             calls_max: None,
             is_tiny: false,
@@ -136,7 +136,7 @@ impl RandomizedRun {
 
     /// Runs the quiescent phase, in which nothing fails.
     fn settle(&mut self) -> Result<(), String> {
-        self.world.note(|| "quiescent phase: no more faults".to_owned());
+        self.world.trace_event(|| "quiescent phase: no more faults".to_owned());
         self.connect();
         self.bar(false);
         self.pause(false);
@@ -302,7 +302,7 @@ impl RandomizedRun {
         if self.rng.one_in(4) {
             let kind = slack_fault(&mut self.rng, &self.start, self.rows);
             let nth = u32::try_from(1 + self.rng.below(5)).unwrap_or(1);
-            self.world.note(|| format!("Slack fault at call {nth} from now: {kind:?}"));
+            self.world.trace_event(|| format!("Slack fault at call {nth} from now: {kind:?}"));
             let fault = Fault::nth(nth, CallMatcher::log(simulated(self.start.log)), kind);
             self.world.with(|state| state.slack.fault(fault));
         }

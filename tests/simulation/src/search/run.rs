@@ -126,18 +126,18 @@ impl Run {
     }
 
     fn apply(&mut self, event: &Event) {
-        self.world.note(|| format!("{event:?}"));
+        self.world.trace_event(|| format!("{event:?}"));
         match event {
             Event::Pass(seconds) => self.world.pass(*seconds),
             Event::Rows(count, spread) => (0..*count).rev().for_each(|n| self.add(i64::from(n) * spread, false)),
             Event::ManyRows(spread) => self.apply(&Event::Rows(self.start.many(), *spread)),
             Event::LongOutage => self.apply(&Event::Outage(self.start.many())),
             Event::LateRow(age) => self.add(*age, true),
-            Event::LateShare(count) => {
+            Event::LateRows(count) => {
                 (0..*count).for_each(|n| self.add_late(i64::from(n) * 97 % 600, 20 + i64::from(n) * 37 % 100))
             }
             Event::DamagedRow => self.add_damaged(),
-            Event::Twins => self.add_twins(),
+            Event::SameId => self.add_same_id(),
             Event::Touch(count) => self.touch(*count),
             Event::Tick => drop(self.tick()),
             Event::OtherTick => self.other_tick(),
@@ -238,7 +238,7 @@ impl Run {
     }
 
     /// Adds two rows with the same ID and different content. The ID of an integration row is its content.
-    fn add_twins(&mut self) {
+    fn add_same_id(&mut self) {
         let first = self.new_row(self.world.now());
         let second = Row { json: twin(&first.json).into(), ..first.clone() };
         self.world.with(|state| [first, second].map(|row| state.slack.add(row)));

@@ -6,8 +6,8 @@ use slacktrail_simulator::{Endless, FaultKind as SlackFaultKind};
 use crate::simulated_world::FaultKind;
 use Event::{
     Admit, Backfill, Bar, ClockAhead, Connect, Creates, DamagedRow, Deadline, FewPages, Hours, Insert, LateRow,
-    LateShare, LongOutage, LongRows, LoseCursors, ManyRows, OtherTick, Outage, Pass, Revoke, Rows, Slack, SlackAlways,
-    Tamper, Tick, Touch, TouchAt, Twins,
+    LateRows, LongOutage, LongRows, LoseCursors, ManyRows, OtherTick, Outage, Pass, Revoke, Rows, SameId, Slack,
+    SlackAlways, Tamper, Tick, Touch, TouchAt,
 };
 
 /// An event in a scenario.
@@ -22,11 +22,11 @@ pub enum Event {
     /// A row of `age` seconds ago appears that Slack shows only now.
     LateRow(i64),
     /// This many rows of the last ten minutes appear, which Slack shows 20 to 120 seconds late, some of them in the future.
-    LateShare(u32),
+    LateRows(u32),
     /// A row with bytes that are not UTF-8 appears, and a row with the time 0.
     DamagedRow,
     /// Two rows of now appear that share their ID and differ.
-    Twins,
+    SameId,
     /// Users of this many access rows are active again.
     Touch(u32),
     /// An access row is used again just before Slack answers the n-th call from now, so that it moves to the newest end during a walk.
@@ -237,7 +237,7 @@ fn late_and_lost() -> Vec<Scenario> {
     let error = |call| Slack(call, SlackFaultKind::Status(500, String::new()));
     // An append fails in the middle of a page.
     let failed_ticks: Vec<Event> =
-        [Rows(5, 0), Creates(&[Some(FaultKind::Refused), Some(FaultKind::Refused)]), Tick, Pass(60), Tick, Pass(60)]
+        [Rows(5, 0), Creates(&[Some(FaultKind::Rejected), Some(FaultKind::Rejected)]), Tick, Pass(60), Tick, Pass(60)]
             .into_iter()
             // A live gap stays unread, and keeps its end in the next tick, although the clock has stepped back.
             .chain([Rows(2, 20), error(1), Tick, ClockAhead(-150), Pass(90), Tick, ClockAhead(0)])
@@ -264,7 +264,7 @@ fn late_and_lost() -> Vec<Scenario> {
                     Tick,
                     Pass(60),
                     Rows(1, 0),
-                    Creates(&[None, Some(FaultKind::Refused)]),
+                    Creates(&[None, Some(FaultKind::Rejected)]),
                 ],
             )
         },
@@ -338,14 +338,14 @@ fn odd_pages() -> Vec<Scenario> {
     vec![
         scenario("stale-page", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::StaleCursor)]),
         scenario("empty-page", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::EmptyPage)]),
-        scenario("odd-page", &[Rows(2, 60), Tick, Pass(60), Rows(9, 0), Slack(1, SlackFaultKind::Oversize(2))]),
+        scenario("oversize-page", &[Rows(2, 60), Tick, Pass(60), Rows(9, 0), Slack(1, SlackFaultKind::Oversize(2))]),
         odd(&[LogType::Integration], "last-page", &last_page),
         odd(&[LogType::Integration], "small-pages", &small_pages),
         odd(&[LogType::Integration], "first-page-only", &first_page_only),
         // Two responses in a row contradict their number of rows, and only the second one omits rows.
         odd(
             &[LogType::Integration],
-            "odd-twice",
+            "miscounted-twice",
             &[
                 Rows(1, 60),
                 Tick,
@@ -355,8 +355,8 @@ fn odd_pages() -> Vec<Scenario> {
                 Slack(2, SlackFaultKind::EmptyPage),
             ],
         ),
-        odd(&[LogType::Access], "odd-only-page", &[Rows(3, 60), Slack(1, SlackFaultKind::Oversize(1))]),
-        scenario("broken-page", &[Rows(5, 60), Slack(2, SlackFaultKind::Truncated)]),
+        odd(&[LogType::Access], "oversize-only-page", &[Rows(3, 60), Slack(1, SlackFaultKind::Oversize(1))]),
+        scenario("truncated-page", &[Rows(5, 60), Slack(2, SlackFaultKind::Truncated)]),
         scenario("throttled", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(2, SlackFaultKind::throttled("90"))]),
     ]
 }
@@ -389,11 +389,11 @@ fn odd_rows_and_state() -> Vec<Scenario> {
         // another process has ticked. The hourly re-read, which finds the other late rows, comes soon.
         odd(
             &LogType::ALL,
-            "late-share",
+            "late-rows",
             &[
                 Rows(1, 0),
                 Tick,
-                LateShare(6),
+                LateRows(6),
                 Pass(60),
                 Rows(1, 0),
                 Tick,
@@ -405,16 +405,16 @@ fn odd_rows_and_state() -> Vec<Scenario> {
                 Pass(3_000),
                 OtherTick,
                 Pass(1),
-                LateShare(6),
+                LateRows(6),
                 Pass(59),
                 Rows(1, 0),
             ],
         ),
         odd(&LogType::ALL, "damaged", &[Rows(2, 40), Tick, Pass(60), DamagedRow, Rows(2, 4)]),
-        odd(&LogType::ALL, "twins", &[Rows(2, 40), Tick, Pass(60), Twins, Rows(1, 4)]),
+        odd(&LogType::ALL, "same-id", &[Rows(2, 40), Tick, Pass(60), SameId, Rows(1, 4)]),
         odd(
             &LogType::ALL,
-            "hiccup",
+            "rejected-once",
             &[Rows(2, 40), Tick, Pass(60), Rows(2, 4), Slack(1, SlackFaultKind::EmptyUnauthorized)],
         ),
         // The rejection of another token a minute ago does not count for this one.
@@ -437,7 +437,7 @@ fn odd_rows_and_state() -> Vec<Scenario> {
         // Slack rejected the token a minute ago, and has accepted it since: it returned a page.
         odd(
             &PAGED,
-            "refused-later",
+            "rejected-later",
             &[
                 Rows(2, 40),
                 Tick,
@@ -451,7 +451,7 @@ fn odd_rows_and_state() -> Vec<Scenario> {
         ),
         // The first page of an oldest-first log has rows of one second, all from before the gap, and tells nothing of the order.
         odd(&[LogType::Integration], "old-second", &[Rows(4, 0), Pass(900), Tick, Pass(60), Rows(3, 4)]),
-        odd(&LogType::ALL, "tampered-top", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(false)]),
+        odd(&LogType::ALL, "tampered-watermark", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(false)]),
         odd(&LogType::ALL, "tampered", &[Rows(4, 40), Tick, Pass(60), Rows(2, 4), Tamper(true)]),
     ]
 }
@@ -463,8 +463,8 @@ fn slowly_endless() -> Vec<Scenario> {
         Scenario { is_odd: true, logs: &PAGED, ..few(name, &before, 2) }
     };
     vec![
-        slowly("endless-circle", SlackFaultKind::Endless(Endless::Circle)),
-        slowly("cursors-refused", SlackFaultKind::StaleCursor),
+        slowly("endless-loop", SlackFaultKind::Endless(Endless::Circle)),
+        slowly("cursors-rejected", SlackFaultKind::StaleCursor),
     ]
 }
 
@@ -495,6 +495,6 @@ fn barred() -> Vec<Scenario> {
         of_workspaces("admitted", &admitted),
         of_workspaces("barred-twice", &barred_twice),
         Scenario { logs: &[LogType::Access], ..of_workspaces("missed-before-reread", &missed_before_reread) },
-        of_workspaces("broken-off", &broken_off_when_admitted),
+        of_workspaces("long-pages", &broken_off_when_admitted),
     ]
 }

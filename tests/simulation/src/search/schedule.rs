@@ -79,7 +79,7 @@ impl Plan {
     }
 
     fn run_on(&self, run: &mut Run, over: Vec<Operations>) -> Result<Ran, String> {
-        run.world().note(|| format!("start of the schedule: {self}"));
+        run.world().trace_event(|| format!("start of the schedule: {self}"));
         let (operations, steps, ended) = match self {
             Plan::Faults(injected) => {
                 let mut operations = over;
@@ -98,7 +98,7 @@ impl Plan {
         if let Some(invariant) = run.broken() {
             return Err(invariant);
         }
-        run.world().note(|| "quiescent phase: no more faults".to_owned());
+        run.world().trace_event(|| "quiescent phase: no more faults".to_owned());
         run.settle().map(|settled_after| Ran { operations, steps, ended, settled_after })
     }
 }
@@ -128,11 +128,11 @@ impl Schedule {
         }
         let (start, plan) = name.split_once('@')?;
         let parts: Vec<&str> = start.split('/').collect();
-        let [log, scenario, slack, memory] = parts[..] else { return None };
+        let [log, scenario, slack, process] = parts[..] else { return None };
         let log = log.parse().ok()?;
         let scenario = scenarios().into_iter().find(|known| known.name == scenario)?;
         let slack = covering(log).into_iter().find(|known| known.name == slack)?;
-        let start = StartingPoint { log, scenario, slack, warm: memory == "warm" };
+        let start = StartingPoint { log, scenario, slack, warm: process == "warm" };
         Some(Schedule::From(Box::new(start), parse_plan(plan)?))
     }
 }

@@ -22,8 +22,8 @@ pub struct StartingPoint {
 impl StartingPoint {
     /// Returns the name, such as `audit/live/plain/warm`.
     pub fn name(&self) -> String {
-        let memory = if self.warm { "warm" } else { "cold" };
-        format!("{}/{}/{}/{memory}", self.log, self.scenario.name, self.slack.name)
+        let process = if self.warm { "warm" } else { "cold" };
+        format!("{}/{}/{}/{process}", self.log, self.scenario.name, self.slack.name)
     }
 
     pub(super) fn calls_max(&self) -> Option<u32> {

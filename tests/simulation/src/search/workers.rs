@@ -96,7 +96,7 @@ impl Board<'_> {
             self.ran.fetch_add(1, Ordering::Relaxed);
             tally.count(Kind::Randomized, log, 0);
             if let (Err(invariant), _) = randomized::run(log, seed, self.work.mutant, false) {
-                self.note(invariant, Schedule::Randomized(log, seed));
+                self.record_violation(invariant, Schedule::Randomized(log, seed));
             }
             (self.progress)(self.ran.load(Ordering::Relaxed), &format!("randomized runs, {log}, seed {seed}"));
         }
@@ -110,19 +110,19 @@ impl Board<'_> {
         let schedule = |plan: Plan| Schedule::From(Box::new(start.clone()), plan);
         if let Some(invariant) = run.broken() {
             self.ran.fetch_add(1, Ordering::Relaxed);
-            return self.note(invariant, schedule(Plan::Faults(Vec::new())));
+            return self.record_violation(invariant, schedule(Plan::Faults(Vec::new())));
         }
         let _: ControlFlow<()> = explore(kind, run, &mut |plan, outcome| {
             self.ran.fetch_add(1, Ordering::Relaxed);
             match outcome {
                 Ok(ran) => tally.count(kind, start.log, ran.settled_after),
-                Err(invariant) => self.note(invariant.clone(), schedule(plan)),
+                Err(invariant) => self.record_violation(invariant.clone(), schedule(plan)),
             }
             if self.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
     }
 
-    fn note(&self, invariant: String, schedule: Schedule) {
+    fn record_violation(&self, invariant: String, schedule: Schedule) {
         self.stop.store(true, Ordering::Relaxed);
         if let Ok(mut found) = self.found.lock() {
             found.get_or_insert(Violation { invariant, schedule, after: self.ran.load(Ordering::Relaxed) });

@@ -3,7 +3,6 @@
 
 mod backfill;
 mod costs;
-mod hiccups;
 mod late_records;
 mod long_day_logs;
 mod minutes;
@@ -17,5 +16,6 @@ mod shards;
 mod slack_misbehaves;
 mod stored_state;
 mod token_refresh;
+mod transient_errors;
 mod verify;
 mod workspaces;

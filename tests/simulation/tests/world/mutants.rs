@@ -43,9 +43,9 @@ fn lost_boundary_second_is_caught() {
 
 #[test]
 fn watermark_moved_on_first_page_is_caught_in_every_log() {
-    assert_caught(Mutant::MovesTheMarkOnPageOne, LogType::Audit, "cursor-ahead:");
-    assert_caught(Mutant::MovesTheMarkOnPageOne, LogType::Access, "missing:");
-    assert_caught(Mutant::MovesTheMarkOnPageOne, LogType::Integration, "missing:");
+    assert_caught(Mutant::ClosesGapAfterFirstPage, LogType::Audit, "cursor-ahead:");
+    assert_caught(Mutant::ClosesGapAfterFirstPage, LogType::Access, "missing:");
+    assert_caught(Mutant::ClosesGapAfterFirstPage, LogType::Integration, "missing:");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Tests of the search: a schedule's name reproduces it, and a small search runs in `cargo test`. `make simulate` searches a million
 //! schedules.
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::source::LogType;
@@ -65,5 +65,18 @@ fn every_scenario_of_every_log_is_searched_for_every_kind() {
             };
             assert!(jobs.iter().any(same), "{kind:?} {}", start.name());
         }
+    }
+}
+
+#[test]
+fn every_schedule_in_table_of_mutants_exists() {
+    let document = include_str!("../../../../docs/simulation.md");
+    let (_, table) = document.split_once("    mutant   ").unwrap();
+    let rows: Vec<&str> = table.lines().skip(1).take_while(|line| line.starts_with("    ")).collect();
+    assert!(rows.len() > 70, "{} rows", rows.len());
+    for row in rows {
+        let name = row.split_whitespace().last().unwrap();
+        let schedule = Schedule::parse(name).unwrap_or_else(|| panic!("`{name}` is no schedule: {row}"));
+        assert_eq!(schedule.to_string(), name);
     }
 }

@@ -159,7 +159,7 @@ fn failed_shard_affects_no_other_and_next_tick_polls_it() {
 fn failed_shard_dispatch_is_reported_and_other_shards_are_polled() {
     let world = deployment(1_000, &[LogType::Audit]);
     // The first two operations read the deployment. The fifth operation dispatches the third shard.
-    world.with(|state| state.faults = vec![Fault { process: ROOT, operation: 4, kind: FaultKind::Refused }]);
+    world.with(|state| state.faults = vec![Fault { process: ROOT, operation: 4, kind: FaultKind::Rejected }]);
     let dispatched = dispatch(&world).unwrap();
     assert_eq!((dispatched.invoked, dispatched.errors.len()), (9, 1));
     assert_eq!(polls(&poll_shards(&world)).len(), 900);
@@ -168,7 +168,7 @@ fn failed_shard_dispatch_is_reported_and_other_shards_are_polled() {
 #[test]
 fn deployment_without_dispatched_shard_is_error() {
     let world = deployment(1_000, &[LogType::Audit]);
-    let refused = |operation| Fault { process: ROOT, operation, kind: FaultKind::Refused };
+    let refused = |operation| Fault { process: ROOT, operation, kind: FaultKind::Rejected };
     world.with(|state| state.faults = (2..20).map(refused).collect());
     assert!(dispatch(&world).is_err());
 }

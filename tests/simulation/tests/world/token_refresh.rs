@@ -93,7 +93,7 @@ fn pair_received_by_live_process_is_kept_without_grace_period() {
             let unavoidably_lost = match kind {
                 FaultKind::ResponseLost | FaultKind::Twice | FaultKind::KilledAfter => operation == refresh,
                 FaultKind::KilledBefore => operation == refresh + 1,
-                FaultKind::Refused => false,
+                FaultKind::Rejected => false,
             };
             let mut rotating = due(NO_GRACE);
             rotating.fault(operation, kind);

@@ -47,7 +47,7 @@ fn with_one_that_joins() -> Harness {
 
 #[test]
 fn uncollected_time_of_workspace_survives_failed_write() {
-    for kind in [FaultKind::Refused, FaultKind::ResponseLost] {
+    for kind in [FaultKind::Rejected, FaultKind::ResponseLost] {
         let mut faults = 0;
         for operation in 0.. {
             let mut harness = with_one_that_joins();

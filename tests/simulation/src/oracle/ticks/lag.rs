@@ -76,14 +76,14 @@ impl Judge<'_> {
         let succeeded = summary.code().is_none() && matches!(summary.state, Health::Ok | Health::CatchingUp);
         if succeeded && clock - newest > may_last {
             return Some(format!(
-                "silence: Slack has shown no {:?} row since {}, and the tick does not report it",
+                "silent-state: Slack has shown no {:?} row since {}, and the tick does not report it",
                 self.log,
                 at(newest)
             ));
         }
         let known = [self.own.newest, watch.newest_sure].into_iter().flatten().max().unwrap_or(i64::MIN).max(connected);
         (summary.state == Health::Silent && self.quiescent && clock - known <= may_last)
-            .then(|| format!("silence: {:?} is silent, but Slack has shown a row of {}", self.log, at(known)))
+            .then(|| format!("silent-state: {:?} is silent, but Slack has shown a row of {}", self.log, at(known)))
     }
 
     /// Checks that a tick reports clocks that differ by more than a minute, and no others.

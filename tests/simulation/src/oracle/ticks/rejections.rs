@@ -34,7 +34,7 @@ impl Judge<'_> {
             return None;
         }
         if own.calls > 0 && own.answered == 0 && summary.code().is_none() {
-            return Some(format!("refused: Slack answered no call of {log:?}, and the tick reports no error"));
+            return Some(format!("unanswered: Slack answered no call of {log:?}, and the tick reports no error"));
         }
         // A response to a shared call may concern another stream.
         let token_revoked = own.token_revoked || (shared.token_revoked && self.source.logs.len() == 1);
@@ -54,7 +54,7 @@ impl Judge<'_> {
     }
 
     /// Checks that a single rejection does not count as a revoked token.
-    pub(super) fn hiccup(&self) -> Option<String> {
+    pub(super) fn single_rejection(&self) -> Option<String> {
         let (own, shared) = (self.own, &self.facts.shared);
         // The simulation records at the time of the rejection whether the token is valid, because a revoked token may be valid again when
         // the tick ends.
@@ -68,6 +68,8 @@ impl Judge<'_> {
             && once
             && self.state.credentials.is_empty()
             && !self.is_by_workspace())
-        .then(|| format!("hiccup: {:?} requires a new token after a single rejection of a valid one", self.log))
+        .then(|| {
+            format!("single-rejection: {:?} requires a new token after a single rejection of a valid one", self.log)
+        })
     }
 }
