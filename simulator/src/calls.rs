@@ -13,8 +13,6 @@ pub struct Call {
     pub path: String,
     /// The parameters.
     pub query: Vec<(String, String)>,
-    /// The status, or `None` if the connection closed without a response.
-    pub status: Option<u16>,
     /// The seconds that Slack asked the caller to wait.
     pub retry_after_seconds: Option<i64>,
 }

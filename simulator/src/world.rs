@@ -74,7 +74,6 @@ impl World {
                 at: now,
                 path: request.path.clone(),
                 query: request.query.clone(),
-                status: response.map(|response| response.status),
                 retry_after_seconds: retry_after.and_then(|text| text.parse().ok()),
             });
         }

@@ -321,7 +321,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_day_has_own_name_in_its_log_and_ends_with_two_runs() {
+    fn each_day_has_own_name_in_its_log_and_ends_with_run() {
         let mut names = HashSet::new();
         for day in days() {
             assert!(names.insert((day.log, day.name)), "{}", day.name);

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_collector::tick::{Quota, ResourceLimits};
 use slacktrail_core::cursor::{Backfill, Cursor};
-use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::stream::StreamOutcome;
 use slacktrail_core::time::{Day, Second};
 use slacktrail_core::walk::GapKind;
@@ -12,7 +12,7 @@ use slacktrail_simulator::{Fault, Log, Row, Settings, World};
 
 use super::oracle;
 use super::process::{End, Process};
-use super::simulated_world::{Fault as WorldFault, FaultKind, SimulatedWorld, StoredCursor, operation_in};
+use super::simulated_world::{BEGINNING, Fault as WorldFault, FaultKind, SimulatedWorld, State, acme, operation_in};
 
 /// A source and a process that collects it.
 #[derive(Debug)]
@@ -30,14 +30,9 @@ pub struct Harness {
 impl Harness {
     /// Creates a source with these logs, connected at 14:00 UTC, that collects the last seven days.
     pub fn new(settings: Settings, logs: &[LogType]) -> Harness {
-        let now = Timestamp::constant(1_795_356_000, 0);
-        let source = Source {
-            logs: logs.to_vec(),
-            organization: matches!(settings.tenant, Tenant::Organization { .. }),
-            connected_at: Second::of(now),
-            ..Source::new("acme".parse().expect("an ID"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
-        };
-        let world = SimulatedWorld::new(now, World::new(settings), [source]);
+        let organization = matches!(settings.tenant, Tenant::Organization { .. });
+        let source = Source { organization, ..acme(BEGINNING, logs) };
+        let world = SimulatedWorld::new(BEGINNING, World::new(settings), [source]);
         let process = Process::start(0, &world);
         Harness {
             world,
@@ -171,12 +166,8 @@ impl Harness {
     pub fn backfill(&mut self, log: LogType, oldest_ago: i64, latest_ago: i64) -> Backfill {
         self.world.with(|state| {
             let now = Second::of(state.now);
-            let cursors = state.cursors.iter_mut().find(|(stream, _)| stream.log == log);
-            let (_, stored) = cursors.expect("the stream has a cursor");
-            let mut cursor = Cursor::decode(&stored.text).expect("the cursor is valid");
-            let asked = cursor.backfill(log, now.plus(-oldest_ago), now.plus(-latest_ago), now);
-            *stored = StoredCursor { version: stored.version + 1, text: cursor.encode() };
-            asked
+            let request = |cursor: &mut Cursor| cursor.backfill(log, now.plus(-oldest_ago), now.plus(-latest_ago), now);
+            state.edit_cursor(log, request).expect("the stream has a cursor")
         })
     }
 
@@ -201,13 +192,11 @@ impl Harness {
     pub fn backfill_deleted_day(&mut self, log: LogType, day: Day) -> Backfill {
         self.world.with(|state| {
             let now = Second::of(state.now);
-            let (_, stored) =
-                state.cursors.iter_mut().find(|(stream, _)| stream.log == log).expect("the stream has a cursor");
-            let mut cursor = Cursor::decode(&stored.text).expect("the cursor is valid");
-            cursor.last_objects.remove(&day);
-            let asked = cursor.backfill(log, day.start(), day.end(), now);
-            *stored = StoredCursor { version: stored.version + 1, text: cursor.encode() };
-            asked
+            let request = |cursor: &mut Cursor| {
+                cursor.last_objects.remove(&day);
+                cursor.backfill(log, day.start(), day.end(), now)
+            };
+            state.edit_cursor(log, request).expect("the stream has a cursor")
         })
     }
 
@@ -355,31 +344,29 @@ impl Harness {
         assert_eq!(outcome, Ok(()), "\n{}", self.world.with(|state| state.trace.join("\n")));
     }
 
-    /// Asserts that Slack's newest rows of a log are stored.
+    /// Asserts that this many of Slack's newest rows of a log are stored.
     ///
     /// # Panics
-    /// Panics if a row is not stored.
+    /// Panics if a row is not stored, or if Slack shows fewer rows.
     pub fn assert_newest_stored(&self, log: Log, count: usize) {
         self.world.with(|state| {
             let mut rows: Vec<&Row> = state.slack.visible_rows(log, state.now).collect();
             rows.sort_by_key(|row| row.time);
-            for row in rows.iter().rev().take(count) {
-                assert!(state.book.lines.iter().any(|line| line.slack() == &*row.json), "{} is not stored", row.json);
-            }
+            let newest = rows.len().checked_sub(count).expect("Slack shows that many rows");
+            rows[newest..].iter().for_each(|row| assert_stored(state, row));
         });
     }
 
-    /// Asserts that all rows that Slack shows of a log and a workspace are stored. Does not fail if Slack shows none.
+    /// Asserts that all rows that Slack shows of a log and a workspace are stored.
     ///
     /// # Panics
-    /// Panics if a row is not stored.
-    pub fn assert_newest_stored_in(&self, log: Log, workspace: &str) {
+    /// Panics if a row is not stored, or if Slack shows none.
+    pub fn assert_workspace_stored(&self, log: Log, workspace: &str) {
         self.world.with(|state| {
-            for row in
-                state.slack.visible_rows(log, state.now).filter(|row| row.workspace.as_deref() == Some(workspace))
-            {
-                assert!(state.book.lines.iter().any(|line| line.slack() == &*row.json), "{} is not stored", row.json);
-            }
+            let shown = state.slack.visible_rows(log, state.now);
+            let rows: Vec<&Row> = shown.filter(|row| row.workspace.as_deref() == Some(workspace)).collect();
+            assert!(!rows.is_empty(), "Slack shows no row of {workspace}");
+            rows.into_iter().for_each(|row| assert_stored(state, row));
         });
     }
 
@@ -396,6 +383,10 @@ impl Harness {
             assert_eq!(stored, expected);
         });
     }
+}
+
+fn assert_stored(state: &State, row: &Row) {
+    assert!(state.book.lines.iter().any(|line| line.slack() == &*row.json), "{} is not stored", row.json);
 }
 
 /// Returns the simulator's name of a log.

@@ -1,10 +1,10 @@
 //! A source whose app uses token rotation, and the processes that refresh its tokens.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::Value;
 use slacktrail_collector::tick::ResourceLimits;
 use slacktrail_core::health::State as Health;
-use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::stream::StreamOutcome;
 use slacktrail_core::time::Second;
 use slacktrail_simulator::oauth::{App, Consent, GraceReuse};
@@ -12,7 +12,7 @@ use slacktrail_simulator::{Outcome, Request, Row, Settings, World};
 
 use super::oracle;
 use super::process::{End, Process, Tick};
-use super::simulated_world::{Fault, FaultKind, SimulatedWorld, operation_in};
+use super::simulated_world::{BEGINNING, Fault, FaultKind, SimulatedWorld, acme, operation_in};
 
 const REDIRECT_URL: &str = "https://collector.example/oauth/callback";
 /// The lifetime of an access token: twelve hours.
@@ -41,17 +41,12 @@ pub struct Rotating {
 impl Rotating {
     /// Connects a source at 14:00 UTC, with a token issued at that time.
     pub fn new(grace: Grace) -> Rotating {
-        let now = Timestamp::constant(1_795_356_000, 0);
+        let now = BEGINNING;
         let mut settings = Settings::organization();
         settings.apps = vec![App::organization(REDIRECT_URL).rotating()];
         settings.oauth.refresh_grace = SignedDuration::from_secs(grace.seconds);
         settings.oauth.grace_reuse = grace.reuse;
-        let source = Source {
-            logs: vec![LogType::Audit],
-            organization: true,
-            connected_at: Second::of(now),
-            ..Source::new("acme".parse().expect("an ID"), "Acme", Plan::Enterprise, Second::of(now))
-        };
+        let source = Source { organization: true, since: Second::of(now), ..acme(now, &[LogType::Audit]) };
         let world = SimulatedWorld::new(now, World::new(settings), [source]);
         let process = Process::start(0, &world);
         let mut rotating = Rotating { world, process, processes: 1, rows: 0 };

@@ -9,7 +9,8 @@ use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_connect::AuthorizationId;
-use slacktrail_core::source::{Source, SourceId, StreamId};
+use slacktrail_core::cursor::Cursor;
+use slacktrail_core::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_ports::shard::Shard;
 use slacktrail_simulator::World;
@@ -73,7 +74,7 @@ pub struct State {
     /// The state of the oracle.
     pub(super) book: oracle::Book,
     /// Streams whose cursor was tampered with and has not been saved since.
-    pub(super) tampered: Vec<slacktrail_core::source::LogType>,
+    pub(super) tampered: Vec<LogType>,
     /// The size of the chunks in which Slack's responses arrive, in bytes. `None`: each response arrives whole.
     pub chunk_bytes: Option<usize>,
     /// The number of operations of all processes so far.
@@ -155,7 +156,32 @@ impl FaultKind {
     pub const OF_READS: [FaultKind; 2] = [FaultKind::Rejected, FaultKind::KilledBefore];
 }
 
+/// The start of every scenario, an afternoon, so that a scenario can choose to pass midnight: 2026-11-22 14:00:00 UTC.
+pub const BEGINNING: Timestamp = Timestamp::constant(1_795_356_000, 0);
+
+/// Returns the source `acme` of a workspace, connected at `now`, which collects the last seven days of these logs.
+pub(super) fn acme(now: Timestamp, logs: &[LogType]) -> Source {
+    let id = "acme".parse().expect("an ID");
+    Source {
+        logs: logs.to_vec(),
+        connected_at: Second::of(now),
+        ..Source::new(id, "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
+    }
+}
+
 impl State {
+    /// Edits the stored cursor of a log, and returns the result of `edit`, or `None` if the log has no cursor.
+    ///
+    /// # Panics
+    /// Panics if the stored cursor is invalid.
+    pub(super) fn edit_cursor<R>(&mut self, log: LogType, edit: impl FnOnce(&mut Cursor) -> R) -> Option<R> {
+        let (_, stored) = self.cursors.iter_mut().find(|(stream, _)| stream.log == log)?;
+        let mut cursor = Cursor::decode(&stored.text).expect("a stored cursor is valid");
+        let result = edit(&mut cursor);
+        *stored = StoredCursor { version: stored.version + 1, text: cursor.encode() };
+        Some(result)
+    }
+
     /// Returns `true` if, by chance, a create conflicts with a concurrent create of the same key.
     pub(super) fn is_busy(&mut self) -> bool {
         self.chance.as_mut().is_some_and(|chance| chance.rng.below(chance.one_in) == 0)

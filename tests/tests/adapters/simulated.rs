@@ -1,12 +1,12 @@
 //! The simulated world conforms to the ports, as the directory and AWS do. Results of the simulation therefore apply to them.
 
 use slacktrail_core::source::{LogType, SourceId, StreamId};
-use slacktrail_simulation::{SimulatedPorts, SimulatedWorld, StoredCursor};
+use slacktrail_simulation::{BEGINNING, SimulatedPorts, SimulatedWorld, StoredCursor};
 use slacktrail_simulator::{Settings, World};
 use slacktrail_tests::conformance;
 
 fn world() -> SimulatedWorld {
-    SimulatedWorld::new(jiff::Timestamp::constant(1_795_356_000, 0), World::new(Settings::organization()), [])
+    SimulatedWorld::new(BEGINNING, World::new(Settings::organization()), [])
 }
 
 #[tokio::test]

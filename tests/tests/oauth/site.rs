@@ -5,7 +5,6 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use jiff::Timestamp;
 use serde_json::Value;
 use slacktrail_connect::SLACK_AUTHORIZE_URL;
 use slacktrail_connect::{
@@ -17,7 +16,7 @@ use slacktrail_oauth::{Oauth, handle};
 use slacktrail_ports::ReplaceOutcome;
 use slacktrail_ports::credentials::{self, Credentials};
 use slacktrail_ports::secret::ClientSecret;
-use slacktrail_simulation::{Fault, SimulatedPorts, SimulatedWorld, State};
+use slacktrail_simulation::{BEGINNING, Fault, SimulatedPorts, SimulatedWorld, State};
 use slacktrail_simulator::oauth::{App, User};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::tenant::Role;
@@ -61,7 +60,7 @@ impl Site {
     }
 
     pub(crate) fn with(apps: Vec<App>) -> Site {
-        let now = Timestamp::constant(1_795_356_000, 0);
+        let now = BEGINNING;
         let mut settings = Settings { apps, tokens: Vec::new(), limits: Limits::OFF, ..Settings::organization() };
         settings.users.push(User::new(ADMIN, "Ada Admin", Role::Admin));
         let mut slack = World::new(settings);

@@ -2,7 +2,7 @@
 //! a source, revoke its token, reconnect it, bar a workspace and request a backfill.
 
 use jiff::SignedDuration;
-use slacktrail_core::cursor::{Backfill, Cursor};
+use slacktrail_core::cursor::Backfill;
 use slacktrail_core::source::LogType;
 use slacktrail_core::time::Second;
 use slacktrail_simulator::{CallMatcher, Endless, Fault, FaultKind};
@@ -11,7 +11,7 @@ use super::randomized::RandomizedRun;
 use super::starting_point::StartingPoint;
 use crate::harness::simulated;
 use crate::rng::Rng;
-use crate::simulated_world::{Part, StoredCursor};
+use crate::simulated_world::Part;
 
 impl RandomizedRun {
     /// Applies the disruptions of the next minute.
@@ -120,11 +120,8 @@ impl RandomizedRun {
         self.world.with(|state| {
             let now = Second::of(state.now);
             let (oldest, latest) = (now.plus(-oldest_ago), now.plus((length - oldest_ago).min(0)));
-            let Some((_, stored)) = state.cursors.iter_mut().find(|(stream, _)| stream.log == log) else { return };
-            let mut cursor = Cursor::decode(&stored.text).expect("a saved cursor is valid");
-            let outcome = cursor.backfill(log, oldest, latest, now);
-            *stored = StoredCursor { version: stored.version + 1, text: cursor.encode() };
-            if outcome == Backfill::Started {
+            let outcome = state.edit_cursor(log, |cursor| cursor.backfill(log, oldest, latest, now));
+            if outcome == Some(Backfill::Started) {
                 state.backfilled.push((simulated(log), oldest.instant(), latest.instant()));
             }
         });

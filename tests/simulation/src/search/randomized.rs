@@ -3,8 +3,7 @@
 
 use jiff::SignedDuration;
 use slacktrail_collector::tick::{Quota, ResourceLimits};
-use slacktrail_core::source::{LogType, Plan, Source};
-use slacktrail_core::time::Second;
+use slacktrail_core::source::{LogType, Source};
 use slacktrail_simulator::{CallMatcher, Fault, Row, World};
 
 use super::disruptions::slack_fault;
@@ -18,7 +17,7 @@ use crate::mutant::Mutant;
 use crate::oracle;
 use crate::process::{End, Process, Tick};
 use crate::rng::Rng;
-use crate::simulated_world::{Chance, SimulatedWorld};
+use crate::simulated_world::{BEGINNING, Chance, SimulatedWorld, acme};
 
 /// Ticks with faults.
 const TICKS: u32 = 120;
@@ -67,14 +66,8 @@ impl RandomizedRun {
         let cursors_live = slack.settings.cursor_ttl.is_none_or(|ttl| ttl > SignedDuration::from_mins(1));
         let has_two = log != LogType::Integration && cursors_live && rng.one_in(3);
         let logs = if has_two { vec![LogType::Audit, LogType::Access] } else { vec![log] };
-        let now = jiff::Timestamp::constant(1_795_356_000, 0);
-        let source = Source {
-            logs: logs.clone(),
-            organization: slack.organization,
-            connected_at: Second::of(now),
-            ..Source::new("acme".parse().expect("an ID"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
-        };
-        let world = SimulatedWorld::new(now, World::new(slack.settings.clone()), [source]);
+        let source = Source { organization: slack.organization, ..acme(BEGINNING, &logs) };
+        let world = SimulatedWorld::new(BEGINNING, World::new(slack.settings.clone()), [source]);
         let bucket_ahead = SignedDuration::from_secs(rng.pick(&[-300, 0, 0, 300]));
         world.with(|state| (state.mutant, state.traced, state.bucket_ahead) = (mutant, traced, bucket_ahead));
         let chunk_bytes = rng.pick(&[None, None, Some(97), Some(1)]);

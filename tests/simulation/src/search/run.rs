@@ -4,8 +4,7 @@ use std::rc::Rc;
 
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_collector::tick::{Quota, ResourceLimits};
-use slacktrail_core::cursor::Cursor;
-use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Second;
 use slacktrail_simulator::{CallMatcher, Fault as SlackFault, FaultKind as SlackFaultKind, Row, World};
 
@@ -14,7 +13,7 @@ use super::scenario::Event;
 use super::starting_point::StartingPoint;
 use crate::harness::simulated;
 use crate::process::{End, Operations, Process, Tick};
-use crate::simulated_world::{Fault, FaultKind, SimulatedWorld, StoredCursor};
+use crate::simulated_world::{BEGINNING, Fault, FaultKind, SimulatedWorld, acme};
 use crate::{mutant::Mutant, oracle};
 
 /// Ticks within which every visible record must be stored after the last fault. This includes an hourly re-read, which finds records that
@@ -26,11 +25,6 @@ pub type InjectedFault = (usize, u32, FaultKind);
 
 /// The users in a scenario's access log. Each has several rows, with a different second each.
 const USERS: u32 = 16;
-
-/// Returns the start of every scenario, an afternoon, so that a scenario can choose to pass midnight.
-fn beginning() -> Timestamp {
-    Timestamp::constant(1_795_356_000, 0) // 2026-11-22 14:00:00 UTC
-}
 
 /// Returns small limits, so that a few records reach every limit. Objects are not compressed, so that the search runs more schedules in the
 /// same time. Randomized runs compress them.
@@ -67,14 +61,8 @@ pub struct Run {
 impl Run {
     /// Creates a run, and advances it to the moment at which the search starts.
     pub fn new(start: &StartingPoint, mutant: Option<Mutant>, traced: bool) -> Run {
-        let now = beginning();
-        let source = Source {
-            logs: vec![start.log],
-            organization: start.slack.organization,
-            connected_at: Second::of(now),
-            ..Source::new("acme".parse().expect("an ID"), "Acme", Plan::Enterprise, Second::of(now).plus(-7 * 86_400))
-        };
-        let world = SimulatedWorld::new(now, World::new(start.slack.settings.clone()), [source]);
+        let source = Source { organization: start.slack.organization, ..acme(BEGINNING, &[start.log]) };
+        let world = SimulatedWorld::new(BEGINNING, World::new(start.slack.settings.clone()), [source]);
         world.with(|state| (state.mutant, state.traced) = (mutant, traced));
         let process = Process::start(0, &world);
         let mut run = Run {
@@ -196,11 +184,7 @@ impl Run {
         self.world.with(|state| {
             let now = Second::of(state.now);
             let (oldest, latest) = (now.plus(-oldest_ago), now.plus(-latest_ago));
-            for stored in state.cursors.values_mut() {
-                let mut cursor = Cursor::decode(&stored.text).expect("the cursor is valid");
-                cursor.backfill(log, oldest, latest, now);
-                *stored = StoredCursor { version: stored.version + 1, text: cursor.encode() };
-            }
+            state.edit_cursor(log, |cursor| cursor.backfill(log, oldest, latest, now));
             state.backfilled.push((simulated(log), oldest.instant(), latest.instant()));
         });
     }

@@ -1,5 +1,4 @@
 //! Backfills run beside everything else that a stream does. They store each record exactly once and delay nothing.
-#![allow(missing_docs, reason = "the test names describe the tests")]
 
 use slacktrail_core::cursor::Backfill;
 
@@ -9,7 +8,6 @@ use slacktrail_core::walk::GapKind;
 use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulation::{End, FaultKind as ProcessFault};
 use slacktrail_simulator::settings::{AccessColumn, Fill, Limits};
-use slacktrail_simulator::tenant::{Tenant, Workspace};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 
 const DAY: i64 = 86_400;
@@ -83,10 +81,17 @@ fn access_row_that_moves_past_backfill_is_collected() {
         harness.settings(|settings| settings.access_order = access_order);
         harness.backfill(LogType::Access, 25 * DAY, 15 * DAY);
         // The oldest days were added last: rows 80 to 120 are from days 20 to 25, which the walk reaches at its end.
-        for (call, row) in [(6, 100), (12, 110), (20, 119)] {
+        let moves = [(6, 100), (12, 110), (20, 119)];
+        let rows = |harness: &Harness| {
+            harness.world().with(|state| moves.map(|(_, row)| state.slack.rows(Log::Access)[row].date_last))
+        };
+        let before = rows(&harness);
+        for (call, row) in moves {
             harness.fault(Fault::nth(call, CallMatcher::log(Log::Access), FaultKind::Touch(row)));
         }
         drain(&mut harness, LogType::Access);
+        let after = rows(&harness);
+        assert!(before.iter().zip(&after).all(|(before, after)| after > before), "each row moves during the backfill");
         assert_eq!(harness.stored_lines(), 20 + 80, "{access_order:?}");
     }
 }
@@ -202,7 +207,8 @@ fn backfill_keeps_uncollected_time_of_failed_workspace() {
     let mut harness = settled(log, 10, 1, 10..12);
     harness.settings(|settings| settings.integration_count_max = 1_000);
     harness.calls_max = 2; // a live round now runs only in every other tick, and the backfill in between
-    harness.settings(|settings| workspace(settings, "T1").owner_belongs = false);
+    harness
+        .settings(|settings| settings.tenant.workspace_mut("T1").expect("the workspace exists").owner_belongs = false);
     // This is longer than the re-reads cover.
     for _ in 0..(4 * DAY / HOUR) {
         harness.pass(HOUR);
@@ -213,7 +219,8 @@ fn backfill_keeps_uncollected_time_of_failed_workspace() {
         harness.pass(60);
         harness.tick();
     }
-    harness.settings(|settings| workspace(settings, "T1").owner_belongs = true);
+    harness
+        .settings(|settings| settings.tenant.workspace_mut("T1").expect("the workspace exists").owner_belongs = true);
     for _ in 0..40 {
         harness.pass(60);
         if !harness.gaps(log).contains(&GapKind::Backfill) {
@@ -224,13 +231,4 @@ fn backfill_keeps_uncollected_time_of_failed_workspace() {
     harness.calls_max = 20;
     harness.settle();
     harness.assert_complete();
-}
-
-fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
-    match &mut settings.tenant {
-        Tenant::Organization { workspaces, .. } => {
-            workspaces.iter_mut().find(|workspace| workspace.id == id).expect("the workspace exists")
-        }
-        Tenant::Single(workspace) => workspace,
-    }
 }

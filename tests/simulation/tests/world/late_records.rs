@@ -1,5 +1,4 @@
 //! Late records under load: the next tick stores what Slack shows up to five minutes late.
-#![allow(missing_docs, reason = "tests may panic")]
 
 use jiff::SignedDuration;
 use slacktrail_core::health::State;

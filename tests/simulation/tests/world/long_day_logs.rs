@@ -1,5 +1,4 @@
 //! Day logs that take longer than a tick to read back, and contain more IDs than the cache can hold.
-#![allow(missing_docs, reason = "tests may panic")]
 
 use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::Harness;

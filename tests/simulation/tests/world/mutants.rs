@@ -1,6 +1,6 @@
 //! Tests of the simulation itself: each mutant violates an invariant, and the search finds it. `make mutants` does the same with mutants of
 //! the source.
-#![allow(clippy::print_stdout, missing_docs, reason = "tests print how many schedules they ran")]
+#![allow(clippy::print_stdout, reason = "tests print how many schedules they ran")]
 
 use slacktrail_core::source::LogType;
 use slacktrail_simulation::mutant::Mutant;

@@ -1,5 +1,5 @@
 //! Odd responses: the collector stores every row, whatever the fields around it.
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;
@@ -153,6 +153,15 @@ fn long_pages_shrink_until_complete() {
         let base = Settings { limits: Limits::OFF, response_bytes_max: Some(2_000), ..Settings::organization() };
         let mut harness = Harness::new(base, &[log]);
         harness.rows(simulated(log), 60, 7);
+        let limits = |harness: &mut Harness| -> Vec<u32> {
+            let operations = harness.operations_of_tick();
+            let words = operations.iter().flat_map(|operation| operation.split(' '));
+            words.filter_map(|word| word.strip_prefix("limit=")?.parse().ok()).collect()
+        };
+        let first = limits(&mut harness);
+        harness.pass(60);
+        let second = limits(&mut harness);
+        assert!(second.iter().min() < first.iter().min(), "{log}: {first:?}, and then {second:?}");
         harness.settle();
         harness.assert_complete();
     }

@@ -1,12 +1,12 @@
 //! A deployment of 10,000 sources, which is split into shards for independent invocations.
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use slacktrail_collector::dispatch::{DispatchOutcome, dispatch_shards};
 use slacktrail_collector::tick::Summary;
 use slacktrail_core::error::Error;
@@ -14,7 +14,7 @@ use slacktrail_core::source::{LogType, Plan, Source};
 use slacktrail_core::time::Second;
 use slacktrail_ports::DeploymentStore;
 use slacktrail_ports::shard::{SOURCES_MAX, Shard};
-use slacktrail_simulation::{End, Fault, FaultKind, Process, SimulatedPorts, SimulatedWorld};
+use slacktrail_simulation::{BEGINNING, End, Fault, FaultKind, Process, SimulatedPorts, SimulatedWorld};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Row, Settings, World};
 
@@ -23,7 +23,7 @@ const ROOT: u32 = 1_000_000;
 
 /// Returns a deployment of this many sources with these logs. Slack shows each of them one record per log.
 fn deployment(sources: usize, logs: &[LogType]) -> SimulatedWorld {
-    let now = Timestamp::constant(1_795_356_000, 0);
+    let now = BEGINNING;
     let slack = World::new(Settings { limits: Limits::OFF, ..Settings::organization() });
     let source = |number: usize| Source {
         logs: logs.to_vec(),
@@ -168,8 +168,8 @@ fn failed_shard_dispatch_is_reported_and_other_shards_are_polled() {
 #[test]
 fn deployment_without_dispatched_shard_is_error() {
     let world = deployment(1_000, &[LogType::Audit]);
-    let refused = |operation| Fault { process: ROOT, operation, kind: FaultKind::Rejected };
-    world.with(|state| state.faults = (2..20).map(refused).collect());
+    let rejected = |operation| Fault { process: ROOT, operation, kind: FaultKind::Rejected };
+    world.with(|state| state.faults = (2..20).map(rejected).collect());
     assert!(dispatch(&world).is_err());
 }
 
@@ -179,8 +179,12 @@ fn disconnected_source_is_neither_polled_nor_reported() {
     let process = Process::start(0, &world);
     let streams = |polled: Option<Summary>| polled.unwrap().streams.len();
     assert_eq!(streams(poll(&process, &Shard::default())), 2);
+    let calls = || world.with(|state| state.slack.calls().total());
+    let before = calls();
+    assert_eq!(before, 2);
     world.with(|state| {
         state.sources.values_mut().for_each(|source| source.disconnected = source.id.as_str() == "acme-0")
     });
     assert_eq!(streams(poll(&process, &Shard::default())), 1);
+    assert_eq!(calls() - before, 1, "Slack is not called for the disconnected source");
 }

@@ -1,13 +1,12 @@
 //! Known behaviors of Slack that break a naive collector, and how slacktrail handles each of them.
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use slacktrail_core::health::State;
 use slacktrail_core::hints::Place;
 use slacktrail_core::source::LogType;
 use slacktrail_core::stream::StreamOutcome;
 use slacktrail_simulation::harness::{Harness, simulated};
-use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging};
-use slacktrail_simulator::tenant::{Tenant, Workspace};
+use slacktrail_simulator::settings::{AccessColumn, Direction, Fill, Layout, Limits, Paging};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
 
 const AUDIT: [LogType; 1] = [LogType::Audit];
@@ -41,7 +40,9 @@ fn revoked_token_is_reported_and_rarely_retried_until_reconnect() {
     harness.tick();
     harness.revoke();
     harness.pass(60);
-    for stream in harness.tick() {
+    let streams = harness.tick();
+    assert_eq!(streams.len(), 3);
+    for stream in streams {
         assert_eq!(stream.state, State::Reauthorize, "{stream:?}");
         assert!(stream.hint(Place::Poller).is_some_and(|hint| hint.contains("connect the source again")), "{stream:?}");
     }
@@ -49,12 +50,13 @@ fn revoked_token_is_reported_and_rarely_retried_until_reconnect() {
     for _ in 0..10 {
         harness.pass(60);
         harness.rows(Log::Audit, 1, 0);
-        assert!(harness.tick().iter().all(|stream| !stream.polled && stream.state == State::Reauthorize));
+        let streams = harness.tick().into_iter().map(|stream| (stream.polled, stream.state));
+        assert_eq!(streams.collect::<Vec<_>>(), [(false, State::Reauthorize); 3]);
     }
     assert_eq!(harness.calls(), calls, "a rejected token is not retried each minute");
     harness.connect_again();
     harness.pass(60);
-    assert!(harness.tick().iter().all(|stream| stream.polled));
+    assert_eq!(harness.tick().iter().filter(|stream| stream.polled).count(), 3);
     harness.settle();
     harness.assert_complete();
 }
@@ -145,27 +147,11 @@ fn access_log_that_fails_after_page_does_not_count_as_collected() {
 }
 
 #[test]
-fn access_logs_that_need_workspace_are_read_per_workspace() {
-    let settings = Settings { access_team: AccessTeam::Required, ..organization() };
-    let mut harness = Harness::new(settings, &[LogType::Access]);
-    for (n, workspace) in (0..4).zip(["T1", "T2"].into_iter().cycle()) {
-        let time = harness.now().saturating_sub(jiff::SignedDuration::from_secs(n * 60)).unwrap();
-        let row = Row::small_access(time, time, &format!("u{n}"), "203.0.113.7", "SlackWeb/0 x");
-        harness.add(row.in_workspace(workspace));
-    }
-    assert_eq!(harness.tick()[0].code(), None);
-    assert_eq!(harness.stored_lines(), 4);
-    harness.pass(60);
-    harness.settle();
-    assert_eq!(harness.stored_lines(), 4);
-}
-
-#[test]
 fn workspace_with_invalid_auth_is_isolated_and_collected_later() {
     let mut harness = Harness::new(organization(), &[LogType::Integration]);
     harness.rows(Log::Integration, 6, 60);
     harness.tick();
-    harness.settings(|settings| workspace(settings, "T1").owner_belongs = false);
+    harness.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = false);
     for minute in 0..40 {
         harness.pass(60);
         harness.rows(Log::Integration, 2, 1);
@@ -173,8 +159,8 @@ fn workspace_with_invalid_auth_is_isolated_and_collected_later() {
         assert_eq!(streams[0].state, if minute < 15 { State::Ok } else { State::Failing }, "{streams:?}");
         assert_eq!(streams[0].workspaces_failing, 1);
     }
-    harness.assert_newest_stored_in(Log::Integration, "T2");
-    harness.settings(|settings| workspace(settings, "T1").owner_belongs = true);
+    harness.assert_workspace_stored(Log::Integration, "T2");
+    harness.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = true);
     harness.settle();
     harness.assert_complete();
 }
@@ -182,10 +168,10 @@ fn workspace_with_invalid_auth_is_isolated_and_collected_later() {
 #[test]
 fn workspace_that_joins_is_collected_from_start() {
     let mut harness = Harness::new(organization(), &[LogType::Integration]);
-    harness.settings(|settings| workspace(settings, "T2").app_added = false);
+    harness.settings(|settings| settings.tenant.workspace_mut("T2").unwrap().app_added = false);
     harness.rows(Log::Integration, 8, 3_000);
     harness.tick();
-    harness.settings(|settings| workspace(settings, "T2").app_added = true);
+    harness.settings(|settings| settings.tenant.workspace_mut("T2").unwrap().app_added = true);
     harness.settle_within(200);
     harness.assert_complete();
 }
@@ -353,13 +339,6 @@ fn throttling_delays_only_affected_stream_as_long_as_slack_asks() {
     }
     harness.settle();
     harness.assert_complete();
-}
-
-fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
-    match &mut settings.tenant {
-        Tenant::Organization { workspaces, .. } => workspaces.iter_mut().find(|workspace| workspace.id == id).unwrap(),
-        Tenant::Single(workspace) => workspace,
-    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Token rotation: no single fault and no second poller loses a token pair that could have been kept.
-#![allow(clippy::print_stdout, missing_docs, reason = "tests print how many schedules they ran")]
+#![allow(clippy::print_stdout, reason = "tests print how many schedules they ran")]
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
 //! A single rejection does not count as a revoked token, and a single error does not require action.
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use slacktrail_core::health::State;
 use slacktrail_core::hints::Place;

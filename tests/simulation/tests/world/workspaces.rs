@@ -1,5 +1,5 @@
 //! The workspaces of an organization: they join, leave, return and fail, and their integration logs are collected completely.
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -162,7 +162,7 @@ fn workspace_that_fails_for_15_minutes_no_longer_blocks_others() {
         let stream = tick(&mut harness, n);
         assert_eq!(stream.workspaces_failing, 1);
         reported.push((n, stream.state, stream.code().map(str::to_owned)));
-        harness.assert_newest_stored_in(Log::Integration, "T2");
+        harness.assert_workspace_stored(Log::Integration, "T2");
     }
     let persistent = |n| (n, State::Failing, Some("workspaces_unreadable".to_owned()));
     assert_eq!(
@@ -273,7 +273,7 @@ fn endless_pages_of_one_workspace_do_not_block_next_one() {
         assert!(summary.code().is_some(), "{minute}: {summary:?}");
         assert_eq!(summary.state == State::Failing, minute > 15, "{minute}: {summary:?}");
     }
-    harness.assert_newest_stored_in(Log::Integration, "T2");
+    harness.assert_workspace_stored(Log::Integration, "T2");
 }
 
 /// Returns an organization in which `id` has been failing for a minute.
@@ -436,7 +436,7 @@ fn workspace_unreadable_for_15_minutes_is_reported_until_it_recovers() {
             let code = (minute >= 15).then_some("workspaces_unreadable");
             assert_eq!((stream.code(), stream.workspaces_failing), (code, 1), "{minute}");
             assert_eq!(stream.state, if minute < 15 { State::Ok } else { State::Failing }, "{minute}");
-            harness.assert_newest_stored_in(Log::Integration, "T1");
+            harness.assert_workspace_stored(Log::Integration, "T1");
         }
         if leaves {
             harness.settings(|settings| workspace(settings, "T2").app_added = false);
