@@ -5,7 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a skipped test prints why")]
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,6 +24,8 @@ use tokio::time::timeout;
 
 pub use fantoccini::cookies::Cookie;
 
+use crate::function::built_here;
+
 const CHROMIUM: &str = "/usr/bin/chromium";
 const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
 
@@ -32,7 +34,7 @@ const START_MAX: Duration = Duration::from_secs(60);
 /// The number of attempts to start a browser.
 const STARTS_MAX: usize = 3;
 /// The time limit for a page to load and for an element to appear.
-const PAGE_MAX: Duration = Duration::from_secs(30);
+const PAGE_MAX: Duration = Duration::from_secs(60);
 /// The number of attempts to remove the directory, because a killed process may still be writing a file.
 const REMOVALS_MAX: usize = 50;
 /// The pause between two attempts to remove the directory.
@@ -228,6 +230,18 @@ impl Browser {
     }
 }
 
+/// Creates and returns `<target>/screenshots`, the folder for screenshots that people can review.
+///
+/// # Panics
+/// Panics if the folder cannot be created.
+pub fn screenshots() -> PathBuf {
+    let build = built_here("x");
+    let target = build.ancestors().nth(2).expect("the build directory is in the target directory");
+    let folder = target.join("screenshots");
+    std::fs::create_dir_all(&folder).expect("the target directory can be written");
+    folder
+}
+
 impl Driver {
     async fn start() -> Driver {
         let directory = tempfile::tempdir().expect("a temporary directory can be created");
@@ -294,7 +308,7 @@ fn capabilities(scheme: Scheme, directory: &Path) -> Value {
     let mut flags: Vec<String> = FLAGS.map(str::to_owned).to_vec();
     flags.push(format!("--blink-settings=preferredColorScheme={scheme}"));
     flags.push(format!("--user-data-dir={}", directory.join("profile").display()));
-    let page_ms = u64::try_from(PAGE_MAX.as_millis()).expect("half a minute");
+    let page_ms = u64::try_from(PAGE_MAX.as_millis()).expect("a minute");
     json!({
         "goog:chromeOptions": {
             "binary": CHROMIUM,

@@ -17,10 +17,10 @@ use tokio::time::timeout;
 use crate::locked;
 
 /// The environment variable with the path of the compiled poller. `make e2e` sets it.
-pub const POLLER_VARIABLE: &str = "SLACKTRAIL_POLLER";
+const POLLER_VARIABLE: &str = "SLACKTRAIL_POLLER";
 
 /// The environment variable with the path of the compiled oauth function. `make e2e` sets it.
-pub const OAUTH_VARIABLE: &str = "SLACKTRAIL_OAUTH";
+const OAUTH_VARIABLE: &str = "SLACKTRAIL_OAUTH";
 
 /// The environment variable with a command that runs the functions, such as an emulator of another architecture. `make arm64` sets it.
 const RUNNER_VARIABLE: &str = "SLACKTRAIL_RUNNER";
@@ -177,7 +177,7 @@ pub fn level_in_lambda(line: &str) -> String {
     line["level"].as_str().filter(|_| has_timestamp).unwrap_or("INFO").to_owned()
 }
 
-/// Returns the path of the compiled poller: the value of [`POLLER_VARIABLE`], or `poller` in the build directory of this test.
+/// Returns the path of the compiled poller: the value of `SLACKTRAIL_POLLER`, or `poller` in the build directory of this test.
 ///
 /// # Errors
 /// Returns an error if the file does not exist. The message names the command that builds it.
@@ -185,7 +185,7 @@ pub fn poller_binary() -> Result<PathBuf, String> {
     binary(POLLER_VARIABLE, "poller")
 }
 
-/// Returns the path of the compiled oauth function: the value of [`OAUTH_VARIABLE`], or `oauth` in the build directory of this test.
+/// Returns the path of the compiled oauth function: the value of `SLACKTRAIL_OAUTH`, or `oauth` in the build directory of this test.
 ///
 /// # Errors
 /// Returns an error if the file does not exist. The message names the command that builds it.

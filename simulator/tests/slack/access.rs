@@ -129,13 +129,6 @@ fn organization_token_sees_all_rows_without_team_and_few_with_it() {
 }
 
 #[test]
-fn team_can_be_required() {
-    let mut world = organization(AccessTeam::Required);
-    assert_eq!(error(&mut world, 100, &asking(Log::Access)).1, "missing_argument");
-    assert_eq!(users(&mut world, &asking(Log::Access).with("team_id", "T2")), ["T2", "T2"]);
-}
-
-#[test]
 fn workspace_token_ignores_team() {
     let mut world = World::new(Settings::workspace());
     world.add(Row::small_access(at(10), at(10), "a", "203.0.113.7", "x"));

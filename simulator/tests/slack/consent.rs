@@ -1,15 +1,11 @@
+use slacktrail_simulator::World;
 use slacktrail_simulator::oauth::{App, Consent, Distribution, Redirects, User};
 use slacktrail_simulator::tenant::Role;
-use slacktrail_simulator::{Request, World};
 
 use crate::install::{
     REDIRECT_URL, access, asking_for, code_of, exchanging, install, organization, owner_becomes, parameter, world_of,
 };
-use crate::walk::{at, error, json};
-
-fn error_code(world: &mut World, now: i64, request: &Request) -> String {
-    error(world, now, request).1
-}
+use crate::walk::{at, error_code, json};
 
 #[test]
 fn declining_redirects_with_access_denied() {

@@ -6,11 +6,7 @@ use crate::install::{
     REDIRECT_URL, access, asking_for, calling, code_of, exchanging, install, organization, owner_becomes, parameter,
     text,
 };
-use crate::walk::{at, audit_world, error, json, response};
-
-fn error_code(world: &mut World, now: i64, request: &Request) -> String {
-    error(world, now, request).1
-}
+use crate::walk::{at, audit_world, error, error_code, json, response};
 
 #[test]
 fn consent_page_needs_app() {

@@ -81,3 +81,9 @@ pub(crate) fn text<'a>(response: &'a Value, path: &str) -> &'a str {
 pub(crate) fn calling(method: &str, token: &str) -> Request {
     Request { method: Method::Post, ..Request::get(Family::Web, method).bearer(token) }
 }
+
+/// Returns `ok` if `auth.test` accepts the token, or the error code.
+pub(crate) fn state(world: &mut World, now: i64, token: &str) -> String {
+    let who = json(world, now, &calling("auth.test", token));
+    who["error"].as_str().unwrap_or("ok").to_owned()
+}

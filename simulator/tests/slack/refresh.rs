@@ -3,7 +3,7 @@ use slacktrail_simulator::oauth::{App, Consent, GraceReuse};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Outcome, Request, World};
 
 use crate::install::{
-    access, asking_for, calling, code_of, exchanging, install, organization, refreshing, rotating, text,
+    access, asking_for, calling, code_of, exchanging, install, organization, refreshing, rotating, state, text,
 };
 use crate::walk::{at, error, json, response};
 
@@ -25,12 +25,6 @@ fn refresh(world: &mut World, now: i64, app: &App, refresh_token: &str) -> (Stri
 
 fn error_code(world: &mut World, now: i64, app: &App, refresh_token: &str) -> String {
     error(world, now, &refreshing(app, refresh_token)).1
-}
-
-/// Returns `ok` if `auth.test` accepts the token, or the error code.
-fn state(world: &mut World, now: i64, token: &str) -> String {
-    let who = json(world, now, &calling("auth.test", token));
-    who["error"].as_str().unwrap_or("ok").to_owned()
 }
 
 fn live(world: &World, now: i64) -> Vec<String> {

@@ -5,7 +5,7 @@ use slacktrail_simulator::{Family, Log, Request, Settings, World};
 
 use crate::install::{
     REDIRECT_URL, asking_for, calling, code_of, exchanging, install, organization, owner_becomes, refreshing, rotating,
-    text,
+    state, text,
 };
 use crate::walk::{at, error, json, response};
 
@@ -15,11 +15,6 @@ fn install_both(world: &mut World, app: &App) -> (String, String) {
     let redirect = world.consent(at(0), &asked, &Consent::organization()).expect("a redirect");
     let given = json(world, 0, &exchanging(app, &code_of(&redirect)));
     (text(&given, "/authed_user/access_token").to_owned(), text(&given, "/access_token").to_owned())
-}
-
-fn state(world: &mut World, now: i64, token: &str) -> String {
-    let who = json(world, now, &calling("auth.test", token));
-    who["error"].as_str().unwrap_or("ok").to_owned()
 }
 
 fn uninstalling(app: &App, token: &str) -> Request {

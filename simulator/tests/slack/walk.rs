@@ -52,6 +52,11 @@ pub(crate) fn error(world: &mut World, now: i64, request: &Request) -> (u16, Str
     (response.status, body["error"].as_str().expect("a code").to_owned())
 }
 
+/// Returns the `error` of the response.
+pub(crate) fn error_code(world: &mut World, now: i64, request: &Request) -> String {
+    error(world, now, request).1
+}
+
 /// Returns one field of every row of a page of any log.
 pub(crate) fn column(page: &Value, field: &str) -> Vec<String> {
     let rows = ["entries", "logins", "logs"].iter().find_map(|key| page[key].as_array());

@@ -3,6 +3,8 @@
 use axum::Router;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
+use slacktrail_adapters::settings::SECRET_PREFIX;
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::loopback::serve;
 
@@ -11,17 +13,29 @@ use crate::slack::{ORGANIZATION, Slack, WORKSPACE};
 
 pub(crate) const CONNECT: [&str; 7] = ["connect", "acme", "--name", "Acme", "--plan", "enterprise", "--token-stdin"];
 
+/// The bucket of [`deployed`].
+pub(crate) const BUCKET: &str = "logs";
+/// The table of [`deployed`].
+pub(crate) const TABLE: &str = "streams";
+
 /// Creates a bucket and a table in `moto`, and returns the command for them and for `slack`.
 pub(crate) async fn deployed(moto: &EmulatedAws, slack: &Slack) -> Slacktrail {
-    moto.create_bucket("logs").await;
-    moto.create_table("streams").await;
+    moto.create_bucket(BUCKET).await;
+    moto.create_table(TABLE).await;
     let environment = moto.environment().into_iter();
     let slacktrail =
         environment.fold(Slacktrail::of(slack), |slacktrail, (name, value)| slacktrail.with(&name, &value));
-    slacktrail.with("SLACKTRAIL_BUCKET", "logs").with("SLACKTRAIL_TABLE", "streams")
+    slacktrail.with("SLACKTRAIL_BUCKET", BUCKET).with("SLACKTRAIL_TABLE", TABLE)
 }
 
-async fn secret(moto: &EmulatedAws, name: &str) -> Option<Value> {
+/// Returns the ports of the functions of [`deployed`].
+pub(crate) fn ports(moto: &EmulatedAws) -> AwsPorts {
+    let names = ResourceNames { bucket: BUCKET.into(), table: TABLE.into(), secret_prefix: SECRET_PREFIX.into() };
+    AwsPorts::connect(&moto.sdk_config(), names)
+}
+
+/// Returns a secret of [`deployed`].
+pub(crate) async fn secret(moto: &EmulatedAws, name: &str) -> Option<Value> {
     let value = moto.secrets_manager().get_secret_value().secret_id(name).send().await.ok()?;
     let mut secret: Value = serde_json::from_str(value.secret_string()?).unwrap();
     secret.as_object_mut()?.remove("writer_id"); // random

@@ -1,25 +1,18 @@
 //! Tests the whole user journey in a real browser: connect a source, collect records, revoke the token, read `status`, reconnect, collect
 //! the records of the outage, and run `verify`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_simulator::oauth::App;
 use slacktrail_simulator::{Log, Settings};
-use slacktrail_tests::browser::{Browser, Scheme};
+use slacktrail_tests::browser::{Browser, Scheme, screenshots};
 use slacktrail_tests::connecting::Connecting;
 use slacktrail_tests::deployment::{ActivityGenerator, LocalDeployment};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Child;
 
 use crate::binary::{Ran, Slacktrail};
-
-/// Creates and returns `<target>/screenshots`, the folder for screenshots that people can review.
-fn screenshots() -> PathBuf {
-    let target = slacktrail_tests::function::built_here("x").ancestors().nth(2).unwrap().join("screenshots");
-    std::fs::create_dir_all(&target).unwrap();
-    target
-}
 
 /// Starts `connect`, and returns the link that it prints.
 async fn connect(slacktrail: &Slacktrail, app: &App, more: &[&str]) -> (Child, String) {

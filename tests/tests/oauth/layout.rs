@@ -1,8 +1,6 @@
 //! Tests every page in a real browser, on the screen of a phone and of a desktop, in light and dark colors. Writes screenshots to
 //! `<target>/screenshots`, for people to review.
 
-use std::path::PathBuf;
-
 use serde_json::Value;
 use slacktrail_connect::{AuthorizationId, AuthorizationState, LINK_TTL_SECONDS, OneTimeToken, WORK_MAX};
 use slacktrail_core::source::{Source, Tenant};
@@ -10,7 +8,7 @@ use slacktrail_simulation::Part;
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::tenant::{Plan, Role};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind};
-use slacktrail_tests::browser::{Browser as Chromium, Scheme};
+use slacktrail_tests::browser::{Browser as Chromium, Scheme, screenshots};
 use slacktrail_tests::http_api::event;
 
 use crate::browser::{Answer, Browser, grant, query_of};
@@ -158,12 +156,6 @@ fn pages() -> Vec<(String, String)> {
     let put = run(visit.site.request(event("PUT", "/oauth/start", "", &[], &[]))).unwrap();
     add("method_not_allowed", &visit, put);
     pages
-}
-
-fn screenshots() -> PathBuf {
-    let target = slacktrail_tests::function::built_here("x").ancestors().nth(2).unwrap().join("screenshots");
-    std::fs::create_dir_all(&target).unwrap();
-    target
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use slacktrail_connect::{AuthorizationState, LINK_TTL_SECONDS};
 use slacktrail_simulator::oauth::Consent;
 
 use crate::browser::{Answer, Browser, query_of};
+use crate::rejections::consented;
 use crate::site::{Site, run, source};
 
 /// Opens the callback with `query`. Asserts that it is rejected, changes nothing and does not call Slack.
@@ -21,13 +22,6 @@ fn rejected(site: &Site, browser: &Browser, query: &str, status: u64, kind: &str
 
 fn exchanges(site: &Site) -> u32 {
     site.slack(|slack| slack.calls().of("oauth.v2.access"))
-}
-
-/// Returns a browser that has consented, and the query string of its callback.
-fn consented(site: &Site) -> (Browser, String) {
-    let browser = Browser::new();
-    let query = browser.consent(site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
-    (browser, query)
 }
 
 #[test]

@@ -6,7 +6,6 @@ mod in_terminal;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_adapters::random;
 use slacktrail_connect::{
@@ -20,6 +19,7 @@ use slacktrail_tests::fake_timer::FakeTimer;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Child;
 
+use crate::aws::{TABLE, deployed, ports, secret};
 use crate::binary::Slacktrail;
 use crate::slack::Slack;
 
@@ -50,29 +50,14 @@ impl Stage {
 
     async fn start(slack: Slack, app: App) -> Option<Stage> {
         let moto = EmulatedAws::start()?;
-        moto.create_bucket("logs").await;
-        moto.create_table("streams").await;
         slack.world().settings_mut().apps = vec![app.clone()];
-        let environment = moto.environment().into_iter();
-        let slacktrail =
-            environment.fold(Slacktrail::of(&slack), |slacktrail, (name, value)| slacktrail.with(&name, &value));
-        let slacktrail = slacktrail.with("SLACKTRAIL_BUCKET", "logs").with("SLACKTRAIL_TABLE", "streams");
-        Some(Stage { moto, slack, app, slacktrail: slacktrail.with("SLACKTRAIL_URL", URL) })
-    }
-
-    fn ports(&self) -> AwsPorts {
-        let names =
-            ResourceNames { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() };
-        AwsPorts::connect(&self.moto.sdk_config(), names)
+        let slacktrail = deployed(&moto, &slack).await.with("SLACKTRAIL_URL", URL);
+        Some(Stage { moto, slack, app, slacktrail })
     }
 
     /// Returns the source's secret.
     async fn secret(&self) -> Option<Value> {
-        let secrets = self.moto.secrets_manager();
-        let value = secrets.get_secret_value().secret_id("slacktrail/acme").send().await.ok()?;
-        let mut secret: Value = serde_json::from_str(value.secret_string()?).unwrap();
-        secret.as_object_mut()?.remove("writer_id"); // random
-        Some(secret)
+        secret(&self.moto, "slacktrail/acme").await
     }
 
     async fn sources(&self) -> Value {
@@ -81,7 +66,7 @@ impl Stage {
 
     /// Returns every authorization in the table.
     async fn authorizations(&self) -> Vec<Authorization> {
-        let scanned = self.moto.dynamodb().scan().table_name("streams").send().await.unwrap();
+        let scanned = self.moto.dynamodb().scan().table_name(TABLE).send().await.unwrap();
         let texts = scanned.items().iter().filter_map(|item| item.get("authorization")?.as_s().ok());
         texts.map(|text| serde_json::from_str(text).unwrap()).collect()
     }
@@ -89,7 +74,7 @@ impl Stage {
     /// Opens a link, responds to Slack's consent page, and follows the redirect to the callback.
     async fn open(&self, link: &str, consent: &Consent) -> Result<ConnectReport, ConnectError> {
         let link_token = link.strip_prefix("https://connect.example/oauth/start?grant=").unwrap();
-        let (ports, now) = (self.ports(), Second::of(Timestamp::now()));
+        let (ports, now) = (ports(&self.moto), Second::of(Timestamp::now()));
         let urls = (self.slack.authorize_url(), REDIRECT_URL);
         let bits = random::bytes().unwrap();
         let started =
@@ -113,7 +98,7 @@ impl Stage {
     /// Changes a stored authorization.
     async fn force(&self, link: &str, change: impl Fn(Authorization) -> Authorization) {
         let id: AuthorizationId = OneTimeToken::parse(link.split_once("grant=").unwrap().1).unwrap().id;
-        let store = self.ports().deployment;
+        let store = ports(&self.moto).deployment;
         let (version, authorization) = store.load_authorization(&id).await.unwrap().unwrap();
         store.replace_authorization(Some(version), &change(authorization)).await.unwrap();
     }
