@@ -29,7 +29,7 @@ pub const MOTO_VARIABLE: &str = "SLACKTRAIL_MOTO";
 const MINISTACK_VARIABLE: &str = "SLACKTRAIL_MINISTACK";
 
 /// The time limit for an emulator to start. This usually takes one second, but longer on a busy machine.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_secs(180);
 
 /// The default region.
 pub(crate) const REGION: &str = "us-east-1";

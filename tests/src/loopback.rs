@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use reqwest::Client;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// The largest body that [`serve_http`] accepts. The largest object has a few MiB.
@@ -69,6 +69,17 @@ pub async fn bind() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
     let address = listener.local_addr().expect("a bound listener has an address");
     (listener, address)
+}
+
+/// Reserves a port on which nothing listens. No other program can take it until the socket is dropped.
+///
+/// # Panics
+/// Panics if no port is free.
+pub fn reserve() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().expect("a socket can be created");
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("loopback has a free port");
+    let address = socket.local_addr().expect("a bound socket has an address");
+    (socket, address)
 }
 
 /// Creates a client for loopback that leaves responses as they are.

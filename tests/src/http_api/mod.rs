@@ -43,7 +43,7 @@ const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// API Gateway's quota for the request line and all headers. A larger head gets status 431.
 const HEAD_BYTES_MAX: usize = 10_240;
 /// The time limit for the TLS handshake, and for the head of a request. The server then closes the connection.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+const HEAD_TIME_MAX: Duration = Duration::from_secs(60);
 /// The largest number of open connections. Further connections wait.
 const CONNECTIONS_MAX: usize = 64;
 

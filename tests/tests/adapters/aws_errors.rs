@@ -14,7 +14,7 @@ use slacktrail_core::hints::Place;
 use slacktrail_ports::shard::Shard;
 use slacktrail_ports::{CreateOutcome, CredentialStore, DayLogStore, DeploymentStore};
 use slacktrail_tests::conformance::{credentials, day_log, source};
-use slacktrail_tests::loopback::{bind, serve};
+use slacktrail_tests::loopback::{reserve, serve};
 
 fn connect(endpoint: &str) -> AwsPorts {
     let credentials = Credentials::new("id", "key-hidden", None, None, "test");
@@ -152,8 +152,8 @@ async fn malformed_aws_response_is_not_echoed() {
 
 #[tokio::test]
 async fn unreachable_aws_is_retried_later() {
-    let (_, free) = bind().await; // without its listener
-    let error = connect(&format!("http://{free}")).deployment.load().await.unwrap_err();
+    let (_socket, address) = reserve();
+    let error = connect(&format!("http://{address}")).deployment.load().await.unwrap_err();
     assert_error(&error, ErrorKind::Retry, "aws_unavailable", "next tick");
 }
 

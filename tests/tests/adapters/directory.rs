@@ -296,7 +296,7 @@ async fn no_symbolic_link_leads_out_of_directory() {
 
     const DIRECTORY: bool = false;
     const FILE: bool = true;
-    for (link, is_file, refused) in [
+    for (link, is_file, rejected) in [
         ("audit", DIRECTORY, &["create", "read", "list"][..]),
         ("audit/2026", DIRECTORY, &["create", "read", "list"]),
         ("audit/2026/11/22", DIRECTORY, &["create", "read", "list"]),
@@ -317,7 +317,7 @@ async fn no_symbolic_link_leads_out_of_directory() {
         symlink(&target, &path).unwrap();
         let outcomes = use_all(root.path()).await;
         for (what, error) in outcomes {
-            assert_eq!(error.is_some(), refused.contains(&what), "{link}: {what}: {error:?}");
+            assert_eq!(error.is_some(), rejected.contains(&what), "{link}: {what}: {error:?}");
             if let Some(error) = error {
                 let named = format!("`{}` is a symbolic link", path.file_name().unwrap().to_string_lossy());
                 assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Reconfigure, "symbolic_link"), "{error}");

@@ -8,7 +8,7 @@ use slacktrail_tests::aws_proxy::{AwsCall, AwsProxy, CannedResponse};
 
 use crate::binary::{Ran, Slacktrail};
 use crate::daily::Deployed;
-use crate::slack::{ORGANIZATION, hours_ago};
+use crate::slack::ORGANIZATION;
 
 /// Each AWS call of the commands, and the permission that it needs.
 const CALLS: [(&str, &str); 10] = [
@@ -171,7 +171,7 @@ const COMMANDS: [(&str, &str); 10] = [
 struct Faulty {
     aws: AwsProxy,
     slacktrail: Slacktrail,
-    _deployed: Deployed,
+    deployed: Deployed,
 }
 
 impl Faulty {
@@ -183,7 +183,7 @@ impl Faulty {
         let slacktrail = deployed.slacktrail.clone().with("AWS_ENDPOINT_URL", &aws.endpoint());
         let slacktrail = slacktrail.without("SLACKTRAIL_BUCKET").without("SLACKTRAIL_TABLE");
         let slacktrail = slacktrail.with("SLACKTRAIL_STACK", "slacktrail");
-        Some(Faulty { aws, slacktrail, _deployed: deployed })
+        Some(Faulty { aws, slacktrail, deployed })
     }
 
     /// Runs a command without a fault, and returns its calls.
@@ -225,7 +225,7 @@ impl Faulty {
 #[tokio::test]
 async fn each_error_of_each_aws_call_is_one_sentence_with_hint() {
     let Some(faulty) = Faulty::start().await else { return };
-    let day = hours_ago(20).strftime("%Y-%m-%d").to_string();
+    let day = faulty.deployed.slack.hours_before(20).strftime("%Y-%m-%d").to_string();
     let mut tried = BTreeSet::new();
     for (command, calls) in COMMANDS {
         let command = command.replace("{day}", &day);

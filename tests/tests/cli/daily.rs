@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use slacktrail_adapters::aws::{AwsPorts, DynamoDeployment, ResourceNames, S3DayLogs, SecretsManagerCredentials};
+use slacktrail_adapters::aws::{DynamoDeployment, S3DayLogs, SecretsManagerCredentials};
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_collector::tick::{Poller, ResourceLimits, TickLimits};
 use slacktrail_core::source::{LogType, Plan, Source};
@@ -15,17 +15,16 @@ use slacktrail_tests::aws_proxy::AwsProxy;
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
+use crate::aws::{BUCKET, deployed, ports};
 use crate::binary::Slacktrail;
-use crate::slack::{ORGANIZATION, Slack, hours_ago};
+use crate::slack::{ORGANIZATION, Slack};
 
-const BUCKET: &str = "logs";
-const TABLE: &str = "streams";
 const SECRET: &str = "slacktrail/acme";
 
 /// A deployment with the source `acme`, which collects the last 30 hours of its logs, and the command.
 pub(crate) struct Deployed {
     pub(crate) moto: EmulatedAws,
-    slack: Slack,
+    pub(crate) slack: Slack,
     pub(crate) slacktrail: Slacktrail,
     poller: Poller<SlackHttp, S3DayLogs, DynamoDeployment, SecretsManagerCredentials>,
 }
@@ -33,12 +32,10 @@ pub(crate) struct Deployed {
 impl Deployed {
     pub(crate) async fn start(logs: &[LogType]) -> Option<Deployed> {
         let moto = EmulatedAws::start()?;
-        moto.create_bucket(BUCKET).await;
-        moto.create_table(TABLE).await;
-        moto.create_secret(SECRET, &json!({"token": ORGANIZATION}).to_string()).await;
         let slack = Slack::organization().await;
-        let names = ResourceNames { bucket: BUCKET.into(), table: TABLE.into(), secret_prefix: "slacktrail/".into() };
-        let ports = AwsPorts::connect(&moto.sdk_config(), names);
+        let slacktrail = deployed(&moto, &slack).await;
+        moto.create_secret(SECRET, &json!({"token": ORGANIZATION}).to_string()).await;
+        let ports = ports(&moto);
         let now = Second::of(Timestamp::now());
         let source = Source {
             logs: logs.to_vec(),
@@ -47,10 +44,6 @@ impl Deployed {
             ..Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, now.plus(-30 * 3_600))
         };
         sources::put(&ports.deployment, &source).await.unwrap();
-        let environment = moto.environment().into_iter();
-        let slacktrail =
-            environment.fold(Slacktrail::of(&slack), |slacktrail, (name, value)| slacktrail.with(&name, &value));
-        let slacktrail = slacktrail.with("SLACKTRAIL_BUCKET", BUCKET).with("SLACKTRAIL_TABLE", TABLE);
         let http = SlackHttp::new(&slack.api_url(), &slack.audit_url()).unwrap();
         Some(Deployed { poller: Poller::new(ports.with(http)), moto, slack, slacktrail })
     }
@@ -82,18 +75,18 @@ impl Deployed {
         self.slacktrail.run(&["sources", "--json"]).await.exits(0).json()[0].take()
     }
 
+    /// Returns the days of the rows that were `from_hours` and `to_hours` old at the start.
+    fn days(&self, from_hours: i64, to_hours: i64) -> (String, String) {
+        let day = |hours| self.slack.hours_before(hours).strftime("%Y-%m-%d").to_string();
+        (day(from_hours), day(to_hours))
+    }
+
     /// Returns `true` if Slack still accepts the token.
     async fn is_token_valid(&self) -> bool {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().to_str().unwrap();
         Slacktrail::of(&self.slack).token(ORGANIZATION).run(&["pull", "--dir", path, "--logs", "audit"]).await.code == 0
     }
-}
-
-/// Returns the days of `from_hours` ago and of `to_hours` ago.
-fn days(from_hours: i64, to_hours: i64) -> (String, String) {
-    let day = |instant: Timestamp| instant.strftime("%Y-%m-%d").to_string();
-    (day(hours_ago(from_hours)), day(hours_ago(to_hours)))
 }
 
 #[tokio::test]
@@ -248,7 +241,7 @@ async fn backfill_is_awaited_and_collects_time_before_source_once() {
     let Some(deployed) = Deployed::start(&LogType::ALL).await else { return };
     deployed.tick().await;
     for (log, kind) in [("audit", Log::Audit), ("access", Log::Access), ("integration", Log::Integration)] {
-        let (from, to) = days(60, 59);
+        let (from, to) = deployed.days(60, 59);
         let arguments = ["backfill", "acme", "--log", log, "--from", &from, "--to", &to];
         let mut child = deployed.slacktrail.start(&arguments);
         let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -260,7 +253,7 @@ async fn backfill_is_awaited_and_collects_time_before_source_once() {
         deployed.archive().await.assert_exactly(&deployed.slack.world(), "acme", &[kind]);
     }
     let stored = deployed.archive().await.keys().len();
-    let (from, to) = days(60, 0);
+    let (from, to) = deployed.days(60, 0);
     let mut child =
         deployed.slacktrail.start(&["backfill", "acme", "--log", "audit", "--from", &from, "--to", &to, "--json"]);
     let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -275,18 +268,18 @@ async fn backfill_is_awaited_and_collects_time_before_source_once() {
 async fn deleted_day_is_collected_again_by_backfill() {
     let Some(deployed) = Deployed::start(&LogType::ALL).await else { return };
     deployed.tick().await;
-    let today = hours_ago(1).strftime("%Y/%m/%d").to_string();
+    let day = deployed.slack.hours_before(1).strftime("%Y/%m/%d").to_string();
     for (log, kind) in [("audit", Log::Audit), ("access", Log::Access), ("integration", Log::Integration)] {
         deployed.slacktrail.run(&["pause", "acme"]).await.exits(0);
         deployed.tick().await;
-        let (archive, prefix) = (deployed.archive().await, format!("{log}/{today}/acme-"));
+        let (archive, prefix) = (deployed.archive().await, format!("{log}/{day}/acme-"));
         let deleted: Vec<&str> = archive.keys().into_iter().filter(|key| key.starts_with(&prefix)).collect();
         assert!(!deleted.is_empty(), "{:?}", archive.keys());
         for key in deleted {
             deployed.moto.s3().delete_object().bucket(BUCKET).key(key).send().await.unwrap();
         }
         deployed.slacktrail.run(&["resume", "acme"]).await.exits(0);
-        let (from, to) = days(60, 0);
+        let (from, to) = deployed.days(60, 0);
         let mut child = deployed.slacktrail.start(&["backfill", "acme", "--log", log, "--from", &from, "--to", &to]);
         let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
         messages.next_line().await.unwrap().unwrap();
@@ -299,7 +292,7 @@ async fn deleted_day_is_collected_again_by_backfill() {
 #[tokio::test]
 async fn backfill_can_be_detached_repeated_and_requested_before_first_tick() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
-    let (from, to) = days(60, 59);
+    let (from, to) = deployed.days(60, 59);
     let arguments = ["backfill", "acme", "--log", "audit", "--from", &from, "--to", &to, "--detach"];
     let json = [&arguments[..], &["--json"]].concat();
     let started = deployed.slacktrail.run(&json).await.exits(0).json();
@@ -323,7 +316,7 @@ async fn stalled_backfill_is_reported_with_hint() {
     let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
     deployed.tick().await;
     deployed.slack.world().revoke(ORGANIZATION);
-    let (from, to) = days(60, 59);
+    let (from, to) = deployed.days(60, 59);
     let arguments = ["backfill", "acme", "--log", "audit", "--from", &from, "--to", &to];
     let mut child = deployed.slacktrail.start(&arguments);
     let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -411,7 +404,7 @@ mod at_a_terminal {
     async fn backfill_shows_bar_and_ctrl_c_leaves_it_running() {
         let Some(deployed) = Deployed::start(&[LogType::Audit]).await else { return };
         deployed.tick().await;
-        let (from, to) = days(60, 59);
+        let (from, to) = deployed.days(60, 59);
         let arguments = ["backfill", "acme", "--log", "audit", "--from", &from, "--to", &to];
         let mut terminal = Terminal::start(&deployed.slacktrail, &arguments);
         terminal.shows("0 %").await;

@@ -1,7 +1,7 @@
 //! Tests that commands work on a directory of `slacktrail pull` as on a deployment.
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -46,6 +46,16 @@ impl Local {
         text.replace(self.path(), "DIR")
     }
 
+    /// Returns the day of the rows that were `hours` old at the start, as users type it.
+    fn day(&self, hours: i64) -> String {
+        self.slack.hours_before(hours).strftime("%Y-%m-%d").to_string()
+    }
+
+    /// Returns the folder of the objects of a day.
+    fn day_log(&self, log: &str, day: &str) -> PathBuf {
+        self.directory.path().join(log).join(day.replace('-', "/"))
+    }
+
     fn assert_exact(&self, logs: &[Log]) {
         Archive::of_directory(self.directory.path()).assert_exactly(&self.slack.world(), "slack", logs);
     }
@@ -62,11 +72,6 @@ impl Local {
 
 fn stream(log: LogType) -> StreamId {
     StreamId { source: "slack".parse().unwrap(), log }
-}
-
-/// Returns the day of `hours` ago, as users type it.
-fn day(hours: i64) -> String {
-    hours_ago(hours).strftime("%Y-%m-%d").to_string()
 }
 
 fn interrupt(child: &Child, signal: &str) {
@@ -97,8 +102,8 @@ async fn sources_pause_and_resume_work_on_directory() {
     ");
     local.slack.world().add(Row::small_audit(hours_ago(0), "meanwhile"));
     for follow in [&[][..], &["--follow"]] {
-        let refused = local.slacktrail.run(&local.in_directory(&[&["pull"], follow].concat())).await.exits(1).stderr;
-        insta::allow_duplicates!(insta::assert_snapshot!(local.shown(&refused), @r"
+        let rejected = local.slacktrail.run(&local.in_directory(&[&["pull"], follow].concat())).await.exits(1).stderr;
+        insta::allow_duplicates!(insta::assert_snapshot!(local.shown(&rejected), @r"
         error: source `slack` is paused
         hint: run `slacktrail resume slack --dir DIR` first; collection then continues where it stopped
         "));
@@ -150,7 +155,7 @@ async fn commands_for_aws_only_say_what_to_do_with_directory() {
 async fn backfill_collects_range_of_directory_once() {
     let local = Local::pulled(&["--since", "24h"]).await;
     for (name, log) in [("audit", Log::Audit), ("access", Log::Access), ("integration", Log::Integration)] {
-        let (from, to) = (day(60), day(59));
+        let (from, to) = (local.day(60), local.day(59));
         let arguments = ["backfill", "slack", "--log", name, "--from", &from, "--to", &to];
         let ran = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(0);
         assert!(
@@ -169,7 +174,7 @@ async fn backfill_collects_range_of_directory_once() {
 #[tokio::test]
 async fn detached_backfill_needs_no_token_and_next_pull_collects_it() {
     let local = Local::pulled(&["--since", "24h", "--logs", "audit"]).await;
-    let (from, to) = (day(60), day(59));
+    let (from, to) = (local.day(60), local.day(59));
     let arguments = ["backfill", "slack", "--log", "audit", "--from", &from, "--to", &to];
     let without_token = Slacktrail::alone().run(&local.in_directory(&arguments)).await.exits(1);
     assert!(without_token.stderr.starts_with("error: `SLACK_TOKEN` is not set"), "{}", without_token.stderr);
@@ -189,7 +194,7 @@ async fn detached_backfill_needs_no_token_and_next_pull_collects_it() {
 async fn backfill_waits_for_running_pull_and_takes_over_when_it_ends() {
     let local = Local::pulled(&["--since", "24h"]).await;
     let collectors = DirectoryCollectors::new(local.directory.path());
-    let (from, to) = (day(60), day(59));
+    let (from, to) = (local.day(60), local.day(59));
     for (name, log, is_collected) in [("audit", Log::Audit, true), ("access", Log::Access, false)] {
         let lock = collectors.lock(&stream(name.parse().unwrap()), Timestamp::now()).unwrap();
         let arguments = ["backfill", "slack", "--log", name, "--from", &from, "--to", &to];
@@ -211,7 +216,7 @@ async fn backfill_waits_for_running_pull_and_takes_over_when_it_ends() {
 #[tokio::test]
 async fn interrupted_backfill_of_directory_is_continued_by_next_one() {
     let local = Local::pulled(&["--since", "24h", "--logs", "audit"]).await;
-    let (from, to) = (day(60), day(59));
+    let (from, to) = (local.day(60), local.day(59));
     let arguments = ["backfill", "slack", "--log", "audit", "--from", &from, "--to", &to];
     local.slack.world().fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Html(502)));
     let mut child = local.slacktrail.start(&local.in_directory(&arguments));
@@ -233,10 +238,10 @@ async fn interrupted_backfill_of_directory_is_continued_by_next_one() {
 async fn backfill_of_paused_source_names_command_that_resumes_it() {
     let local = Local::pulled(&["--logs", "audit"]).await;
     Slacktrail::alone().run(&local.in_directory(&["pause", "slack"])).await.exits(0);
-    let day = day(60);
+    let day = local.day(60);
     let arguments = ["backfill", "slack", "--log", "audit", "--day", &day];
-    let refused = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(1);
-    insta::assert_snapshot!(local.shown(&refused.stderr), @r"
+    let rejected = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(1);
+    insta::assert_snapshot!(local.shown(&rejected.stderr), @r"
     error: source `slack` is paused
     hint: run `slacktrail resume slack --dir DIR` first, or use `--detach` to collect the range after you resume the source
     ");
@@ -246,21 +251,15 @@ async fn backfill_of_paused_source_names_command_that_resumes_it() {
     assert!(other.contains("`slacktrail pull slack --logs access --dir "), "{other}");
 }
 
-/// Removes the objects of a day, as `rm` does.
-fn delete_day(directory: &Path, log: &str, hours: i64) {
-    let day = directory.join(log).join(day(hours).replace('-', "/"));
-    for object in fs::read_dir(&day).unwrap() {
-        fs::remove_file(object.unwrap().path()).unwrap();
-    }
-}
-
 #[tokio::test]
 async fn deleted_day_of_directory_is_collected_again_by_backfill() {
     let local = Local::pulled(&[]).await;
     for (name, log) in [("audit", Log::Audit), ("access", Log::Access), ("integration", Log::Integration)] {
         for hours in [60, 1] {
-            delete_day(local.directory.path(), name, hours);
-            let day = day(hours);
+            let day = local.day(hours);
+            for object in fs::read_dir(local.day_log(name, &day)).unwrap() {
+                fs::remove_file(object.unwrap().path()).unwrap(); // as `rm` does
+            }
             let arguments = ["backfill", "slack", "--log", name, "--day", &day];
             let ran = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(0);
             assert!(!ran.stderr.contains("missing"), "{}", ran.stderr);
@@ -275,17 +274,18 @@ async fn deleted_day_of_directory_is_collected_again_by_backfill() {
 #[tokio::test]
 async fn backfill_does_not_hide_partly_deleted_day() {
     let local = Local::pulled(&["--logs", "audit"]).await;
-    local.slack.world().add(Row::small_audit(hours_ago(0), "new"));
-    local.slacktrail.run(&local.in_directory(&["pull"])).await.exits(0);
-    let day = day(0);
-    let today = local.directory.path().join("audit").join(day.replace('-', "/"));
-    let objects = fs::read_dir(&today).unwrap().map(|object| object.unwrap().path());
-    fs::remove_file(objects.max().unwrap()).unwrap();
-    // Just after midnight, the day had only this object, so that the whole day is gone.
-    let is_partial = fs::read_dir(&today).unwrap().next().is_some();
-    let arguments = ["backfill", "slack", "--log", "audit", "--day", &day];
-    let ran = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(i32::from(is_partial));
-    assert_eq!(ran.stderr.contains("is missing"), is_partial, "{}", ran.stderr);
+    // Its day already has an object with a row of the same time.
+    local.slack.world().add(Row::small_audit(local.slack.hours_before(1), "late").visible_from(hours_ago(0)));
+    let day = local.day(1);
+    let backfill = ["backfill", "slack", "--log", "audit", "--day", &day];
+    local.slacktrail.run(&local.in_directory(&backfill)).await.exits(0);
+    local.assert_exact(&[Log::Audit]);
+    let objects = fs::read_dir(local.day_log("audit", &day)).unwrap().map(|object| object.unwrap().path());
+    let objects: Vec<PathBuf> = objects.collect();
+    assert!(objects.len() > 1, "{objects:?}");
+    fs::remove_file(objects.iter().max().unwrap()).unwrap();
+    let ran = local.slacktrail.run(&local.in_directory(&backfill)).await.exits(1);
+    assert!(ran.stderr.contains("is missing"), "{}", ran.stderr);
 }
 
 #[tokio::test]
@@ -326,7 +326,7 @@ async fn follow_in_pipe_prints_one_line_per_tick_and_ends_with_reader() {
 }
 
 #[tokio::test]
-async fn status_says_when_directory_was_collected_and_killed_pull_does_not_count() {
+async fn status_says_when_directory_was_collected_and_ignores_killed_pull() {
     let local = Local::pulled(&["--logs", "audit"]).await;
     let alone = Slacktrail::alone();
     let status = async |arguments: &[&str]| alone.run(&local.in_directory(&[&["status"], arguments].concat())).await;

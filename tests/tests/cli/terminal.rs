@@ -13,10 +13,12 @@ use tokio::time::timeout;
 use crate::binary::{Slacktrail, binary};
 
 /// The time after which a wait fails.
-const SHOW_MAX: Duration = Duration::from_secs(60);
+const SHOW_MAX: Duration = Duration::from_secs(120);
 /// The height of the screen, which is enough for everything that a command prints.
 const ROWS: NonZero<u16> = NonZero::new(200).unwrap();
 const COLUMNS: NonZero<u16> = NonZero::new(100).unwrap();
+/// The maximum size of the output that is read at once.
+const READ_BYTES_MAX: usize = 4096;
 /// The character that Ctrl-C sends.
 const CTRL_C: &str = "\u{3}";
 
@@ -73,19 +75,27 @@ impl Terminal {
         Terminal { child, pty, screen: vt100::Parser::new(ROWS, columns, 0), output: String::new(), modes_before }
     }
 
-    /// Waits until the screen shows `text`. A question starts with `?` while it waits for its answer, and with `>` afterwards.
+    /// Waits until the command has shown `text`. A question starts with `?` while it waits for its answer, and with `>` afterwards.
+    ///
+    /// The screen may already show something else: if this test runs late, the text and what replaces it arrive at once.
     pub(crate) async fn shows(&mut self, text: &str) {
-        self.screen_until(&format!("show `{text}`"), |screen| screen.contains(text)).await;
+        let start = self.output.len();
+        self.until(&format!("show `{text}`"), |terminal| {
+            let output = &terminal.output;
+            let recent = output.floor_char_boundary(output.len().saturating_sub(2 * READ_BYTES_MAX)).max(start);
+            terminal.screen().contains(text) || without_controls(&output[recent..]).contains(text)
+        })
+        .await;
     }
 
     /// Waits until the screen no longer shows `text`. A redrawn screen may arrive in parts.
     pub(crate) async fn hides(&mut self, text: &str) {
-        self.screen_until(&format!("hide `{text}`"), |screen| !screen.contains(text)).await;
+        self.until(&format!("hide `{text}`"), |terminal| !terminal.screen().contains(text)).await;
     }
 
-    async fn screen_until(&mut self, what: &str, holds: impl Fn(&str) -> bool) {
+    async fn until(&mut self, what: &str, holds: impl Fn(&Terminal) -> bool) {
         let reached = async {
-            while !holds(&self.screen()) {
+            while !holds(self) {
                 assert!(self.read().await, "the command ended and did not {what}:\n{}", self.screen());
             }
         };
@@ -135,11 +145,22 @@ impl Terminal {
 
     /// Reads available output. Returns `false` after the last writer has closed the terminal.
     async fn read(&mut self) -> bool {
-        let mut bytes = [0; 4096];
+        let mut bytes = [0; READ_BYTES_MAX];
         // Linux reports an error after the last writer has closed the terminal.
         let Ok(length @ 1..) = self.pty.read(&mut bytes).await else { return false };
         self.screen.process(&bytes[..length]);
         self.output.push_str(&String::from_utf8_lossy(&bytes[..length]));
         true
     }
+}
+
+/// Removes control sequences: those of the form `ESC [ ... letter`, and single control characters.
+fn without_controls(output: &str) -> String {
+    let mut parts = output.split("\u{1b}[");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        text.push_str(part.split_once(|c: char| c.is_ascii_alphabetic()).map_or("", |(_, rest)| rest));
+    }
+    text.retain(|c| !c.is_control());
+    text
 }

@@ -114,6 +114,7 @@ async fn any_client_input_gets_page() {
         assert!(!answer.body.contains("script"), "{}", answer.body);
     }
     let lines = compiled.lines().await;
+    assert!(lines.len() >= 5, "each request has a line: {lines:#?}");
     assert!(lines.iter().all(|line| !line.contains("panicked") && !line.contains("ERROR")), "{lines:#?}");
 }
 

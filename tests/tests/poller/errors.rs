@@ -96,7 +96,8 @@ async fn revoked_token_isolates_stream_and_backfills_after_reconnect() {
             assert_eq!(level_in_lambda(&line.to_string()), "ERROR", "{line}");
             assert!(text(&line["fields"], "hint").contains("connect the source again"), "{line}");
         }
-        assert!(about("other").all(|line| line["level"] == "INFO"), "{lines:#?}");
+        let levels: Vec<Value> = about("other").map(|mut line| line["level"].take()).collect();
+        assert!(levels.len() >= 3 && levels.iter().all(|level| level == "INFO"), "{lines:#?}");
     }
     for token in [ORGANIZATION_TOKEN, OTHER_TOKEN, NEW_TOKEN] {
         deployment.assert_nowhere(token, &lines).await;
