@@ -21,7 +21,7 @@ use crate::{aws, directory, source, terminal};
 /// The flags that select the deployment.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Location {
-    /// Use a directory that `slacktrail pull` writes, instead of the deployment
+    /// Use a directory that `slacktrail pull` writes, instead of the stack
     #[arg(long, value_name = "DIR", conflicts_with = "AwsArguments")]
     pub(crate) dir: Option<PathBuf>,
     #[command(flatten)]

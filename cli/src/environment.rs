@@ -22,13 +22,19 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Returns a client for the Slack at `SLACK_API_URL` and `SLACK_AUDIT_URL`, or at Slack's own URLs.
+/// Returns the URLs of Slack's Web API and Audit Logs API: `SLACK_API_URL` and `SLACK_AUDIT_URL`, or Slack's own.
+pub(crate) fn slack_urls() -> (String, String) {
+    let url = |name: &str, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
+    (url("SLACK_API_URL", SLACK_API_URL), url("SLACK_AUDIT_URL", SLACK_AUDIT_URL))
+}
+
+/// Returns a client for the Slack at these URLs.
 ///
 /// # Errors
 /// Returns an error if a variable is not a URL that a token may be sent to.
 pub(crate) fn slack() -> Result<SlackHttp, CliError> {
-    let url = |name: &str, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
-    Ok(SlackHttp::new(&url("SLACK_API_URL", SLACK_API_URL), &url("SLACK_AUDIT_URL", SLACK_AUDIT_URL))?)
+    let (api, audit) = slack_urls();
+    Ok(SlackHttp::new(&api, &audit)?)
 }
 
 /// Returns the token in `SLACK_TOKEN`. No flag takes a token, because other users of the machine can list the arguments of a process.

@@ -87,12 +87,12 @@ fn classify(action: &str, code: Option<&str>, message: Option<&str>, chain: &str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::verdict::Outcome;
+    use crate::doctor::verdict::CheckOutcome;
 
     #[test]
     fn missing_permission_is_named_and_check_is_skipped() {
         let problem = classify("sns:X", Some("AuthorizationError"), Some("no"), "");
-        assert_eq!(problem.outcome, Outcome::Skipped);
+        assert_eq!(problem.outcome, CheckOutcome::Skipped);
         assert_eq!(problem.detail, "`sns:X` is not allowed: AWS returned `AuthorizationError`: no");
         assert_eq!(problem.hint.unwrap(), "allow `sns:X` for the AWS identity that runs `slacktrail doctor`");
     }
@@ -103,7 +103,7 @@ mod tests {
             [(Some("ExpiredToken"), "sign in again"), (None, "check the network"), (Some("X"), "follow AWS's message")]
         {
             let problem = classify("sns:X", code, None, "connection refused");
-            assert_eq!(problem.outcome, Outcome::Failed);
+            assert_eq!(problem.outcome, CheckOutcome::Failed);
             assert!(problem.hint.as_ref().is_some_and(|hint| hint.starts_with(expected)), "{problem:?}");
         }
     }

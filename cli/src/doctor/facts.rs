@@ -56,7 +56,7 @@ pub(super) struct Facts {
     /// Set by `stack`, even if the stack's status is not complete.
     pub(super) described: Fact<DescribedStack>,
     /// Set by `outputs`.
-    pub(super) deployed: Fact<Deployed>,
+    pub(super) deployed: Fact<StackResources>,
     /// Set by `poller_function`, even if that check fails.
     pub(super) poller: Fact<FunctionFacts>,
     /// Set by `oauth_function`, even if that check fails.
@@ -78,7 +78,7 @@ pub(super) struct DescribedStack {
 
 /// The physical names of the stack's resources.
 #[derive(Clone, Debug)]
-pub(super) struct Deployed {
+pub(super) struct StackResources {
     pub(super) bucket: String,
     pub(super) table: String,
     pub(super) secret_prefix: String,

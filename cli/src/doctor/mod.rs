@@ -21,12 +21,12 @@ use crate::cli_error::CliError;
 use crate::deployed::no_directory;
 use crate::format;
 use crate::interrupt;
-use crate::outcome;
+use crate::outcome::Outcome;
 use crate::terminal;
 use crate::zone;
 use checks::{CHECKS, Check};
 use facts::Facts;
-use verdict::{Finding, Outcome, Problem};
+use verdict::{CheckOutcome, Finding, Problem};
 
 /// The key prefix of temporary objects, and the partition key of temporary table items.
 const PROBE: &str = "slacktrail-doctor";
@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Exit code: 1 if a check failed, otherwise 0. A check is skipped if it is inconclusive: a permission is missing,
+Exit code: 1 if a check failed, otherwise 0. A check is skipped if it is inconclusive: a permission is missing, \
 an earlier check failed, or no data exists yet.
 For what each check verifies and which permissions it needs, see docs/operations.md.";
 
@@ -68,7 +68,7 @@ pub(crate) async fn run(args: Arguments) -> Result<Findings, CliError> {
     run_checks(&facts, args.json).await.map(Findings)
 }
 
-impl outcome::Outcome for Findings {
+impl Outcome for Findings {
     fn json(&self) -> impl Serialize {
         &self.0
     }
@@ -79,7 +79,7 @@ impl outcome::Outcome for Findings {
     }
 
     fn exit_code(&self) -> u8 {
-        u8::from(self.0.iter().any(|finding| finding.outcome == Outcome::Failed))
+        u8::from(self.0.iter().any(|finding| finding.outcome == CheckOutcome::Failed))
     }
 }
 
@@ -149,9 +149,9 @@ fn totals(findings: &[Finding]) -> String {
     format!(
         "{}: {} passed, {} failed, {} skipped",
         format::counted(findings.len() as u64, "check"),
-        count(Outcome::Passed),
-        count(Outcome::Failed),
-        count(Outcome::Skipped)
+        count(CheckOutcome::Passed),
+        count(CheckOutcome::Failed),
+        count(CheckOutcome::Skipped)
     )
 }
 

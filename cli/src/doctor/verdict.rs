@@ -12,7 +12,7 @@ pub(super) type Verdict = Result<String, Problem>;
 /// The reason why a check did not pass.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Problem {
-    pub(super) outcome: Outcome,
+    pub(super) outcome: CheckOutcome,
     pub(super) detail: String,
     pub(super) hint: Option<String>,
 }
@@ -20,12 +20,12 @@ pub(super) struct Problem {
 impl Problem {
     /// Creates a failure with a hint: the deployment does not meet the check.
     pub(super) fn failed(detail: impl Into<String>, hint: impl Into<String>) -> Problem {
-        Problem { outcome: Outcome::Failed, detail: detail.into(), hint: Some(hint.into()) }
+        Problem { outcome: CheckOutcome::Failed, detail: detail.into(), hint: Some(hint.into()) }
     }
 
     /// Creates a skip with its reason: the check is inconclusive.
     pub(super) fn skipped(reason: impl Into<String>) -> Problem {
-        Problem { outcome: Outcome::Skipped, detail: reason.into(), hint: None }
+        Problem { outcome: CheckOutcome::Skipped, detail: reason.into(), hint: None }
     }
 
     /// Creates a skip with its reason, and with a hint that makes the check possible.
@@ -50,19 +50,19 @@ pub(super) fn ensure(holds: bool, detail: impl Into<String>, hint: impl Into<Str
 /// The outcome of a check.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Outcome {
+pub(super) enum CheckOutcome {
     Passed,
     Failed,
     Skipped,
 }
 
-impl Outcome {
+impl CheckOutcome {
     /// Returns the label that the report shows.
     pub(super) fn label(self) -> &'static str {
         match self {
-            Outcome::Passed => "passed",
-            Outcome::Failed => "failed",
-            Outcome::Skipped => "skipped",
+            CheckOutcome::Passed => "passed",
+            CheckOutcome::Failed => "failed",
+            CheckOutcome::Skipped => "skipped",
         }
     }
 }
@@ -71,7 +71,7 @@ impl Outcome {
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub(super) struct Finding {
     pub(super) check: &'static str,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: CheckOutcome,
     pub(super) detail: String,
     pub(super) hint: Option<String>,
 }
@@ -79,8 +79,8 @@ pub(super) struct Finding {
 impl Finding {
     /// Converts the verdict of `check` into a finding.
     pub(super) fn of(check: &'static str, verdict: Verdict) -> Finding {
-        let Problem { outcome, detail, hint } =
-            verdict.map_or_else(|problem| problem, |detail| Problem { outcome: Outcome::Passed, detail, hint: None });
+        let Problem { outcome, detail, hint } = verdict
+            .map_or_else(|problem| problem, |detail| Problem { outcome: CheckOutcome::Passed, detail, hint: None });
         Finding { check, outcome, detail, hint }
     }
 }
@@ -95,8 +95,8 @@ mod tests {
     fn denied_permission_skips_check_and_other_error_fails_it() {
         let to_error = |code| Error::deployment(code, "reading table `t` failed");
         let denied = Problem::from(to_error("access_denied"));
-        assert_eq!((denied.outcome, denied.detail.as_str()), (Outcome::Skipped, "reading table `t` failed"));
+        assert_eq!((denied.outcome, denied.detail.as_str()), (CheckOutcome::Skipped, "reading table `t` failed"));
         assert!(denied.hint.unwrap().starts_with("allow the needed permissions"));
-        assert_eq!(Problem::from(to_error("no_tls")).outcome, Outcome::Failed);
+        assert_eq!(Problem::from(to_error("no_tls")).outcome, CheckOutcome::Failed);
     }
 }

@@ -24,13 +24,12 @@ use clap::Args;
 use serde::Serialize;
 use slacktrail_adapters::directory::{DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment};
 use slacktrail_archive::verify::{Period, Verdict};
-use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, Source, SourceId};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, Slack};
 
-use crate::aws::AwsArguments;
 use crate::cli_error::CliError;
 use crate::days::DaysArguments;
+use crate::deployed::Location;
 use crate::environment::now;
 use crate::outcome::Outcome;
 use crate::{aws, directory, environment, interrupt, logs, source, terminal, zone};
@@ -54,9 +53,6 @@ pub(crate) struct Arguments {
     logs: Vec<LogType>,
     #[command(flatten)]
     days: DaysArguments,
-    /// Read a directory written by `slacktrail pull` instead of the deployment, with the token in SLACK_TOKEN
-    #[arg(long, value_name = "DIR", conflicts_with = "AwsArguments")]
-    dir: Option<PathBuf>,
     /// Show the records of the examples (reads Slack a second time)
     #[arg(long)]
     show_records: bool,
@@ -67,7 +63,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
-    aws: AwsArguments,
+    location: Location,
 }
 
 const AFTER_HELP: &str = "\
@@ -101,6 +97,8 @@ What is compared:
 Access and integration logs are read from now back to the first day, which takes long for an old day. Slack may delete their rows, so \
 rows that only the archive has are reported as extra, but are no mismatch.
 
+With `--dir`, the token comes from the variable SLACK_TOKEN.
+
 With `--day` and one log in `--logs`, `--json` prints one object with all differences. Otherwise it prints what `--report FILE.json` contains: the \
 days of each log, with up to 20 differences of each kind per day.
 
@@ -120,8 +118,7 @@ const INCONCLUSIVE: u8 = 3;
 
 /// Compares the days. A failed command is inconclusive.
 pub(crate) async fn run(args: Arguments) -> Result<Compared, CliError> {
-    let place = if args.dir.is_some() { Place::CommandWithToken } else { Place::Command };
-    verify(&args).await.map_err(|error| error.shown_at(place, Some(&args.id)))
+    verify(&args).await.map_err(|error| error.shown_at(args.location.place(), Some(&args.id)))
 }
 
 async fn verify(args: &Arguments) -> Result<Compared, CliError> {
@@ -130,7 +127,7 @@ async fn verify(args: &Arguments) -> Result<Compared, CliError> {
     // A file that cannot be written is reported before Slack is read.
     let report = args.report.as_deref().map(ReportFile::create).transpose()?;
     let comparing = async {
-        match &args.dir {
+        match &args.location.dir {
             Some(directory) => in_directory(args, directory, period).await,
             None => deployed(args, period).await,
         }
@@ -181,7 +178,7 @@ impl Outcome for Compared {
 type ComparedWithFiles = Result<(Compared, Vec<WorkingDirectory>), CliError>;
 
 async fn deployed(args: &Arguments, period: Period) -> ComparedWithFiles {
-    let ports = aws::ports(&args.aws).await?;
+    let ports = aws::ports(&args.location.aws).await?;
     let archive = Archive::Bucket(ports.day_logs.bucket().to_owned());
     let ports = ports.with(environment::slack()?);
     let source = source::find_connected(&ports.deployment.load().await?.sources, &args.id)?;

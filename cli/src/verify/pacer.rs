@@ -13,11 +13,11 @@ use crate::format;
 /// The period of Slack's rate limits.
 const MINUTE: Duration = Duration::from_secs(60);
 /// The longest wait before a retry. A longer wait ends the command with the error.
-const WAIT_MAX_SECONDS: i64 = 300;
+const WAIT_SECONDS_MAX: i64 = 300;
 /// The number of consecutive failures that ends the command.
 const FAILURES_MAX: u32 = 6;
 /// The first wait if Slack sends no `Retry-After`. Each further wait is twice as long.
-const WAIT_MIN_SECONDS: i64 = 2;
+const WAIT_SECONDS_MIN: i64 = 2;
 
 /// Counts the calls of the last minute, and the failures since the last success.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Pacer {
     /// Returns `error` if it is not transient, if the wait would be too long, or after too many failures.
     pub(super) async fn wait_before_retry(&mut self, error: Error, progress: &Progress) -> Result<(), CliError> {
         let Some(seconds) = self.wait_seconds(&error) else { return Err(error.into()) };
-        progress.note(&format!("{error}: retrying in {}", format::duration(seconds)));
+        progress.note(&format!("{error}; retrying in {}", format::duration(seconds)));
         tokio::time::sleep(Duration::from_secs(seconds.unsigned_abs())).await;
         Ok(())
     }
@@ -75,10 +75,10 @@ impl Pacer {
     /// Returns the wait after an error, or `None` if the call must not be retried.
     fn wait_seconds(&mut self, error: &Error) -> Option<i64> {
         self.failures += 1;
-        let backoff = WAIT_MIN_SECONDS << (self.failures - 1).min(16);
+        let backoff = WAIT_SECONDS_MIN << (self.failures - 1).min(16);
         let seconds = error.retry_after_seconds.unwrap_or(backoff);
         let may_retry = error.kind == ErrorKind::Retry && self.failures < FAILURES_MAX;
-        (may_retry && seconds <= WAIT_MAX_SECONDS).then_some(seconds)
+        (may_retry && seconds <= WAIT_SECONDS_MAX).then_some(seconds)
     }
 }
 

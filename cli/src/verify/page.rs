@@ -18,7 +18,7 @@ use super::notes::{
 use super::period::range;
 use super::records::EXAMPLES_MAX;
 use super::report::count_with_label;
-use super::summary::{verdict, verdict_name};
+use super::summary::{CORRUPT, difference_count, of_kind, verdict, verdict_name};
 use crate::format::{count, counted, duration};
 use crate::logs;
 
@@ -205,18 +205,18 @@ impl<'a> LogPart<'a> {
 
 impl Row {
     fn of(day: String, findings: &Findings) -> Row {
-        let of_kinds = |kinds: &[Kind]| count(kinds.iter().map(|kind| findings.count(*kind) as u64).sum());
+        let of_kind = |kind| of_kind(findings, kind);
         Row {
             day,
             slack_records: count(findings.slack_records),
             lines: count(findings.lines),
             objects: count(findings.objects),
-            missing: of_kinds(&[Kind::Missing]),
-            changed: of_kinds(&[Kind::Changed]),
-            duplicate: of_kinds(&[Kind::Duplicate]),
-            extra: of_kinds(&[Kind::Extra]),
-            pending: of_kinds(&[Kind::NotCollectedYet]),
-            corrupt: of_kinds(&[Kind::WrongDay, Kind::Unreadable, Kind::MissingObject]),
+            missing: of_kind(Kind::Missing),
+            changed: of_kind(Kind::Changed),
+            duplicate: of_kind(Kind::Duplicate),
+            extra: of_kind(Kind::Extra),
+            pending: of_kind(Kind::NotCollectedYet),
+            corrupt: count(difference_count(findings, &CORRUPT)),
             latest: latest(findings),
             verdict: verdict_name(findings.verdict()),
         }

@@ -62,11 +62,7 @@ fn list(findings: &Findings, kind: Kind, records: &Records, zone: &Zone) -> Opti
     let count = findings.count(kind);
     let mut lines = vec![format!("{}:", label(kind))];
     for example in examples(findings, kind) {
-        lines.push(format!("  {}", zone.message(&describe_example(findings, example))));
-        lines.extend(records.slack_json(example).map(|json| format!("    Slack:  {}", escaped_json(json))));
-        lines.extend(
-            records.stored_line(findings.day, example).map(|line| format!("    stored: {}", escaped_json(line))),
-        );
+        lines.extend(example_lines(findings, example, records, zone));
     }
     if count > EXAMPLES_MAX {
         lines.push(format!("  and {} more; `--json` lists all", format::count((count - EXAMPLES_MAX) as u64)));
@@ -74,8 +70,17 @@ fn list(findings: &Findings, kind: Kind, records: &Records, zone: &Zone) -> Opti
     (count > 0).then(|| lines.join("\n"))
 }
 
-/// Returns the record of a difference and its place on up to two lines.
-pub(super) fn describe_example(findings: &Findings, example: &Difference) -> String {
+/// Describes an example: its record and its location, and with `--show-records` Slack's JSON and the stored line.
+pub(super) fn example_lines(findings: &Findings, example: &Difference, records: &Records, zone: &Zone) -> Vec<String> {
+    let mut lines = vec![format!("  {}", zone.message(&describe_example(findings, example)))];
+    lines.extend(records.slack_json(example).map(|json| format!("    Slack:  {}", escaped_json(json))));
+    let stored = records.stored_line(findings.day, example);
+    lines.extend(stored.map(|line| format!("    stored: {}", escaped_json(line))));
+    lines
+}
+
+/// Returns the record of a difference and its location on up to two lines.
+fn describe_example(findings: &Findings, example: &Difference) -> String {
     let record = example.time.zip(example.id).map(|(time, id)| format!("{time} {id}"));
     let object = example.object.map(|object| key(findings, object));
     let location = object.map(|object| match example.line {

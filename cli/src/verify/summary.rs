@@ -1,6 +1,5 @@
 //! Formats the result of several days or logs as text: a table per log, examples, outages, notes, hints, and the verdict in the last line.
 
-use slacktrail_adapters::sanitize::escaped_json;
 use slacktrail_archive::verify::{Findings, Kind, Outage, Verdict};
 use slacktrail_core::source::LogType;
 
@@ -10,7 +9,7 @@ use super::json::day;
 use super::notes::{ABOUT_OUTAGES, describe_initial_history, describe_outage, latest, note_on_end, notes};
 use super::period::{range, ranges, within};
 use super::records::EXAMPLES_MAX;
-use super::report::{count_with_label, describe_example, label};
+use super::report::{count_with_label, example_lines, label};
 use crate::format::{count, counted};
 use crate::table::{Column, render_within};
 use crate::zone::Zone;
@@ -94,13 +93,15 @@ const fn field(column: Column, importance: Importance, cell: fn(&Findings) -> St
 }
 
 /// The kinds that concern objects and lines as a whole.
-const CORRUPT: [Kind; 3] = [Kind::WrongDay, Kind::Unreadable, Kind::MissingObject];
+pub(super) const CORRUPT: [Kind; 3] = [Kind::WrongDay, Kind::Unreadable, Kind::MissingObject];
 
-fn of_kind(day: &Findings, kind: Kind) -> String {
+/// Returns the number of differences of a kind as text.
+pub(super) fn of_kind(day: &Findings, kind: Kind) -> String {
     count(day.count(kind) as u64)
 }
 
-fn difference_count(day: &Findings, kinds: &[Kind]) -> u64 {
+/// Returns the number of differences of these kinds.
+pub(super) fn difference_count(day: &Findings, kinds: &[Kind]) -> u64 {
     kinds.iter().map(|kind| day.count(*kind) as u64).sum()
 }
 
@@ -169,10 +170,7 @@ fn examples(log: &ComparedLog, kind: Kind, zone: &Zone) -> Option<String> {
     let mut listed = 0;
     for (day, example) in all.take(EXAMPLES_MAX) {
         listed += 1;
-        lines.push(format!("  {}", zone.message(&describe_example(day, example))));
-        lines.extend(log.records.slack_json(example).map(|json| format!("    Slack:  {}", escaped_json(json))));
-        let stored = log.records.stored_line(day.day, example);
-        lines.extend(stored.map(|line| format!("    stored: {}", escaped_json(line))));
+        lines.extend(example_lines(day, example, &log.records, zone));
     }
     if count_all > listed {
         lines.push(format!(

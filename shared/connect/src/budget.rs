@@ -12,7 +12,7 @@ pub(crate) const PROBES_MAX: Duration = Duration::from_secs(6);
 /// The limit for revoking an unstored token.
 pub(crate) const REVOKE_MAX: Duration = Duration::from_secs(3);
 /// The limit for notifying the waiting command.
-pub const TELL_MAX: Duration = Duration::from_secs(3);
+pub const NOTIFY_MAX: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {
@@ -23,7 +23,7 @@ mod tests {
         let template = include_str!("../../../template.yaml");
         let oauth = template.split_once("\n  OAuth:\n").unwrap().1;
         let timeout = oauth.split_once("Timeout: ").unwrap().1.split_whitespace().next().unwrap();
-        let parts = BEGIN_MAX + WORK_MAX + REVOKE_MAX + TELL_MAX;
+        let parts = BEGIN_MAX + WORK_MAX + REVOKE_MAX + NOTIFY_MAX;
         assert!(parts < Duration::from_secs(timeout.parse().unwrap()), "{parts:?} in {timeout} seconds");
         assert!(PROBES_MAX < WORK_MAX);
     }

@@ -14,7 +14,7 @@ use slacktrail_ports::{
 };
 use slacktrail_tokens::oauth::{Installation, exchange_request, installation};
 
-use crate::budget::{BEGIN_MAX, PROBES_MAX, REVOKE_MAX, TELL_MAX, WORK_MAX};
+use crate::budget::{BEGIN_MAX, NOTIFY_MAX, PROBES_MAX, REVOKE_MAX, WORK_MAX};
 use crate::manifest::{missing_scopes, user_scopes};
 use crate::revoke::{self, Granted, TokenOutcome};
 use crate::store::{check_tenant, store};
@@ -97,8 +97,9 @@ pub async fn callback<S: Slack, C: AuthorizationStore + DeploymentStore, K: Cred
     };
     // The command waits for this write. If it fails, the page still shows the outcome.
     let finished = authorization.with_state(state);
-    let notified = ports.timer.within(TELL_MAX, ports.table.replace_authorization(Some(*version), &finished)).await;
-    let notify_error = notified.map_or_else(|| CallbackError::deadline_reached(Some(id), TELL_MAX).error, Result::err);
+    let notified = ports.timer.within(NOTIFY_MAX, ports.table.replace_authorization(Some(*version), &finished)).await;
+    let notify_error =
+        notified.map_or_else(|| CallbackError::deadline_reached(Some(id), NOTIFY_MAX).error, Result::err);
     match verified {
         Ok((source, report)) => Ok(Connected { authorization: authorization.id.clone(), source, report, notify_error }),
         Err(callback_error) => Err(CallbackError {

@@ -224,7 +224,7 @@ impl ConnectError {
             return ConnectError::new(
                 ConnectErrorKind::Denied,
                 "access was declined in Slack",
-                format!("nothing was stored; if that was a mistake, run `slacktrail connect {id}` again"),
+                format!("run `slacktrail connect {id}` again if that was a mistake; nothing was stored"),
             );
         }
         // The error comes from the query string and can be any text, so only codes that Slack documents are repeated.
@@ -235,7 +235,7 @@ impl ConnectError {
         };
         let hint = match error.kind {
             ErrorKind::Retry => format!(
-                "nothing was stored; follow the message on Slack's page, fix it in the app's settings, and run `slacktrail connect {id}` again"
+                "follow the message on Slack's page, change the app's settings, and run `slacktrail connect {id}` again; nothing was stored"
             ),
             _ => error.hint(Place::Page, Some(id.as_str())),
         };
@@ -247,7 +247,7 @@ impl ConnectError {
         ConnectError::new(
             ConnectErrorKind::SlackRefused,
             "Slack does not say on which workspace or organization the app was installed",
-            "nothing was stored; run `slacktrail connect` again",
+            "run `slacktrail connect` again; nothing was stored",
         )
     }
 
@@ -302,10 +302,11 @@ impl ConnectError {
     /// Returns the error of a grant that lacks scopes.
     pub fn missing_scope(missing: &[&str]) -> ConnectError {
         let page = PageText::missing_scope(missing);
+        let scopes = if missing.len() == 1 { "scope" } else { "scopes" };
         let missing = missing.join("`, `");
         ConnectError::new(
             ConnectErrorKind::MissingScope,
-            format!("Slack did not grant the user scope `{missing}`"),
+            format!("Slack did not grant the user {scopes} `{missing}`"),
             format!(
                 "add `{missing}` to the app's User Token Scopes, keep all scopes selected on Slack's page, and run `slacktrail connect` again"
             ),
@@ -351,7 +352,10 @@ impl ConnectError {
         ConnectError::new(
             ConnectErrorKind::Internal,
             "an internal error occurred in slacktrail",
-            format!("the function's log says why (`{}`); then run `slacktrail connect` again", error.code),
+            format!(
+                "look up the cause (`{}`) in the log of the OAuth function, then run `slacktrail connect` again",
+                error.code
+            ),
         )
     }
 

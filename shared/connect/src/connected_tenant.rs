@@ -39,6 +39,18 @@ impl ConnectedTenant {
     }
 }
 
+/// Returns the one of `others` that collects a log of `source` from its tenant, or from the organization of a workspace.
+pub fn first_source<'a>(
+    source: &Source,
+    tenant: &Tenant,
+    organization_id: Option<&str>,
+    others: &'a [ConnectedTenant],
+) -> Option<&'a ConnectedTenant> {
+    let same_log = |other: &&ConnectedTenant| other.logs.iter().any(|log| source.logs.contains(log));
+    let find = |id: &str| others.iter().filter(same_log).find(|other| other.is(id, source.gov));
+    find(&tenant.id).or_else(|| organization_id.and_then(find))
+}
+
 /// Checks that none of `others` collects the logs of `source` from its tenant. `organization_id` is the organization of a workspace, if known,
 /// because the source of an organization collects all of its workspaces.
 ///
@@ -50,12 +62,10 @@ pub fn check_not_connected(
     organization_id: Option<&str>,
     others: &[ConnectedTenant],
 ) -> Result<(), ConnectError> {
-    let same_log = |other: &&ConnectedTenant| other.logs.iter().any(|log| source.logs.contains(log));
-    let find = |id: &str| others.iter().filter(same_log).find(|other| other.is(id, source.gov));
-    if let Some(first) = find(&tenant.id) {
-        return Err(ConnectError::already_connected(&source.id, tenant, &first.source));
-    }
-    match organization_id.and_then(find) {
+    match first_source(source, tenant, organization_id, others) {
+        Some(first) if first.is(&tenant.id, source.gov) => {
+            Err(ConnectError::already_connected(&source.id, tenant, &first.source))
+        }
         Some(first) => Err(ConnectError::organization_connected(&source.id, tenant, &first.source)),
         None => Ok(()),
     }

@@ -40,13 +40,13 @@ mod start;
 mod store;
 
 pub use authorization::{Authorization, AuthorizationState, LINK_TTL_SECONDS, Visit, cookie_name};
-pub use budget::{BEGIN_MAX, TELL_MAX, WORK_MAX};
+pub use budget::{BEGIN_MAX, NOTIFY_MAX, WORK_MAX};
 pub use callback::{Callback, CallbackPorts, Connected, callback};
 pub use callback_error::CallbackError;
 pub use cancel::cancel;
 pub use connect_error::{ConnectError, ConnectErrorKind};
 pub use connect_report::{ConnectReport, LogProbe};
-pub use connected_tenant::{ConnectedTenant, check_not_connected};
+pub use connected_tenant::{ConnectedTenant, check_not_connected, first_source};
 pub use one_time_token::{AuthorizationId, OneTimeToken, SecretHash};
 pub use page_text::PageText;
 pub use ports::{AuthorizationStore, Timer};

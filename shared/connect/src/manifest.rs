@@ -25,7 +25,7 @@ pub fn missing_scopes(logs: &[LogType], granted: &[String]) -> Vec<&'static str>
 
 /// Returns the bot scopes for an app that reads these logs. No log needs one, but Slack lists an app for organization-wide installation only
 /// if it has a bot scope (docs.slack.dev, audit logs guide). slacktrail does not store the bot token.
-pub fn bot_scopes(logs: &[LogType]) -> &'static [&'static str] {
+pub(crate) fn bot_scopes(logs: &[LogType]) -> &'static [&'static str] {
     if LogType::require_organization(logs) { &["team:read"] } else { &[] }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use slacktrail_connect::{AuthorizationState, BEGIN_MAX, OneTimeToken, TELL_MAX, WORK_MAX};
+use slacktrail_connect::{AuthorizationState, BEGIN_MAX, NOTIFY_MAX, OneTimeToken, WORK_MAX};
 use slacktrail_simulation::{Fault, FaultKind};
 use slacktrail_simulator::oauth::{App, Consent};
 use tracing::Level;
@@ -208,7 +208,7 @@ fn slow_step_before_or_after_work_is_reported() {
         browser.get(&site, path, &query).assert_rejected(&site, 504, "deadline_reached");
     }
     let query = browser.consent(&site, &link_token, &Consent::organization());
-    site.timer.expire_next(TELL_MAX, 0);
+    site.timer.expire_next(NOTIFY_MAX, 0);
     assert_eq!(browser.callback(&site, &query).status, 200, "the page reports the connected source");
     assert_eq!((site.line().level, site.line().field("code")), (Level::WARN, "deadline_reached"));
 }
@@ -219,7 +219,7 @@ fn error_that_command_does_not_receive_is_logged_with_reason() {
     let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
     let query = browser.consent(&site, &link_token, &Consent::organization());
     site.world.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, None)));
-    site.timer.expire_next(TELL_MAX, 0);
+    site.timer.expire_next(NOTIFY_MAX, 0);
     browser.callback(&site, &query).assert_rejected(&site, 409, "conflict");
     assert_eq!(site.line().field("code"), "deadline_reached");
 }

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::day_objects::{DayObjects, Objects};
 use crate::doctor::aws::problem;
-use crate::doctor::facts::{Deployed, Facts};
+use crate::doctor::facts::{Facts, StackResources};
 use crate::doctor::verdict::{Problem, Verdict, ensure};
 use crate::format;
 
@@ -163,7 +163,7 @@ fn day_of(instant: Timestamp) -> String {
 
 /// Runs a query, and returns the first field of its first row.
 async fn query(facts: &Facts, name: &str, sql: &str) -> Result<Option<String>, Problem> {
-    let Deployed { database, workgroup, .. } = facts.deployed.get()?;
+    let StackResources { database, workgroup, .. } = facts.deployed.get()?;
     let client = Client::new(&facts.config);
     let context = QueryExecutionContext::builder().database(database).build();
     let start = client.start_query_execution().query_string(sql).work_group(workgroup).query_execution_context(context);
@@ -201,14 +201,14 @@ async fn query(facts: &Facts, name: &str, sql: &str) -> Result<Option<String>, P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::verdict::Outcome;
+    use crate::doctor::verdict::CheckOutcome;
 
     #[test]
     fn missing_query_permission_skips_and_other_reason_fails() {
         for reason in ["Insufficient permissions to execute the query", "Access Denied (Service: Amazon S3)"] {
-            assert_eq!(failed("audit", reason).outcome, Outcome::Skipped, "{reason}");
+            assert_eq!(failed("audit", reason).outcome, CheckOutcome::Skipped, "{reason}");
         }
-        assert_eq!(failed("audit", "TABLE_NOT_FOUND: line 1:15").outcome, Outcome::Failed);
+        assert_eq!(failed("audit", "TABLE_NOT_FOUND: line 1:15").outcome, CheckOutcome::Failed);
     }
 
     #[test]
@@ -221,7 +221,7 @@ mod tests {
              not compared: access (2026/11/22 has no object yet)"
         );
         assert!(!judge_rows(&texts(&["audit 2026/11/22: 3"]), &[]).unwrap().contains("not compared"));
-        assert_eq!(judge_rows(&[], &texts(&["access (x)"])).unwrap_err().outcome, Outcome::Skipped);
+        assert_eq!(judge_rows(&[], &texts(&["access (x)"])).unwrap_err().outcome, CheckOutcome::Skipped);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use super::policy::{self, reaches_below};
 use super::upload::{probe_key, remove};
 use crate::doctor::aws::{problem, s3};
-use crate::doctor::facts::{Deployed, Facts};
+use crate::doctor::facts::{Facts, StackResources};
 use crate::doctor::verdict::{Problem, Verdict, ensure};
 
 /// The log prefixes, which the template's policy protects.
@@ -98,7 +98,7 @@ fn judge_grants(bucket: &str, policy: &str, log_prefixes: &[String], poller: Opt
 }
 
 /// Returns the prefixes of the ARNs of log objects.
-pub(super) fn log_prefixes(deployed: &Deployed) -> Vec<String> {
+pub(super) fn log_prefixes(deployed: &StackResources) -> Vec<String> {
     let partition = deployed.topic.split(':').nth(1).unwrap_or("aws");
     PREFIXES.map(|prefix| format!("arn:{partition}:s3:::{}/{prefix}/", deployed.bucket)).to_vec()
 }

@@ -4,7 +4,7 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::StackResourceSummary;
 
 use crate::doctor::aws::problem;
-use crate::doctor::facts::{Deployed, Facts};
+use crate::doctor::facts::{Facts, StackResources};
 use crate::doctor::verdict::{Problem, Verdict};
 use crate::environment::variable;
 use crate::format::{counted, quoted};
@@ -33,7 +33,7 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
         return Err(incomplete("resource", &["OAuth", "the poller's rule"]));
     };
     let output = |name: &str| described.outputs[name].clone();
-    let deployed = Deployed {
+    let deployed = StackResources {
         bucket: output("BucketName"),
         table: output("TableName"),
         secret_prefix: output("SecretPrefix"),

@@ -107,7 +107,7 @@ fn summarize(error: Option<&str>, payload: &[u8], took: Duration) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::verdict::Outcome;
+    use crate::doctor::verdict::CheckOutcome;
 
     #[test]
     fn response_is_summary_of_streams_or_error() {
@@ -126,7 +126,7 @@ mod tests {
             (None, "null", "the poller's response is not a summary"),
         ] {
             let problem = summarize(error, payload).unwrap_err();
-            assert_eq!((problem.outcome, problem.detail.as_str()), (Outcome::Failed, expected));
+            assert_eq!((problem.outcome, problem.detail.as_str()), (CheckOutcome::Failed, expected));
         }
     }
 }

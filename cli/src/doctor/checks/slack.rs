@@ -2,19 +2,17 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use slacktrail_adapters::settings::{SLACK_API_URL, SLACK_AUDIT_URL};
 
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Verdict, ensure};
 use crate::doctor::web;
-use crate::environment::variable;
+use crate::environment::slack_urls;
 
 const HINT: &str = "check Slack's status page, and whether a firewall or proxy blocks the host";
 
 /// Calls both hosts without a token. Any JSON object, such as Slack's error for the missing token, proves that the host is reachable.
 pub(super) async fn check(facts: &Facts) -> Verdict {
-    let api = variable("SLACK_API_URL").unwrap_or_else(|| SLACK_API_URL.to_owned());
-    let audit = variable("SLACK_AUDIT_URL").unwrap_or_else(|| SLACK_AUDIT_URL.to_owned());
+    let (api, audit) = slack_urls();
     for url in [format!("{}/api.test", api.trim_end_matches('/')), format!("{}/schemas", audit.trim_end_matches('/'))] {
         let response = web::get(&facts.http, &url, HINT).await?;
         if let Some(date) = response.date {

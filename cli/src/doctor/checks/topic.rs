@@ -47,14 +47,14 @@ fn judge(arns: &[&str], email: &str, topic: &str) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::verdict::Outcome;
+    use crate::doctor::verdict::CheckOutcome;
 
     #[test]
     fn topic_needs_one_confirmed_subscription() {
         let judge = |arns: &[&str], email| judge(arns, email, "t");
         assert!(judge(&["arn:aws:sns:1", "PendingConfirmation"], "").is_ok());
-        assert!(matches!(judge(&["PendingConfirmation"], ""), Err(problem) if problem.outcome == Outcome::Failed));
-        assert!(matches!(judge(&[], "a@example.com"), Err(problem) if problem.outcome == Outcome::Failed));
-        assert!(matches!(judge(&[], ""), Err(problem) if problem.outcome == Outcome::Skipped));
+        assert!(matches!(judge(&["PendingConfirmation"], ""), Err(problem) if problem.outcome == CheckOutcome::Failed));
+        assert!(matches!(judge(&[], "a@example.com"), Err(problem) if problem.outcome == CheckOutcome::Failed));
+        assert!(matches!(judge(&[], ""), Err(problem) if problem.outcome == CheckOutcome::Skipped));
     }
 }

@@ -29,7 +29,7 @@ const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// The time limit for one attempt of a call. The largest body is an object of a few MiB within one region.
 const ATTEMPT_MAX: Duration = Duration::from_secs(10);
 /// The time limit for a call with all its attempts. It is half of an invocation, so that a tick can still report the error.
-pub const CALL_MAX: Duration = Duration::from_secs(25);
+const CALL_MAX: Duration = Duration::from_secs(25);
 /// The number of attempts of a call, including the first. The SDK waits at most a second or two between attempts.
 const ATTEMPTS_MAX: u32 = 3;
 

@@ -14,7 +14,7 @@ use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Slack};
 /// The version of the format. Another version is not continued.
 const FORMAT: u32 = 1;
 /// The age above which a checkpoint is not continued, so that the result does not mix what Slack returned on different days.
-const AGE_MAX_SECONDS: i64 = 86_400;
+const AGE_SECONDS_MAX: i64 = 86_400;
 
 /// The position of a verification after a page.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -102,7 +102,7 @@ impl Checkpoint {
         let age = now.since(checkpoint.saved_at);
         match () {
             () if !of_request => Err(Unusable::OtherRequest),
-            () if !(-CLOCK_SKEW_SECONDS..=AGE_MAX_SECONDS).contains(&age) => Err(Unusable::TooOld),
+            () if !(-CLOCK_SKEW_SECONDS..=AGE_SECONDS_MAX).contains(&age) => Err(Unusable::TooOld),
             () => Ok(checkpoint),
         }
     }

@@ -19,7 +19,7 @@ const OCCURRENCES_MAX: u32 = 4096;
 
 /// The location of a line.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct LineLocation {
     /// The object's number.
     pub(super) object: u32,
     /// The line's number, counted from 1.
@@ -44,7 +44,7 @@ pub(super) struct Known<'a> {
 impl Known<'_> {
     /// Returns `true` if Slack was not asked for the record of this line, or if the line may have been stored after Slack was asked.
     fn is_new(&self, line: &Unshown) -> bool {
-        line.time > self.until || line.place.object > self.last_object
+        line.time > self.until || line.location.object > self.last_object
     }
 
     /// Returns the ID of the workspace with this number.
@@ -73,7 +73,7 @@ pub(super) struct Comparison {
 /// A line whose record Slack did not return.
 #[derive(Debug)]
 struct Unshown {
-    place: Place,
+    location: LineLocation,
     time: Second,
     workspace: Option<String>,
 }
@@ -105,14 +105,14 @@ impl Comparison {
     }
 
     /// Compares a line. `line` has no line break. It is `None` if the stored line does not end in one.
-    pub(super) fn process_line(&mut self, place: Place, line: Option<&[u8]>) {
+    pub(super) fn process_line(&mut self, location: LineLocation, line: Option<&[u8]>) {
         self.lines += 1;
         let Some(line) = line.and_then(|line| StoredLine::read(self.log, line)) else {
-            return self.add_difference(Kind::Unreadable, None, Some(place));
+            return self.add_difference(Kind::Unreadable, None, Some(location));
         };
         let record = Some((line.id, line.time));
         if line.time.day() != self.day {
-            return self.add_difference(Kind::WrongDay, record, Some(place));
+            return self.add_difference(Kind::WrongDay, record, Some(location));
         }
         self.timing.add(line.time, line.collected_at());
         let ids = self.shown.ids_of_line(line.id);
@@ -120,7 +120,7 @@ impl Comparison {
         let new = ids.iter().copied().find(|id| !is_stored(id));
         for id in &ids {
             if let Some(row) = self.shown.rows.get_mut(id).filter(|row| row.object == 0) {
-                row.object = place.object;
+                row.object = location.object;
                 self.found += 1;
             }
         }
@@ -136,14 +136,14 @@ impl Comparison {
             }
             None if self.unshown.contains_key(&line.id) => Some(Kind::Duplicate),
             None => {
-                let unshown = Unshown { place, time: line.time, workspace: line.workspace() };
+                let unshown = Unshown { location, time: line.time, workspace: line.workspace() };
                 self.unshown.insert(line.id, unshown);
                 // Slack's bytes are not available, but the line's ID must still match its content.
                 (self.log != LogType::Audit && !id_matches_content(self.log, &line)).then_some(Kind::Changed)
             }
         };
         if let Some(kind) = kind {
-            self.add_difference(kind, record, Some(place));
+            self.add_difference(kind, record, Some(location));
         }
     }
 
@@ -163,12 +163,12 @@ impl Comparison {
         missing_numbers(numbers).for_each(|object| self.add_missing_object(object));
     }
 
-    fn add_difference(&mut self, kind: Kind, record: Option<(RowId, Second)>, place: Option<Place>) {
+    fn add_difference(&mut self, kind: Kind, record: Option<(RowId, Second)>, location: Option<LineLocation>) {
         self.differences.push(Difference {
             id: record.map(|(id, _)| id),
             time: record.map(|(_, time)| time),
-            object: place.map(|place| place.object),
-            line: place.map(|place| place.line),
+            object: location.map(|location| location.object),
+            line: location.map(|location| location.line),
             ..difference(kind)
         });
     }
@@ -229,7 +229,7 @@ impl Comparison {
             if all_excused || known.is_new(&line) || line.workspace.as_ref().is_some_and(is_skipped) {
                 not_compared += 1;
             } else if !changed.contains(&id) {
-                self.add_difference(Kind::Extra, Some((id, line.time)), Some(line.place));
+                self.add_difference(Kind::Extra, Some((id, line.time)), Some(line.location));
             }
         }
         not_compared

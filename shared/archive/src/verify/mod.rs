@@ -45,7 +45,7 @@ use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, Sla
 
 use crate::reader::{Object, read_object, read_objects};
 pub use checkpoint::{Checkpoint, Unusable};
-use comparison::{Comparison, Place};
+use comparison::{Comparison, LineLocation};
 use coverage::Coverage;
 pub use findings::{Difference, Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
 pub use period::{MARGIN_SECONDS, Period, until};
@@ -317,7 +317,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, W: Wo
 fn process_object(comparison: &mut Comparison, object: &Object) {
     comparison.count_object();
     let number = object.key.number;
-    let read = object.for_each_line(|line, text| comparison.process_line(Place { object: number, line }, text));
+    let read = object.for_each_line(|line, text| comparison.process_line(LineLocation { object: number, line }, text));
     if read.is_err() {
         comparison.add_corrupt_object(number);
     }

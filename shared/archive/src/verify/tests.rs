@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::comparison::{Comparison, Known, Place};
+use super::comparison::{Comparison, Known, LineLocation};
 use super::coverage::Coverage;
 use super::findings::{Difference, Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
 use super::shown::{Entry, Shown};
@@ -90,7 +90,7 @@ impl Case {
         for (object, lines) in (1..).zip(&self.objects) {
             comparison.count_object();
             for (number, line) in (1..).zip(lines) {
-                comparison.process_line(Place { object, line: number }, Some(line.as_bytes()));
+                comparison.process_line(LineLocation { object, line: number }, Some(line.as_bytes()));
             }
         }
         let coverage = Coverage { since: source().since, cursor: self.cursor.as_ref() };
@@ -216,7 +216,7 @@ fn comparison_is_complete_once_each_slack_record_has_line() {
     let mut comparison = Comparison::new(LogType::Audit, day(), shown);
     let is_whole = lines.map(|(name, second)| {
         let line = line(LogType::Audit, &row(LogType::Audit, name, second));
-        comparison.process_line(Place { object: 1, line: 1 }, Some(line.as_bytes()));
+        comparison.process_line(LineLocation { object: 1, line: 1 }, Some(line.as_bytes()));
         comparison.is_whole()
     });
     assert_eq!(is_whole, [false, false, true], "a duplicate line counts for no other record");
