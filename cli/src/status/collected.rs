@@ -48,6 +48,9 @@ pub(super) fn add(
         let Some(Ok(source)) = deployment.sources.get(&id) else { continue };
         let stream = StreamId { source: id, log };
         let saved = collectors.last_collected(&stream)?.filter(|at| *at <= now.plus(CLOCK_SKEW_SECONDS));
+        if let (Some(at), Some((_, Ok(cursor)))) = (saved, deployment.cursors.get(&stream)) {
+            status.apply_tick(cursor, at, now);
+        }
         let collection = Collection {
             last_collected: saved.max(status.last_success),
             collecting_since: collectors.collecting_since(&stream)?,

@@ -48,13 +48,13 @@ pub(crate) struct Arguments {
 const AFTER_HELP: &str = "\
 Columns (a narrow terminal omits some of them):
   for           time in this state
-  last checked  age of the last known tick without error; a
-                quiet stream saves it every 15 minutes
+  last checked  age of the last known tick without error; on
+                AWS, quiet streams save it every 15 minutes
   last record   age of the newest record
   lag           age of the newest time up to which all is
                 stored; if ok, as of the last check
-  backlog       time that is not collected yet; `re-read`
-                looks for late records
+  backlog       time that is not completely collected yet;
+                `re-read` looks for late records
 
 Exit code: 0 if the status could be read; with --check, 1 if a stream requires action.
 With --dir, --max-age makes --check useful in cron: `slacktrail status --dir DIR --check --max-age 1h`.

@@ -66,8 +66,8 @@ fn paragraph(status: &StreamStatus, now: Second, zone: &Zone) -> Option<String> 
     let hint = zone.message(status.hint.as_ref()?);
     let code = status.code.as_ref().filter(|_| status.state != State::Silent); // its code repeats the state
     let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
-    let success = status.last_success.map(|_| format!(", last success {}", format::age(status.last_success, now)));
-    let heading = format!("{}: {}{code}{}", status.name(), state::words(status.state), success.unwrap_or_default());
+    let checked = status.last_success.map(|_| format!(", last checked {}", format::age(status.last_success, now)));
+    let heading = format!("{}: {}{code}{}", status.name(), state::words(status.state), checked.unwrap_or_default());
     Some(format!("{}\n{}", wrapped(&heading, "", columns()), wrapped(&hint, "  ", columns())))
 }
 

@@ -7,7 +7,7 @@ use slacktrail_core::health::{Class, State};
 use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
-use slacktrail_core::walk::{Gap, GapKind, Walk};
+use slacktrail_core::walk::{Gap, GapKind};
 use slacktrail_ports::{Deployment, StoredCursor};
 
 use super::collected::Collection;
@@ -59,7 +59,7 @@ pub(crate) struct StreamStatus {
     pub(crate) collection: Option<Collection>,
 }
 
-/// A time range that is not collected yet.
+/// A time range that is not completely collected yet. Both ends are inclusive.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct GapEntry {
     kind: GapKind,
@@ -135,11 +135,11 @@ impl StreamStatus {
 
     fn without_cursor(source: &Source, log: LogType, target: Target) -> StreamStatus {
         let hint = match target {
-            Target::Aws => "wait for the first tick, which starts within a minute if the poller runs",
-            Target::Directory => "run `slacktrail pull` to start the first tick",
+            Target::Aws => "wait for the first tick, which starts within a minute if the poller runs".to_owned(),
+            Target::Directory => format!("run `slacktrail pull {} --dir DIR` to start the first tick", source.id),
         };
         StreamStatus {
-            hint: Some(hint.to_owned()),
+            hint: Some(hint),
             since: Some(source.connected_at),
             ..StreamStatus::new(&source.id, Some(log), State::Waiting)
         }
@@ -201,6 +201,19 @@ impl StreamStatus {
         }
     }
 
+    /// Applies a tick that collected the stream at `at`. If it found nothing new, it did not save the cursor.
+    pub(crate) fn apply_tick(&mut self, cursor: &Cursor, at: Second, now: Second) {
+        if at <= cursor.saved_at {
+            return;
+        }
+        self.last_success = self.last_success.max(Some(at));
+        if cursor.health.state.class() == Class::Current {
+            let mut saved = cursor.clone();
+            (saved.watermark, saved.saved_at) = (cursor.watermark.max(at), at);
+            self.lag_seconds = Some(saved.stored_lag_seconds(now));
+        }
+    }
+
     /// Returns `true` if the state persists until a user acts.
     pub(crate) fn requires_action(&self) -> bool {
         state::requires_action(self.state, self.code.as_deref())
@@ -211,31 +224,37 @@ impl StreamStatus {
         stream_name(&self.source, self.log)
     }
 
-    /// Returns the total duration of the gaps without re-reads, `re-read` if all gaps are re-reads, or `-` without a gap.
+    /// Returns the time that is in a gap other than a re-read, `re-read` if all gaps are re-reads, or `-` without a gap.
     pub(crate) fn backlog(&self) -> String {
-        let missing: Vec<i64> =
-            self.gaps.iter().filter(|gap| gap.kind != GapKind::Reread).map(GapEntry::seconds).collect();
-        match (self.gaps.len(), missing.len()) {
-            (0, _) => "-".to_owned(),
-            (_, 0) => "re-read".to_owned(),
-            _ => format::duration(missing.iter().sum()),
+        match seconds_in(self.gaps.iter().filter(|gap| gap.kind != GapKind::Reread)) {
+            0 if self.gaps.is_empty() => "-".to_owned(),
+            0 => "re-read".to_owned(),
+            seconds => format::duration(seconds),
         }
     }
 }
 
 impl GapEntry {
     fn of(gap: &Gap) -> GapEntry {
-        // The range of an access gap only filters rows. The walk's end shows how far back rows are still missing.
-        let oldest = match &gap.walk {
-            Walk::Access(walk) => walk.stop,
-            Walk::Audit(_) | Walk::Integration(_) => gap.oldest,
-        };
+        // Only an audit walk follows the time of records, and moves `latest`. Rows of the other logs move during a walk, so that each second of
+        // the gap may lack a row until the walk is complete. A live gap starts with an overlap, which an earlier tick has collected.
+        let uncollected_since = gap.uncollected_since.filter(|_| gap.kind == GapKind::Live);
+        let oldest = uncollected_since.map_or(gap.oldest, |since| since.clamp(gap.oldest, gap.latest));
         GapEntry { kind: gap.kind, oldest: Some(oldest), latest: Some(gap.latest) }
     }
+}
 
-    fn seconds(&self) -> i64 {
-        self.latest.zip(self.oldest).map_or(0, |(latest, oldest)| latest.since(oldest).max(0))
+/// Returns the number of seconds in at least one of the gaps. A backfill may overlap with another gap.
+fn seconds_in<'a>(gaps: impl Iterator<Item = &'a GapEntry>) -> i64 {
+    let mut ranges: Vec<(Second, Second)> = gaps.filter_map(|gap| gap.oldest.zip(gap.latest)).collect();
+    ranges.sort_unstable();
+    let (mut seconds, mut counted_to) = (0, None);
+    for (oldest, latest) in ranges {
+        let from = counted_to.map_or(oldest, |to: Second| oldest.max(to.plus(1)));
+        seconds += (latest.since(from) + 1).max(0);
+        counted_to = counted_to.max(Some(latest));
     }
+    seconds
 }
 
 /// Returns the time of the last tick without an error. A cursor without an error was saved by such a tick.

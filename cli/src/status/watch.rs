@@ -52,7 +52,7 @@ async fn draw(observed: &Observed, first: Snapshot) {
         tokio::time::sleep(REFRESH_INTERVAL).await;
         match observed.snapshot().await {
             Ok(next) => (snapshot, error) = (next, String::new()),
-            Err(cause) => error = format!("\n\nwarning: {cause}: showing the previous status"),
+            Err(cause) => error = format!("\n\nwarning: {cause}; showing the previous status"),
         }
     }
 }

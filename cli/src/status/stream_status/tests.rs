@@ -2,6 +2,7 @@
 
 use slacktrail_core::health::Health;
 use slacktrail_core::source::Plan;
+use slacktrail_core::walk::Walk;
 use slacktrail_ports::Version;
 
 use super::*;
@@ -129,6 +130,27 @@ fn rejection_before_reconnect_waits_for_next_tick() {
 }
 
 #[test]
+fn unsaved_tick_of_quiet_stream_counts_as_check() {
+    let (saved_at, second) = (900, |seconds| Second::EPOCH.plus(seconds));
+    let mut quiet = cursor(saved_at);
+    quiet.gaps.clear();
+    for (at, now, checked, lag) in [(600, 910, 900, 0), (1_800, 1_805, 1_800, 0), (1_800, 9_000, 1_800, 7_200)] {
+        let mut status = single_status(&deployment(source(), Some(quiet.clone())), Target::Directory, now);
+        status.apply_tick(&quiet, second(at), second(now));
+        assert_eq!((status.last_success, status.lag_seconds), (Some(second(checked)), Some(lag)), "{at} {now}");
+    }
+    let gap = Gap {
+        uncollected_since: Some(second(0)),
+        ..Gap::unwalked(LogType::Audit, GapKind::Live, second(0), second(1))
+    };
+    let mut behind = quiet.clone();
+    behind.gaps.push(gap);
+    let mut status = single_status(&deployment(source(), Some(behind.clone())), Target::Directory, 1_805);
+    status.apply_tick(&behind, second(1_800), second(1_805));
+    assert_eq!(status.lag_seconds, Some(1_805), "the gap is not collected");
+}
+
+#[test]
 fn backlog_is_shown_as_time() {
     let gap = |kind, hours: i64| GapEntry {
         kind,
@@ -139,6 +161,47 @@ fn backlog_is_shown_as_time() {
     assert_eq!(backlog(Vec::new()), "-");
     assert_eq!(backlog(vec![gap(GapKind::Reread, 50)]), "re-read");
     assert_eq!(backlog(vec![gap(GapKind::Reread, 50), gap(GapKind::Backfill, 30)]), "1 d 6 h");
+    assert_eq!(backlog(vec![gap(GapKind::Backfill, 0)]), "1 s", "both ends are inclusive");
+    assert_eq!(backlog(vec![gap(GapKind::Backlog, 30), gap(GapKind::Backfill, 50)]), "2 d 2 h", "they overlap");
+}
+
+#[test]
+fn backlog_is_whole_gap_until_walk_without_time_order_is_complete() {
+    let (now, hour) = (Second::EPOCH.plus(1_000_000), 3_600);
+    for (log, kind) in
+        LogType::ALL.into_iter().flat_map(|log| [GapKind::Backlog, GapKind::Backfill].map(|kind| (log, kind)))
+    {
+        let mut gap = Gap::unwalked(log, kind, Second::EPOCH.plus(hour), Second::EPOCH.plus(3 * hour - 1));
+        match &mut gap.walk {
+            Walk::Audit(walk) => {
+                walk.asked_latest = Some(gap.latest);
+                gap.latest = gap.latest.plus(-hour);
+            }
+            // The first pass is complete. The second one reads the rows that moved during it, which is after the gap.
+            Walk::Access(walk) => (walk.stop, walk.begun, walk.pages) = (now.plus(-60), now, 3),
+            Walk::Integration(walk) => walk.page = 7,
+        }
+        let entry = GapEntry::of(&gap);
+        assert!(entry.oldest <= entry.latest, "{log} {kind:?}: {entry:?}");
+        let expected = if log == LogType::Audit { "1 h" } else { "2 h" };
+        assert_eq!(StreamStatus { gaps: vec![entry], ..status_of("acme") }.backlog(), expected, "{log} {kind:?}");
+    }
+}
+
+#[test]
+fn backlog_of_live_gap_excludes_overlap() {
+    let second = |seconds| Second::EPOCH.plus(seconds);
+    for (log, latest, expected) in
+        [(LogType::Audit, 899, "10 min"), (LogType::Access, 899, "10 min"), (LogType::Audit, 200, "1 s")]
+    {
+        let gap = Gap {
+            uncollected_since: Some(second(300)),
+            latest: second(latest),
+            ..Gap::unwalked(log, GapKind::Live, second(0), second(899))
+        };
+        let backlog = StreamStatus { gaps: vec![GapEntry::of(&gap)], ..status_of("acme") }.backlog();
+        assert_eq!(backlog, expected, "{log} up to {latest}");
+    }
 }
 
 #[test]
