@@ -122,10 +122,11 @@ async fn look_up(
     if stack.is_none() && !is_complete {
         return Ok((config, None)); // the caller names what is missing, which matters before the region and the credentials
     }
-    if region::of(&config).is_none() {
+    let Some(region) = region::of(&config) else {
         let missing = || CliError::new("no AWS region is set").hint(region::SET_REGION);
-        return Err(credentials::undefined_profile(&config, args).await.unwrap_or_else(missing));
-    }
+        return Err(credentials::unusable_profile(&config, args).await.unwrap_or_else(missing));
+    };
+    region::check(region, args)?;
     let config = credentials::load(config, args).await?;
     let Some(stack) = stack else { return Ok((config, None)) };
     let region = region::describe(region::of(&config).unwrap_or_default(), args);

@@ -13,6 +13,8 @@ use crate::environment::variable;
 
 /// Texts of the SDK that mean that a profile does not exist.
 const UNDEFINED_PROFILE: &str = "was not defined: could not find source profile ";
+/// A text of the SDK that means that a file has a syntax error.
+const UNPARSED: &str = "could not parse profile file";
 const NOT_FOUND: &str = "no credentials found in chain";
 const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 
@@ -46,22 +48,30 @@ pub(crate) async fn load(config: SdkConfig, args: &AwsArguments) -> Result<SdkCo
     Ok(config.into_builder().credentials_provider(SharedCredentialsProvider::new(loaded)).build())
 }
 
-/// Returns the error if the profile that the flags or the environment name does not exist.
-pub(crate) async fn undefined_profile(config: &SdkConfig, args: &AwsArguments) -> Option<CliError> {
+/// Returns the error if the AWS configuration cannot be parsed, or if the profile that the flags or the environment name does not exist.
+pub(crate) async fn unusable_profile(config: &SdkConfig, args: &AwsArguments) -> Option<CliError> {
     let error = config.credentials_provider()?.provide_credentials().await.err()?;
-    undefined(&chain(&error), args, &variable)
+    unusable(&chain(&error), args, &variable)
 }
 
 fn failed(error: &CredentialsError, args: &AwsArguments, variable: impl Fn(&str) -> Option<String>) -> CliError {
     let text = chain(error);
-    if let Some(error) = undefined(&text, args, &variable) {
+    if let Some(error) = unusable(&text, args, &variable) {
         return error;
     }
     let profile = profile(args, &variable);
     let with_profile = profile.as_ref().map(|name| format!(" --profile {name}")).unwrap_or_default();
     if text.contains(NOT_FOUND) {
-        return CliError::new("no AWS credentials found: neither in the environment, nor in a profile, nor from a role")
+        let named = profile.map_or_else(|| "a profile".to_owned(), |name| format!("profile `{name}`"));
+        let message = format!("no AWS credentials found: neither in the environment, nor in {named}, nor from a role");
+        return CliError::new(message)
             .hint("sign in (`aws login` or `aws sso login`), or name a profile with credentials (`--profile` or `AWS_PROFILE`)");
+    }
+    if let (Some(name), true) = (&profile, text.is_empty()) {
+        // The SDK says nothing about a profile that it does not use.
+        return CliError::new(format!("AWS profile `{name}` does not exist or has no credentials")).hint(
+            "run `aws configure list-profiles` to see your profiles, and sign in (`aws login` or `aws sso login`)",
+        );
     }
     let of_profile = profile.map(|name| format!(" of profile `{name}`")).unwrap_or_default();
     let lower = text.to_lowercase();
@@ -91,6 +101,18 @@ fn failed(error: &CredentialsError, args: &AwsArguments, variable: impl Fn(&str)
     .hint(hint)
 }
 
+/// Returns the error if the SDK cannot parse its files, or did not find a profile.
+fn unusable(text: &str, args: &AwsArguments, variable: &impl Fn(&str) -> Option<String>) -> Option<CliError> {
+    if !text.contains(UNPARSED) {
+        return undefined(text, args, variable);
+    }
+    let file = |name: &str, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
+    let config = file("AWS_CONFIG_FILE", "~/.aws/config");
+    let credentials = file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials");
+    let message = format!("the AWS settings cannot be parsed: `{config}` or `{credentials}` has a syntax error");
+    Some(CliError::new(message).hint("correct the file; `aws configure list` names it"))
+}
+
 /// Returns the error if the SDK did not find a profile.
 fn undefined(text: &str, args: &AwsArguments, variable: &impl Fn(&str) -> Option<String>) -> Option<CliError> {
     let rest = text.split_once(UNDEFINED_PROFILE)?.1;
@@ -114,4 +136,40 @@ fn undefined(text: &str, args: &AwsArguments, variable: &impl Fn(&str) -> Option
 
 fn profile(args: &AwsArguments, variable: &impl Fn(&str) -> Option<String>) -> Option<String> {
     args.profile.clone().or_else(|| variable("AWS_PROFILE"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error_of(profile: Option<&str>, error: CredentialsError, variables: &[(&str, &str)]) -> CliError {
+        let variable =
+            |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).into());
+        let args = AwsArguments { profile: profile.map(str::to_owned), ..AwsArguments::default() };
+        failed(&error, &args, variable)
+    }
+
+    #[test]
+    fn profile_without_credentials_is_named() {
+        let error = error_of(Some("ann"), CredentialsError::not_loaded_no_source(), &[]);
+        assert_eq!(error.to_string(), "AWS profile `ann` does not exist or has no credentials");
+        assert!(error.next_action().unwrap().starts_with("run `aws configure list-profiles`"));
+        let in_chain = || CredentialsError::not_loaded(NOT_FOUND);
+        let error = error_of(None, in_chain(), &[("AWS_PROFILE", "bob")]);
+        assert!(error.to_string().ends_with("nor in profile `bob`, nor from a role"), "{error}");
+        let error = error_of(None, in_chain(), &[]);
+        assert!(error.to_string().ends_with("nor in a profile, nor from a role"), "{error}");
+    }
+
+    #[test]
+    fn syntax_error_of_aws_settings_names_files() {
+        let unparsed = || {
+            let text = format!("ProfileFile provider could not be built: invalid profile: {UNPARSED}");
+            CredentialsError::invalid_configuration(text)
+        };
+        let error = error_of(None, unparsed(), &[("AWS_CONFIG_FILE", "/etc/aws")]);
+        let expected = "the AWS settings cannot be parsed: `/etc/aws` or `~/.aws/credentials` has a syntax error";
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(error.next_action(), Some("correct the file; `aws configure list` names it"));
+    }
 }

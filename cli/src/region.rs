@@ -6,6 +6,7 @@
 use aws_config::SdkConfig;
 
 use crate::aws::AwsArguments;
+use crate::cli_error::CliError;
 use crate::environment::variable;
 
 const FIRST: &str = "AWS_REGION";
@@ -23,6 +24,18 @@ pub(crate) fn of(config: &SdkConfig) -> Option<&str> {
 /// Returns a region with the setting that names it.
 pub(crate) fn describe(region: &str, args: &AwsArguments) -> String {
     format!("`{region}` (from {})", origin(args, variable))
+}
+
+/// Checks that the text can be the name of a region. The SDK would report another text as an internal error.
+///
+/// # Errors
+/// Returns an error that names the setting.
+pub(crate) fn check(region: &str, args: &AwsArguments) -> Result<(), CliError> {
+    if region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Ok(());
+    }
+    Err(CliError::new(format!("{} is not the name of an AWS region", describe(region, args)))
+        .hint("use a name such as `eu-west-1`"))
 }
 
 /// Returns why `sam deploy` uses another region, or `None` if no setting causes that.
@@ -92,6 +105,16 @@ mod tests {
         assert_eq!(origin(&region, of(&[("AWS_REGION", "a")])), "`--region`");
         let profile = AwsArguments { profile: Some("ann".to_owned()), ..none() };
         assert_eq!(origin(&profile, of(&[("AWS_PROFILE", "work")])), "the AWS profile `ann`");
+    }
+
+    #[test]
+    fn text_that_is_no_region_is_named_with_its_origin() {
+        let args = |region: &str| AwsArguments { region: Some(region.to_owned()), ..none() };
+        assert!(check("eu-west-1", &args("eu-west-1")).is_ok());
+        for text in ["foo bar", "eu_west_1", "eu-west-1/", "https://eu"] {
+            let error = check(text, &args(text)).unwrap_err();
+            assert_eq!(error.to_string(), format!("`{text}` (from `--region`) is not the name of an AWS region"));
+        }
     }
 
     #[test]
