@@ -23,6 +23,8 @@ pub(crate) struct CliError {
     level: Level,
     message: String,
     hint: Option<String>,
+    /// Whether the command line cannot be meant, so that the command has the exit code for invalid arguments.
+    is_invalid_argument: bool,
     /// The original error, from which [`CliError::shown_at`] computes the hint, or `None` if the hint does not depend on the place.
     shown: Option<Box<Error>>,
     #[source]
@@ -32,7 +34,19 @@ pub(crate) struct CliError {
 impl CliError {
     /// Creates an error. The message is one line in lowercase, without a period.
     pub(crate) fn new(message: impl Into<String>) -> CliError {
-        CliError { level: Level::Error, message: message.into(), hint: None, shown: None, cause: None }
+        CliError {
+            level: Level::Error,
+            message: message.into(),
+            hint: None,
+            is_invalid_argument: false,
+            shown: None,
+            cause: None,
+        }
+    }
+
+    /// Creates the error of an argument that the command cannot accept, but that is syntactically valid.
+    pub(crate) fn invalid_argument(message: impl Into<String>) -> CliError {
+        CliError { is_invalid_argument: true, ..CliError::new(message) }
     }
 
     /// Creates the error that shows `error` at `place`.
@@ -74,6 +88,11 @@ impl CliError {
     /// Returns the severity.
     pub(crate) fn level(&self) -> Level {
         self.level
+    }
+
+    /// Returns `true` if the command line cannot be meant.
+    pub(crate) fn is_invalid_argument(&self) -> bool {
+        self.is_invalid_argument
     }
 
     /// Returns the hint.
@@ -187,7 +206,7 @@ mod tests {
         assert!(hint(error()).contains("`slacktrail connect`"), "{:?}", error());
         assert!(hint(error().shown_at(Place::Command, Some(&acme))).contains("`slacktrail connect acme`"));
         assert!(
-            hint(error().shown_at(Place::CommandWithToken, Some(&acme))).contains("`slacktrail pull --source acme`")
+            hint(error().shown_at(Place::CommandWithToken, Some(&acme))).contains("`slacktrail pull acme --dir DIR`")
         );
         assert_eq!(hint(error().hint("wait").shown_at(Place::Command, None)), "wait");
     }

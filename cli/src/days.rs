@@ -63,11 +63,12 @@ impl DaysArguments {
             (_, Some(month), _) => ("--month", month.first, month.last),
             (.., Some((from, to))) => ("--from", from, to),
             (None, None, None) => {
-                return Err(CliError::new("no day is given").hint("use `--day`, `--month`, or `--from` with `--to`"));
+                return Err(CliError::invalid_argument("no day is given")
+                    .hint("use `--day`, `--month`, or `--from` with `--to`"));
             }
         };
         if last < first {
-            return Err(CliError::new(format!(
+            return Err(CliError::invalid_argument(format!(
                 "`--to` ({}) is before `--from` ({})",
                 shown_day(last),
                 shown_day(first)
@@ -75,7 +76,7 @@ impl DaysArguments {
             .hint("use the last day for `--to`: `--from 2026-10-01 --to 2026-10-31` is October"));
         }
         if first.start() > now {
-            return Err(CliError::new(format!("`{flag}` is in the future: {}", shown_day(first)))
+            return Err(CliError::invalid_argument(format!("`{flag}` is in the future: {}", shown_day(first)))
                 .hint("use today (UTC) or an earlier day"));
         }
         Ok(Days { first, last })

@@ -14,15 +14,37 @@ use crate::cli_error::CliError;
 use crate::environment::now;
 use crate::identity::Identity;
 
+/// The hint if a directory was not written by `slacktrail pull`.
+const SAME_DIRECTORY: &str = "pass the same directory as to `slacktrail pull --dir`";
+
+/// Checks that the path is not the path of a file.
+///
+/// # Errors
+/// Returns an error that names the file.
+pub(crate) fn check_not_file(directory: &Path) -> Result<(), CliError> {
+    match std::fs::metadata(directory) {
+        Ok(metadata) if !metadata.is_dir() => {
+            Err(CliError::new(format!("`{}` is a file, not a directory", directory.display()))
+                .hint("choose another directory"))
+        }
+        _ => Ok(()), // reading the directory reports every other error
+    }
+}
+
 /// Returns the sources and cursors of a directory.
 ///
 /// # Errors
-/// Returns an error if the directory cannot be read or contains no source.
+/// Returns an error if the directory does not exist, cannot be read or contains no source.
 pub(crate) async fn load(directory: &Path) -> Result<Deployment, CliError> {
+    check_not_file(directory)?;
+    if matches!(directory.try_exists(), Ok(false)) {
+        return Err(CliError::new(format!("directory `{}` does not exist", directory.display())).hint(SAME_DIRECTORY));
+    }
     let deployment = DirectoryDeployment::new(directory).load().await?;
     if deployment.sources.is_empty() {
-        return Err(CliError::new(format!("directory `{}` contains no source", directory.display()))
-            .hint("pass the same directory as to `slacktrail pull --dir`"));
+        return Err(
+            CliError::new(format!("directory `{}` contains no source", directory.display())).hint(SAME_DIRECTORY)
+        );
     }
     Ok(deployment)
 }
@@ -55,4 +77,27 @@ pub(crate) fn connected_at(source: &Source, stored: &Deployment, now: Second) ->
         |cursor: &StoredCursor| cursor.1.as_ref().is_ok_and(|it| it.health.state.class() == Class::Stopped);
     let mut cursors = stored.cursors.iter().filter(|(stream, _)| stream.source == source.id);
     if cursors.any(|(_, cursor)| is_rejected(cursor)) { now } else { source.connected_at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn missing_empty_and_wrong_directory_have_own_errors() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for (directory, expected) in [
+            (root.path().join("missing"), "directory `missing` does not exist"),
+            (file, "`file` is a file, not a directory"),
+            (root.path().to_owned(), "directory `` contains no source"),
+        ] {
+            let error = load(&directory).await.unwrap_err();
+            let parent = format!("{}/", root.path().display());
+            let shown = error.to_string().replace(&parent, "").replace(&root.path().display().to_string(), "");
+            assert_eq!(shown, expected);
+            assert!(error.next_action().is_some(), "{error}");
+        }
+    }
 }

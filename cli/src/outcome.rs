@@ -49,7 +49,10 @@ pub(crate) fn show<O: Outcome>(json: bool, result: Result<O, CliError>) -> ExitC
             }
             (outcome.problems(), outcome.exit_code())
         }
-        Err(error) => (vec![error], O::ERROR_CODE),
+        Err(error) => {
+            let exit_code = if error.is_invalid_argument() { USAGE_CODE } else { O::ERROR_CODE };
+            (vec![error], exit_code)
+        }
     };
     if let Some(error) = terminal::output_error() {
         problems.push(error);

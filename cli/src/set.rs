@@ -6,11 +6,11 @@ use slacktrail_core::source::{LogType, Source, SourceId};
 use slacktrail_ports::sources;
 
 use crate::cli_error::CliError;
-use crate::deployed::Location;
+use crate::deployed::{Location, in_directory};
 use crate::outcome::Outcome;
 use crate::sources::Listing;
 use crate::typed_time::SilentAfter;
-use crate::{format, logs, terminal};
+use crate::{format, logs, source, terminal};
 
 /// Change the settings of a source
 ///
@@ -22,13 +22,13 @@ pub(crate) struct Arguments {
     /// Source ID
     id: SourceId,
     /// Display name, stored with each record from now on
-    #[arg(long, value_name = "LABEL", group = "settings")]
+    #[arg(long, value_name = "LABEL", group = "settings", value_parser = source::parse_label)]
     name: Option<String>,
     /// Report a stream as silent after this long without a record: 24h, 3d or never
     #[arg(long, value_name = "DURATION", group = "settings")]
     silent_after: Option<SilentAfter>,
     /// Logs to collect, separated by commas: audit, access, integration. In a directory, `slacktrail pull --logs` selects them
-    #[arg(long, value_name = "LOGS", value_delimiter = ',', group = "settings", conflicts_with = "dir")]
+    #[arg(long, value_name = "LOGS", value_delimiter = ',', group = "settings")]
     logs: Vec<LogType>,
     /// Print the source and the changes as JSON
     #[arg(long)]
@@ -59,6 +59,13 @@ pub(crate) async fn run(args: Arguments) -> Result<Changed, CliError> {
 }
 
 async fn change(args: &Arguments) -> Result<Changed, CliError> {
+    if let (Some(directory), false) = (&args.location.dir, args.logs.is_empty()) {
+        let pull = in_directory(&format!("pull {} --logs {}", args.id, logs::names(&args.logs, ",")), directory);
+        return Err(CliError::invalid_argument(
+            "`--logs` cannot be set in a directory, because each `pull` selects its logs",
+        )
+        .hint(format!("run `{pull}` to collect these logs")));
+    }
     let deployed = args.location.open().await?;
     let before = deployed.find_connected(&args.id).await?;
     let after = apply(args, before.clone())?;
@@ -72,11 +79,8 @@ async fn change(args: &Arguments) -> Result<Changed, CliError> {
 /// Returns the source with the new settings.
 ///
 /// # Errors
-/// Returns an error if the name is empty, or if the source cannot collect a requested log with its present token.
+/// Returns an error if the source cannot collect a requested log with its present token.
 fn apply(args: &Arguments, source: Source) -> Result<Source, CliError> {
-    if args.name.as_ref().is_some_and(|name| name.trim().is_empty()) {
-        return Err(CliError::new("`--name` is empty").hint("use the name that each record should contain"));
-    }
     let logs = if args.logs.is_empty() { source.logs.clone() } else { logs::on_plan(source.plan, &args.logs)? };
     let has_scope = |log: &&LogType| source.logs.iter().any(|known| known.user_scope() == log.user_scope());
     if let Some(log) = logs.iter().find(|log| !has_scope(log)) {
@@ -164,6 +168,20 @@ mod tests {
         let hint = "run `slacktrail connect acme --logs audit,access` to grant the scope `auditlogs:read`";
         assert_eq!(error.next_action(), Some(hint));
         assert!(apply(&args("acme --logs access,integration"), acme(&[LogType::Access])).is_ok(), "the same scope");
+    }
+
+    #[test]
+    fn blank_name_is_rejected() {
+        let error = Line::try_parse_from(["set", "acme", "--name", " "]).err().unwrap().to_string();
+        assert!(error.contains("expected the name that each record should contain"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn logs_in_directory_are_set_by_pull() {
+        let error = change(&args("acme --logs audit,access --dir logs")).await.unwrap_err();
+        assert!(error.is_invalid_argument(), "{error}");
+        let hint = "run `slacktrail pull acme --logs audit,access --dir logs` to collect these logs";
+        assert_eq!(error.next_action(), Some(hint));
     }
 
     #[test]

@@ -14,6 +14,14 @@ pub(crate) type Sources = BTreeMap<SourceId, Result<Source, Error>>;
 /// The note if a deployment has no source.
 pub(crate) const NO_SOURCE: &str = "no source is connected yet\nhint: run `slacktrail connect <id>` to connect one";
 
+/// Parses the value of `--name`.
+pub(crate) fn parse_label(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("expected the name that each record should contain"),
+        _ => Ok(text.to_owned()),
+    }
+}
+
 /// Returns the source with this ID. `list` is the command that lists the sources.
 ///
 /// # Errors

@@ -62,7 +62,7 @@ impl Since {
             Since::All => Second::MARCH_2018,
         };
         if second > now {
-            return Err(CliError::new(format!("`--since` is in the future: {second}"))
+            return Err(CliError::invalid_argument(format!("`--since` is in the future: {second}"))
                 .hint("use today (UTC) or an earlier day, or `now` to collect only new records"));
         }
         Ok(second.max(Second::MARCH_2018))

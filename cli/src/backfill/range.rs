@@ -22,7 +22,8 @@ impl Range {
     pub(crate) fn of(days: Days, now: Second) -> Result<Range, CliError> {
         let (oldest, latest) = (days.first.start(), days.last.end());
         if latest < Second::MARCH_2018 {
-            return Err(CliError::new("Slack has no logs from before 2018-03-01").hint("use 2018-03-01 or a later day"));
+            return Err(CliError::invalid_argument("Slack has no logs from before 2018-03-01")
+                .hint("use 2018-03-01 or a later day"));
         }
         Ok(Range { oldest: oldest.max(Second::MARCH_2018), latest: latest.min(now) })
     }

@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     /// Source ID in file names and commands: lowercase letters, digits and `-`
     id: SourceId,
     /// Display name, stored with each record
-    #[arg(long, value_name = "LABEL")]
+    #[arg(long, value_name = "LABEL", value_parser = crate::source::parse_label)]
     name: Option<String>,
     /// Slack plan: enterprise, business, pro, or Slack's own name such as "Business+"
     #[arg(long, value_name = "PLAN")]

@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Seconds to collect for (one second is a minute of simulated time)
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(5..=600))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = parse_seconds)]
     seconds: u32,
     /// Print the result as JSON, and everything else to standard error
     #[arg(long)]
@@ -65,6 +65,10 @@ With --json, the result is one object: `directory`, `exact`, these counts, `late
 longest delay), `newest_file`, and `streams`, with the fields of `pull --json`.
 
 Exit code: 0 if each record is in exactly one line, in the right file, and all streams are ok.";
+
+fn parse_seconds(text: &str) -> Result<u32, &'static str> {
+    text.parse().ok().filter(|seconds| (5..=600).contains(seconds)).ok_or("expected a number from 5 to 600")
+}
 
 /// The maximum width of the introduction.
 const INTRODUCTION_COLUMNS_MAX: usize = 76;
@@ -241,5 +245,18 @@ fn inexact(totals: &Totals) -> CliError {
     match failing {
         Some(hint) => error.with_source(hint),
         None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_outside_range_are_rejected_with_range() {
+        assert_eq!(["5", "600"].map(parse_seconds), [Ok(5), Ok(600)]);
+        for text in ["4", "601", "-1", "x", ""] {
+            assert_eq!(parse_seconds(text), Err("expected a number from 5 to 600"), "{text}");
+        }
     }
 }

@@ -4,13 +4,13 @@ mod tick_line;
 
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
-use slacktrail_connect::{ConnectError, ConnectedTenant, check_not_connected};
+use slacktrail_connect::{ConnectError, ConnectedTenant, check_not_connected, first_source};
 use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
@@ -25,7 +25,7 @@ use crate::identity::Identity;
 use crate::outcome::Outcome;
 use crate::run::{Display, Pace, Run, Totals, Until, Wall};
 use crate::typed_time::Since;
-use crate::{directory, logs, terminal};
+use crate::{directory, logs, source, terminal};
 
 /// Collect into a local directory, without an AWS account
 ///
@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
     /// Display name of the source [default: its name in Slack]
-    #[arg(long, value_name = "LABEL")]
+    #[arg(long, value_name = "LABEL", value_parser = source::parse_label)]
     name: Option<String>,
     /// How far back to start: now, 12h, 7d, 2026-01-31 or all [default: 7d]
     #[arg(long, value_name = "WHEN")]
@@ -156,6 +156,7 @@ impl Outcome for Pulled {
 async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<Vec<LogType>, CliError> {
     let (id, now) = (args.id(), now());
     let since = args.since.map(|since| since.resolve(now)).transpose()?;
+    directory::check_not_file(&args.dir)?;
     let deployment = DirectoryDeployment::new(&args.dir);
     let mut stored = deployment.load().await?;
     let existing = stored.sources.remove(&id).transpose()?;
@@ -185,8 +186,11 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
     let is_collected = existing.as_ref().is_some_and(|existing| existing.tenant.is_some());
     if !args.force && !is_collected {
         let others = ConnectedTenant::of_others(stored.sources.values().flatten(), &id);
-        check_not_connected(&change.apply(existing), &identity.tenant(), identity.organization_id(), &others)
-            .map_err(|error| second_source(&error))?;
+        let (source, tenant, organization_id) = (change.apply(existing), identity.tenant(), identity.organization_id());
+        check_not_connected(&source, &tenant, organization_id, &others).map_err(|error| {
+            let first = first_source(&source, &tenant, organization_id, &others);
+            second_source(&error, first.map_or(&id, |first| &first.source), &args.dir)
+        })?;
     }
     let has_tenant = |present: &Source| present.tenant.as_ref().is_none_or(|was| was.id == identity.tenant().id);
     let saved =
@@ -228,10 +232,10 @@ impl Change<'_> {
     }
 }
 
-fn second_source(error: &ConnectError) -> CliError {
-    CliError::new(&error.message).hint(
-        "pass the ID of that source to continue it (`slacktrail pull ID`); to store the same records twice, add `--force`",
-    )
+fn second_source(error: &ConnectError, first: &SourceId, directory: &Path) -> CliError {
+    let pull = in_directory(&format!("pull {first}"), directory);
+    CliError::new(&error.message)
+        .hint(format!("run `{pull}` to continue that source; to store the same records twice, add `--force`"))
 }
 
 fn new_source(id: &SourceId, now: Second) -> Source {

@@ -15,7 +15,7 @@ use crate::typed_time::shown_day;
 pub(super) fn of(days: Days, now: Second) -> Result<Period, CliError> {
     let (undated, Days { first, last }) = (Second::EPOCH.day(), days);
     if first.start() < Second::MARCH_2018 && (first, last) != (undated, undated) {
-        return Err(CliError::new("Slack has no logs from before 2018-03-01").hint(
+        return Err(CliError::invalid_argument("Slack has no logs from before 2018-03-01").hint(
             "use 2018-03-01 or a later day; rows without a valid time are stored under 1970-01-01 (`--day 1970-01-01`)",
         ));
     }

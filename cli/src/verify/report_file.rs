@@ -57,7 +57,8 @@ impl ReportFile {
         // The file gets the usual permissions, which depend on the umask, and not those of a temporary file.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let unfinished = builder.tempfile_in(directory).map_err(|error| failed(path, &error))?;
+        // The error names the file by its other name, which says nothing to the user.
+        let unfinished = builder.tempfile_in(directory).map_err(|error| failed(path, &without_path(error)))?;
         Ok(ReportFile { path: path.to_owned(), unfinished, format: format(path).unwrap_or(Format::Json) })
     }
 
@@ -77,6 +78,16 @@ impl ReportFile {
         self.unfinished.persist(&self.path).map_err(|error| failed(&self.path, &error.error))?;
         terminal::note(&format!("wrote the report to {}", self.path.display()));
         Ok(())
+    }
+}
+
+/// Returns the error without the path in its text, for the usual kinds.
+fn without_path(error: io::Error) -> io::Error {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull};
+    match error.kind() {
+        NotFound => io::Error::other("its directory does not exist"),
+        kind @ (NotADirectory | PermissionDenied | ReadOnlyFilesystem | StorageFull) => kind.into(),
+        _ => error,
     }
 }
 
@@ -102,7 +113,12 @@ mod tests {
     fn unwritable_file_is_error_and_unused_one_leaves_nothing() {
         let root = tempfile::tempdir().unwrap();
         let error = ReportFile::create(&root.path().join("none/october.html")).unwrap_err();
-        assert!(error.to_string().contains("none/october.html"), "{error}");
+        let expected = format!("writing the report `{}` failed", root.path().join("none/october.html").display());
+        assert_eq!(
+            error.to_string(),
+            format!("{expected}: its directory does not exist"),
+            "the temporary name is not shown"
+        );
         assert!(error.next_action().unwrap().contains("existing directory"));
         std::fs::create_dir(root.path().join("folder.html")).unwrap();
         assert!(ReportFile::create(&root.path().join("folder.html")).is_err());

@@ -133,7 +133,7 @@ fn of_slack(code: &str) -> Option<Row> {
         }
         "cannot_install_an_org_installed_app" => (
             Reconfigure,
-            "the app is already installed on the organization: connect it there, or create a separate app for the workspace",
+            "connect the organization, where the app is already installed, or create a separate app for the workspace",
         ),
         "user_email_unverified" => {
             (Reconfigure, "let the installing user confirm their email address in Slack, then connect again")
@@ -155,9 +155,11 @@ fn of_slack(code: &str) -> Option<Row> {
             Reconfigure,
             "connect the source with a token of the organization or of another workspace: Slack does not allow this method here",
         ),
-        "paid_only" | "upgrade_required" => (Reconfigure, "this log requires a paid plan: upgrade, or omit the log"),
+        "paid_only" | "upgrade_required" => {
+            (Reconfigure, "upgrade to a paid plan, which this log requires, or omit the log")
+        }
         "feature_not_enabled" | "invalid_workspace" => {
-            (Reconfigure, "audit logs require the Enterprise plan: omit the log on other plans")
+            (Reconfigure, "omit the audit log, which requires the Enterprise plan, or upgrade to it")
         }
         "missing_scope" => (
             Reconfigure,
@@ -190,7 +192,7 @@ fn of_slack(code: &str) -> Option<Row> {
         | "invalid_action"
         | "invalid_range"
         | "invalid_cursor"
-        | "invalid_grant_type" => (Investigate, "Slack rejected the request as invalid: please report this message"),
+        | "invalid_grant_type" => (Investigate, "report this message: Slack rejected the request as invalid"),
 
         // Errors of Slack's consent page, which Slack returns in the redirect URL.
         "invalid_scope"
@@ -216,7 +218,7 @@ fn of_calls(code: &str) -> Option<Row> {
         "page_unfinished" => (Retry, "{wait}; if this persists, increase `PollerMemory` to get more CPU"),
         "incomplete_response" | "no_page" | "pagination_loop" | "workspace_list_failed" => (Retry, "{wait}"),
         "http_400" | "http_404" | "http_405" | "http_414" => {
-            (Investigate, "Slack rejected the request as invalid: check the URL settings, or report this message")
+            (Investigate, "check the URL settings, or report this message: Slack rejected the request as invalid")
         }
         status if status.starts_with("http_") => (Retry, "{wait}"),
         "workspaces_unreadable" => (
@@ -358,10 +360,9 @@ fn of_deployment(code: &str) -> Option<Row> {
             Retry,
             "stop the other `slacktrail` that uses this directory, or wait until it ends; then run the command again",
         ),
-        "not_collected" => (
-            Investigate,
-            "run `slacktrail pull` in this directory; if it is running, look at its output and restart it",
-        ),
+        "not_collected" => {
+            (Investigate, "run `slacktrail pull {id} --dir DIR`; if it is running, look at its output and restart it")
+        }
         "directory_unavailable" => (Retry, "{wait}; if this persists, check the disk"),
         "working_files_unusable" => (
             Investigate,
@@ -396,10 +397,10 @@ fn of_slack_in_directory(code: &str) -> Option<&'static str> {
             "set `SLACK_TOKEN` to a user token (`xoxp-`) from the required installation type"
         }
         "paid_only" | "upgrade_required" => {
-            "this log requires a paid plan: upgrade, or omit the log (`slacktrail pull --logs LOGS`)"
+            "upgrade to a paid plan, which this log requires, or omit the log (`slacktrail pull --logs LOGS`)"
         }
         "feature_not_enabled" | "invalid_workspace" => {
-            "audit logs require the Enterprise plan: omit the log on other plans (`slacktrail pull --logs access,integration`)"
+            "omit the audit log, which requires the Enterprise plan (`slacktrail pull --logs access,integration`), or upgrade to it"
         }
         "missing_scope" => {
             "add the scope to the app's user token scopes (audit: auditlogs:read, others: admin), reinstall the app, and set `SLACK_TOKEN` to the token that Slack then shows"
@@ -438,7 +439,7 @@ fn of_directory(code: &str) -> Option<&'static str> {
         "newer_cursor" => "use the newer slacktrail that wrote it",
         "corrupt_source" => {
             "use the newer slacktrail that wrote it, restore its file in `.slacktrail/sources` from a backup, or delete the file: \
-             `slacktrail pull --source {id}` then creates it, and keeps its cursors"
+             `slacktrail pull {id} --dir DIR` then creates it, and keeps its cursors"
         }
         _ => return None,
     })
@@ -545,6 +546,22 @@ mod tests {
         let deployment = quoted(between("fn of_deployment(", "\n/// Returns the hint in a directory"));
         let slack = slack.into_iter().map(|code| (Origin::Slack, code));
         slack.chain(deployment.into_iter().map(|code| (Origin::Deployment, code))).collect()
+    }
+
+    /// The verbs that hints start with.
+    const VERBS: &str = "add allow ask check choose connect deploy find follow free give increase install invoke let look move omit remove \
+        renew replace report restore run set stop unset upgrade use wait";
+
+    #[test]
+    fn every_hint_starts_with_verb() {
+        let unknown = [(Origin::Slack, "never_heard_of".to_owned()), (Origin::Deployment, "never_heard_of".to_owned())];
+        for (origin, code) in codes().into_iter().chain(unknown) {
+            for place in [Place::Poller, Place::Pull, Place::Command, Place::CommandWithToken, Place::Page] {
+                let hint = hint(origin, &code, false, place, Some("acme"));
+                let first = hint.split(' ').next().unwrap();
+                assert!(VERBS.split_whitespace().any(|verb| verb == first), "{place:?}, {code}: {hint}");
+            }
+        }
     }
 
     #[test]

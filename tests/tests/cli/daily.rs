@@ -341,11 +341,11 @@ async fn backfill_that_cannot_be_collected_is_rejected() {
     error: source `acme` does not collect `access` logs
     hint: use one of audit, or run `slacktrail connect acme --logs ...` to change the logs
     ");
-    insta::assert_snapshot!(backfill("audit", "2024-02-01", "2024-01-31").await.exits(1).stderr, @r"
+    insta::assert_snapshot!(backfill("audit", "2024-02-01", "2024-01-31").await.exits(2).stderr, @r"
     error: `--to` (2024-01-31) is before `--from` (2024-02-01)
     hint: use the last day for `--to`: `--from 2026-10-01 --to 2026-10-31` is October
     ");
-    backfill("audit", "2999-01-01", "2999-02-01").await.exits(1);
+    backfill("audit", "2999-01-01", "2999-02-01").await.exits(2);
     backfill("audit", "yesterday", "2024-02-01").await.exits(2);
     deployed.slacktrail.run(&["pause", "acme"]).await.exits(0);
     insta::assert_snapshot!(backfill("audit", "2024-01-01", "2024-01-31").await.exits(1).stderr, @r"

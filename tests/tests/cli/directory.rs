@@ -135,7 +135,7 @@ async fn unknown_source_of_directory_is_error_that_lists_known_sources() {
     }
     for command in [&["sources"][..], &["pause", "slack"], &["resume", "slack"]] {
         let ran = Slacktrail::alone().run(&[command, &["--dir", "no-such-directory"]].concat()).await.exits(1);
-        assert!(ran.stderr.starts_with("error: directory `no-such-directory` contains no source"), "{}", ran.stderr);
+        assert!(ran.stderr.starts_with("error: directory `no-such-directory` does not exist"), "{}", ran.stderr);
     }
 }
 
@@ -378,7 +378,10 @@ async fn directory_that_was_not_collected_for_too_long_is_unhealthy() {
     let unhealthy = status(&["--max-age", "1h", "--json"]).await.exits(1).json();
     assert_eq!((&unhealthy[0]["state"], &unhealthy[0]["code"]), (&json!("failing"), &json!("not_collected")));
     let text = status(&["--max-age", "1h"]).await.exits(1).stdout;
-    assert!(text.contains("slack/audit: failing (not_collected)") && text.contains("run `slacktrail pull`"), "{text}");
+    assert!(
+        text.contains("slack/audit: failing (not_collected)") && text.contains("run `slacktrail pull slack --dir DIR`"),
+        "{text}"
+    );
 
     let lock = DirectoryCollectors::new(local.directory.path()).lock(&stream(LogType::Audit), hours_ago(2)).unwrap();
     status(&[]).await.exits(1); // a process that collects it should have done so within three minutes

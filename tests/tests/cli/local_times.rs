@@ -93,5 +93,5 @@ async fn unknown_zone_is_error_and_not_silently_utc() {
     ");
     assert_eq!(ran.stdout, "");
     let ran = slacktrail.run(&["status", "--dir", "elsewhere"]).await.exits(1);
-    assert!(ran.stderr.starts_with("error: directory `elsewhere` contains no source"), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("error: directory `elsewhere` does not exist"), "{}", ran.stderr);
 }

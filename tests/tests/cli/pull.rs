@@ -203,7 +203,7 @@ async fn pull_of_same_slack_under_second_id_is_rejected_unless_forced() {
     let second = [&pull[..], &["--source", "acme"]].concat();
     insta::assert_snapshot!(slacktrail.run(&second).await.exits(1).stderr, @r"
     error: `Organization E1` (E1) is already connected as source `slack`
-    hint: pass the ID of that source to continue it (`slacktrail pull ID`); to store the same records twice, add `--force`
+    hint: run `slacktrail pull slack --dir logs` to continue that source; to store the same records twice, add `--force`
     ");
     slacktrail.run(&[&second[..], &["--force"]].concat()).await.exits(0);
     for again in [&pull[..], &second] {

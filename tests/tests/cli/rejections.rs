@@ -76,6 +76,10 @@ async fn wrong_usage_has_own_exit_code_and_no_flag_takes_token() {
         &["pull", "--dir", "logs", "--logs", "everything"],
         &["pull", "--dir", "logs", "--since", "yesterday"],
         &["pull", "--dir", "logs", "--source", "Acme"],
+        &["pull", "--dir", "logs", "--name", " "],
+        &["set", "acme", "--dir", "logs", "--name", ""],
+        &["set", "acme", "--dir", "logs", "--logs", "audit"],
+        &["backfill", "acme", "--log", "audit", "--day", "2017-01-01"],
         &["demo", "--seconds", "0"],
         &["connect", "acme", "--plan", "free"],
         &["frobnicate"],
@@ -88,7 +92,7 @@ async fn wrong_usage_has_own_exit_code_and_no_flag_takes_token() {
 #[tokio::test]
 async fn future_since_is_rejected_before_any_call() {
     let slacktrail = Slacktrail::alone().token(ORGANIZATION);
-    let ran = slacktrail.run(&["pull", "--dir", "logs", "--since", "2999-01-01"]).await.exits(1);
+    let ran = slacktrail.run(&["pull", "--dir", "logs", "--since", "2999-01-01"]).await.exits(2);
     insta::assert_snapshot!(ran.stderr, @r"
     error: `--since` is in the future: 2999-01-01T00:00:00Z
     hint: use today (UTC) or an earlier day, or `now` to collect only new records

@@ -86,15 +86,15 @@ async fn status_table_is_followed_by_hints() {
       use the newer slacktrail that wrote it
 
     acme/access: waiting
-      run `slacktrail pull` to start the first tick
+      run `slacktrail pull acme --dir DIR` to start the first tick
 
     acme/integration: waiting
-      run `slacktrail pull` to start the first tick
+      run `slacktrail pull acme --dir DIR` to start the first tick
 
     beta: failing (corrupt_source)
       reading source `beta`: the stored source is malformed; use the newer
       slacktrail that wrote it, restore its file in `.slacktrail/sources` from a
-      backup, or delete the file: `slacktrail pull --source beta` then creates it,
+      backup, or delete the file: `slacktrail pull beta --dir DIR` then creates it,
       and keeps its cursors
     ");
 }
@@ -129,7 +129,7 @@ async fn stored_text_cannot_control_terminal_and_json_keeps_it() {
 async fn status_of_directory_without_pull_is_error() {
     let ran = Slacktrail::alone().run(&["status", "--dir", "no-such-directory"]).await.exits(1);
     insta::assert_snapshot!(ran.stderr, @r"
-    error: directory `no-such-directory` contains no source
+    error: directory `no-such-directory` does not exist
     hint: pass the same directory as to `slacktrail pull --dir`
     ");
 }
@@ -202,12 +202,12 @@ async fn status_table_is_readable_in_80_columns_without_color() {
     beta: last collected 2 min ago; collection is not running
     gamma: never collected; collection is paused
 
-    acme/access: silent, last success 2 min ago
+    acme/access: silent, last checked 2 min ago
       Slack responds, but has returned no record since 2026-11-20T08:00:00Z; check
       in Slack whether users are active; if nobody is, raise the threshold:
       `slacktrail set acme --silent-after 72h --dir DIR`
 
-    acme/integration: reauthorize (token_revoked), last success 2 min ago
+    acme/integration: reauthorize (token_revoked), last checked 2 min ago
       Slack answered `team.integrationLogs` with the error `token_revoked`; set
       `SLACK_TOKEN` to a new token: the token was revoked or the app removed
 

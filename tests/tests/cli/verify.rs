@@ -326,7 +326,7 @@ async fn slack_faults_are_retried_and_stale_cursors_restart_reading() {
     pulled.slack.world().fault(Fault::nth(4, audit(), FaultKind::EmptyPage));
     let ran = pulled.verify("audit", &[]).await.exits(COMPLETE);
     assert!(
-        ran.stderr.ends_with("`rate_limited`: retrying in 1 s\n") && ran.stderr.lines().count() == 1,
+        ran.stderr.ends_with("`rate_limited`; retrying in 1 s\n") && ran.stderr.lines().count() == 1,
         "{}",
         ran.stderr
     );
@@ -346,7 +346,7 @@ async fn revoked_token_and_other_failures_are_inconclusive_with_hint() {
     let beta = ["verify", "beta", "--log", "audit", "--day", &day, "--dir", pulled.path()];
     let ran = slacktrail.clone().token(ORGANIZATION).run(&beta).await.exits(INCONCLUSIVE);
     assert!(ran.stderr.starts_with("error: source `beta` not found\nhint: use one of `acme`"), "{}", ran.stderr);
-    let ran = pulled.verify_day("audit", "2999-01-01", &[]).await.exits(INCONCLUSIVE);
+    let ran = pulled.verify_day("audit", "2999-01-01", &[]).await.exits(2);
     assert!(ran.stderr.starts_with("error: `--day` is in the future: 2999-01-01\nhint: "), "{}", ran.stderr);
     let workspace = Slack::workspace().await;
     let ran = Slacktrail::of(&workspace).token(WORKSPACE).run(&arguments).await.exits(INCONCLUSIVE);
@@ -373,7 +373,7 @@ async fn progress_is_shown_in_terminal_and_removed_afterwards() {
     terminal.shows("2 records, 1 page,").await;
     let shown = terminal.end().await;
     assert_eq!(shown.code, COMPLETE, "{}", shown.output);
-    assert!(shown.screen.lines().next().unwrap().ends_with("`rate_limited`: retrying in 1 s"), "{}", shown.screen);
+    assert!(shown.screen.lines().next().unwrap().ends_with("`rate_limited`; retrying in 1 s"), "{}", shown.screen);
     assert!(shown.screen.trim_end().ends_with("each in exactly one line, bytes equal"), "{}", shown.screen);
     assert!(!shown.screen.contains(" page"), "the progress line is removed: {}", shown.screen);
 }
