@@ -31,6 +31,10 @@ const ERROR_BYTES_MAX: usize = 64 << 10;
 /// The maximum number of pages per requested day, which suffices for more than 30 million records.
 const PAGES_MAX: u32 = 32_768;
 
+/// The maximum number of consecutive pages without progress. The poller ends a tick after fewer, but continues in the next one. Reading this
+/// many pages takes four to ten minutes.
+const IDLE_PAGES_MAX: u32 = 100;
+
 /// The outcome of a step.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Step {
@@ -59,6 +63,7 @@ pub(super) struct Reading<'a> {
     log: LogType,
     state: ReadingState,
     context: PageContext,
+    oldest_second: OldestSecond,
     token: Option<Token>,
     /// The encoded entries of the pages read since the last [`Reading::take_entries`], by day. Rows without a valid time belong to 1970/01/01.
     entries: BTreeMap<Day, Vec<u8>>,
@@ -85,6 +90,28 @@ pub(super) struct ReadingState {
     /// The IDs of the workspaces that have been read. Entries refer to them by number.
     workspace_ids: Vec<String>,
     was_cut_short: bool,
+}
+
+/// The records of the oldest second that the current walk has reached. Such a second may have more rows than [`Progress`] keeps.
+///
+/// [`Progress`]: slacktrail_core::walk::Progress
+#[derive(Debug, Default)]
+struct OldestSecond {
+    second: Option<Second>,
+    ids: HashSet<RowId>,
+}
+
+impl OldestSecond {
+    /// Adds a record. Returns `true` if it is older than all records before, or of the same second and new.
+    fn add(&mut self, id: RowId, time: Second) -> bool {
+        if self.second.is_some_and(|second| second < time) {
+            return false;
+        }
+        if self.second.replace(time) != Some(time) {
+            self.ids.clear();
+        }
+        self.ids.insert(id)
+    }
 }
 
 /// The stage of a reading, which determines the next request.
@@ -147,6 +174,7 @@ impl<'a> Reading<'a> {
             log,
             state,
             context: PageContext::default(),
+            oldest_second: OldestSecond::default(),
             token: None,
             entries: BTreeMap::new(),
             wanted: None,
@@ -286,6 +314,8 @@ impl<'a> Reading<'a> {
         let records: Vec<Record<'_>> =
             page.rows.iter().map(|row| Record::read(self.log, workspace.as_deref(), row)).collect();
         let rows: Vec<Row> = records.iter().map(Row::of).collect();
+        // Before the walk moves, because these rows belong to the pass that this page may end.
+        rows.iter().for_each(|row| self.context.progress.row(row, self.state.gap.reach()));
         let outcome = self.state.gap.end_page(
             &mut self.state.sorted_by,
             &mut self.context,
@@ -293,16 +323,15 @@ impl<'a> Reading<'a> {
             (&rows, page_rows),
             &page.end,
         );
-        rows.iter().for_each(|row| self.context.progress.row(row, self.state.gap.reach()));
-        if !outcome.done && !self.context.progress.end_page() {
-            return Err(pagination_loop("Slack keeps returning further pages without new records"));
-        }
         self.state.oldest = match self.state.gap.walk {
             Walk::Audit(_) => Some(self.state.gap.latest),
             Walk::Access(_) | Walk::Integration(_) => oldest_of(&records).or(self.state.oldest),
         };
         let workspace = self.workspace_number(workspace.as_deref());
         for (record, id) in outcome.matched.iter().map(|(index, id)| (&records[*index], *id)) {
+            if record.time.is_some_and(|time| self.oldest_second.add(id, time)) {
+                self.context.progress.record_is_new();
+            }
             match &self.wanted {
                 Some(wanted) if wanted.contains(&id) => drop(self.kept.insert(id, record.json.clone().into_owned())),
                 Some(_) => {}
@@ -315,6 +344,14 @@ impl<'a> Reading<'a> {
         }
         if outcome.done {
             self.next_workspace();
+            return Ok(());
+        }
+        self.context.progress.end_page();
+        // The walk has moved past this page, so its records are kept even if this ends the reading: a retry continues with the next page.
+        if self.context.progress.idle_pages() >= IDLE_PAGES_MAX {
+            return Err(pagination_loop(&format!(
+                "Slack returned {IDLE_PAGES_MAX} further pages in a row without new records"
+            )));
         }
         Ok(())
     }
@@ -338,6 +375,7 @@ impl<'a> Reading<'a> {
         }
         self.state.restarts += 1;
         self.state.gap.restart(&mut self.context);
+        self.context = PageContext::default(); // the same rows follow again, which is no lack of progress
         Ok(())
     }
 
@@ -372,7 +410,7 @@ impl<'a> Reading<'a> {
         match next {
             Some(id) => {
                 self.state.gap.enter(self.log, Some(WorkspacePosition { id, uncollected_since: None }));
-                self.context = PageContext::default();
+                (self.context, self.oldest_second) = (PageContext::default(), OldestSecond::default());
             }
             None => self.state.stage = Stage::Done,
         }

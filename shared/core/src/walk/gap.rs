@@ -164,6 +164,7 @@ impl Gap {
                 let done = walk.end_page(sorted_by, &mut context.access, &page.access, end);
                 if walk.stop != pass {
                     self.depth = Depth::default(); // a later pass goes less far back
+                    context.progress.begin_pass();
                 } else if walk.pages == 0 && pages > 0 {
                     context.progress.restart();
                 }

@@ -25,6 +25,8 @@ pub struct Progress {
     oldest: Option<Second>,
     /// Rows so far. An access row that moved to the start of the log counts as a new row.
     seen: HashSet<(RowId, Option<Second>)>,
+    /// Whether the current pass of an access walk contains a row that is new to the walk.
+    pass_has_new_row: bool,
     idle_pages: u32,
     page_advances: bool,
     /// Whether the current page counts for the walk. A page that only shows which page to request does not count.
@@ -122,8 +124,25 @@ impl Progress {
             self.page_advances = true;
         }
         if self.seen.len() < SEEN_MAX && self.seen.insert((row.id, row.last_active)) {
-            self.page_advances = true;
+            (self.page_advances, self.pass_has_new_row) = (true, true);
         }
+    }
+
+    /// Records that an access walk starts its next pass, which goes from now back again. The page that ended the previous pass still counts.
+    ///
+    /// A pass without a new row does not count as progress, so that passes over the same rows do not follow each other forever.
+    pub(super) fn begin_pass(&mut self) {
+        if std::mem::take(&mut self.pass_has_new_row) {
+            (self.oldest, self.idle_pages) = (None, 0);
+            if self.seen.len() >= SEEN_MAX {
+                self.seen.clear();
+            }
+        }
+    }
+
+    /// Returns the number of idle pages in a row.
+    pub fn idle_pages(&self) -> u32 {
+        self.idle_pages
     }
 
     /// Adds how far back the rows of a page go that counts for the walk.
@@ -208,6 +227,40 @@ mod tests {
             progress.row(&Row { id: RowId(id), time, last_active: None }, Second::EPOCH);
             assert!(!n.is_multiple_of(1_000) || progress.end_page(), "{n}");
         }
+    }
+
+    /// Returns different access rows, one second apart. The newest is of this second.
+    fn access_rows(newest: i64, rows: i64) -> Vec<Row> {
+        let row = |n: i64| {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&(newest - n).to_be_bytes());
+            Row { id: RowId(id), time: Second::new(9), last_active: Second::new(newest - n) }
+        };
+        (0..rows).map(row).collect()
+    }
+
+    #[test]
+    fn rows_that_moved_during_long_pass_advance_next_pass() {
+        for rows in [SEEN_MAX as i64, SEEN_MAX as i64 + 500] {
+            let mut progress = Progress::default();
+            assert!(access_rows(20_000, rows).chunks(100).all(|rows| page(&mut progress, rows)));
+            progress.begin_pass();
+            for rows in access_rows(40_000, 12_000).chunks(100) {
+                assert!(page(&mut progress, rows));
+                assert_eq!(progress.idle_pages, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn passes_over_same_rows_are_no_progress() {
+        let mut progress = Progress::default();
+        let mut passes = (0..9).map(|_| {
+            let advances = access_rows(20_000, 200).chunks(100).all(|rows| page(&mut progress, rows));
+            progress.begin_pass();
+            advances
+        });
+        assert_eq!(passes.position(|advances| !advances), Some(4));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use slacktrail_core::time::{Day, Second};
 use slacktrail_ports::Ports;
 use slacktrail_simulation::SimulatedPorts;
 use slacktrail_simulation::harness::{Harness, simulated};
-use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging};
+use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging, Seconds};
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{CallMatcher, Endless, Fault, FaultKind, Log, Row, Settings};
 

@@ -98,3 +98,63 @@ fn pages_that_slack_does_not_return_make_verify_inconclusive() {
     assert_eq!((findings.slack_records, findings.verdict()), (6, Verdict::Inconclusive));
     assert_eq!(findings.limitations, [Limitation::PagesEnd]);
 }
+
+#[test]
+fn rows_that_move_during_long_access_walk_are_compared() {
+    const ROWS: usize = 5_600;
+    const MOVING: usize = 600;
+    let settings = Settings { access_order: AccessColumn::Last, ..organization() };
+    let mut harness = Harness::new(settings, &[LogType::Access]);
+    let day = day_ago(&harness, 3);
+    let age = |row: usize| 3 * DAY + row as i64;
+    (1..ROWS).for_each(|row| harness.late_row(Log::Access, age(row)));
+    harness.settle();
+    harness.late_row(Log::Access, age(ROWS)); // never collected
+    harness.settings(|settings| settings.access_fill = Fill::UpTo(100));
+
+    let (ports, source) = (ports(&harness), source(&harness));
+    let range = (day, verify::until(day, now(&harness)).unwrap());
+    let mut verification = run(begin(&ports, &source, LogType::Access, range)).unwrap();
+    assert_eq!(run(verification.step(now(&harness))).unwrap(), Step::More);
+    // The oldest rows move to the start of the log before the first pass reaches them, so only the second pass reads them.
+    harness.pass(60);
+    (ROWS - MOVING..ROWS).for_each(|row| harness.touch(row));
+    harness.pass(60);
+    assert!(read(&harness, &mut verification, STEPS_MAX));
+    let findings = run(verification.conclude(day, |_, _| ())).unwrap();
+    assert_eq!((findings.slack_records, findings.lines), (ROWS as u64, ROWS as u64 - 1));
+    assert_eq!((findings.count(Kind::Missing), findings.differences.len()), (1, 1));
+}
+
+#[test]
+fn consecutive_empty_pages_do_not_end_verify() {
+    for log in [LogType::Audit, LogType::Access] {
+        let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
+        let mut harness = Harness::new(settings, &[log]);
+        harness.rows(simulated(log), 9, 60);
+        harness.settle();
+        harness.pass(600);
+        for page in 2..40 {
+            let empty = FaultKind::Endless(Endless::SameCursor);
+            harness.fault(Fault::nth(page, CallMatcher::log(simulated(log)), empty));
+        }
+        let day = day_ago(&harness, 0);
+        let findings = verify_day(&mut harness, log, day);
+        assert_eq!((findings.verdict(), findings.slack_records), (Verdict::Complete, 9), "{log}");
+        assert!(findings.pages > 40, "{log}: {}", findings.pages);
+    }
+}
+
+#[test]
+fn second_that_fills_many_pages_is_compared() {
+    const ROWS: u32 = 7_000;
+    let settings = Settings { audit_seconds: Seconds::Split, audit_limit_max: 1_000, ..organization() };
+    let mut harness = Harness::new(settings, &[LogType::Audit]);
+    harness.rows(Log::Audit, ROWS, 0);
+    harness.settle();
+    harness.pass(600);
+    harness.settings(|settings| settings.audit_limit_max = 10);
+    let day = day_ago(&harness, 0);
+    let findings = verify_day(&mut harness, LogType::Audit, day);
+    assert_eq!((findings.verdict(), findings.slack_records), (Verdict::Complete, u64::from(ROWS)));
+}
