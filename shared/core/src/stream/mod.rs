@@ -21,12 +21,12 @@ mod tests;
 pub use crate::counts::TickCounts;
 pub use block::{Block, Conflicts};
 pub use outcome::{Problem, StreamOutcome};
+pub use page_size::{PageSize, may_be_smaller};
 pub use pages::{NextStep, PageRead};
 
 use std::collections::BTreeMap;
 
 use overlap::Overlap;
-use page_size::PageSize;
 
 use crate::batch::Batch;
 use crate::cursor::{Cursor, HEARTBEAT_SECONDS};

@@ -9,20 +9,22 @@ const GOOD_PAGES: u32 = 8;
 
 /// The number of rows to request per page.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PageSize {
-    pub(super) rows: u32,
+pub struct PageSize {
+    /// The number of rows.
+    pub rows: u32,
     rows_max: u32,
     good_pages: u32,
 }
 
 impl PageSize {
-    pub(super) fn of(log: LogType) -> PageSize {
+    /// Returns the maximum that Slack allows.
+    pub fn of(log: LogType) -> PageSize {
         let rows_max = rows_per_page(log);
         PageSize { rows: rows_max, rows_max, good_pages: 0 }
     }
 
     /// Counts a good page, and doubles the size after [`GOOD_PAGES`] of them.
-    pub(super) fn grow(&mut self) {
+    pub fn grow(&mut self) {
         self.good_pages += 1;
         if self.good_pages >= GOOD_PAGES {
             (self.rows, self.good_pages) = ((self.rows * 2).min(self.rows_max), 0);
@@ -30,20 +32,20 @@ impl PageSize {
     }
 
     /// Requests larger pages after pages of `asked` rows did not reach far enough. Returns `false` if larger pages do not exist.
-    pub(super) fn enlarge(&mut self, asked: u32) -> bool {
+    pub fn enlarge(&mut self, asked: u32) -> bool {
         (self.rows, self.good_pages) = (self.rows.max(asked.saturating_mul(2)).min(self.rows_max), 0);
         asked < self.rows_max
     }
 
     /// Requests smaller pages after a page of `asked` rows was too large. Returns `false` if smaller pages do not exist.
-    pub(super) fn shrink(&mut self, asked: u32) -> bool {
+    pub fn shrink(&mut self, asked: u32) -> bool {
         (self.rows, self.good_pages) = ((asked / 4).max(1), 0);
         asked > 1
     }
 }
 
 /// Returns `true` if a smaller page may succeed after this error.
-pub(super) fn may_be_smaller(error: &Error) -> bool {
+pub fn may_be_smaller(error: &Error) -> bool {
     matches!(error.code.as_str(), "response_too_large" | "incomplete_response" | "page_unfinished")
 }
 

@@ -158,3 +158,57 @@ fn second_that_fills_many_pages_is_compared() {
     let findings = verify_day(&mut harness, LogType::Audit, day);
     assert_eq!((findings.verdict(), findings.slack_records), (Verdict::Complete, u64::from(ROWS)));
 }
+
+#[test]
+fn pages_that_break_off_are_requested_with_fewer_rows() {
+    for log in LogType::ALL {
+        let settings = Settings { audit_limit_max: 1_000, integration_count_max: 1_000, ..organization() };
+        let mut harness = Harness::new(settings, &[log]);
+        harness.rows(simulated(log), 60, 7);
+        harness.settle();
+        harness.pass(600);
+        harness.settings(|settings| settings.response_bytes_max = Some(2_000));
+        let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
+        let range = (day, verify::until(day, now(&harness)).unwrap());
+        let mut verification = run(begin(&ports, &source, log, range)).unwrap();
+        let mut failures = 0; // since the last success, as the pacer counts them
+        for _ in 0..STEPS_MAX {
+            match run(verification.step(now(&harness))) {
+                Ok(Step::Done) => break,
+                Ok(Step::More) => failures = 0,
+                Err(error) => {
+                    assert_eq!(error.code, "incomplete_response");
+                    failures += 1;
+                    assert!(failures < 6, "{log}: {error}");
+                }
+            }
+        }
+        let findings = run(verification.conclude(day, |_, _| ())).unwrap();
+        assert_eq!((findings.verdict(), findings.slack_records), (Verdict::Complete, 60), "{log}: {findings:?}");
+    }
+}
+
+#[test]
+fn rows_beyond_last_small_page_are_read_with_larger_pages() {
+    let settings = Settings { integration_page_max: Some(3), integration_count_max: 1_000, ..organization() };
+    for (failures, verdict) in [(1, Verdict::Complete), (u32::MAX, Verdict::Inconclusive)] {
+        let mut harness = Harness::new(settings.clone(), &[LogType::Integration]);
+        let row = |harness: &mut Harness| harness.integration_row().in_workspace("T1");
+        for _ in 0..2_000 {
+            let row = row(&mut harness);
+            harness.add(row);
+        }
+        harness.settle();
+        harness.pass(600);
+        match failures {
+            1 => harness.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Truncated)),
+            _ => harness.settings(|settings| settings.response_bytes_max = Some(60_000)),
+        }
+        let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
+        let range = (day, verify::until(day, now(&harness)).unwrap());
+        let mut verification = run(begin(&ports, &source, LogType::Integration, range)).unwrap();
+        assert!((0..200).any(|_| matches!(run(verification.step(now(&harness))), Ok(Step::Done))));
+        let findings = run(verification.conclude(day, |_, _| ())).unwrap();
+        assert_eq!(findings.verdict(), verdict, "{findings:?}");
+    }
+}
