@@ -86,10 +86,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> LogCo
         verification: &mut Verifying<'a, '_, S, D, T, K>,
         is_continued: bool,
     ) -> Result<ComparedLog, CliError> {
-        let period = verification.period();
-        let progress = Progress::new(self.log, period, self.is_single);
+        let progress = Progress::new(self.log, verification.period(), self.is_single);
         let mut pacer = Pacer::new(self.log.calls_per_tick_max());
         read(verification, &mut pacer, &progress).await?;
+        let period = verification.period(); // only now, because reading may shorten it
         let (mut days, count) = (Vec::new(), period.days().count());
         for (index, day) in period.days().enumerate() {
             let mut findings =

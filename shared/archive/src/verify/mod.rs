@@ -138,7 +138,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, W: Wo
         }
     }
 
-    /// Returns the period that is compared.
+    /// Returns the period that is compared. A step may shorten it, if the local clock is ahead of Slack's.
     pub fn period(&self) -> Period {
         self.period
     }
@@ -153,6 +153,9 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, W: Wo
             return reading.step(&self.ports.slack, &self.ports.credentials, now).await;
         }
         let step = self.reading.step(&self.ports.slack, &self.ports.credentials, now).await?;
+        if let Some(until) = self.reading.take_shortened() {
+            self.period = self.period.shortened_to(until);
+        }
         for (day, entries) in self.reading.take_entries() {
             self.files.append(day, &entries)?;
         }

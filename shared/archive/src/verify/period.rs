@@ -35,6 +35,12 @@ impl Period {
         Period { first: day, last: day, until }
     }
 
+    /// Returns this period up to `until` if it ends later.
+    #[must_use]
+    pub fn shortened_to(self, until: Second) -> Period {
+        Period { until: self.until.min(until), ..self }
+    }
+
     /// Returns the first day.
     pub fn first(&self) -> Day {
         self.first

@@ -212,3 +212,38 @@ fn rows_beyond_last_small_page_are_read_with_larger_pages() {
         assert_eq!(findings.verdict(), verdict, "{findings:?}");
     }
 }
+
+#[test]
+fn range_that_ends_in_slacks_future_ends_five_minutes_before_its_present() {
+    let settings = Settings { audit_range_strict: true, ..organization() };
+    let mut harness = Harness::new(settings, &[LogType::Audit]);
+    harness.rows(Log::Audit, 9, 600);
+    harness.settle();
+    harness.clock_ahead(600);
+    let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
+    let local = now(&harness).plus(600);
+    let period = Period::new(day, day, local).unwrap();
+    let mut verification =
+        run(Verification::begin(&ports, &source, LogType::Audit, period, InMemory::default())).unwrap();
+    assert!((0..STEPS_MAX).any(|_| run(verification.step(local)).unwrap() == Step::Done));
+    let until = now(&harness).plus(-verify::MARGIN_SECONDS);
+    assert_eq!(verification.period().until(), until);
+    let findings = run(verification.conclude(day, |_, _| ())).unwrap();
+    assert_eq!((findings.verdict(), findings.slack_records, findings.until), (Verdict::Complete, 9, until));
+}
+
+#[test]
+fn day_that_slack_has_not_reached_has_no_records() {
+    let settings = Settings { audit_range_strict: true, ..organization() };
+    let mut harness = Harness::new(settings, &[LogType::Audit]);
+    harness.rows(Log::Audit, 9, 600);
+    harness.settle();
+    let (ports, source) = (ports(&harness), source(&harness));
+    let local = now(&harness).day().end().plus(400); // past midnight, by a wrong clock
+    let period = Period::new(local.day(), local.day(), local).unwrap();
+    let mut verification =
+        run(Verification::begin(&ports, &source, LogType::Audit, period, InMemory::default())).unwrap();
+    assert!((0..STEPS_MAX).any(|_| run(verification.step(local)).unwrap() == Step::Done));
+    let findings = run(verification.conclude(local.day(), |_, _| ())).unwrap();
+    assert_eq!((findings.slack_records, findings.until), (0, local.day().start()));
+}
