@@ -81,12 +81,19 @@ fn choose_plan() -> Result<Plan, CliError> {
     Ok(Plan::ALL.into_iter().find(|plan| label(*plan) == chosen).unwrap_or(Plan::Pro))
 }
 
-/// Returns the source to connect: the existing or a new source, with the arguments applied.
+/// Returns the source to connect: the existing or a new source, with the arguments applied. `--since` applies if any of its logs is not in
+/// `collected`, because a log that is already being collected keeps its start.
 ///
 /// # Errors
 /// Returns an error if a new source has no name or no plan, if its plan does not have a requested log, or if `--since` is in the future.
-pub(super) fn merge(args: &Arguments, existing: Option<Source>, now: Second) -> Result<Source, CliError> {
+pub(super) fn merge(
+    args: &Arguments,
+    existing: Option<Source>,
+    collected: &[LogType],
+    now: Second,
+) -> Result<Source, CliError> {
     let since = args.since.map(|since| since.resolve(now)).transpose()?;
+    let stored_since = existing.as_ref().map(|existing| existing.since);
     let source = match (existing, &args.name, args.plan) {
         (Some(existing), name, plan) => Source {
             label: name.clone().unwrap_or(existing.label),
@@ -104,9 +111,11 @@ pub(super) fn merge(args: &Arguments, existing: Option<Source>, now: Second) -> 
         }
         (None, ..) => return Err(incomplete(args, &missing(args, None), "--token-stdin < token.txt")),
     };
-    let silent_after_seconds = args.silent_after.map_or(source.silent_after_seconds, |silent_after| silent_after.0);
     let logs = logs::on_plan(source.plan, &source.logs)?;
-    Ok(Source { logs, silent_after_seconds, connected_at: now, ..source })
+    let keeps_since = logs.iter().all(|log| collected.contains(log));
+    let since = stored_since.filter(|_| keeps_since).unwrap_or(source.since);
+    let silent_after_seconds = args.silent_after.map_or(source.silent_after_seconds, |silent_after| silent_after.0);
+    Ok(Source { logs, since, silent_after_seconds, connected_at: now, ..source })
 }
 
 /// Describes what reconnecting an existing source keeps.
@@ -166,12 +175,12 @@ mod tests {
     }
 
     fn first() -> Source {
-        merge(&args("acme --name Acme --plan enterprise --logs audit,access"), None, now()).unwrap()
+        merge(&args("acme --name Acme --plan enterprise --logs audit,access"), None, &[], now()).unwrap()
     }
 
     #[test]
     fn new_source_collects_all_plan_logs_since_one_week_ago() {
-        let source = merge(&args("acme --name Acme --plan enterprise"), None, now()).unwrap();
+        let source = merge(&args("acme --name Acme --plan enterprise"), None, &[], now()).unwrap();
         assert_eq!(source.logs, LogType::ALL);
         assert_eq!(source.since.to_string(), "2026-11-15T17:00:00Z");
         assert_eq!((source.connected_at, source.silent_after_seconds), (now(), Some(SILENT_AFTER_SECONDS)));
@@ -184,7 +193,7 @@ mod tests {
             ("acme --name A", "source `acme` cannot be connected: `--plan` is missing"),
             ("acme", "source `acme` cannot be connected: `--name` and `--plan` are missing"),
         ] {
-            assert_eq!(merge(&args(line), None, now()).unwrap_err().to_string(), expected);
+            assert_eq!(merge(&args(line), None, &[], now()).unwrap_err().to_string(), expected);
         }
         assert!(missing(&args("acme"), Some(&first())).is_empty());
     }
@@ -202,27 +211,41 @@ mod tests {
     fn reconnect_keeps_settings_that_are_not_given() {
         let tenant = Some(Tenant { id: "E1".to_owned(), name: "Acme".to_owned() });
         let first = Source { paused: true, organization: true, tenant, silent_after_seconds: None, ..first() };
-        let again = merge(&args("acme"), Some(first.clone()), now().plus(60)).unwrap();
+        let again = merge(&args("acme"), Some(first.clone()), &[], now().plus(60)).unwrap();
         assert_eq!(again, Source { connected_at: now().plus(60), ..first.clone() });
         let changed =
-            merge(&args("acme --name B --logs audit --since now --silent-after 3d"), Some(first.clone()), now())
+            merge(&args("acme --name B --logs audit --since now --silent-after 3d"), Some(first.clone()), &[], now())
                 .unwrap();
         assert_eq!(
             (changed.label.as_str(), changed.logs.as_slice(), changed.since, changed.silent_after_seconds),
             ("B", &[LogType::Audit][..], now(), Some(259_200))
         );
-        assert!(merge(&args("acme --plan pro"), Some(first), now()).unwrap_err().to_string().contains("`audit`"));
+        assert!(merge(&args("acme --plan pro"), Some(first), &[], now()).unwrap_err().to_string().contains("`audit`"));
+    }
+
+    #[test]
+    fn since_applies_only_if_log_is_not_collected_yet() {
+        let first = first();
+        for since in ["now", "all"] {
+            let merged = |line: &str, collected: &[LogType]| {
+                merge(&args(&format!("{line} --since {since}")), Some(first.clone()), collected, now()).unwrap().since
+            };
+            assert_eq!(merged("acme", &[LogType::Access, LogType::Audit]), first.since);
+            assert_ne!(merged("acme", &[LogType::Access]), first.since);
+            assert_eq!(merged("acme --logs access", &[LogType::Access]), first.since);
+            assert_ne!(merged("acme --logs access,integration", &[LogType::Access]), first.since);
+        }
     }
 
     #[test]
     fn disconnected_source_can_be_reconnected() {
         let disconnected = Source { disconnected: true, ..first() };
-        assert_eq!(merge(&args("acme"), Some(disconnected), now()).unwrap(), first());
+        assert_eq!(merge(&args("acme"), Some(disconnected), &[], now()).unwrap(), first());
     }
 
     #[test]
     fn audit_logs_are_rejected_on_plan_without_them() {
-        let error = merge(&args("acme --name Acme --plan business --logs audit"), None, now()).unwrap_err();
+        let error = merge(&args("acme --name Acme --plan business --logs audit"), None, &[], now()).unwrap_err();
         assert_eq!(error.to_string(), "the plan `business` has no `audit` log");
     }
 

@@ -31,7 +31,7 @@ pub(super) async fn connect(args: &Arguments) -> Result<Connected, CliError> {
 async fn connect_with(args: &Arguments, slack: &SlackHttp, token: Token, now: Second) -> Result<Connected, CliError> {
     let ports = aws::ports(&args.aws).await?;
     let Stored { existing, collected, others } = source::stored(&ports.deployment, &args.id).await?;
-    let source = source::merge(args, existing.clone(), now)?;
+    let source = source::merge(args, existing.clone(), &collected, now)?;
     let others = if args.force || source::is_collected(existing.as_ref()) { Vec::new() } else { others };
     let (source, report) = verify(slack, source, (existing.as_ref(), others.as_slice()), &token, now).await?;
     let source = save(&ports, &source, &report.tenant, token).await?;

@@ -39,7 +39,7 @@ pub(super) async fn connect(args: Arguments) -> Result<Connected, CliError> {
     let questions = source::missing(&args, existing.as_ref());
     let args = complete(args, existing.as_ref(), &known)?;
     let again = source::again(&args, &questions);
-    let source = source::merge(&args, existing.clone(), now)?;
+    let source = source::merge(&args, existing.clone(), &collected, now)?;
 
     if let Some(existing) = &existing {
         terminal::note(&format!("{}\n", source::kept(existing)));

@@ -4,11 +4,9 @@ use super::findings::Reason;
 use slacktrail_core::cursor::{Cursor, REREADS};
 use slacktrail_core::time::Second;
 
-/// The time range that the stream should have collected.
+/// The time range that the stream should have collected. The source's `since` may differ, because it applies to logs without a cursor only.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Coverage<'a> {
-    /// The time from which the source is collected.
-    pub(super) since: Second,
     /// The cursor after Slack was read, or `None` if the stream has no cursor.
     pub(super) cursor: Option<&'a Cursor>,
 }
@@ -22,7 +20,7 @@ impl Coverage<'_> {
         let reach = REREADS.iter().zip(cursor.rereads).map(|((every, back), began)| began.plus(every - back)).min();
         [
             (cursor.gaps.iter().any(|gap| (gap.oldest..=gap.latest).contains(&time)), Reason::InGap),
-            (time < self.since, Reason::BeforeSince),
+            (time < cursor.since, Reason::BeforeSince),
             (time > cursor.watermark, Reason::SinceLastTick),
             (uncollected_since.is_some_and(|from| time >= from), Reason::SkippedWorkspace),
             (reach.is_some_and(|reach| time >= reach), Reason::BeforeReread),
@@ -55,7 +53,7 @@ mod tests {
     }
 
     fn excuse(cursor: &Cursor, hours: i64) -> Option<Reason> {
-        Coverage { since: at(-300), cursor: Some(cursor) }.excuse(Some("T1"), at(hours))
+        Coverage { cursor: Some(cursor) }.excuse(Some("T1"), at(hours))
     }
 
     #[test]
@@ -91,7 +89,7 @@ mod tests {
         let state = WorkspaceState { uncollected_since: Some(at(-90)), ..WorkspaceState::default() };
         cursor.workspaces.0.insert("T2".to_owned(), state);
         assert_eq!(excuse(&cursor, -90), None);
-        let coverage = Coverage { since: at(-300), cursor: None };
+        let coverage = Coverage { cursor: None };
         assert_eq!(coverage.excuse(None, at(-90)), Some(Reason::NeverCollected));
     }
 }

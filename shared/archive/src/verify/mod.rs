@@ -189,7 +189,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, W: Wo
         }
         comparison.add_missing_objects(&numbers);
         let known = comparison::Known {
-            coverage: Coverage { since: self.source.since, cursor: cursor.as_ref() },
+            coverage: Coverage { cursor: cursor.as_ref() },
             until: self.period.until_on(day),
             last_object: self.last_objects.get(&day).copied().unwrap_or(0),
             was_requested: can_be_requested(day),

@@ -93,7 +93,7 @@ impl Case {
                 comparison.process_line(LineLocation { object, line: number }, Some(line.as_bytes()));
             }
         }
-        let coverage = Coverage { since: source().since, cursor: self.cursor.as_ref() };
+        let coverage = Coverage { cursor: self.cursor.as_ref() };
         let known = Known {
             coverage,
             until: self.until,
@@ -282,7 +282,7 @@ fn missing_objects_are_listed_and_corruption_names_object() {
     comparison.add_missing_object(6);
     comparison.add_corrupt_object(3);
     let known = Known {
-        coverage: Coverage { since: source().since, cursor: None },
+        coverage: Coverage { cursor: None },
         until: day().end(),
         last_object: 6,
         was_requested: true,

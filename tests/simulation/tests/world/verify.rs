@@ -247,6 +247,24 @@ fn undated_rows_are_counted_and_their_day_is_not_requested() {
     assert_eq!(harness.calls(), calls, "Slack has no pages for undated rows");
 }
 
+#[test]
+fn later_since_of_reconnected_source_excuses_no_missing_record() {
+    let mut harness = Harness::new(organization(), &[LogType::Audit]);
+    harness.settle();
+    let (day, start) = (day_ago(&harness, 3), now(&harness));
+    harness.late_row(Log::Audit, 3 * DAY); // never collected
+    for (since, verdict) in [(start, Verdict::Mismatch), (start.plus(-99 * DAY), Verdict::Mismatch)] {
+        harness.edit_source(|source| source.since = since);
+        let findings = verify_day(&mut harness, LogType::Audit, day);
+        assert_eq!((findings.count(Kind::Missing), findings.verdict()), (1, verdict), "{since}");
+    }
+    harness.late_row(Log::Audit, 9 * DAY); // before the start of collection
+    let day = day_ago(&harness, 9);
+    let findings = verify_day(&mut harness, LogType::Audit, day);
+    let reasons: Vec<_> = findings.differences.iter().map(|it| (it.kind, it.reason)).collect();
+    assert_eq!(reasons, [(Kind::NotCollectedYet, Some(Reason::BeforeSince))], "{:?}", source(&harness).since);
+}
+
 /// Returns an organization whose access logs Slack returns only per workspace.
 fn by_workspace() -> Settings {
     Settings { access_team: AccessTeam::Required, access_fill: Fill::UpTo(3), ..organization() }
