@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::value::RawValue;
 
+use super::can_be_requested;
 use super::coverage::Coverage;
 use super::findings::{Difference, Findings, Kind, Limitation, SkippedWorkspace};
 use super::shown::{Shown, digest};
@@ -114,7 +115,10 @@ impl Comparison {
         if line.time.day() != self.day {
             return self.add_difference(Kind::WrongDay, record, Some(location));
         }
-        self.timing.add(line.time, line.collected_at());
+        // The lines of this day have no time of their own.
+        if can_be_requested(self.day) {
+            self.timing.add(line.time, line.collected_at());
+        }
         let ids = self.shown.ids_of_line(line.id);
         let is_stored = |id: &RowId| self.shown.rows.get(id).is_some_and(|row| row.object != 0);
         let new = ids.iter().copied().find(|id| !is_stored(id));

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use jiff::SignedDuration;
 use slacktrail_archive::verify::{
-    self, Checkpoint, Findings, InMemory, Kind, Limitation, Outage, Period, Reason, Step, Unusable, Verdict,
+    self, Checkpoint, Findings, InMemory, Kind, Lateness, Limitation, Outage, Period, Reason, Step, Unusable, Verdict,
     Verification, WorkingFiles,
 };
 use slacktrail_core::error::Error;
@@ -242,9 +242,14 @@ fn undated_rows_are_counted_and_their_day_is_not_requested() {
     assert_eq!((findings.verdict(), findings.slack_records, findings.undated), (Verdict::Complete, 2, 1));
 
     let calls = harness.calls();
-    let findings = verify_day(&mut harness, LogType::Audit, Second::EPOCH.day());
+    let (ports, source, day) = (ports(&harness), source(&harness), Second::EPOCH.day());
+    let mut verification = run(begin(&ports, &source, LogType::Audit, (day, day.end()))).unwrap();
+    assert!(read(&harness, &mut verification, 1));
+    let findings = run(verification.conclude(day, |_, _| ())).unwrap();
     assert_eq!((findings.verdict(), findings.lines), (Verdict::Inconclusive, 1));
     assert_eq!(harness.calls(), calls, "Slack has no pages for undated rows");
+    assert_eq!(findings.lateness, Lateness::default(), "the rows have no time");
+    assert_eq!(run(verification.outages()).unwrap(), []);
 }
 
 #[test]
