@@ -30,7 +30,7 @@ const LOCK: &str = "lock";
 /// The number of bytes that are read at once.
 const READ_BYTES: usize = 1_000 * ENTRY_BYTES;
 
-/// The working files of one log and period.
+/// The working files of one log and period. They are deleted at the end, unless a later process can continue from a checkpoint.
 #[derive(Debug)]
 pub(super) struct WorkingDirectory {
     path: PathBuf,
@@ -94,8 +94,9 @@ impl WorkingDirectory {
     /// Creates working files that no later process finds.
     fn temporary() -> Result<WorkingDirectory, CliError> {
         let temporary = tempfile::tempdir().map_err(|error| unusable(&std::env::temp_dir(), &error))?;
-        let directory = WorkingDirectory::at(temporary.path().to_owned())?;
-        Ok(WorkingDirectory { temporary: Some(temporary), ..directory })
+        let mut directory = WorkingDirectory::at(temporary.path().to_owned())?;
+        directory.temporary = Some(temporary);
+        Ok(directory)
     }
 
     fn at(path: PathBuf) -> Result<WorkingDirectory, CliError> {
@@ -159,9 +160,9 @@ impl WorkingDirectory {
         clear().map_err(|error: io::Error| unusable(&self.path, &error).into())
     }
 
-    /// Deletes the directory. If that fails, a later command deletes it.
+    /// Deletes the directory, whose checkpoint no process needs anymore. If that fails, a later command deletes it.
     pub(super) fn delete(self) {
-        let _ = fs::remove_dir_all(&self.path);
+        let _ = fs::remove_file(self.path.join(CHECKPOINT));
     }
 
     fn file_of(&self, day: Day) -> PathBuf {
@@ -194,6 +195,15 @@ impl WorkingDirectory {
         })?;
         let is_same = found.bytes == expected.bytes && found.hash.finalize() == expected.hash.clone().finalize();
         if is_same { Ok(()) } else { Err(damaged()) }
+    }
+}
+
+impl Drop for WorkingDirectory {
+    /// Deletes the directory if it has no checkpoint, for example after an error or Ctrl-C before the first page.
+    fn drop(&mut self) {
+        if fs::exists(self.path.join(CHECKPOINT)).is_ok_and(|exists| !exists) {
+            let _ = fs::remove_dir_all(&self.path);
+        }
     }
 }
 
@@ -248,8 +258,10 @@ fn create_private(path: &Path) -> io::Result<()> {
 fn delete_abandoned(cache: &Path) {
     for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
         let path = entry.path();
-        let modified = fs::metadata(path.join(CHECKPOINT)).and_then(|checkpoint| checkpoint.modified());
-        let age = modified.ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
+        // A process that was killed before its first checkpoint leaves only its lock file, and entries without a checkpoint.
+        let modified = |name| fs::metadata(path.join(name)).and_then(|file| file.modified());
+        let modified = modified(CHECKPOINT).or_else(|_| modified(LOCK)).ok();
+        let age = modified.and_then(|modified| SystemTime::now().duration_since(modified).ok());
         if age.is_some_and(|age| age > AGE_MAX) {
             let _ = fs::remove_dir_all(path);
         }
@@ -341,6 +353,42 @@ mod tests {
         directory.append(day(1), &entries(1, 3)).unwrap();
         fs::write(root.path().join("2026-10-01"), entries(2, 3)).unwrap();
         assert_eq!(read(&directory, 1).unwrap_err().code, "working_files_unusable");
+    }
+
+    #[test]
+    fn files_without_checkpoint_are_deleted_at_end() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("acme");
+        create_private(&path).unwrap();
+        let mut directory = WorkingDirectory::at(path.clone()).unwrap();
+        directory.append(day(1), &entries(1, 1)).unwrap();
+        let second = WorkingDirectory::at(path.clone());
+        assert!(second.is_err() && path.exists(), "the files belong to the first process");
+        drop(directory);
+        assert!(!path.exists());
+        interrupted(&path);
+        assert!(path.join(CHECKPOINT).exists(), "a later process can continue");
+        WorkingDirectory::at(path.clone()).unwrap().delete();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn files_that_no_process_continues_are_deleted_after_two_days() {
+        let root = tempfile::tempdir().unwrap();
+        let killed = |name: &str, file: &str, age: Duration| {
+            let path = root.path().join(name);
+            create_private(&path).unwrap();
+            File::create(path.join(LOCK)).unwrap();
+            let file = File::create(path.join(file)).unwrap();
+            file.set_modified(SystemTime::now() - age).unwrap();
+            path
+        };
+        let day = Duration::from_secs(86_400);
+        let old = [killed("a", CHECKPOINT, 3 * day), killed("b", LOCK, 3 * day)];
+        let recent = [killed("c", CHECKPOINT, day), killed("d", LOCK, day)];
+        delete_abandoned(root.path());
+        assert_eq!(old.map(|path| path.exists()), [false, false]);
+        assert_eq!(recent.map(|path| path.exists()), [true, true]);
     }
 
     #[test]
