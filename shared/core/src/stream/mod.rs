@@ -80,6 +80,8 @@ pub struct StreamTick<'a> {
     /// The watermark that earlier ticks reached. A record from before it is late.
     previous_watermark: Option<Second>,
     memory: &'a mut StreamMemory,
+    /// The last second of the live gap when this tick first took it, and the number of its pages since, over all batches.
+    live_walk: Option<(Second, u32)>,
     /// An error that does not end the tick, but that it reports.
     error: Option<Error>,
     /// The last error response that did not affect the whole stream. It becomes the tick's error if the tick reads no page.
@@ -107,8 +109,6 @@ pub struct ActiveGap {
     workspaces: Workspaces,
     /// The number of pages that the tick had read before.
     pages_before: u32,
-    /// Number of requests for pages that were answered.
-    pages: u32,
 }
 
 /// What an error of a tick needs before it is reported.
@@ -150,6 +150,7 @@ impl<'a> StreamTick<'a> {
             cursor,
             stored,
             memory,
+            live_walk: None,
             error: doubt.map(corrupt_cursor),
             refused: None,
             advanced: false,
@@ -235,8 +236,10 @@ impl<'a> StreamTick<'a> {
             is_complete: false,
             workspaces: self.cursor.workspaces.clone(),
             pages_before: self.outcome.counts.pages,
-            pages: 0,
         };
+        if active.gap.kind == GapKind::Live {
+            self.live_walk.get_or_insert((active.gap.latest, 0));
+        }
         if self.reads_per_workspace() {
             active.is_complete = !self.stay_or_enter(&mut active.gap);
         }

@@ -71,7 +71,9 @@ impl StreamTick<'_> {
         let is_end = match read.and_then(|read| self.position(active, asked.1, read)) {
             Ok(Position::NeedsWorkspaces) => return Ok(NextStep::ListWorkspaces),
             Ok(position) => {
-                active.pages += 1;
+                if let Some((_, pages)) = self.live_walk.as_mut().filter(|_| active.gap.kind == GapKind::Live) {
+                    *pages += 1;
+                }
                 let is_end = matches!(position, Position::AtEnd);
                 if is_end { Ok(true) } else { self.check_progress(active, asked.0).map(|()| false) }
             }
@@ -92,7 +94,7 @@ impl StreamTick<'_> {
     }
 
     fn complete(&mut self, active: &mut ActiveGap) -> NextStep {
-        self.adapt_overlap(active, active.pages, active.gap.oldest);
+        self.adapt_overlap(active, 0, active.gap.oldest);
         active.is_complete = true;
         NextStep::Done
     }
@@ -112,7 +114,7 @@ impl StreamTick<'_> {
         // A tick that runs out of time does not show how many calls the overlap needs.
         if !failed && !active.is_complete && self.calls_exhausted() {
             let covered = if let Walk::Audit(_) = active.gap.walk { active.gap.latest } else { active.gap.oldest };
-            self.adapt_overlap(active, active.pages + 1, covered); // at least one page remains
+            self.adapt_overlap(active, 1, covered); // at least one page remains
         }
         let gap = &mut active.gap;
         if gap.depth.end_tick(&active.context.progress)
@@ -210,14 +212,14 @@ impl StreamTick<'_> {
         Err(no_progress(request.method))
     }
 
-    /// Adapts the overlap to a live walk that has come from its end back to `covered`. Integration logs are read page by page whatever the overlap,
-    /// so theirs does not change.
-    fn adapt_overlap(&mut self, active: &ActiveGap, pages: u32, covered: Second) {
-        let begun = &self.cursor.gaps[active.index];
-        if begun.kind == GapKind::Live && self.log != LogType::Integration {
-            let (seconds, others_wait) = (begun.latest.since(covered), self.cursor.gaps.len() > 1);
-            self.memory.overlap.adapt(LiveWalk { pages, seconds, calls_max: self.calls_max, others_wait }, self.now);
-        }
+    /// Adapts the overlap to a live walk that has come from its end back to `covered`, with all of its batches and `left` more pages. Integration
+    /// logs are read page by page whatever the overlap, so theirs does not change.
+    fn adapt_overlap(&mut self, active: &ActiveGap, left: u32, covered: Second) {
+        let walk = self.live_walk.filter(|_| active.gap.kind == GapKind::Live && self.log != LogType::Integration);
+        let Some((latest, pages)) = walk else { return };
+        let (seconds, others_wait) = (latest.since(covered), self.cursor.gaps.len() > 1);
+        let walk = LiveWalk { pages: pages + left, seconds, calls_max: self.calls_max, others_wait };
+        self.memory.overlap.adapt(walk, self.now);
     }
 
     /// Returns `true` if the walk is in a workspace that still exists, or can enter the next one.

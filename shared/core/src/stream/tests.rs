@@ -1,6 +1,7 @@
 use super::*;
 use crate::health::State;
 use crate::source::Plan;
+use crate::walk::Walk;
 use crate::workspaces::{WorkspacePosition, WorkspaceState};
 
 fn second(seconds: i64) -> Second {
@@ -213,4 +214,39 @@ fn endless_page_cursor_ends_walk_with_no_progress() {
         .collect();
     assert_eq!(steps[..4], vec![Ok(NextStep::ReadPage); 4]);
     assert_eq!(steps[4], Err("no_progress".to_owned()));
+}
+
+#[test]
+fn overlap_counts_pages_of_all_batches() {
+    // Walks back over the whole live gap in batches of this many pages, and returns the next overlap.
+    let overlap_after = |log: LogType, batches: &[u32]| {
+        let (source, mut memory) = (source(), StreamMemory::new(log));
+        let mut tick = StreamTick::new(&source, log, second(60), Some(25), Some(settled(log)), &mut memory);
+        tick.open_gaps();
+        let pages_max: u32 = batches.iter().sum();
+        let mut pages = 0;
+        for batch in batches {
+            let mut active = tick.next_gap().unwrap();
+            for _ in 0..*batch {
+                pages += 1;
+                match &mut active.gap.walk {
+                    Walk::Audit(walk) => {
+                        (walk.page_cursor, walk.asked_latest) = (Some("next".to_owned()), Some(second(60)));
+                        active.gap.latest = second(60 - 360 * i64::from(pages) / i64::from(pages_max));
+                    }
+                    Walk::Access(walk) => walk.pages = pages,
+                    Walk::Integration(_) => {}
+                }
+                active.context.progress.record_is_new();
+                page(&mut tick, &mut active, Ok(PageRead::Page { is_end: pages == pages_max })).unwrap();
+            }
+            tick.end_pages(&mut active, false);
+            tick.commit(active, false);
+        }
+        memory.overlap.seconds
+    };
+    for log in [LogType::Audit, LogType::Access] {
+        let overlaps = [&[50][..], &[46, 4], &[49, 1], &[20, 20, 10]].map(|batches| overlap_after(log, batches));
+        assert_eq!(overlaps, [120; 4], "{log}");
+    }
 }
