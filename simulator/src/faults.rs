@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::api_error::{not_ok, throttled_code};
+use crate::response::http_date;
 use crate::{Family, Log, Request, Response, Row};
 
 /// One scripted fault.
@@ -70,6 +71,8 @@ pub enum FaultKind {
         /// A body that replaces the usual one.
         body: Option<String>,
     },
+    /// A proxy's 503 without a body and without `Date`. Its `Retry-After` is an HTTP date, this many seconds from now.
+    Unavailable(i64),
     /// The first half of the regular body.
     Truncated,
     /// An empty page with a cursor that leads to the start of the same page. The page is complete if the next call requests it again.
@@ -244,8 +247,8 @@ impl FaultScript {
     }
 }
 
-/// Returns the response that replaces the regular one, if the fault has one.
-pub(crate) fn replacement(fault: &FaultKind, family: Family) -> Option<Response> {
+/// Returns the response that replaces the regular one at `now`, if the fault has one.
+pub(crate) fn replacement(fault: &FaultKind, family: Family, now: Timestamp) -> Option<Response> {
     Some(match fault {
         FaultKind::Status(status, text) if text.is_empty() => Response::empty(*status),
         FaultKind::Status(status, text) => Response::text(*status, text.as_str()),
@@ -263,6 +266,12 @@ pub(crate) fn replacement(fault: &FaultKind, family: Family) -> Option<Response>
             }
             response
         }
+        FaultKind::Unavailable(seconds) => {
+            let mut response = Response::empty(503);
+            let until = now.saturating_add(SignedDuration::from_secs(*seconds)).unwrap_or(Timestamp::MAX);
+            response.push("Retry-After", http_date(until));
+            response
+        }
         _ => return None,
     })
 }
@@ -277,6 +286,7 @@ pub(crate) fn apply(response: &mut Response, fault: &FaultKind) {
                 response.push("Date", text.as_str());
             }
         }
+        FaultKind::Unavailable(_) => response.headers.retain(|(name, _)| name != "Date"),
         FaultKind::Delay(delay) => response.delay += *delay,
         _ => {}
     }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
+
 use crate::Shown;
 
 /// An HTTP response.
@@ -93,6 +96,11 @@ impl Response {
         let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
         Response { status, headers, body, delay: Duration::ZERO, breaks_off: false, shown: None }
     }
+}
+
+/// Returns a time as a header contains it.
+pub(crate) fn http_date(time: Timestamp) -> String {
+    DateTimePrinter::new().timestamp_to_rfc9110_string(&time).unwrap_or_default()
 }
 
 const JSON: &str = "application/json; charset=utf-8";

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimePrinter;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -15,6 +14,7 @@ use crate::calls::{Call, Calls};
 use crate::faults::{Fault, FaultKind, FaultScript};
 use crate::oauth::Oauth;
 use crate::page::{Form, PageFault};
+use crate::response::http_date;
 use crate::row_store::RowStore;
 use crate::settings::{Layout, Settings};
 use crate::tenant::Install;
@@ -88,12 +88,12 @@ impl World {
         if faults.contains(&FaultKind::Hangup) {
             return Outcome::Hangup;
         }
-        let scripted = faults.iter().find_map(|fault| faults::replacement(fault, request.family));
+        let scripted = faults.iter().find_map(|fault| faults::replacement(fault, request.family, now));
         let mut response = scripted.unwrap_or_else(|| self.true_response(now, request, page_fault));
         if faults.contains(&FaultKind::HangupAfter) {
             return Outcome::Hangup;
         }
-        response.push("Date", self.date(now));
+        response.push("Date", http_date(now));
         for fault in &faults {
             faults::apply(&mut response, fault);
         }
@@ -321,10 +321,6 @@ impl World {
 
     fn rng(&self) -> StdRng {
         StdRng::seed_from_u64(self.settings.seed.rotate_left(32) ^ self.answered)
-    }
-
-    fn date(&self, now: Timestamp) -> String {
-        DateTimePrinter::new().timestamp_to_rfc9110_string(&now).unwrap_or_default()
     }
 }
 

@@ -91,6 +91,15 @@ fn throttling_returns_any_retry_after_or_none() {
 }
 
 #[test]
+fn unavailable_proxy_names_date_and_sends_none() {
+    let mut world = faulty(Log::Audit, FaultKind::Unavailable(90));
+    let rejected = response(&mut world, 100, &asking(Log::Audit));
+    assert_eq!((rejected.status, rejected.header("Date"), rejected.body.len()), (503, None, 0));
+    let later = response(&mut world, 190, &asking(Log::Audit));
+    assert_eq!(rejected.header("Retry-After"), later.header("Date"));
+}
+
+#[test]
 fn truncated_body_ends_halfway() {
     let mut world = faulty(Log::Audit, FaultKind::Truncated);
     let broken = response(&mut world, 100, &asking(Log::Audit)).body;

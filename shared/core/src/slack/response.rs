@@ -174,7 +174,7 @@ impl<B> Response<B> {
                 Err(self.page_error(request, "invalid_authentication", None, now))
             }
             (403, None) if request.family == Family::Audit => Err(self.page_error(request, "access_denied", None, now)),
-            (status, None) => Err(PageError::Error(self.bare_status(request, status))),
+            (status, None) => Err(PageError::Error(self.bare_status(request, status, now))),
         }
     }
 
@@ -190,8 +190,8 @@ impl<B> Response<B> {
         }
     }
 
-    fn bare_status(&self, request: &Request, status: u16) -> Error {
-        let wait = self.retry_after.is_some().then(|| self.retry_after_seconds(Second::EPOCH));
+    fn bare_status(&self, request: &Request, status: u16, now: Second) -> Error {
+        let wait = self.retry_after.is_some().then(|| self.retry_after_seconds(now));
         Error::slack(
             format!("http_{status}"),
             format!("Slack answered `{}` with HTTP status {status} and no error code", request.method),
@@ -348,6 +348,19 @@ mod tests {
         assert_eq!(wait(None), Some(60));
         assert_eq!(wait(Some("-5")), Some(1));
         assert_eq!(wait(Some("99999999999999999999")), Some(3600));
+    }
+
+    #[test]
+    fn retry_after_date_of_proxy_without_date_counts_from_local_clock() {
+        let now = Second::of(parse_http_date("Sun, 22 Nov 2026 07:33:41 GMT").unwrap());
+        let retry_after = Some("Sun, 22 Nov 2026 07:35:11 GMT".to_owned());
+        let unavailable = Response { retry_after, ..response(503, "<html>") };
+        for request in [&audit(None), &Request::access_logs(999, None, None)] {
+            match unavailable.page(request, now) {
+                Err(PageError::Error(error)) => assert_eq!(error.retry_after_seconds, Some(90)),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]
