@@ -247,7 +247,10 @@ pub(super) struct Watch {
     /// Polled ticks in a row that stored nothing, closed no gap, and showed no row that was new since the last stored record, although a
     /// record is missing or a gap is left.
     pub(super) stale_ticks: u32,
-    /// The fewest gaps that one of these ticks left.
+    /// The gaps that the last tick left, and quiescent ticks in a row that left more gaps than the tick before.
+    gaps_before: usize,
+    pub(super) growing_ticks: u32,
+    /// The fewest gaps that one of the stale ticks left.
     gaps_least: usize,
     /// The rows shown since the last tick, and those of the tick before, without the fields that change.
     rows: HashSet<u64>,
@@ -256,6 +259,8 @@ pub(super) struct Watch {
     rows_since_stored: HashSet<u64>,
     /// Responses that rejected the token.
     rejections: Vec<Rejection>,
+    /// The latest time up to which Slack asked to wait, by the collector's clock.
+    pub(super) wait_until: Option<i64>,
     /// Workspaces that cannot be read.
     pub(super) unread: Unread,
     /// The last tick, if it certainly left nothing to collect and needed at most half of its calls: operations of all processes at its end,
@@ -325,10 +330,31 @@ impl Watch {
         self.rows_before = std::mem::take(&mut self.rows);
     }
 
+    /// Records how long a response asks to wait, if it does. `clock` is the collector's clock.
+    pub(super) fn record_wait(&mut self, response: &Response, clock: i64) {
+        let is_limited = || response.status == 429 || String::from_utf8_lossy(&response.body).contains("ratelimited");
+        let text = response.header("Retry-After");
+        let date = |text: &str| parse_http_date(text).map(Timestamp::as_second);
+        // A date is a time of Slack's clock, which the collector knows only from `Date`.
+        let ahead = response.header("Date").and_then(date).map_or(0, |now| clock - now);
+        let seconds = text.and_then(|text| text.parse::<i64>().ok()).map(|seconds| clock + seconds);
+        let until = seconds.or_else(|| text.and_then(date).map(|until| until + ahead)).unwrap_or(clock + 60);
+        if text.is_some() || (response.shown.is_none() && is_limited()) {
+            self.wait_until = self.wait_until.max(Some(until));
+        }
+    }
+
+    /// Records how many gaps a polled tick left. `counts` states whether nothing but the collector's decisions determined it.
+    pub(super) fn note_gaps(&mut self, gaps: usize, counts: bool) {
+        self.growing_ticks = if counts && gaps > self.gaps_before { self.growing_ticks + 1 } else { 0 };
+        self.gaps_before = gaps;
+    }
+
     /// Starts live collection.
     pub(super) fn begin(&mut self, at: i64) {
         let rejections = std::mem::take(&mut self.rejections); // some came before the cursor was written
-        *self = Watch { newest_shown: self.newest_shown, stored: self.stored, rejections, ..Watch::default() };
+        let (newest_shown, stored, wait_until) = (self.newest_shown, self.stored, self.wait_until);
+        *self = Watch { newest_shown, stored, wait_until, rejections, ..Watch::default() };
         (self.first, self.shown.at, self.sure) = (Some(at), at, at);
     }
 

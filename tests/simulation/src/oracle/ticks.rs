@@ -27,20 +27,24 @@ pub(crate) fn record_response(
     request: &Request,
     response: &Response,
 ) {
+    let asked = log_of_call(source, request.method);
+    let served = || LogType::ALL.into_iter().filter(|log| asked.is_none_or(|asked| asked == *log));
     let is_invalid = state.slack.settings().tokens.first().is_some_and(|token| state.slack.refuses(&token.text));
     if facts.record_response(source, request, response, is_invalid) {
-        let asked = log_of_call(source, request.method);
-        for log in LogType::ALL.into_iter().filter(|log| asked.is_none_or(|asked| asked == *log)) {
+        for log in served() {
             state.book.watches[log as usize].record_rejection(state.operations, facts.clock.as_second());
         }
     }
-    if let Some(log) = log_of_call(source, request.method) {
+    for log in served() {
+        state.book.watches[log as usize].record_wait(response, facts.clock.as_second());
+    }
+    if let Some(log) = asked {
         // After a response without a `Date`, the collector no longer knows how far Slack has come.
         let watch = &mut state.book.watches[log as usize];
         watch.sure = watch.sure.min(facts.of(log).reached.unwrap_or(i64::MAX));
     }
     let team = request.arguments.iter().find(|(name, _)| *name == "team_id").map(|(_, id)| id.as_str());
-    if let Some(log) = log_of_call(source, request.method) {
+    if let Some(log) = asked {
         match team {
             Some(team) => drop(facts.logs[log as usize].workspaces.insert(team.to_owned(), response.shown.is_some())),
             None if request.method == "auth.teams.list" => {
@@ -160,13 +164,15 @@ impl Judge<'_> {
         }
         if self.summary.polled {
             watch.end_tick(!unstored.is_empty(), self.summary.gaps);
+            watch.note_gaps(self.summary.gaps, self.quiescent && succeeded);
         }
         let invariant = self
             .tampering()
             .or_else(|| self.rejections())
             .or_else(|| self.single_rejection())
+            .or_else(|| self.wait())
             .or(unread)
-            .or_else(|| self.gaps(&unstored))
+            .or_else(|| self.gaps(&watch, &unstored))
             .or_else(|| self.lag(&watch, &unstored))
             .or_else(|| self.silence(&watch))
             .or_else(|| self.skew())

@@ -87,6 +87,7 @@ impl RandomizedRun {
             before: Vec::new(),
             calls_max: None,
             is_tiny: false,
+            batch_bytes: None,
             of_workspaces: false,
             is_odd: false,
             logs: &LogType::ALL,

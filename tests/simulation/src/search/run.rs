@@ -244,7 +244,9 @@ impl Run {
     }
 
     fn limits(&self) -> ResourceLimits {
-        if self.start.scenario.is_tiny { tiny_limits() } else { small_limits() }
+        let limits = if self.start.scenario.is_tiny { tiny_limits() } else { small_limits() };
+        let batch_bytes = self.start.scenario.batch_bytes.map(|bytes| Quota { per_stream: bytes, total: bytes });
+        ResourceLimits { batch_bytes: batch_bytes.unwrap_or(limits.batch_bytes), ..limits }
     }
 
     fn begin(&self) -> Tick {

@@ -84,6 +84,8 @@ pub struct Scenario {
     pub calls_max: Option<u32>,
     /// Whether batches hold two lines, and a process caches two IDs of stored records.
     pub is_tiny: bool,
+    /// Bytes of lines per batch. `None`: fewer than a page has, so that most batches are stored in the middle of a page.
+    pub batch_bytes: Option<usize>,
     /// Whether the scenario requires an organization that is read per workspace.
     pub of_workspaces: bool,
     /// Whether the scenario ends in odd responses or stored state, and not only in an unusual order of events.
@@ -106,6 +108,7 @@ pub fn scenarios() -> Vec<Scenario> {
         odd_rows_and_state(),
         slowly_endless(),
         barred(),
+        waits(),
     ];
     groups.into_iter().flatten().collect()
 }
@@ -116,6 +119,7 @@ fn scenario(name: &'static str, before: &[Event]) -> Scenario {
         before: before.to_vec(),
         calls_max: None,
         is_tiny: false,
+        batch_bytes: None,
         of_workspaces: false,
         is_odd: false,
         logs: &LogType::ALL,
@@ -496,5 +500,20 @@ fn barred() -> Vec<Scenario> {
         of_workspaces("barred-twice", &barred_twice),
         Scenario { logs: &[LogType::Access], ..of_workspaces("missed-before-reread", &missed_before_reread) },
         of_workspaces("long-pages", &broken_off_when_admitted),
+    ]
+}
+
+/// Returns a request to wait, and live walks that use up their calls.
+fn waits() -> Vec<Scenario> {
+    // The response names a time, and no time that it counts from.
+    let unavailable = SlackFaultKind::Unavailable(90);
+    // For some minutes, the new rows take more than half of the calls, and every two pages of them fill a batch. Only a short overlap leaves
+    // calls for the rest.
+    let busy = (0..14).flat_map(|_| [Pass(60), Rows(18, 3), Tick]);
+    let batches: Vec<Event> =
+        [Rows(4, 40), Tick].into_iter().chain(busy).chain(minutes(30)).chain([Pass(60)]).collect();
+    vec![
+        scenario("unavailable", &[Rows(2, 60), Tick, Pass(60), Rows(5, 4), Slack(1, unavailable)]),
+        Scenario { batch_bytes: Some(2_000), ..odd(&[LogType::Access], "batches", &batches) },
     ]
 }

@@ -8,9 +8,14 @@ use crate::facts::Watch;
 /// Clocks that differ by more than this are reported.
 const SKEW_REPORTED_SECONDS: i64 = 60;
 
+/// The maximum number of quiescent ticks in a row that leave more gaps than the tick before. No scenario has more new records than the calls of
+/// so many ticks can collect, so the live gaps fit into the calls after a few ticks.
+const GROWING_TICKS_MAX: u32 = 8;
+
 impl Judge<'_> {
-    /// Checks that everything that is neither stored nor newer than the lag is in a gap, and that a tick with spare calls leaves no gap.
-    pub(super) fn gaps(&self, unstored: &[i64]) -> Option<String> {
+    /// Checks that everything that is neither stored nor newer than the lag is in a gap, that a tick with spare calls leaves no gap, and that
+    /// gaps do not become more in tick after tick.
+    pub(super) fn gaps(&self, watch: &Watch, unstored: &[i64]) -> Option<String> {
         let (summary, facts) = (self.summary, self.facts);
         if !summary.polled {
             return None;
@@ -23,6 +28,13 @@ impl Judge<'_> {
                 "gaps: the tick reports none, and a {:?} record of {} is not stored",
                 self.log,
                 at(*time)
+            ));
+        }
+        if watch.growing_ticks > GROWING_TICKS_MAX {
+            let (ticks, gaps) = (watch.growing_ticks, summary.gaps);
+            return Some(format!(
+                "gaps: each of {ticks} ticks of {:?} left more gaps than the one before, now {gaps}",
+                self.log
             ));
         }
         let spare = self.own.calls + facts.shared.calls < self.calls_max();

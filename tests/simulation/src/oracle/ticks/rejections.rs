@@ -2,7 +2,10 @@
 
 use slacktrail_core::health::State as Health;
 
-use super::Judge;
+use super::{Judge, at};
+
+/// How much longer than Slack asked a stream may wait. The collector's clock may step back by this much meanwhile.
+const CLOCK_STEP_SECONDS_MAX: i64 = 180;
 
 impl Judge<'_> {
     /// Checks that a tick rejects a cursor with times of the year 2100 and reports it, and that it accepts a valid cursor.
@@ -51,6 +54,17 @@ impl Judge<'_> {
     fn is_token_revoked(&self) -> bool {
         let mut tokens = self.state.slack.settings().tokens.iter();
         self.state.credentials.is_empty() && tokens.next().is_some_and(|token| self.state.slack.refuses(&token.text))
+    }
+
+    /// Checks that a stream waits no longer than Slack asked.
+    pub(super) fn wait(&self) -> Option<String> {
+        let is_retry = matches!(self.summary.state, Health::Waiting | Health::Failing);
+        // A cursor that cannot be read is an error of this tick.
+        let waits = is_retry && !self.summary.polled && self.summary.error().is_none();
+        let asked = self.watch().wait_until;
+        let is_over = asked.is_none_or(|until| self.facts.clock.as_second() >= until + CLOCK_STEP_SECONDS_MAX);
+        (waits && is_over)
+            .then(|| format!("wait: {:?} waits, although Slack asked to wait until {:?}", self.log, asked.map(at)))
     }
 
     /// Checks that a single rejection does not count as a revoked token.
