@@ -31,8 +31,8 @@ impl<S> WatchedSlack<S> {
 }
 
 impl<S: Slack> Slack for WatchedSlack<S> {
-    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Response<Body>, Error> {
-        let response = self.slack.call(source, request, caller).await?;
+    async fn call(&self, source: &Source, request: &Request, auth: CallAuth<'_>) -> Result<Response<Body>, Error> {
+        let response = self.slack.call(source, request, auth).await?;
         if let Some(log) = request.log() {
             self.progress.add_page(&StreamId { source: source.id.clone(), log });
         }

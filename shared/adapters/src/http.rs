@@ -111,7 +111,7 @@ impl SlackHttp {
         }
     }
 
-    fn prepare(&self, mut url: Url, request: &Request, caller: CallAuth<'_>) -> RequestBuilder {
+    fn prepare(&self, mut url: Url, request: &Request, auth: CallAuth<'_>) -> RequestBuilder {
         // Slack's page cursors end in `=`, which must be encoded in a query. A form uses the same encoding.
         if !request.arguments.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.arguments);
@@ -123,7 +123,7 @@ impl SlackHttp {
         } else {
             self.client.get(url)
         };
-        match caller {
+        match auth {
             CallAuth::User(token) => call.bearer_auth(token.reveal()),
             CallAuth::App(app) => call.basic_auth(&app.client_id, Some(app.client_secret.reveal())),
         }
@@ -131,13 +131,13 @@ impl SlackHttp {
 }
 
 impl Slack for SlackHttp {
-    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Response<Body>, Error> {
+    async fn call(&self, source: &Source, request: &Request, auth: CallAuth<'_>) -> Result<Response<Body>, Error> {
         let url = self.url(source, request);
         let host = url.host_str().unwrap_or_default().to_owned();
         let began = Instant::now();
         let finish_by = self.calls_finish_by();
         let call_max = left_until(finish_by, self.call_max);
-        let sent = timeout(call_max, self.prepare(url, request, caller).send()).await;
+        let sent = timeout(call_max, self.prepare(url, request, auth).send()).await;
         let response = match sent {
             Ok(sent) => sent.map_err(|error| self.unreachable(request, &host, Ok(error)))?,
             Err(_) => return Err(self.unreachable(request, &host, Err(call_max))),

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
 
 use futures_util::future::join_all;
-use futures_util::lock::Mutex;
 
+use crate::tick::StreamLimits;
 use slacktrail_core::batch::{Batch, BatchLine};
-use slacktrail_core::day_log::{DayLogs, ReadObject};
 use slacktrail_core::error::Error;
+use slacktrail_core::id_cache::{DayLogCaches, ReadObject};
 use slacktrail_core::object::{DayLogId, ObjectKey, decode, encode, missing_numbers};
 use slacktrail_core::record::RowId;
 use slacktrail_core::stream::TickCounts;
@@ -24,7 +24,7 @@ const READS_AT_ONCE: u32 = 8;
 /// Attempts to append one batch before the tick gives up. Each failed attempt means that another writer came first.
 const ATTEMPTS_MAX: u32 = 64;
 
-/// Caches the IDs of the records stored in `range`, and returns the second from which the cache is complete ([`DayLogs::next_unread`]).
+/// Caches the IDs of the records stored in `range`, and returns the second from which the cache is complete ([`DayLogCaches::next_unread`]).
 ///
 /// # Errors
 ///
@@ -32,13 +32,13 @@ const ATTEMPTS_MAX: u32 = 64;
 /// far, so the next tick continues from there.
 pub(crate) async fn load_ids<D: DayLogStore>(
     store: &D,
-    cache: &mut DayLogs,
+    cache: &mut DayLogCaches,
     last_objects: &BTreeMap<Day, u32>,
     day: Day,
     range: RangeInclusive<Second>,
-    limits: &Limits<'_>,
+    limits: &StreamLimits<'_>,
 ) -> Result<Second, Error> {
-    let (log, range) = (cache.log(day), DayLogs::search_range(day, range));
+    let (log, range) = (cache.log(day), DayLogCaches::search_range(day, range));
     let last_object = match (cache.last_object(day), last_objects.get(&day)) {
         (Some(last_object), _) => last_object,
         (None, Some(last_object)) => *last_object,
@@ -68,10 +68,10 @@ pub(crate) async fn load_ids<D: DayLogStore>(
 /// Returns an error if an object is missing or corrupt, if the store fails, or if the deadline is reached.
 pub(crate) async fn find_stored<D: DayLogStore>(
     store: &D,
-    cache: &DayLogs,
+    cache: &DayLogCaches,
     day: Day,
     ids: &HashSet<RowId>,
-    limits: &Limits<'_>,
+    limits: &StreamLimits<'_>,
 ) -> Result<HashSet<RowId>, Error> {
     let (log, mut stored) = (cache.log(day), HashSet::new());
     let last_object = cache.last_object(day).unwrap_or(0);
@@ -106,7 +106,7 @@ async fn find_last_object<D: DayLogStore>(store: &D, log: &DayLogId) -> Result<u
 /// attempt needs this, because the cache may have evicted the IDs that this attempt read.
 pub(crate) async fn append<D: DayLogStore>(
     store: &D,
-    cache: &mut DayLogs,
+    cache: &mut DayLogCaches,
     batch: &mut Batch,
     gzip_level: u32,
     counts: &mut TickCounts,
@@ -124,7 +124,7 @@ pub(crate) async fn append<D: DayLogStore>(
 
 async fn append_day<D: DayLogStore>(
     store: &D,
-    cache: &mut DayLogs,
+    cache: &mut DayLogCaches,
     day: Day,
     bytes: &[u8],
     lines: &mut Vec<BatchLine>,
@@ -165,24 +165,6 @@ async fn append_day<D: DayLogStore>(
     Err(Error::deployment("day_log_contention", message))
 }
 
-/// The limits of one stream's tick.
-pub struct Limits<'a> {
-    /// Bytes of lines after which a batch is stored.
-    pub batch_bytes: usize,
-    /// The gzip level of objects, 0 to 9.
-    pub gzip_level: u32,
-    /// Maximum number of cached IDs during the tick.
-    pub stored_ids_max: usize,
-    /// Maximum number of IDs that all streams together cache between ticks.
-    pub cached_ids_max: usize,
-    /// Maximum calls to Slack. `None` means half of what Slack allows per minute for the log type.
-    pub calls_max: Option<u32>,
-    /// Returns `true` if the tick must stop.
-    pub deadline_reached: &'a dyn Fn() -> bool,
-    /// Held by the stream that is reading a long row.
-    pub long_rows: &'a Mutex<()>,
-}
-
 /// Reads the objects from `unread` downwards, at most [`READS_AT_ONCE`], newest first.
 async fn read_objects<D: DayLogStore>(store: &D, log: &DayLogId, unread: u32) -> Vec<Result<ReadObject, Error>> {
     let lowest = unread.saturating_sub(READS_AT_ONCE - 1).max(1);
@@ -215,6 +197,7 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     use futures_util::FutureExt;
+    use futures_util::lock::Mutex;
 
     use super::*;
     use slacktrail_core::line::LineWriter;
@@ -279,7 +262,7 @@ mod tests {
     }
 
     /// Returns how many records an append stores, or `None` if it fails.
-    fn append(logs: &mut DayLogs, bucket: &Bucket, batch: &mut Batch) -> Option<u64> {
+    fn append(logs: &mut DayLogCaches, bucket: &Bucket, batch: &mut Batch) -> Option<u64> {
         let mut appended = TickCounts::default();
         let outcome = super::append(bucket, logs, batch, 0, &mut appended).now_or_never().unwrap();
         outcome.is_ok().then_some(appended.records)
@@ -288,12 +271,12 @@ mod tests {
     #[test]
     fn retried_append_skips_records_found_by_first_attempt() {
         let bucket = Bucket::default();
-        let mut stale = DayLogs::new(stream());
+        let mut stale = DayLogCaches::new(stream());
         assert_eq!(append(&mut stale, &bucket, &mut batch(&[("a", 300), ("b", 400), ("c", 500)])), Some(3));
         stale.evict(at(0).day(), at(0).day().end(), 2);
         assert_eq!(stale.id_count(), 1, "the cache keeps no IDs from before second 401");
 
-        let mut others = DayLogs::new(stream());
+        let mut others = DayLogCaches::new(stream());
         assert_eq!(append(&mut others, &bucket, &mut batch(&[("old", 10)])), Some(1));
         assert_eq!(append(&mut others, &bucket, &mut batch(&[("late", 500)])), Some(1));
         let mut wanted = batch(&[("old", 10), ("new", 20)]);
@@ -305,8 +288,8 @@ mod tests {
     }
 
     /// Returns 20 objects and day logs without cached IDs. The nth object contains one record of second n * 1,000 and was created then.
-    fn twenty_objects() -> (DayLogs, Bucket) {
-        let (mut logs, bucket) = (DayLogs::new(stream()), Bucket::default());
+    fn twenty_objects() -> (DayLogCaches, Bucket) {
+        let (mut logs, bucket) = (DayLogCaches::new(stream()), Bucket::default());
         for n in 1..=20 {
             assert_eq!(append(&mut logs, &bucket, &mut batch(&[(&n.to_string(), n * 1_000)])), Some(1));
         }
@@ -318,8 +301,8 @@ mod tests {
         Record::read(LogType::Audit, None, &format!(r#"{{"id":"{n}","date_create":{}}}"#, at(n * 1_000).get())).id
     }
 
-    fn limits<'a>(stored_ids_max: usize, long_rows: &'a Mutex<()>) -> Limits<'a> {
-        Limits {
+    fn limits<'a>(stored_ids_max: usize, long_rows: &'a Mutex<()>) -> StreamLimits<'a> {
+        StreamLimits {
             batch_bytes: 1 << 20,
             gzip_level: 0,
             stored_ids_max,
@@ -334,7 +317,7 @@ mod tests {
     fn day_log_is_read_eight_at_once_back_to_range_start() {
         let ((mut logs, bucket), long_rows) = (twenty_objects(), Mutex::new(()));
         let day = at(0).day();
-        let reads = |logs: &mut DayLogs, from: i64| {
+        let reads = |logs: &mut DayLogCaches, from: i64| {
             bucket.reads_until_failure.set(Some(20));
             let (last_objects, limits) = (BTreeMap::new(), limits(99, &long_rows));
             let loaded = load_ids(&bucket, logs, &last_objects, day, at(from)..=at(20_000), &limits).now_or_never();
@@ -342,7 +325,7 @@ mod tests {
             20 - bucket.reads_until_failure.get().unwrap()
         };
         assert_eq!(reads(&mut logs, 15_000), 8);
-        let held = |logs: &DayLogs| (1..=20).filter(|n| logs.holds(day, &row_id(*n))).collect::<Vec<_>>();
+        let held = |logs: &DayLogCaches| (1..=20).filter(|n| logs.holds(day, &row_id(*n))).collect::<Vec<_>>();
         assert_eq!(held(&logs), (13..=20).collect::<Vec<_>>());
         assert_eq!(reads(&mut logs, 15_000), 0, "cached");
         assert_eq!(reads(&mut logs, 1), 12, "the rest");

@@ -18,7 +18,7 @@ use crate::workspaces::Workspaces;
 const FORMAT: u32 = 1;
 
 /// Maximum number of gaps. Above that, the two oldest gaps become one, and the time between them is read again.
-pub const GAPS_MAX: usize = 16;
+const GAPS_MAX: usize = 16;
 
 /// Maximum number of backfills among the gaps, so that there is room for more urgent gaps.
 pub const BACKFILLS_MAX: usize = 8;
@@ -44,7 +44,7 @@ pub enum Backfill {
 }
 
 /// The interval at which the cursor of a quiet stream is saved. It limits the time that each tick reads again.
-pub const HEARTBEAT_SECONDS: i64 = 900;
+pub(crate) const HEARTBEAT_SECONDS: i64 = 900;
 /// How much later than that a running poller saves the cursor: up to a minute until the next tick starts, and a minute until it ends.
 const HEARTBEAT_DELAY_SECONDS: i64 = 120;
 
@@ -107,7 +107,7 @@ impl Cursor {
         if live {
             // A live gap that an earlier tick left partly walked becomes backlog. If no page of it was read, it is extended.
             let (untouched, mut kept): (Vec<Gap>, Vec<Gap>) =
-                self.gaps.drain(..).partition(|gap| gap.kind == GapKind::Live && !gap.is_under_way());
+                self.gaps.drain(..).partition(|gap| gap.kind == GapKind::Live && !gap.is_in_progress());
             kept.iter_mut().filter(|gap| gap.kind == GapKind::Live).for_each(|gap| gap.kind = GapKind::Backlog);
             self.gaps = kept;
             let reach = self.watermark.min(now).plus(-overlap_seconds).max(since);
@@ -152,10 +152,10 @@ impl Cursor {
     pub fn backfill(&mut self, log: LogType, oldest: Second, latest: Second, now: Second) -> Backfill {
         let latest = latest.min(now);
         let same_start = |gap: &&Gap| gap.kind == GapKind::Backfill && (gap.oldest..=gap.end()).contains(&oldest);
-        let under_way = self.gaps.iter().filter(same_start).map(Gap::end).max();
-        let oldest = under_way.map_or(oldest, |end| end.plus(1));
+        let in_progress = self.gaps.iter().filter(same_start).map(Gap::end).max();
+        let oldest = in_progress.map_or(oldest, |end| end.plus(1));
         if oldest > latest {
-            return if under_way.is_some() { Backfill::InProgress } else { Backfill::Empty };
+            return if in_progress.is_some() { Backfill::InProgress } else { Backfill::Empty };
         }
         if self.gaps.iter().filter(|gap| gap.kind == GapKind::Backfill).count() >= BACKFILLS_MAX {
             return Backfill::TooMany;
@@ -195,7 +195,7 @@ impl Cursor {
     ///
     /// A tick that finds nothing new moves only the times of the tick itself. If they are lost, the next tick reads a little more time again, so
     /// they alone are no reason to save. The same applies to the live gap as long as none of its pages was read.
-    pub fn must_replace(&self, stored: &Cursor) -> bool {
+    pub(crate) fn must_replace(&self, stored: &Cursor) -> bool {
         let untouched_live = |gap: &Gap| gap.kind == GapKind::Live && gap.is_untouched();
         let gaps: Vec<Gap> = self.gaps.iter().filter(|gap| !untouched_live(gap)).cloned().collect();
         // If the live gap is collected and others are left, the next tick would read the live gap's time again before the others.
@@ -221,11 +221,11 @@ impl Cursor {
     /// Returns the field whose time is in the future, if any. slacktrail did not write such a cursor, or its clock was wrong.
     ///
     /// Allows for clock skew of ten minutes.
-    pub fn time_in_future(&self, now: Second) -> Option<&'static str> {
+    pub(crate) fn time_in_future(&self, now: Second) -> Option<&'static str> {
         let believed = now.plus(CLOCK_SKEW_SECONDS);
         let gaps = self.gaps.iter().flat_map(|gap| {
-            let begun = if let Walk::Access(walk) = &gap.walk { Some(walk.begun.max(walk.stop)) } else { None };
-            [Some(gap.oldest), Some(gap.end()), gap.uncollected_since, begun]
+            let started = if let Walk::Access(walk) = &gap.walk { Some(walk.started.max(walk.stop)) } else { None };
+            [Some(gap.oldest), Some(gap.end()), gap.uncollected_since, started]
         });
         let times =
             [("watermark", Some(self.watermark)), ("since", Some(self.since)), ("saved_at", Some(self.saved_at))];
@@ -427,14 +427,14 @@ mod tests {
     #[test]
     fn backfills_leave_room_for_urgent_gaps() {
         let mut cursor = settled();
-        let begun = |cursor: &mut Cursor, n: i64| backfill(cursor, -90_000 + n * 100, -90_000 + n * 100 + 50);
+        let started = |cursor: &mut Cursor, n: i64| backfill(cursor, -90_000 + n * 100, -90_000 + n * 100 + 50);
         for n in 0..BACKFILLS_MAX as i64 {
-            assert_eq!(begun(&mut cursor, n), Backfill::Started);
+            assert_eq!(started(&mut cursor, n), Backfill::Started);
         }
-        assert_eq!(begun(&mut cursor, 99), Backfill::TooMany);
-        assert_eq!(begun(&mut cursor, 0), Backfill::InProgress);
+        assert_eq!(started(&mut cursor, 99), Backfill::TooMany);
+        assert_eq!(started(&mut cursor, 0), Backfill::InProgress);
         cursor.gaps.remove(0);
-        assert_eq!(begun(&mut cursor, 99), Backfill::Started);
+        assert_eq!(started(&mut cursor, 99), Backfill::Started);
     }
 
     #[test]

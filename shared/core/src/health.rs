@@ -45,7 +45,7 @@ const SLOW_RETRY_SECONDS: i64 = 900;
 
 /// The parts of a tick's outcome that determine the stream's health.
 #[derive(Clone, Copy, Debug)]
-pub struct TickOutcome<'a> {
+pub(crate) struct TickOutcome<'a> {
     /// The error, if any.
     pub error: Option<&'a Error>,
     /// Whether any time is not collected yet. Re-reads do not count.
@@ -58,7 +58,7 @@ pub struct TickOutcome<'a> {
 
 impl Health {
     /// Updates the health from the outcome of a tick.
-    pub fn update(&mut self, tick: &TickOutcome<'_>, source: &Source, log: LogType, now: Second) {
+    pub(crate) fn update(&mut self, tick: &TickOutcome<'_>, source: &Source, log: LogType, now: Second) {
         let &TickOutcome { error, behind, was_read, newest_shown } = tick;
         let believed = now.plus(CLOCK_SKEW_SECONDS);
         self.since = self.since.map(|since| if since > believed { now } else { since });
@@ -85,7 +85,8 @@ impl Health {
         let reason = silence.as_ref().or(error);
         let code = reason.map(|error| error.code.clone());
         // An error that repeats after a reconnect starts again. Otherwise each tick would try it immediately, forever.
-        let is_new_attempt = error.is_some() && (self.predates_reconnect(source) || self.is_before_connection(source));
+        let is_new_attempt = error.is_some()
+            && (self.requires_action_before_reconnect(source) || self.started_before_connection(source));
         let changed = is_new_attempt || (state, &code) != (self.state, &self.code);
         if changed {
             // Consecutive transient errors may have different causes. Their state started with the first one.
@@ -127,27 +128,29 @@ impl Health {
     }
 
     /// Returns `true` if the stream has been failing with this code for longer than a transient error may last.
-    pub fn fails_with(&self, code: &str, now: Second) -> bool {
+    pub(crate) fn fails_with(&self, code: &str, now: Second) -> bool {
         self.state == State::Failing
             && self.code.as_deref() == Some(code)
             && self.since.is_some_and(|since| now.since(since) > WAITING_MAX_SECONDS)
     }
 
     /// Returns how many seconds to wait before calling Slack again after this error.
-    pub fn pause_seconds(error: &Error) -> Option<i64> {
+    pub(crate) fn pause_seconds(error: &Error) -> Option<i64> {
         let slow =
             error.origin == Origin::Slack && matches!(error.kind, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
         error.retry_after_seconds.or(slow.then_some(SLOW_RETRY_SECONDS))
     }
 
-    /// Returns `true` if the source was reconnected after an error that requires action.
-    pub fn predates_reconnect(&self, source: &Source) -> bool {
+    /// Returns `true` if the source was reconnected after an error that requires action. A reconnect in the second of the error counts as later,
+    /// because one call too many is better than a stream that waits although it could be collected.
+    pub fn requires_action_before_reconnect(&self, source: &Source) -> bool {
         matches!(self.state, State::Reauthorize | State::Reconfigure)
             && self.since.is_some_and(|since| source.connected_at >= since)
     }
 
-    /// Returns `true` if the state started before the source was last connected.
-    pub fn is_before_connection(&self, source: &Source) -> bool {
+    /// Returns `true` if the state started before the source was last connected. A state of the same second counts as later,
+    /// because it may be the first error of the new token, which the next tick confirms.
+    pub(crate) fn started_before_connection(&self, source: &Source) -> bool {
         self.since.is_some_and(|since| since < source.connected_at)
     }
 }
@@ -230,10 +233,10 @@ mod tests {
         let mut health = Health::default();
         assert!(update(&mut health, &met(&error), &source(), LogType::Audit, 200));
         let again = Source { connected_at: second(500), ..source() };
-        assert!(health.predates_reconnect(&again));
+        assert!(health.requires_action_before_reconnect(&again));
         assert!(update(&mut health, &met(&error), &again, LogType::Audit, 520));
         assert_eq!(health.since, Some(second(520)));
-        assert!(!health.predates_reconnect(&again));
+        assert!(!health.requires_action_before_reconnect(&again));
         assert!(!update(&mut health, &met(&error), &again, LogType::Audit, 580));
     }
 

@@ -176,7 +176,7 @@ pub fn decode_lines(
 }
 
 /// A line's number, from 1, and the line without its line break, or `None` if it has no line break.
-pub type NumberedLine<'a> = (u64, Option<&'a [u8]>);
+type NumberedLine<'a> = (u64, Option<&'a [u8]>);
 
 /// Iterates over the lines of an object, with one line in memory at a time.
 pub struct Lines<'a> {

@@ -43,10 +43,10 @@ impl RowId {
         digits
     }
 
-    /// Returns the ID of the `occurrence`th row, counted from 1, among rows that are otherwise equal.
+    /// Returns the ID of the `ordinal`th row, counted from 1, among rows that are otherwise equal.
     #[must_use]
-    pub fn occurrence(self, occurrence: u32) -> RowId {
-        RowId::of(&[&self.0, &occurrence.to_be_bytes()])
+    pub fn with_ordinal(self, ordinal: u32) -> RowId {
+        RowId::of(&[&self.0, &ordinal.to_be_bytes()])
     }
 }
 
@@ -128,10 +128,10 @@ impl<'a> Record<'a> {
             LogType::Access => (seconds(Top::DateFirst), seconds(Top::DateLast)),
             LogType::Integration => (seconds(Top::Date), None),
         };
-        let named = |workspace| identity(log, workspace, &fields, &json, time);
+        let named = |workspace| id_from_fields(log, workspace, &fields, &json, time);
         let id = named(workspace);
         let malformed = id.is_none() || time.is_none();
-        let id_of_bytes = |workspace| without_identity(log, workspace, &json);
+        let id_of_bytes = |workspace| id_from_bytes(log, workspace, &json);
         let alias = match (log, workspace) {
             (LogType::Access, Some(_)) => Some(named(None).unwrap_or_else(|| id_of_bytes(None))),
             _ => None,
@@ -167,7 +167,7 @@ fn lasting<'m, 'a>(members: &'m [(String, &'a RawValue)]) -> impl Iterator<Item 
 }
 
 /// Returns the ID of a row that lacks the fields of its log type's ID. It is a hash of the bytes, or of an access row's unchanging fields.
-fn without_identity(log: LogType, workspace: Option<&str>, json: &str) -> RowId {
+fn id_from_bytes(log: LogType, workspace: Option<&str>, json: &str) -> RowId {
     let mut content = Vec::new();
     match members(json).filter(|_| log == LogType::Access) {
         Some(members) => lasting(&members).for_each(|(key, value)| {
@@ -198,7 +198,7 @@ fn mix(sum: u64, word: u64) -> u64 {
     product ^ (product >> 32) // the low bits of a product depend only on the low bits of its factors
 }
 
-fn identity(
+fn id_from_fields(
     log: LogType,
     workspace: Option<&str>,
     fields: &Fields<'_>,
@@ -403,7 +403,7 @@ mod tests {
         assert_ne!(id(LogType::Integration, row), id(LogType::Integration, &row.replace("added", "removed")));
         let text = raw(row);
         assert_ne!(id(LogType::Integration, row), Record::read(LogType::Integration, Some("T1"), text.get()).id);
-        assert_ne!(id(LogType::Integration, row).occurrence(1), id(LogType::Integration, row).occurrence(2));
+        assert_ne!(id(LogType::Integration, row).with_ordinal(1), id(LogType::Integration, row).with_ordinal(2));
     }
 
     #[test]

@@ -154,10 +154,10 @@ pub fn parse_athena_time(text: &str) -> Option<Second> {
     let civil: jiff::civil::DateTime = text.parse().ok()?;
     let second = Second::new(civil.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())?;
     let (seconds, milliseconds) = text.as_bytes().split_at_checked(20)?;
-    let is_ours = seconds == &athena_time(second.instant())[..20]
+    let is_athena_time = seconds == &athena_time(second.instant())[..20]
         && milliseconds.len() == 3
         && milliseconds.iter().all(u8::is_ascii_digit);
-    is_ours.then_some(second)
+    is_athena_time.then_some(second)
 }
 
 /// Parses the time of an HTTP `Date` or `Retry-After` header.

@@ -20,21 +20,21 @@ const LISTED_SECONDS: i64 = 3600;
 /// The interval at which a workspace with an error is tried again.
 const RETRY_SECONDS: i64 = 900;
 /// The time for which a workspace may be unreadable before the stream reports an error.
-const TOLD_AFTER_SECONDS: i64 = 900;
+const REPORTED_AFTER_SECONDS: i64 = 900;
 /// The longest wait that is honored: one hour, plus clock skew.
 const WAIT_MAX_SECONDS: i64 = 3_600 + CLOCK_SKEW_SECONDS;
 /// Maximum workspaces that an error message names.
 const NAMED_MAX: usize = 10;
 
 /// Returns `true` if the list of workspaces must be read (again).
-pub fn list_is_due(listed_at: Option<Second>, now: Second) -> bool {
+pub(crate) fn list_is_due(listed_at: Option<Second>, now: Second) -> bool {
     listed_at.is_none_or(|at| now.since(at) >= LISTED_SECONDS)
 }
 
 /// Returns the time that must pass between two live rounds.
 ///
 /// Rounds never overlap. If a round needs more than half of a tick's calls, rounds are spaced out so that the backlog gets the other half.
-pub fn seconds_between_rounds(list: &WorkspaceList, calls_max: u32) -> i64 {
+pub(crate) fn seconds_between_rounds(list: &WorkspaceList, calls_max: u32) -> i64 {
     let (calls, calls_max) = (2 * list.ids.len() as u64, u64::from(calls_max.max(1)));
     let ticks = if calls <= calls_max { 0 } else { calls.div_ceil(calls_max) as i64 };
     (ticks * 60 - 30).max(0) // ticks are not exactly a minute apart
@@ -63,8 +63,8 @@ impl WorkspaceState {
     }
 
     /// Returns `true` if the workspace has been unreadable for so long that the stream reports it.
-    fn is_told(&self, now: Second) -> bool {
-        self.code.is_some() && self.since.is_some_and(|since| now.since(since) >= TOLD_AFTER_SECONDS)
+    fn is_reported(&self, now: Second) -> bool {
+        self.code.is_some() && self.since.is_some_and(|since| now.since(since) >= REPORTED_AFTER_SECONDS)
     }
 
     fn add_uncollected(&mut self, from: Second) {
@@ -89,7 +89,7 @@ pub struct Workspaces(pub BTreeMap<String, WorkspaceState>);
 
 /// The result of skipping a workspace.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Skipped {
+pub(crate) enum Skipped {
     /// The error concerns only this workspace, or has been reported before.
     Workspace,
     /// A transient error that may affect more than this workspace.
@@ -100,7 +100,7 @@ pub enum Skipped {
 
 impl Workspaces {
     /// Returns `true` if no workspace has ever been listed.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
@@ -115,7 +115,7 @@ impl Workspaces {
     }
 
     /// Limits stored times, which may be corrupt, and ends the waits from before `connected_at`, when the source was last connected.
-    pub fn limit_times(&mut self, now: Second, connected_at: Second) {
+    pub(crate) fn limit_times(&mut self, now: Second, connected_at: Second) {
         for state in self.0.values_mut() {
             state.since = state.since.map(|since| if since > now.plus(CLOCK_SKEW_SECONDS) { now } else { since });
             let predates_connection = |not_before: Second| not_before.plus(-RETRY_SECONDS) <= connected_at;
@@ -127,7 +127,7 @@ impl Workspaces {
 
     /// Adds workspaces that joined, whose rows are missing since `joined_since`, and records that the rows of those that left are missing since
     /// `left_since`.
-    pub fn update_listed(&mut self, list: &WorkspaceList, joined_since: Option<Second>, left_since: Second) {
+    pub(crate) fn update_listed(&mut self, list: &WorkspaceList, joined_since: Option<Second>, left_since: Second) {
         for id in &list.ids {
             let joined = WorkspaceState { uncollected_since: joined_since, ..WorkspaceState::default() };
             self.0.entry(id.clone()).or_insert(joined);
@@ -141,7 +141,7 @@ impl Workspaces {
     /// Returns the workspace that a walk of a gap from `oldest` on reads after `last`, or `None` if none is left.
     ///
     /// Workspaces that must wait because of their errors are skipped. They miss the time of this gap, too.
-    pub fn next_after(
+    pub(crate) fn next_after(
         &mut self,
         list: &WorkspaceList,
         last: Option<&str>,
@@ -159,14 +159,14 @@ impl Workspaces {
     }
 
     /// Clears the error of a workspace that a walk has read up to now. Keeps the state of a workspace that the walk skipped.
-    pub fn was_read(&mut self, id: &str, now: Second) {
+    pub(crate) fn was_read(&mut self, id: &str, now: Second) {
         if let Some(state) = self.0.get_mut(id).filter(|state| !state.is_skipped(now)) {
             *state = WorkspaceState::default();
         }
     }
 
     /// Records an error that affects only one workspace, and until when it is skipped. `oldest` is the start of the gap.
-    pub fn skip(
+    pub(crate) fn skip(
         &mut self,
         list: &WorkspaceList,
         id: String,
@@ -177,14 +177,14 @@ impl Workspaces {
     ) -> Skipped {
         let state = self.0.entry(id).or_default();
         // If the stream has been failing with this error, the workspace has, too.
-        let begun = if health.fails_with(&error.code, now) { now.plus(-TOLD_AFTER_SECONDS) } else { now };
-        state.since = Some(state.since.map_or(begun, |since| since.min(begun)));
-        let was_told = state.is_told(now);
+        let started = if health.fails_with(&error.code, now) { now.plus(-REPORTED_AFTER_SECONDS) } else { now };
+        state.since = Some(state.since.map_or(started, |since| since.min(started)));
+        let was_reported = state.is_reported(now);
         state.add_uncollected(oldest);
         state.not_before = Some(now.plus(error.retry_after_seconds.unwrap_or(0).max(RETRY_SECONDS)));
         state.code = Some(error.code.clone());
         if !list.ids.iter().all(|id| self.0.get(id).is_some_and(|state| state.code.is_some())) {
-            let is_new = error.kind == ErrorKind::Retry && !was_told;
+            let is_new = error.kind == ErrorKind::Retry && !was_reported;
             return if is_new { Skipped::PerhapsMore } else { Skipped::Workspace };
         }
         // If no workspace can be read, the cause is the token, and the round starts again. Keep `since`, because the token may have been rejected
@@ -196,7 +196,7 @@ impl Workspaces {
     }
 
     /// Returns `true` if an error affects only this workspace. A transient error counts as the stream's until the stream is failing because of it.
-    pub fn is_error_of(&self, id: &str, error: &Error, health: &Health, now: Second) -> bool {
+    pub(crate) fn is_error_of(&self, id: &str, error: &Error, health: &Health, now: Second) -> bool {
         match error.code.as_str() {
             // Slack is moving the workspace into an organization, which can take hours.
             "team_added_to_org" | "org_login_required" => true,
@@ -213,8 +213,8 @@ impl Workspaces {
     /// Returns the error of workspaces that were unreadable for 15 minutes, or `None` if no such workspace exists.
     ///
     /// The other workspaces are collected. Without this error, the stream would be healthy forever.
-    pub fn unreadable(&self, now: Second) -> Option<Error> {
-        let unreadable = || self.0.iter().filter(|(_, state)| state.is_told(now));
+    pub(crate) fn unreadable(&self, now: Second) -> Option<Error> {
+        let unreadable = || self.0.iter().filter(|(_, state)| state.is_reported(now));
         let name = |(id, state): (&String, &WorkspaceState)| {
             let code = state.code.as_deref().unwrap_or_default();
             format!("`{}` ({})", shown_name(id), shown_name(code))

@@ -80,8 +80,8 @@ impl<'a> Fields<'a> {
     /// Scans a record byte by byte, except for strings. Returns `None` if the record is incomplete, which valid JSON never is.
     fn read_all(&mut self, json: &'a str) -> Option<()> {
         let bytes = json.as_bytes();
-        let mut outer = [Place::default(); DEPTH_MAX];
-        let (mut place, mut depth, mut at) = (Place::default(), 0_usize, 0);
+        let mut outer = [Position::default(); DEPTH_MAX];
+        let (mut position, mut depth, mut at) = (Position::default(), 0_usize, 0);
         while let Some(&byte) = bytes.get(at) {
             at += 1;
             match byte {
@@ -90,26 +90,26 @@ impl<'a> Fields<'a> {
                     at += string.raw.len() + 1;
                     match string {
                         _ if depth > DEPTH_MAX => {}
-                        key if is_key(&bytes[at..]) => place.key = key.key(depth),
-                        text if place.wants_text() => self.add_string(place, text),
+                        key if is_key(&bytes[at..]) => position.key = key.key(depth),
+                        text if position.wants_text() => self.add_string(position, text),
                         _ => {}
                     }
                 }
                 b'{' | b'[' => {
                     if let Some(outer) = outer.get_mut(depth) {
-                        *outer = place;
+                        *outer = position;
                         if byte == b'{' {
-                            place = place.inside(); // the elements of an array have the array's key
+                            position = position.inside(); // the elements of an array have the array's key
                         }
                     }
                     depth += 1;
                 }
                 b'}' | b']' => {
                     depth = depth.checked_sub(1)?;
-                    place = outer.get(depth).copied().unwrap_or(place);
+                    position = outer.get(depth).copied().unwrap_or(position);
                 }
                 b'n' | b'-' | b'0'..=b'9' if depth <= DEPTH_MAX => {
-                    if let Key::Top(top) = place.key {
+                    if let Key::Top(top) = position.key {
                         let number = number(&json[at - 1..]);
                         at += number.as_ref().map_or(0, |(_, len)| len - 1);
                         self.top[top as usize] = number.map(|(digits, _)| digits);
@@ -126,8 +126,8 @@ impl<'a> Fields<'a> {
         self.top[key as usize].as_deref()
     }
 
-    fn add_string(&mut self, place: Place, string: Quoted<'a>) {
-        let Place { parent, key, .. } = place;
+    fn add_string(&mut self, position: Position, string: Quoted<'a>) {
+        let Position { parent, key, .. } = position;
         let Some(text) = string.decoded() else {
             if let Key::Top(top) = key {
                 self.top[top as usize] = Some(Cow::Borrowed(string.raw)); // not valid text, but the same at every read
@@ -150,7 +150,7 @@ impl<'a> Fields<'a> {
                 self.indicators.push(Indicator { kind, text });
             }
             (_, Some(kind)) => self.indicators.push(Indicator { kind, text }),
-            (_, None) if place.may_hold_addresses() => self.add_addresses(text),
+            (_, None) if position.may_hold_addresses() => self.add_addresses(text),
             (_, None) => {}
         }
     }
@@ -207,7 +207,7 @@ impl Key {
 
 /// The position of a value.
 #[derive(Clone, Copy, Default)]
-struct Place {
+struct Position {
     /// The key of the enclosing object.
     parent: Key,
     /// The key of the value.
@@ -216,10 +216,10 @@ struct Place {
     in_setting: bool,
 }
 
-impl Place {
+impl Position {
     /// Returns the position of values in the object that starts here.
-    fn inside(self) -> Place {
-        Place { parent: self.key, key: Key::Other, in_setting: self.in_setting || self.key == Key::Setting }
+    fn inside(self) -> Position {
+        Position { parent: self.key, key: Key::Other, in_setting: self.in_setting || self.key == Key::Setting }
     }
 
     /// Returns `true` if a string here may be a scalar or an indicator.

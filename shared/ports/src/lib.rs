@@ -42,15 +42,15 @@ pub trait Slack {
     /// # Errors
     ///
     /// Returns an error only if Slack does not respond. An error response is a [`Response`].
-    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Response<Body>, Error>;
+    async fn call(&self, source: &Source, request: &Request, auth: CallAuth<'_>) -> Result<Response<Body>, Error>;
 
     /// Makes one call and reads the whole response, up to 1 MiB. Use it for everything except pages of logs.
     ///
     /// # Errors
     ///
     /// Returns an error if Slack does not respond, or if the response breaks off or is too long.
-    async fn call_whole(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Response, Error> {
-        self.call(source, request, caller).await?.whole(request, WHOLE_BYTES_MAX).await
+    async fn call_whole(&self, source: &Source, request: &Request, auth: CallAuth<'_>) -> Result<Response, Error> {
+        self.call(source, request, auth).await?.whole(request, WHOLE_BYTES_MAX).await
     }
 }
 

@@ -98,7 +98,7 @@ struct Refreshed<'a> {
 
 /// A workspace or an organization of a response.
 #[derive(Deserialize)]
-struct Place<'a> {
+struct NamedId<'a> {
     #[serde(borrow)]
     id: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -176,9 +176,9 @@ fn whole_number(field: Option<&RawValue>) -> Option<i64> {
 }
 
 fn tenant(field: Option<&RawValue>) -> Option<Tenant> {
-    let place: Place<'_> = serde_json::from_str(field?.get()).ok()?;
-    let id = plain(&read::<String>(place.id)?);
-    let name = read::<String>(place.name).unwrap_or_default().chars().take(NAME_CHARS_MAX).collect();
+    let named: NamedId<'_> = serde_json::from_str(field?.get()).ok()?;
+    let id = plain(&read::<String>(named.id)?);
+    let name = read::<String>(named.name).unwrap_or_default().chars().take(NAME_CHARS_MAX).collect();
     (!id.is_empty()).then_some(Tenant { id, name })
 }
 

@@ -345,7 +345,7 @@ impl Watch {
     }
 
     /// Records how many gaps a polled tick left. `counts` states whether nothing but the collector's decisions determined it.
-    pub(super) fn note_gaps(&mut self, gaps: usize, counts: bool) {
+    pub(super) fn record_gaps(&mut self, gaps: usize, counts: bool) {
         self.growing_ticks = if counts && gaps > self.gaps_before { self.growing_ticks + 1 } else { 0 };
         self.gaps_before = gaps;
     }

@@ -251,7 +251,7 @@ fn id_matches_content(log: LogType, line: &StoredLine<'_>) -> bool {
         let Ok(row) = RawValue::from_string(json) else { return false };
         let record = Record::read(log, workspace.as_deref(), row.get());
         match log {
-            LogType::Integration => (1..=OCCURRENCES_MAX).any(|number| record.id.occurrence(number) == line.id),
+            LogType::Integration => (1..=OCCURRENCES_MAX).any(|number| record.id.with_ordinal(number) == line.id),
             LogType::Audit | LogType::Access => record.id == line.id,
         }
     })

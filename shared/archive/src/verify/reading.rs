@@ -337,8 +337,8 @@ impl<'a> Reading<'a> {
             page.rows.iter().map(|row| Record::read(self.log, workspace.as_deref(), row)).collect();
         let rows: Vec<Row> = records.iter().map(Row::of).collect();
         // Before the walk moves, because these rows belong to the pass that this page may end.
-        rows.iter().for_each(|row| self.context.progress.row(row, self.state.gap.reach()));
-        let outcome = self.state.gap.end_page(
+        rows.iter().for_each(|row| self.context.progress.row(row, self.state.gap.oldest_wanted()));
+        let outcome = self.state.gap.advance(
             &mut self.state.sorted_by,
             &mut self.context,
             PageSoFar::default(),

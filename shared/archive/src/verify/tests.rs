@@ -40,7 +40,7 @@ fn line(log: LogType, json: &str) -> String {
     let row = RawValue::from_string(json.to_owned()).unwrap();
     let workspace = (log == LogType::Integration).then_some("T1");
     let record = Record::read(log, workspace, row.get());
-    let id = if log == LogType::Integration { record.id.occurrence(1) } else { record.id };
+    let id = if log == LogType::Integration { record.id.with_ordinal(1) } else { record.id };
     let mut out = Vec::new();
     LineWriter::new(&source(), log, Timestamp::UNIX_EPOCH).write(&record, id, &mut out);
     String::from_utf8(out).unwrap().trim_end().to_owned()
@@ -83,7 +83,7 @@ impl Case {
             let row = RawValue::from_string(json.clone()).unwrap();
             let workspace = (self.log == LogType::Integration).then_some("T1");
             let record = Record::read(self.log, workspace, row.get());
-            let id = if workspace.is_some() { record.id.occurrence(1) } else { record.id };
+            let id = if workspace.is_some() { record.id.with_ordinal(1) } else { record.id };
             shown.add(&Entry::of(id, &record, day(), u32::from(workspace.is_some())));
         }
         let mut comparison = Comparison::new(self.log, day(), shown);

@@ -18,43 +18,44 @@ use jiff::Timestamp;
 
 use call::TokenInUse;
 
-use crate::day_log::{self, Limits};
+use crate::day_log;
+use crate::tick::StreamLimits;
 use slacktrail_core::batch::Batch;
 use slacktrail_core::cursor::Cursor;
-use slacktrail_core::day_log::DayLogs;
 use slacktrail_core::error::{Error, ErrorKind, Origin};
+use slacktrail_core::id_cache::DayLogCaches;
 use slacktrail_core::line::LineWriter;
 use slacktrail_core::record::RowId;
 use slacktrail_core::slack::{PageError, Request};
 use slacktrail_core::source::{Source, StreamId};
-use slacktrail_core::stream::{ActiveGap, NextStep, PageRead, StreamMemory, StreamOutcome, StreamTick};
+use slacktrail_core::stream::{ActiveGap, NextStep, PageRead, StreamOutcome, StreamTick, WalkCache};
 use slacktrail_core::time::Second;
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, ReplaceOutcome, Slack, Version};
 use slacktrail_tokens::refresh::RefreshFailure;
 
 /// The cache of a stream between the ticks of one process. Without it, a tick only has to read more.
 #[derive(Clone, Debug)]
-pub struct StreamCache {
-    memory: StreamMemory,
-    stored: StoredCache,
+pub(crate) struct StreamCache {
+    walk: WalkCache,
+    ids: IdCache,
 }
 
-/// What is known of a stream's stored records.
+/// The cache of the IDs of a stream's stored records.
 #[derive(Clone, Debug)]
-struct StoredCache {
+struct IdCache {
     /// The cursor version that `day_logs` belongs to.
     version: Option<Version>,
-    day_logs: DayLogs,
+    day_logs: DayLogCaches,
     /// Record IDs that are known to be stored, from a page that could not be checked to its end.
     known_stored: HashSet<RowId>,
 }
 
 impl StreamCache {
     /// Creates an empty cache.
-    pub fn new(stream: StreamId) -> StreamCache {
-        let memory = StreamMemory::new(stream.log);
-        let day_logs = DayLogs::new(stream);
-        StreamCache { memory, stored: StoredCache { version: None, day_logs, known_stored: HashSet::new() } }
+    pub(crate) fn new(stream: StreamId) -> StreamCache {
+        let walk = WalkCache::new(stream.log);
+        let day_logs = DayLogCaches::new(stream);
+        StreamCache { walk, ids: IdCache { version: None, day_logs, known_stored: HashSet::new() } }
     }
 
     /// Creates a cache of `count` record IDs.
@@ -62,18 +63,18 @@ impl StreamCache {
     pub(crate) fn with_cached_ids(stream: StreamId, count: u8) -> StreamCache {
         let mut cache = StreamCache::new(stream);
         let ids = (0..count).map(|n| (RowId([n; 16]), Second::EPOCH));
-        cache.stored.day_logs.add_object(Second::EPOCH.day(), ids);
+        cache.ids.day_logs.add_object(Second::EPOCH.day(), ids);
         cache
     }
 
     /// Returns the number of cached record IDs.
     pub(crate) fn cached_ids(&self) -> usize {
-        self.stored.day_logs.id_count()
+        self.ids.day_logs.id_count()
     }
 
     /// Drops the cached record IDs.
     pub(crate) fn clear_ids(&mut self) {
-        self.stored.day_logs.clear_ids();
+        self.ids.day_logs.clear_ids();
     }
 }
 
@@ -82,14 +83,14 @@ pub(crate) struct Collector<'a, S, D, T, K> {
     ports: &'a Ports<S, D, T, K>,
     source: &'a Source,
     stream: &'a StreamId,
-    limits: &'a Limits<'a>,
+    limits: &'a StreamLimits<'a>,
     now: Second,
     tick: StreamTick<'a>,
     /// The version of the stored cursor, or `None` if none is stored.
     version: Option<Version>,
     /// Whether another invocation has replaced the cursor. The next tick loads it.
     conflict: bool,
-    cache: &'a mut StoredCache,
+    ids: &'a mut IdCache,
     /// Record IDs of the current page that are stored, or will be with the batch.
     checked_ids: Vec<RowId>,
     lines: LineWriter,
@@ -102,15 +103,15 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         ports: &'a Ports<S, D, T, K>,
         (source, stream): (&'a Source, &'a StreamId),
         now: Timestamp,
-        limits: &'a Limits<'a>,
+        limits: &'a StreamLimits<'a>,
         stored: Option<(Version, Cursor)>,
         cache: &'a mut StreamCache,
     ) -> Self {
         let (version, cursor) = stored.map_or((None, None), |(version, cursor)| (Some(version), Some(cursor)));
-        let StreamCache { memory, stored: cache } = cache;
-        if cache.version != version {
-            cache.day_logs = DayLogs::new(stream.clone()); // another writer replaced the cursor, so the cache may be incomplete
-            cache.version = version;
+        let StreamCache { walk, ids } = cache;
+        if ids.version != version {
+            ids.day_logs = DayLogCaches::new(stream.clone()); // another writer replaced the cursor, so the cache may be incomplete
+            ids.version = version;
         }
         let second = Second::of(now);
         Collector {
@@ -119,10 +120,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             stream,
             limits,
             now: second,
-            tick: StreamTick::new(source, stream.log, second, limits.calls_max, cursor, memory),
+            tick: StreamTick::new(source, stream.log, second, limits.calls_max, cursor, walk),
             version,
             conflict: false,
-            cache,
+            ids,
             checked_ids: Vec::new(),
             lines: LineWriter::new(source, stream.log, now),
             token: None,
@@ -142,7 +143,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.tick.finish(error, refresh_failure.map(|failure| &failure.error));
         let saved = self.save().await;
         if self.tick.is_done() {
-            self.cache.day_logs.clear_before(self.tick.cached_from());
+            self.ids.day_logs.clear_before(self.tick.cached_from());
         }
         self.tick.into_outcome(saved.err())
     }
@@ -153,7 +154,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         while let Some(mut active) = self.tick.next_gap() {
             let mut batch = Batch::default();
             let walked = self.walk(&mut active, &mut batch).await; // pages, until they fill an object
-            self.tick.end_pages(&mut active, walked.is_err());
+            self.tick.pause_walk(&mut active, walked.is_err());
             // Records first ...
             if let Err(error) = self.store(&walked, &mut batch).await {
                 self.tick.roll_back(active);
@@ -222,7 +223,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             _ => self.append(batch).await?,
         }
         if !self.checked_ids.is_empty() {
-            self.cache.known_stored = self.checked_ids.drain(..).collect(); // a page that spans many long days is checked over several ticks
+            self.ids.known_stored = self.checked_ids.drain(..).collect(); // a page that spans many long days is checked over several ticks
         }
         Ok(())
     }
@@ -230,24 +231,24 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     /// Appends the lines of the batch to the day logs, and clears the batch.
     async fn append(&mut self, batch: &mut Batch) -> Result<(), Error> {
         let (store, level) = (&self.ports.day_logs, self.limits.gzip_level);
-        day_log::append(store, &mut self.cache.day_logs, batch, level, self.tick.counts()).await?;
+        day_log::append(store, &mut self.ids.day_logs, batch, level, self.tick.counts()).await?;
         *self.tick.counts() += batch.counts;
         batch.clear(self.limits.batch_bytes);
         let today = self.now.day();
-        self.cache.day_logs.evict(today, today.end(), self.limits.stored_ids_max);
+        self.ids.day_logs.evict(today, today.end(), self.limits.stored_ids_max);
         Ok(())
     }
 
     /// Replaces the stored cursor if it has changed, and no other invocation has replaced it.
     async fn save(&mut self) -> Result<(), Error> {
-        let Some(cursor) = self.tick.cursor_to_save(self.cache.day_logs.last_objects()) else { return Ok(()) };
+        let Some(cursor) = self.tick.cursor_to_save(self.ids.day_logs.last_objects()) else { return Ok(()) };
         if self.conflict {
             return Ok(());
         }
-        self.cache.version = None; // until the outcome is known
+        self.ids.version = None; // until the outcome is known
         match self.ports.deployment.replace_cursor(self.stream, self.version, cursor).await? {
             ReplaceOutcome::Replaced(version) => {
-                (self.version, self.cache.version) = (Some(version), Some(version));
+                (self.version, self.ids.version) = (Some(version), Some(version));
                 self.tick.cursor_saved();
             }
             ReplaceOutcome::Conflict => self.conflict = true,

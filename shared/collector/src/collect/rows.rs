@@ -37,7 +37,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         let (mut so_far, mut block, mut conflicts) = (PageSoFar::default(), Block::default(), Conflicts::default());
         while page.advance().await? {
             let (id, content) = block.read(self.stream.log, gap.workspace_id(), &page.row(), &self.lines);
-            block.rows.last().into_iter().for_each(|row| context.progress.row(row, gap.reach()));
+            block.rows.last().into_iter().for_each(|row| context.progress.row(row, gap.oldest_wanted()));
             if ahead.processes_whole_pages() {
                 if block.bytes() > WHOLE_PAGE_BYTES_MAX {
                     return Err(too_large(request, TooLarge::Rows));
@@ -69,7 +69,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         };
         self.tick.counts().pages += 1;
         self.tick.counts().conflicting += conflicts.count;
-        let outcome = self.tick.end_page(&mut ahead, context, so_far, (&block.rows, page_rows), &end);
+        let outcome = self.tick.advance(&mut ahead, context, so_far, (&block.rows, page_rows), &end);
         self.keep(&ahead, &block, &outcome.matched, context, batch).await?;
         self.checked_ids.clear();
         *gap = ahead;
@@ -102,18 +102,18 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     /// Returns those of the records of one day that its day log contains. Called day by day, because loading one day's IDs may evict another's.
     async fn stored_of(&mut self, day: Day, block: &Block, records: &[MatchedRecord]) -> Result<HashSet<RowId>, Error> {
         let ids = || records.iter().map(|(_, id)| *id);
-        if ids().all(|id| self.cache.known_stored.contains(&id)) {
+        if ids().all(|id| self.ids.known_stored.contains(&id)) {
             self.add_checked(ids());
             return Ok(ids().collect());
         }
         let times = || records.iter().map(|(index, _)| block.partition_time(*index));
         let range = times().min().unwrap_or(day.start())..=times().max().unwrap_or(day.end());
-        let (store, day_logs) = (&self.ports.day_logs, &mut self.cache.day_logs);
+        let (store, day_logs) = (&self.ports.day_logs, &mut self.ids.day_logs);
         let opened = day_log::load_ids(store, day_logs, self.tick.last_objects(), day, range, self.limits).await;
         if matches!(&opened, Err(error) if error.kind == ErrorKind::Investigate) {
             // An operator will move or restore objects, so list the day log again next time.
             day_logs.remove(day);
-            self.tick.forget_last_object(day);
+            self.tick.clear_last_object(day);
         }
         let known_from = opened?;
         let names = |(index, id): &MatchedRecord| [Some(*id), block.lines[*index].alias].into_iter().flatten();

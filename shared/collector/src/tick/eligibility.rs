@@ -33,7 +33,7 @@ pub(super) fn eligibility(
         }
         Some((version, Ok(cursor))) => (version, cursor),
     };
-    let waits = cursor.must_wait(now) && !cursor.health.predates_reconnect(source);
+    let waits = cursor.must_wait(now) && !cursor.health.requires_action_before_reconnect(source);
     if !source.paused && !waits {
         return Ok(Some((version, cursor)));
     }

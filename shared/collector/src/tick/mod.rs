@@ -16,12 +16,12 @@ use futures_util::stream;
 use jiff::Timestamp;
 
 use eligibility::{eligibility, first_at};
+pub(crate) use resources::StreamLimits;
 pub use resources::{Quota, ResourceLimits};
 use stream_caches::StreamCaches;
 pub use summary::Summary;
 
 use crate::collect::Collector;
-use crate::day_log::Limits;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
 use slacktrail_core::source::{Source, SourceId, StreamId};
@@ -97,7 +97,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         }
         let (token_refreshes, refresh_failures) = self.refresh_tokens(&due, now).await;
         let (concurrent, stored_ids) = limits.resources.of_streams(due.len());
-        let stream_limits = Limits {
+        let stream_limits = StreamLimits {
             batch_bytes: limits.resources.batch_bytes.split(concurrent),
             gzip_level: limits.resources.gzip_level,
             stored_ids_max: stored_ids.split(concurrent),
@@ -149,7 +149,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         stored: Option<(Version, Cursor)>,
         refresh_failure: Option<&RefreshFailure>,
         now: Timestamp,
-        limits: &Limits<'_>,
+        limits: &StreamLimits<'_>,
     ) -> StreamOutcome {
         let mut cache = self.caches.take(stream);
         let collector = Collector::new(&self.ports, (source, stream), now, limits, stored, &mut cache);

@@ -1,5 +1,6 @@
 //! Limits of the resources that the streams of a tick share.
 
+use futures_util::lock::Mutex;
 use slacktrail_core::object::GZIP_LEVEL;
 
 /// The limits of calls, CPU and memory of a tick. The defaults keep the process within 100 MiB for any number of streams and any backlog.
@@ -15,6 +16,24 @@ pub struct ResourceLimits {
     pub gzip_level: u32,
     /// Maximum number of cached record IDs. Each takes about 40 bytes.
     pub stored_ids: Quota,
+}
+
+/// The limits of one stream's tick.
+pub(crate) struct StreamLimits<'a> {
+    /// Bytes of lines after which a batch is stored.
+    pub(crate) batch_bytes: usize,
+    /// The gzip level of objects, 0 to 9.
+    pub(crate) gzip_level: u32,
+    /// Maximum number of cached IDs during the tick.
+    pub(crate) stored_ids_max: usize,
+    /// Maximum number of IDs that all streams together cache between ticks.
+    pub(crate) cached_ids_max: usize,
+    /// Maximum calls to Slack. `None` means half of what Slack allows per minute for the log type.
+    pub(crate) calls_max: Option<u32>,
+    /// Returns `true` if the tick must stop.
+    pub(crate) deadline_reached: &'a dyn Fn() -> bool,
+    /// Held by the stream that is reading a long row.
+    pub(crate) long_rows: &'a Mutex<()>,
 }
 
 /// A limit per stream and in total.

@@ -13,11 +13,11 @@ use super::envelope::{Envelope, MEMBER_BYTES_MAX, Member};
 use super::scan::Scanner;
 
 /// Maximum length of a row. Slack's rows are far shorter. A longer row is an error, because the poller must hold a row and its line in memory.
-pub const ROW_BYTES_MAX: usize = 4 << 20;
+const ROW_BYTES_MAX: usize = 4 << 20;
 /// Maximum length of a response, uncompressed.
 pub const RESPONSE_BYTES_MAX: usize = 256 << 20;
 /// Maximum rows in a response. Slack never splits a second of audit logs, so a page may have more rows than requested.
-pub const ROWS_MAX: u32 = 500_000;
+const ROWS_MAX: u32 = 500_000;
 /// Maximum length of a key.
 const KEY_BYTES_MAX: usize = 4 << 10;
 
@@ -75,10 +75,12 @@ pub enum Advance {
 pub enum TooLarge {
     /// [`RESPONSE_BYTES_MAX`].
     Bytes,
-    /// [`ROWS_MAX`].
+    /// The number of rows.
     Rows,
-    /// [`ROW_BYTES_MAX`].
+    /// The bytes of a row.
     Row,
+    /// The bytes of a key beside the rows.
+    Key,
 }
 
 /// A row of a response.
@@ -149,7 +151,8 @@ impl PageReader {
     ///
     /// # Errors
     ///
-    /// Returns [`TooLarge::Row`] or [`TooLarge::Rows`] if a row is too long or the response has too many rows.
+    /// Returns [`TooLarge::Row`], [`TooLarge::Key`] or [`TooLarge::Rows`] if a row or a key beside the rows is too long, or the response has too
+    /// many rows.
     pub fn advance(&mut self) -> Result<Advance, TooLarge> {
         self.row = None;
         loop {
@@ -259,8 +262,8 @@ impl PageReader {
     fn key(&self) -> Result<Option<(String, usize)>, TooLarge> {
         let rest = self.rest();
         match find_value(rest) {
-            Some((_, value_at)) if value_at > KEY_BYTES_MAX => Err(TooLarge::Row),
-            None if rest.len() > KEY_BYTES_MAX => Err(TooLarge::Row),
+            Some((_, value_at)) if value_at > KEY_BYTES_MAX => Err(TooLarge::Key),
+            None if rest.len() > KEY_BYTES_MAX => Err(TooLarge::Key),
             found => {
                 Ok(found.map(|(end, value_at)| (String::from_utf8_lossy(&rest[1..end - 1]).into_owned(), value_at)))
             }
@@ -517,7 +520,7 @@ mod tests {
             [usize::MAX, 100].map(|size| read("logs", body.as_bytes(), size).map(|(rows, _)| rows.len()))
         };
         assert_eq!(key(KEY_BYTES_MAX), [Ok(0); 2]);
-        assert_eq!(key(KEY_BYTES_MAX + 1), [Err(TooLarge::Row); 2]);
+        assert_eq!(key(KEY_BYTES_MAX + 1), [Err(TooLarge::Key); 2]);
     }
 
     #[test]
@@ -558,18 +561,18 @@ mod tests {
 
     #[test]
     fn incomplete_row_is_parsed_again_at_double_length_or_at_end() {
-        let begun = || {
+        let started = || {
             let mut reader = PageReader::new("logs");
             reader.push(br#"{"entries":[{"a""#).unwrap();
             assert_eq!(reader.advance(), Ok(Advance::More));
             reader
         };
         for (rest, outcome) in [(":1}", Advance::More), (":12}", Advance::Row), (":12},", Advance::Row)] {
-            let mut reader = begun();
+            let mut reader = started();
             reader.push(rest.as_bytes()).unwrap();
             assert_eq!(reader.advance(), Ok(outcome), "{rest}");
         }
-        let mut reader = begun();
+        let mut reader = started();
         reader.push(b":1}").unwrap();
         reader.end();
         assert_eq!(reader.advance(), Ok(Advance::Row));

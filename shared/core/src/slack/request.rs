@@ -39,7 +39,7 @@ pub fn rows_per_page(log: LogType) -> u32 {
 }
 
 /// Workspaces to request per page of `auth.teams.list`: its documented maximum.
-pub const WORKSPACES_PER_PAGE: u32 = 1000;
+const WORKSPACES_PER_PAGE: u32 = 1000;
 
 impl Request {
     fn get(family: Family, method: &'static str, arguments: Vec<(&'static str, String)>) -> Request {

@@ -7,14 +7,13 @@ use super::envelope::Paging;
 use super::error;
 use super::page_reader::{Advance, PageReader, TooLarge};
 use super::request::{Family, Request};
+use super::workspace_list::LISTED_MAX;
 use crate::error::{Error, json_location};
 use crate::time::{CLOCK_SKEW_SECONDS, Second, parse_http_date};
 
 /// Maximum seconds between Slack's read of its rows and the `Date` of its response. A greater value would be safer, but a walk would never end
 /// while more rows than fit into one page are in use within that time.
 const ANSWER_SECONDS_MAX: i64 = 1;
-/// Maximum rows of a response that is not a page of a log: ten times the requested workspaces.
-const LISTED_MAX: usize = 10_000;
 
 /// An HTTP response. `B` is its body: bytes, or `slacktrail_ports::Body` while it arrives.
 #[derive(Clone, Debug, Default)]
@@ -145,7 +144,7 @@ impl<B> Response<B> {
     }
 
     /// Returns Slack's time at the response, or a time that Slack's clock had certainly passed if there is no `Date`.
-    pub fn slack_now(&self, now: Second) -> Second {
+    pub(crate) fn slack_now(&self, now: Second) -> Second {
         self.date.map_or(now.plus(-CLOCK_SKEW_SECONDS), Second::of)
     }
 
@@ -234,6 +233,7 @@ pub fn too_large(request: &Request, limit: TooLarge) -> Error {
         TooLarge::Bytes => "a longer body than slacktrail reads (256 MiB of a log, 1 MiB of anything else)",
         TooLarge::Rows => "more rows than slacktrail reads in a page",
         TooLarge::Row => "a longer row than slacktrail reads (4 MiB)",
+        TooLarge::Key => "a longer key than slacktrail reads (4 KiB)",
     };
     Error::slack("response_too_large", format!("Slack answered `{}` with {what}", request.method))
 }

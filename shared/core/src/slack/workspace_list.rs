@@ -5,8 +5,8 @@ use crate::error::Error;
 
 /// Maximum pages of the list that are read.
 const LIST_PAGES_MAX: u32 = 10;
-/// Maximum entries of the list. This is the requested page size times the maximum number of pages.
-const LISTED_MAX: usize = 10_000;
+/// Maximum entries of the list, and rows of any response that is not a page of a log: the requested page size times the maximum number of pages.
+pub(super) const LISTED_MAX: usize = 10_000;
 /// Maximum length of an ID. Slack's IDs are far shorter.
 const ID_BYTES_MAX: usize = 100;
 

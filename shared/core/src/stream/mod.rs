@@ -4,7 +4,7 @@
 //! - opens gaps for the time since the previous tick and for re-reads that are due ([`StreamTick::open_gaps`]),
 //! - takes the most urgent gap ([`StreamTick::next_gap`]),
 //! - for each page, adds the new records to the batch ([`StreamTick::add_record`]), moves the walk forward at the end of the page
-//!   ([`StreamTick::end_page`]), and decides how the walk goes on ([`StreamTick::after_page`]),
+//!   ([`StreamTick::advance`]), and decides how the walk goes on ([`StreamTick::after_page`]),
 //! - removes the gap or its collected part once the records are stored ([`StreamTick::commit`]),
 //! - derives the stream's health ([`StreamTick::finish`]).
 //!
@@ -43,9 +43,9 @@ const CACHED_SECONDS: i64 = 26 * 3600;
 /// Clock differences up to this are not reported.
 const CLOCK_SKEW_REPORTED_SECONDS: i64 = 60;
 
-/// What a process remembers of a stream between two ticks. Without it, a tick only reads more.
+/// What a process knows of a stream's walks between two ticks. Without it, a tick only reads more.
 #[derive(Clone, Debug)]
-pub struct StreamMemory {
+pub struct WalkCache {
     overlap: Overlap,
     page_size: PageSize,
     workspaces: WorkspaceList,
@@ -53,10 +53,10 @@ pub struct StreamMemory {
     listed_at: Option<Second>,
 }
 
-impl StreamMemory {
-    /// Creates the memory of a process that has not polled the stream yet.
-    pub fn new(log: LogType) -> StreamMemory {
-        StreamMemory {
+impl WalkCache {
+    /// Creates the cache of a process that has not polled the stream yet.
+    pub fn new(log: LogType) -> WalkCache {
+        WalkCache {
             overlap: Overlap::new(),
             page_size: PageSize::of(log),
             workspaces: WorkspaceList::default(),
@@ -79,7 +79,7 @@ pub struct StreamTick<'a> {
     stored: Option<Cursor>,
     /// The watermark that earlier ticks reached. A record from before it is late.
     previous_watermark: Option<Second>,
-    memory: &'a mut StreamMemory,
+    cache: &'a mut WalkCache,
     /// The last second of the live gap when this tick first took it, and the number of its pages since, over all batches.
     live_walk: Option<(Second, u32)>,
     /// An error that does not end the tick, but that it reports.
@@ -130,16 +130,16 @@ impl<'a> StreamTick<'a> {
         now: Second,
         calls_max: Option<u32>,
         stored: Option<Cursor>,
-        memory: &'a mut StreamMemory,
+        cache: &'a mut WalkCache,
     ) -> StreamTick<'a> {
         let is_first = stored.is_none();
-        let doubt = stored.as_ref().and_then(|cursor| cursor.time_in_future(now));
-        let stored = stored.filter(|_| doubt.is_none());
+        let field_in_future = stored.as_ref().and_then(|cursor| cursor.time_in_future(now));
+        let stored = stored.filter(|_| field_in_future.is_none());
         let mut cursor = stored.clone().unwrap_or_else(|| Cursor::first(source, log, now));
         cursor.workspaces.limit_times(now, source.connected_at);
         let stream = StreamId { source: source.id.clone(), log };
         let mut outcome = StreamOutcome::skipped(&stream, cursor.health.state);
-        (outcome.polled, outcome.recovered) = (true, doubt.is_some());
+        (outcome.polled, outcome.recovered) = (true, field_in_future.is_some());
         StreamTick {
             source,
             log,
@@ -149,9 +149,9 @@ impl<'a> StreamTick<'a> {
             previous_watermark: stored.as_ref().map(|cursor| cursor.watermark),
             cursor,
             stored,
-            memory,
+            cache,
             live_walk: None,
-            error: doubt.map(corrupt_cursor),
+            error: field_in_future.map(corrupt_cursor),
             refused: None,
             advanced: false,
             newest_shown: None,
@@ -176,7 +176,7 @@ impl<'a> StreamTick<'a> {
     }
 
     /// Forgets the last object of a day log that is damaged. An operator will move or restore objects.
-    pub fn forget_last_object(&mut self, day: Day) {
+    pub fn clear_last_object(&mut self, day: Day) {
         self.cursor.last_objects.remove(&day);
     }
 
@@ -197,12 +197,12 @@ impl<'a> StreamTick<'a> {
 
     /// Returns `true` if the list of the organization's workspaces must be read.
     pub fn needs_workspaces(&self) -> bool {
-        self.reads_per_workspace() && list_is_due(self.memory.listed_at, self.now)
+        self.reads_per_workspace() && list_is_due(self.cache.listed_at, self.now)
     }
 
     /// Takes over the list of the organization's workspaces.
     pub fn update_workspaces(&mut self, list: WorkspaceList) {
-        (self.memory.workspaces, self.memory.listed_at) = (list, Some(self.now));
+        (self.cache.workspaces, self.cache.listed_at) = (list, Some(self.now));
         let cursor = &self.cursor;
         // As long as the first gap is unread, it covers the whole time of the first workspaces.
         let is_unread = |gap: &Gap| gap.kind == GapKind::Backlog && gap.oldest <= cursor.since && gap.is_untouched();
@@ -211,7 +211,7 @@ impl<'a> StreamTick<'a> {
         // The rows of a workspace that left are missing in all open gaps, and from where the next daily re-read starts.
         let open = cursor.gaps.iter().filter(|gap| gap.kind != GapKind::Backfill).map(|gap| gap.oldest);
         let left_since = open.fold(cursor.reread_from(1), Second::min);
-        self.cursor.workspaces.update_listed(&self.memory.workspaces, joined_since, left_since);
+        self.cursor.workspaces.update_listed(&self.cache.workspaces, joined_since, left_since);
     }
 
     /// Opens the gaps of this tick.
@@ -219,11 +219,11 @@ impl<'a> StreamTick<'a> {
         if self.is_first {
             return;
         }
-        let under_way = self.cursor.gaps.iter().any(|gap| gap.kind == GapKind::Live && gap.is_under_way());
+        let in_progress = self.cursor.gaps.iter().any(|gap| gap.kind == GapKind::Live && gap.is_in_progress());
         let since_round = self.now.since(self.cursor.watermark);
-        let may_start = !under_way && since_round >= seconds_between_rounds(&self.memory.workspaces, self.calls_max);
+        let may_start = !in_progress && since_round >= seconds_between_rounds(&self.cache.workspaces, self.calls_max);
         let live = !self.reads_per_workspace() || may_start;
-        self.cursor.open_gaps(self.log, self.now, self.memory.overlap.seconds, live);
+        self.cursor.open_gaps(self.log, self.now, self.cache.overlap.seconds, live);
     }
 
     /// Returns the most urgent gap, or `None` if none is left.
@@ -251,7 +251,7 @@ impl<'a> StreamTick<'a> {
         let ActiveGap { gap, index, is_complete, pages_before, .. } = active;
         if is_complete {
             self.cursor.gaps.remove(index);
-        } else if failed && !self.cursor.gaps[index].is_under_way() && self.outcome.counts.pages == pages_before {
+        } else if failed && !self.cursor.gaps[index].is_in_progress() && self.outcome.counts.pages == pages_before {
             // No page of the gap was read, so leave it as it was. The next tick opens it again, up to its own `now`.
         } else {
             self.cursor.gaps[index] = gap;
@@ -264,7 +264,7 @@ impl<'a> StreamTick<'a> {
     }
 
     /// Moves a gap forward by the last rows of a page and the fields beside the rows.
-    pub fn end_page(
+    pub fn advance(
         &mut self,
         gap: &mut Gap,
         context: &mut PageContext,
@@ -272,7 +272,7 @@ impl<'a> StreamTick<'a> {
         rows: (&[Row], u32),
         end: &PageEnd,
     ) -> PageOutcome {
-        gap.end_page(&mut self.cursor.sorted_by, context, page, rows, end)
+        gap.advance(&mut self.cursor.sorted_by, context, page, rows, end)
     }
 
     /// Updates the newest time that Slack has shown.
@@ -304,7 +304,7 @@ impl<'a> StreamTick<'a> {
         if batch.add(id, time, block.line(index), line.id_at, counts) {
             context.progress.record_is_new();
             if is_late {
-                self.memory.overlap.add_late(self.now.since(time), self.now);
+                self.cache.overlap.add_late(self.now.since(time), self.now);
             }
         }
     }
@@ -349,7 +349,7 @@ impl<'a> StreamTick<'a> {
         let health = &self.cursor.health;
         let is_repeated = self.outcome.counts.pages == 0
             && health.code.as_deref() == Some(&error.code)
-            && !health.is_before_connection(self.source);
+            && !health.started_before_connection(self.source);
         match (error.origin, error.kind) {
             _ if is_repeated => Confirmation::None,
             (Origin::Slack, ErrorKind::Reauthorize) => Confirmation::AuthTest,
@@ -399,7 +399,7 @@ impl<'a> StreamTick<'a> {
         self.outcome.problem = error.map(Problem::Error).or_else(stored);
         self.outcome.gaps = self.cursor.gaps.len();
         self.outcome.lag_seconds = self.cursor.lag_seconds(self.now);
-        self.outcome.workspaces_failing = self.cursor.workspaces.failing().count() + self.memory.workspaces.without_id;
+        self.outcome.workspaces_failing = self.cursor.workspaces.failing().count() + self.cache.workspaces.without_id;
     }
 
     fn error_of_tick(&mut self, error: Option<Error>) -> Option<Error> {
@@ -407,7 +407,7 @@ impl<'a> StreamTick<'a> {
         let error = match error {
             // Report the corrupt cursor in any case, because the next tick finds a valid one.
             Some(error) if self.outcome.recovered && error.kind == ErrorKind::Retry => {
-                noted.map(|doubt| doubt.with_retry_after(error.retry_after_seconds))
+                noted.map(|corrupt| corrupt.with_retry_after(error.retry_after_seconds))
             }
             Some(error) => {
                 self.outcome.recovered = false;

@@ -54,7 +54,7 @@ enum Position {
 impl StreamTick<'_> {
     /// Returns the request for the next page of a gap, and the number of rows that it requests.
     pub fn request(&self, active: &ActiveGap) -> (Request, u32) {
-        active.gap.request(&active.context, self.memory.page_size.rows)
+        active.gap.request(&active.context, self.cache.page_size.rows)
     }
 
     /// Decides how the walk goes on after a page, or after what came instead of it. `asked` is the request and its number of rows.
@@ -109,17 +109,18 @@ impl StreamTick<'_> {
         self.complete(active)
     }
 
-    /// Ends the pages of a walk in this tick, because it is complete, failed, filled a batch, or used up the tick's calls or time.
-    pub fn end_pages(&mut self, active: &mut ActiveGap, failed: bool) {
+    /// Adapts the overlap, the depth and the page size when a walk pauses, because it is complete, failed, filled a batch, or used up the tick's
+    /// calls or time.
+    pub fn pause_walk(&mut self, active: &mut ActiveGap, failed: bool) {
         // A tick that runs out of time does not show how many calls the overlap needs.
         if !failed && !active.is_complete && self.calls_exhausted() {
             let covered = if let Walk::Audit(_) = active.gap.walk { active.gap.latest } else { active.gap.oldest };
             self.adapt_overlap(active, 1, covered); // at least one page remains
         }
         let gap = &mut active.gap;
-        if gap.depth.end_tick(&active.context.progress)
+        if gap.depth.add_progress(&active.context.progress)
             && let Some(page_rows) = gap.page_rows()
-            && self.memory.page_size.enlarge(page_rows)
+            && self.cache.page_size.enlarge(page_rows)
         {
             gap.change_page_size(&mut active.context);
         }
@@ -129,7 +130,7 @@ impl StreamTick<'_> {
         let ActiveGap { gap, context, .. } = active;
         match read {
             PageRead::Page { is_end } => {
-                self.memory.page_size.grow();
+                self.cache.page_size.grow();
                 Ok(if is_end { Position::AtEnd } else { Position::Within })
             }
             PageRead::NoSuchPage => {
@@ -137,7 +138,7 @@ impl StreamTick<'_> {
                 // Slack returns a limited number of pages, so larger pages reach further back. In a log with the oldest rows first, the missing
                 // page would contain the newest rows, so ask again how many pages exist. The same applies if this page existed in an earlier
                 // tick, because the page counts were wrong then.
-                let is_end = !self.memory.page_size.enlarge(page_rows)
+                let is_end = !self.cache.page_size.enlarge(page_rows)
                     && !gap.walk.is_oldest_first()
                     && !gap.walk.asks_again(context);
                 if is_end {
@@ -187,7 +188,7 @@ impl StreamTick<'_> {
     ///
     /// Returns the error if a smaller page may succeed in the next tick, so that the workspace is not skipped.
     fn shrink_page(&mut self, active: &mut ActiveGap, page_rows: u32, error: Error) -> Result<Option<Error>, Error> {
-        if !may_be_smaller(&error) || !self.memory.page_size.shrink(page_rows) {
+        if !may_be_smaller(&error) || !self.cache.page_size.shrink(page_rows) {
             return Ok(Some(error));
         }
         active.gap.change_page_size(&mut active.context);
@@ -200,7 +201,7 @@ impl StreamTick<'_> {
     ///
     /// Returns an error if the walk no longer advances. The batch contains what was read, and a later tick continues from there.
     fn check_progress(&mut self, active: &mut ActiveGap, request: &Request) -> Result<(), Error> {
-        let goes_on = active.context.progress.end_page();
+        let goes_on = active.context.progress.count_page();
         self.advanced |= active.context.progress.has_advanced;
         if goes_on {
             return Ok(());
@@ -219,16 +220,16 @@ impl StreamTick<'_> {
         let Some((latest, pages)) = walk else { return };
         let (seconds, others_wait) = (latest.since(covered), self.cursor.gaps.len() > 1);
         let walk = LiveWalk { pages: pages + left, seconds, calls_max: self.calls_max, others_wait };
-        self.memory.overlap.adapt(walk, self.now);
+        self.cache.overlap.adapt(walk, self.now);
     }
 
     /// Returns `true` if the walk is in a workspace that still exists, or can enter the next one.
     pub(super) fn stay_or_enter(&mut self, gap: &mut Gap) -> bool {
-        gap.workspace_id().is_some_and(|id| self.memory.workspaces.has(id)) || self.enter_next(gap)
+        gap.workspace_id().is_some_and(|id| self.cache.workspaces.has(id)) || self.enter_next(gap)
     }
 
     fn enter_next(&mut self, gap: &mut Gap) -> bool {
-        let (list, last) = (&self.memory.workspaces, gap.workspace_id());
+        let (list, last) = (&self.cache.workspaces, gap.workspace_id());
         let Some(next) = self.cursor.workspaces.next_after(list, last, gap.oldest, self.now) else { return false };
         gap.enter(self.log, Some(next));
         true
@@ -254,7 +255,7 @@ impl StreamTick<'_> {
         let Cursor { workspaces, health, .. } = &mut self.cursor;
         let id = gap.workspace_id().filter(|id| workspaces.is_error_of(id, &error, health, self.now));
         let Some(id) = id.map(str::to_owned) else { return Err(error) };
-        match workspaces.skip(&self.memory.workspaces, id, &error, gap.oldest, health, self.now) {
+        match workspaces.skip(&self.cache.workspaces, id, &error, gap.oldest, health, self.now) {
             Skipped::Workspace => {}
             // This tick reports the error, but `Retry-After` applies only to this workspace.
             Skipped::PerhapsMore => drop(self.error.get_or_insert(error.with_retry_after(None))),

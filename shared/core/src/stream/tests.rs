@@ -35,12 +35,12 @@ fn page(tick: &mut StreamTick<'_>, active: &mut ActiveGap, read: Result<PageRead
 
 /// Runs a tick at `now` whose live gap gets one answer, and returns its outcome and the cursor that it would store.
 fn tick(stored: &Cursor, now: i64, read: Result<PageRead, Error>) -> (StreamOutcome, Option<Cursor>) {
-    let (source, mut memory) = (source(), StreamMemory::new(LogType::Audit));
-    let mut tick = StreamTick::new(&source, LogType::Audit, second(now), None, Some(stored.clone()), &mut memory);
+    let (source, mut cache) = (source(), WalkCache::new(LogType::Audit));
+    let mut tick = StreamTick::new(&source, LogType::Audit, second(now), None, Some(stored.clone()), &mut cache);
     tick.open_gaps();
     let mut active = tick.next_gap().unwrap();
     let result = page(&mut tick, &mut active, read);
-    tick.end_pages(&mut active, result.is_err());
+    tick.pause_walk(&mut active, result.is_err());
     tick.commit(active, result.is_err());
     tick.finish(result.err(), None);
     let saved = tick.cursor_to_save(std::iter::empty()).cloned();
@@ -63,8 +63,8 @@ fn quiet_tick_is_saved_only_every_15_minutes() {
 
 #[test]
 fn new_stream_collects_from_since_and_must_be_saved() {
-    let (source, mut memory) = (source(), StreamMemory::new(LogType::Audit));
-    let mut tick = StreamTick::new(&source, LogType::Audit, second(0), None, None, &mut memory);
+    let (source, mut cache) = (source(), WalkCache::new(LogType::Audit));
+    let mut tick = StreamTick::new(&source, LogType::Audit, second(0), None, None, &mut cache);
     tick.open_gaps();
     let active = tick.next_gap().unwrap();
     assert_eq!((active.gap.kind, active.gap.oldest, active.gap.latest), (GapKind::Backlog, source.since, second(0)));
@@ -92,9 +92,9 @@ fn tick_that_slack_only_refuses_is_no_success() {
 
 #[test]
 fn too_large_page_is_requested_smaller_now_and_broken_one_next_tick() {
-    let (source, mut memory) = (source(), StreamMemory::new(LogType::Audit));
+    let (source, mut cache) = (source(), WalkCache::new(LogType::Audit));
     let mut tick =
-        StreamTick::new(&source, LogType::Audit, second(60), None, Some(settled(LogType::Audit)), &mut memory);
+        StreamTick::new(&source, LogType::Audit, second(60), None, Some(settled(LogType::Audit)), &mut cache);
     tick.open_gaps();
     let mut active = tick.next_gap().unwrap();
     let too_large = slack_error("response_too_large");
@@ -108,9 +108,9 @@ fn too_large_page_is_requested_smaller_now_and_broken_one_next_tick() {
 #[test]
 fn access_logs_of_organization_are_read_by_workspace_if_slack_demands() {
     let source = Source { organization: true, ..source() };
-    let mut memory = StreamMemory::new(LogType::Access);
+    let mut cache = WalkCache::new(LogType::Access);
     let stored = settled(LogType::Access);
-    let mut tick = StreamTick::new(&source, LogType::Access, second(60), None, Some(stored), &mut memory);
+    let mut tick = StreamTick::new(&source, LogType::Access, second(60), None, Some(stored), &mut cache);
     assert!(!tick.needs_workspaces());
     tick.open_gaps();
     let mut active = tick.next_gap().unwrap();
@@ -129,9 +129,9 @@ fn access_logs_of_organization_are_read_by_workspace_if_slack_demands() {
 
 #[test]
 fn range_in_future_of_slack_ends_at_slack_time() {
-    let (source, mut memory) = (source(), StreamMemory::new(LogType::Audit));
+    let (source, mut cache) = (source(), WalkCache::new(LogType::Audit));
     let mut tick =
-        StreamTick::new(&source, LogType::Audit, second(600), None, Some(settled(LogType::Audit)), &mut memory);
+        StreamTick::new(&source, LogType::Audit, second(600), None, Some(settled(LogType::Audit)), &mut cache);
     tick.open_gaps();
     let mut active = tick.next_gap().unwrap();
     let invalid_range = || slack_error("invalid_range");
@@ -145,8 +145,8 @@ fn range_in_future_of_slack_ends_at_slack_time() {
 #[test]
 fn error_that_requires_action_is_confirmed_unless_repeated() {
     let confirmation = |stored: Cursor, error: &Error| {
-        let (source, mut memory) = (source(), StreamMemory::new(LogType::Audit));
-        StreamTick::new(&source, LogType::Audit, second(60), None, Some(stored), &mut memory).confirmation(error)
+        let (source, mut cache) = (source(), WalkCache::new(LogType::Audit));
+        StreamTick::new(&source, LogType::Audit, second(60), None, Some(stored), &mut cache).confirmation(error)
     };
     let revoked = slack_error("token_revoked");
     let forbidden = slack_error("missing_scope");
@@ -174,10 +174,10 @@ fn cursor_from_future_is_discarded_and_reported() {
 
 #[test]
 fn live_record_of_time_read_before_is_late_unless_gap_covers_it() {
-    let (source, mut memory) = (source(), StreamMemory::new(LogType::Audit));
+    let (source, mut cache) = (source(), WalkCache::new(LogType::Audit));
     let mut stored = settled(LogType::Audit);
     stored.gaps.push(Gap::unwalked(LogType::Audit, GapKind::Backlog, second(-100), second(-90)));
-    let mut tick = StreamTick::new(&source, LogType::Audit, second(60), None, Some(stored), &mut memory);
+    let mut tick = StreamTick::new(&source, LogType::Audit, second(60), None, Some(stored), &mut cache);
     tick.open_gaps();
     let gap = tick.next_gap().unwrap().gap;
     let late = |gap: &Gap| [-101, -95, -1, 0, 30].map(|time| tick.is_late(gap, second(time)));
@@ -189,11 +189,11 @@ fn live_record_of_time_read_before_is_late_unless_gap_covers_it() {
 fn record_from_time_in_which_workspace_was_not_read_is_not_late() {
     // The workspace failed before the walk entered it, or in the walk of another gap since.
     for (at_entry, now) in [(Some(-50), None), (None, Some(-50))] {
-        let (source, mut memory) = (source(), StreamMemory::new(LogType::Integration));
+        let (source, mut cache) = (source(), WalkCache::new(LogType::Integration));
         let mut stored = settled(LogType::Integration);
         let failing = WorkspaceState { uncollected_since: now.map(second), ..WorkspaceState::default() };
         stored.workspaces.0.insert("T1".to_owned(), failing);
-        let mut tick = StreamTick::new(&source, LogType::Integration, second(60), None, Some(stored), &mut memory);
+        let mut tick = StreamTick::new(&source, LogType::Integration, second(60), None, Some(stored), &mut cache);
         tick.open_gaps();
         let gap = tick.next_gap().unwrap().gap;
         let workspace = WorkspacePosition { id: "T1".to_owned(), uncollected_since: at_entry.map(second) };
@@ -204,9 +204,9 @@ fn record_from_time_in_which_workspace_was_not_read_is_not_late() {
 
 #[test]
 fn endless_page_cursor_ends_walk_with_no_progress() {
-    let (source, mut memory) = (source(), StreamMemory::new(LogType::Audit));
+    let (source, mut cache) = (source(), WalkCache::new(LogType::Audit));
     let mut tick =
-        StreamTick::new(&source, LogType::Audit, second(60), None, Some(settled(LogType::Audit)), &mut memory);
+        StreamTick::new(&source, LogType::Audit, second(60), None, Some(settled(LogType::Audit)), &mut cache);
     tick.open_gaps();
     let mut active = tick.next_gap().unwrap();
     let steps: Vec<_> = (0..5)
@@ -220,8 +220,8 @@ fn endless_page_cursor_ends_walk_with_no_progress() {
 fn overlap_counts_pages_of_all_batches() {
     // Walks back over the whole live gap in batches of this many pages, and returns the next overlap.
     let overlap_after = |log: LogType, batches: &[u32]| {
-        let (source, mut memory) = (source(), StreamMemory::new(log));
-        let mut tick = StreamTick::new(&source, log, second(60), Some(25), Some(settled(log)), &mut memory);
+        let (source, mut cache) = (source(), WalkCache::new(log));
+        let mut tick = StreamTick::new(&source, log, second(60), Some(25), Some(settled(log)), &mut cache);
         tick.open_gaps();
         let pages_max: u32 = batches.iter().sum();
         let mut pages = 0;
@@ -240,10 +240,10 @@ fn overlap_counts_pages_of_all_batches() {
                 active.context.progress.record_is_new();
                 page(&mut tick, &mut active, Ok(PageRead::Page { is_end: pages == pages_max })).unwrap();
             }
-            tick.end_pages(&mut active, false);
+            tick.pause_walk(&mut active, false);
             tick.commit(active, false);
         }
-        memory.overlap.seconds
+        cache.overlap.seconds
     };
     for log in [LogType::Audit, LogType::Access] {
         let overlaps = [&[50][..], &[46, 4], &[49, 1], &[20, 20, 10]].map(|batches| overlap_after(log, batches));

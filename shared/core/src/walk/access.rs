@@ -29,7 +29,7 @@ pub struct AccessWalk {
     /// How far back the current pass goes.
     pub stop: Second,
     /// When the current pass started or earlier, by Slack's clock.
-    pub begun: Second,
+    pub started: Second,
     /// Number of pages read in the current pass.
     pub pages: u32,
     /// Slack's cursor of the next page.
@@ -65,7 +65,7 @@ impl Series {
 #[derive(Debug, Default)]
 pub(super) struct NumberedPages {
     /// The page that is requested again because its number of rows was wrong, and that number.
-    odd: Option<(u32, u32)>,
+    size_mismatch: Option<(u32, u32)>,
     /// The last processed page, and a digest of its rows.
     last: Option<(u32, u64)>,
 }
@@ -119,7 +119,7 @@ impl AccessPage {
 impl AccessWalk {
     /// Starts a pass that goes back to `stop`.
     pub(super) fn begin(stop: Second) -> AccessWalk {
-        AccessWalk { stop, begun: stop, pages: 0, page_cursor: None, numbered: None }
+        AccessWalk { stop, started: stop, pages: 0, page_cursor: None, numbered: None }
     }
 
     /// Restarts the current pass from now. Stored records are not stored again, and Slack does not document which column `before` would compare.
@@ -128,7 +128,7 @@ impl AccessWalk {
     }
 
     /// Moves forward by a page. Returns `true` if the walk is complete.
-    pub(super) fn end_page(
+    pub(super) fn advance(
         &mut self,
         sorted_by: &mut Option<Column>,
         numbered_pages: &mut NumberedPages,
@@ -136,7 +136,7 @@ impl AccessWalk {
         end: &PageEnd,
     ) -> bool {
         let shown = (self.number(), page.rows);
-        if self.is_odd(page, end) && numbered_pages.odd.replace(shown) != Some(shown) {
+        if self.has_size_mismatch(page, end) && numbered_pages.size_mismatch.replace(shown) != Some(shown) {
             return false;
         }
         let last = numbered_pages.last.replace((self.number(), page.digest));
@@ -149,7 +149,7 @@ impl AccessWalk {
         *sorted_by = page.order().or(*sorted_by);
         let through = page.is_through(*sorted_by, self.stop);
         if self.pages == 0 {
-            self.begun = end.made_after;
+            self.started = end.made_after;
         }
         self.pages = self.pages.saturating_add(1);
         let numbered = self.next_number(page, end);
@@ -159,7 +159,7 @@ impl AccessWalk {
         let at_end = !has_next || through;
         let done = at_end && self.pages == 1;
         if at_end && !done {
-            *self = AccessWalk::begin(self.begun);
+            *self = AccessWalk::begin(self.started);
         }
         done
     }
@@ -170,7 +170,7 @@ impl AccessWalk {
     }
 
     /// Returns `true` if the number of rows of a numbered page contradicts its `paging`.
-    fn is_odd(&self, page: &AccessPage, end: &PageEnd) -> bool {
+    fn has_size_mismatch(&self, page: &AccessPage, end: &PageEnd) -> bool {
         let is_numbered = end.next.is_none() && (self.numbered.is_some() || self.pages == 0);
         is_numbered && end.paging.is_some_and(|paging| !paging.admits(self.number(), page.rows as usize))
     }
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn numbered_pages_are_read_to_last_and_cursors_are_followed() {
         let outcome = |walk: &mut AccessWalk, rows: usize, end: &PageEnd| {
-            let done = walk.end_page(&mut None, &mut NumberedPages::default(), &page(&vec![(50, 50); rows]), end);
+            let done = walk.advance(&mut None, &mut NumberedPages::default(), &page(&vec![(50, 50); rows]), end);
             (done, walk.numbered, walk.page_cursor.clone())
         };
         let mut walk = AccessWalk::begin(second(0));
@@ -266,7 +266,7 @@ mod tests {
     fn numbered_access_page_with_wrong_size_is_accepted_when_repeated() {
         let (mut walk, mut numbered_pages) = (AccessWalk::begin(second(0)), NumberedPages::default());
         let mut done = |rows: usize| {
-            walk.end_page(&mut None, &mut numbered_pages, &page(&vec![(50, 50); rows]), &end(None, Some((1, 3))))
+            walk.advance(&mut None, &mut numbered_pages, &page(&vec![(50, 50); rows]), &end(None, Some((1, 3))))
         };
         assert_eq!([done(1), done(2), done(1), done(1)], [false, false, false, true]);
     }
@@ -278,7 +278,7 @@ mod tests {
             let row = |last| Row { id: RowId([id; 16]), time: Some(second(50)), last_active: Some(second(last)) };
             let mut page = AccessPage::default();
             page.process_rows(Second::EPOCH, &[row(52), row(51), row(50)]);
-            let done = walk.end_page(&mut None, &mut numbered_pages, &page, &end(None, Some((3, 9))));
+            let done = walk.advance(&mut None, &mut numbered_pages, &page, &end(None, Some((3, 9))));
             (done, walk.numbered.map(|(page, _)| page))
         };
         assert_eq!(outcome(1), (false, Some(2)));
@@ -303,7 +303,7 @@ mod tests {
         let mut numbered_pages = NumberedPages::default();
         for (next, made_after) in [(Some("c1"), 100), (Some("c2"), 200), (None, 300)] {
             let end = PageEnd { made_after: second(made_after), ..end(next, None) };
-            assert!(!walk.end_page(&mut None, &mut numbered_pages, &page(&[(50, 50)]), &end));
+            assert!(!walk.advance(&mut None, &mut numbered_pages, &page(&[(50, 50)]), &end));
         }
         assert_eq!((walk.stop, walk.pages), (second(100), 0));
     }

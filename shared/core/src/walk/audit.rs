@@ -45,7 +45,7 @@ impl AuditPage {
 
 impl AuditWalk {
     /// Moves forward by a page. Returns whether the walk is complete, and the gap's new last second, which is that of the page's last row.
-    pub(super) fn end_page(
+    pub(super) fn advance(
         &mut self,
         range: &RangeInclusive<Second>,
         page: &AuditPage,
@@ -73,7 +73,7 @@ mod tests {
             let mut page = AuditPage::default();
             let matched = page.process_rows(&range, &times.iter().map(row).collect::<Vec<_>>()).len();
             let end = PageEnd { next: next.map(str::to_owned), paging: None, made_after: Second::EPOCH };
-            let (done, latest) = AuditWalk::default().end_page(&range, &page, &end);
+            let (done, latest) = AuditWalk::default().advance(&range, &page, &end);
             (matched, done, latest)
         };
         assert_eq!(outcome(&[20, 15, 10], Some("c")), (3, false, Some(second(10))));

@@ -64,7 +64,7 @@ impl Gap {
     }
 
     /// Returns `true` if the walk would continue from a stored position: it is past its first page, or in a workspace.
-    pub fn is_under_way(&self) -> bool {
+    pub(crate) fn is_in_progress(&self) -> bool {
         let is_past_first_page = match &self.walk {
             Walk::Audit(walk) => walk.page_cursor.is_some(),
             Walk::Access(walk) => walk.pages > 0 || walk.stop != self.oldest, // in the first pass, or in a later one
@@ -74,8 +74,8 @@ impl Gap {
     }
 
     /// Returns `true` if no page of the gap was read.
-    pub fn is_untouched(&self) -> bool {
-        self.depth.is_new() && !self.is_under_way()
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.depth.is_new() && !self.is_in_progress()
     }
 
     /// Returns the number of rows per page, if pages are numbered and one was read.
@@ -107,7 +107,7 @@ impl Gap {
     }
 
     /// Returns how far back the walk goes.
-    pub fn reach(&self) -> Second {
+    pub fn oldest_wanted(&self) -> Second {
         let uncollected_since = self.workspace.as_ref().and_then(|workspace| workspace.uncollected_since);
         uncollected_since.map_or(self.oldest, |from| from.min(self.oldest))
     }
@@ -124,11 +124,11 @@ impl Gap {
 
     /// Processes the next rows of a page, and returns those that belong to the gap. Does not apply to pages that are processed as a whole.
     pub fn process_rows(&self, page: &mut PageSoFar, rows: &[Row]) -> Vec<MatchedRecord> {
-        page.reach.process_rows(rows, self.reach());
+        page.oldest_times.process_rows(rows, self.oldest_wanted());
         match &self.walk {
             Walk::Audit(_) => page.audit.process_rows(&(self.oldest..=self.end()), rows),
             Walk::Access(_) => {
-                let mut matched = page.access.process_rows(self.reach(), rows);
+                let mut matched = page.access.process_rows(self.oldest_wanted(), rows);
                 if self.kind == GapKind::Backfill {
                     // The walk passes all rows first seen since the gap's end, which a backfill does not request.
                     matched.retain(|(index, _)| rows[*index].time.is_none_or(|time| time <= self.latest));
@@ -142,7 +142,7 @@ impl Gap {
     /// Processes the last rows of a page and the fields beside the rows, and moves the walk forward.
     ///
     /// `sorted_by` is the column that access logs are sorted by, as far as known.
-    pub fn end_page(
+    pub fn advance(
         &mut self,
         sorted_by: &mut Option<Column>,
         context: &mut PageContext,
@@ -151,17 +151,17 @@ impl Gap {
         end: &PageEnd,
     ) -> PageOutcome {
         let matched = self.process_rows(&mut page, rows);
-        let (reach, range) = (self.reach(), self.oldest..=self.end());
-        let shown = page.reach;
+        let (oldest, range) = (self.oldest_wanted(), self.oldest..=self.end());
+        let shown = page.oldest_times;
         let outcome = match &mut self.walk {
             Walk::Audit(walk) => {
-                let (done, latest) = walk.end_page(&range, &page.audit, end);
+                let (done, latest) = walk.advance(&range, &page.audit, end);
                 self.latest = latest.unwrap_or(self.latest);
                 PageOutcome::of(matched, done)
             }
             Walk::Access(walk) => {
                 let (pass, pages) = (walk.stop, walk.pages);
-                let done = walk.end_page(sorted_by, &mut context.access, &page.access, end);
+                let done = walk.advance(sorted_by, &mut context.access, &page.access, end);
                 if walk.stop != pass {
                     self.depth = Depth::default(); // a later pass goes less far back
                     context.progress.begin_pass();
@@ -172,7 +172,8 @@ impl Gap {
             }
             Walk::Integration(walk) => {
                 let page = walk.page;
-                let outcome = walk.process_page(&(reach..=self.latest), &mut context.integration, rows, end, page_rows);
+                let outcome =
+                    walk.process_page(&(oldest..=self.latest), &mut context.integration, rows, end, page_rows);
                 if walk.page == 0 && page > 0 {
                     context.progress.restart();
                 }
@@ -188,7 +189,7 @@ impl Gap {
     /// Starts the walk of a workspace, or of the whole organization.
     pub fn enter(&mut self, log: LogType, workspace: Option<WorkspacePosition>) {
         self.workspace = workspace;
-        (self.walk, self.depth) = (Walk::begin(log, self.reach()), Depth::default());
+        (self.walk, self.depth) = (Walk::begin(log, self.oldest_wanted()), Depth::default());
     }
 
     /// Restarts the walk, for example after Slack rejected its page cursor.
@@ -206,7 +207,7 @@ impl Gap {
     }
 
     /// Restarts the walk if its pages are numbered, because the numbers depend on the page size.
-    pub fn change_page_size(&mut self, context: &mut PageContext) {
+    pub(crate) fn change_page_size(&mut self, context: &mut PageContext) {
         if matches!(self.walk, Walk::Integration(_) | Walk::Access(AccessWalk { numbered: Some(_), .. })) {
             self.restart(context);
             context.progress.has_changed_page_size = true;

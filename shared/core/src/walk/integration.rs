@@ -78,14 +78,41 @@ pub(super) struct BoundaryState {
     confirmed: Option<Fingerprint>,
 }
 
-/// What a page shows of the order in which Slack lists the rows.
-enum Order {
-    /// The order is known, and the page belongs to the walk.
-    Known,
-    /// New rows come first, and the newest are older than the gap.
-    NothingNewer,
+/// A page that Slack returned.
+#[derive(Clone, Copy)]
+struct Page<'a> {
+    number: u32,
+    rows: &'a [Row],
+    paging: Option<Paging>,
+    /// Whether it has as many rows as requested.
+    is_full: bool,
+    fingerprint: Fingerprint,
+}
+
+impl Page<'_> {
+    fn pages(&self) -> u32 {
+        self.paging.map_or(u32::MAX, |paging| paging.pages.max(1))
+    }
+
+    fn total(&self) -> Option<u64> {
+        self.paging.and_then(|paging| paging.total)
+    }
+}
+
+/// What a page means for the walk.
+enum Check {
+    /// The page belongs to the walk.
+    Accept,
     /// This page must be read instead.
-    Read(u32),
+    Request(u32),
+    /// The walk must continue from this page, and count the rows of the second, if any, from the first.
+    StepBack(u32, Option<Second>),
+    /// The page counts of the stored pages were wrong, so the walk must start again.
+    StartAgain,
+    /// Slack ignores page numbers, so the walk must start again without what it knows of the log.
+    Restart,
+    /// No further row belongs to the gap.
+    End,
 }
 
 /// Maximum rows that are stored with their counts, so that the cursor stays small. A second that fills a page has not been observed.
@@ -116,79 +143,89 @@ impl IntegrationWalk {
         end: &PageEnd,
         page_rows: u32,
     ) -> PageOutcome {
-        let number = boundary_state.ask(self);
         self.page_rows.get_or_insert(page_rows);
-        let paging = end.paging;
-        let pages = paging.map_or(u32::MAX, |paging| paging.pages.max(1));
-        // A log does not shrink. If the last stored page is now beyond the end, the page counts were wrong when it was stored, so start again.
-        let is_probe = boundary_state.first_page.is_some();
-        if number > pages && (self.oldest_first || is_probe || self.asks_again(boundary_state)) {
-            self.page = 0;
-            *boundary_state = BoundaryState::default();
-            return PageOutcome::nothing_yet();
-        }
-        let fingerprint = fingerprint(rows);
-        let total = paging.and_then(|paging| paging.total);
-        let unmoved = self.one_second.as_ref().filter(|page| page.is_unmoved(rows, fingerprint, total));
-        if let Some(page) = unmoved.filter(|_| self.goes_on(boundary_state) && boundary_state.back.is_none()) {
-            boundary_state.boundary = page.before.iter().map(|(id, count)| (*id, *count)).collect();
-        } else if let Some(back) = self.steps_back(number, boundary_state, rows, paging) {
-            self.page = if self.oldest_first { number.saturating_add(1) } else { number.saturating_sub(1) };
-            *boundary_state = BoundaryState { ask: Some(self.page), back, ..BoundaryState::default() };
-            return PageOutcome::nothing_yet();
-        }
-        let mut rows: Vec<(usize, Row)> = rows.iter().copied().enumerate().collect();
-        // Accept a page with a wrong number of rows only if Slack returns it again with the same number.
-        let (size_mismatch, is_odd) =
-            ((number, rows.len()), paging.is_some_and(|paging| !paging.admits(number, rows.len())));
-        if is_odd && boundary_state.size_mismatch.replace(size_mismatch) != Some(size_mismatch) {
-            boundary_state.ask = Some(number);
-            return PageOutcome::nothing_yet();
-        }
-        if self.page == 0 && paging.is_some() {
-            match self.learn_order(boundary_state, (number, pages), &rows, *range.start()) {
-                Order::Known => {}
-                Order::NothingNewer => return PageOutcome::of(Vec::new(), true),
-                Order::Read(page) => {
-                    boundary_state.ask = Some(page); // only within this tick, because the last page changes
-                    return PageOutcome::nothing_yet();
-                }
+        let (number, is_full) = (boundary_state.ask(self), rows.len() as u64 >= u64::from(page_rows));
+        let page = Page { number, rows, paging: end.paging, is_full, fingerprint: fingerprint(rows) };
+        match self.check(boundary_state, &page, *range.start()) {
+            Check::Accept => return self.accept(boundary_state, &page, range),
+            Check::End => return PageOutcome::of(Vec::new(), true),
+            Check::Request(number) => boundary_state.ask = Some(number), // only within this tick, because the last page changes
+            Check::StepBack(number, back) => {
+                self.page = number;
+                *boundary_state = BoundaryState { ask: Some(number), back, ..BoundaryState::default() };
             }
+            Check::StartAgain => (self.page, *boundary_state) = (0, BoundaryState::default()),
+            Check::Restart => (*self, *boundary_state) = Default::default(),
         }
-        if self.oldest_first {
-            rows.reverse();
+        PageOutcome::nothing_yet()
+    }
+
+    /// Decides what a page means for the walk. Moves nothing, but keeps in `state` what must be recognized if Slack returns the page again. A
+    /// page that is read again passes all checks again.
+    fn check(&mut self, state: &mut BoundaryState, page: &Page<'_>, oldest: Second) -> Check {
+        let Page { number, rows, paging, fingerprint, .. } = *page;
+        // A log does not shrink. If the last stored page is now beyond the end, the page counts were wrong when it was stored.
+        let is_probe = state.first_page.is_some();
+        if number > page.pages() && (self.oldest_first || is_probe || self.asks_again(state)) {
+            return Check::StartAgain;
+        }
+        let unmoved = self.one_second.as_ref().filter(|stored| stored.is_unmoved(rows, fingerprint, page.total()));
+        if let Some(stored) = unmoved.filter(|_| self.goes_on(state) && state.back.is_none()) {
+            state.boundary = stored.before.iter().map(|(id, count)| (*id, *count)).collect();
+        } else if let Some(back) = self.steps_back(number, state, rows, paging) {
+            let newer = if self.oldest_first { number.saturating_add(1) } else { number.saturating_sub(1) };
+            return Check::StepBack(newer, back);
+        }
+        // Accept a page with a wrong number of rows only if Slack returns it again with the same number.
+        let size = (number, rows.len());
+        let is_wrong = paging.is_some_and(|paging| !paging.admits(number, rows.len()));
+        if is_wrong && state.size_mismatch.replace(size) != Some(size) {
+            return Check::Request(number);
+        }
+        if self.page == 0
+            && paging.is_some()
+            && let Some(check) = self.detect_order(state, page, oldest)
+        {
+            return check;
         }
         // Slack may return the last page for a page beyond the end. A full page does not show that the log ends.
-        let is_full = rows.len() as u64 >= u64::from(page_rows);
-        if paging.is_none() && (rows.is_empty() || !is_full && boundary_state.repeats(number, fingerprint)) {
-            return PageOutcome::of(Vec::new(), true);
+        if paging.is_none() && (rows.is_empty() || !page.is_full && state.repeats(number, fingerprint)) {
+            return Check::End;
         }
-        if let Some(ask) = boundary_state.recheck_page(number, fingerprint, &rows, self.oldest_first) {
-            boundary_state.ask = Some(ask);
-            return PageOutcome::nothing_yet();
+        if let Some(number) = state.recheck_page(number, fingerprint, rows, self.oldest_first) {
+            return Check::Request(number);
         }
-        let are_equal = rows.iter().all(|(_, row)| row.id == rows[0].1.id);
-        if boundary_state.repeats(number, fingerprint) && (paging.is_none() || !are_equal) {
-            // Slack returned the same page for two numbers, so it ignores page numbers. Equal rows may fill more than one page. But without page
-            // counts, counting them might never end.
-            *self = IntegrationWalk::default();
-            *boundary_state = BoundaryState::default();
-            return PageOutcome::nothing_yet();
+        // If Slack returns the same page for two numbers, it ignores page numbers. Equal rows may fill more than one page. But without page
+        // counts, counting them might never end.
+        let are_equal = rows.iter().all(|row| row.id == rows[0].id);
+        if state.repeats(number, fingerprint) && (paging.is_none() || !are_equal) {
+            return Check::Restart;
         }
+        Check::Accept
+    }
+
+    /// Moves the walk forward by a page.
+    fn accept(&mut self, state: &mut BoundaryState, page: &Page<'_>, range: &RangeInclusive<Second>) -> PageOutcome {
+        let (number, total) = (page.number, page.total());
+        let mut rows: Vec<(usize, Row)> = page.rows.iter().copied().enumerate().collect();
         // Without page counts, the oldest rows may come first. Only a page in descending order then shows what follows it.
-        let tells = paging.is_some() || descends(&rows);
+        let mut tells = page.paging.is_some() || descends(page.rows);
+        if self.oldest_first {
+            rows.reverse();
+            tells = page.paging.is_some() || is_oldest_first(page.rows);
+        }
         let before = |row: &Row| row.time.is_some_and(|time| time < *range.start());
-        let through = tells && !rows.is_empty() && rows.iter().all(|(_, row)| before(row));
-        let last_page = if self.oldest_first { number <= 1 } else { number >= pages };
+        let through = tells && !rows.is_empty() && page.rows.iter().all(before);
+        let last_page = if self.oldest_first { number <= 1 } else { number >= page.pages() };
         self.boundary = rows.last().map(|(_, row)| row.id).or(self.boundary);
-        self.one_second = boundary_state.one_second(fingerprint, total, &rows);
-        let numbered = boundary_state.number(number, fingerprint, rows).into_iter();
+        self.one_second = state.one_second(page.fingerprint, total, &rows);
+        let numbered = state.number(number, page.fingerprint, rows).into_iter();
         let is_wanted = |row: &Row| row.time.is_none_or(|time| range.contains(&time));
         let matched: Vec<MatchedRecord> =
             numbered.filter(|(_, _, row)| is_wanted(row)).map(|(index, id, _)| (index, id)).collect();
         self.page = number;
-        boundary_state.total = total;
-        boundary_state.ask = Some(if self.oldest_first { number.saturating_sub(1) } else { number.saturating_add(1) });
+        state.total = total;
+        state.ask = Some(if self.oldest_first { number.saturating_sub(1) } else { number.saturating_add(1) });
         PageOutcome::of(matched, through || last_page)
     }
 
@@ -196,29 +233,26 @@ impl IntegrationWalk {
     ///
     /// A first page whose rows are all of one second does not show the order. If it is older than the gap, then the gap is empty in a log with
     /// the newest rows first, but not in a log with the oldest rows first. The walk then reads the last page to distinguish the two.
-    fn learn_order(
-        &mut self,
-        state: &mut BoundaryState,
-        (number, pages): (u32, u32),
-        rows: &[(usize, Row)],
-        oldest: Second,
-    ) -> Order {
-        let newest = rows.iter().filter_map(|(_, row)| row.time).max();
+    ///
+    /// Returns `None` if the order is known, and the page belongs to the walk.
+    fn detect_order(&mut self, state: &mut BoundaryState, page: &Page<'_>, oldest: Second) -> Option<Check> {
+        let (rows, pages) = (page.rows, page.pages());
+        let newest = rows.iter().filter_map(|row| row.time).max();
         if let Some(first) = state.first_page {
-            if rows.is_empty() && number > 2 {
-                return Order::Read(number - 1);
+            if rows.is_empty() && page.number > 2 {
+                return Some(Check::Request(page.number - 1));
             }
             self.oldest_first = newest > Some(first);
-            return if self.oldest_first { Order::Known } else { Order::NothingNewer };
+            return (!self.oldest_first).then_some(Check::End); // the newest rows are older than the gap
         }
-        if number != 1 {
-            return Order::Known;
+        if page.number != 1 {
+            return None;
         }
         self.oldest_first = is_oldest_first(rows);
         let is_unclear = !self.oldest_first && !descends(rows);
         state.first_page = newest.filter(|newest| is_unclear && pages > 1 && *newest < oldest);
         let reads_last = pages > 1 && (self.oldest_first || state.first_page.is_some());
-        if reads_last { Order::Read(pages) } else { Order::Known }
+        reads_last.then_some(Check::Request(pages))
     }
 
     /// Returns `true` if the next page to request is the last stored one, or one before it.
@@ -273,13 +307,7 @@ impl BoundaryState {
     /// If a page contains rows that equal the previous page's last ones, these are either further equal rows, which count, or the same rows
     /// moved by an insert at the start of the log, which do not count. An insert would also have changed the previous page. The walk therefore
     /// reads that page again. It accepts this page only if neither page has changed.
-    fn recheck_page(
-        &mut self,
-        number: u32,
-        fingerprint: Fingerprint,
-        rows: &[(usize, Row)],
-        oldest_first: bool,
-    ) -> Option<u32> {
+    fn recheck_page(&mut self, number: u32, fingerprint: Fingerprint, rows: &[Row], oldest_first: bool) -> Option<u32> {
         let (last, last_fingerprint) = self.page?;
         let after = if oldest_first { last.saturating_sub(1) } else { last.saturating_add(1) };
         if number == last {
@@ -291,7 +319,7 @@ impl BoundaryState {
             *self = BoundaryState::default();
             return None;
         }
-        let suspicious = rows.iter().any(|(_, row)| self.boundary.contains_key(&row.id));
+        let suspicious = rows.iter().any(|row| self.boundary.contains_key(&row.id));
         if suspicious && self.confirmed != Some(fingerprint) {
             self.suspect = Some(fingerprint);
             return Some(last);
@@ -317,35 +345,36 @@ impl BoundaryState {
     /// Adds ordinals to equal rows, and continues the counts of the previous page. The time is part of a row's ID, so equal rows are of one
     /// second.
     fn number(&mut self, number: u32, fingerprint: Fingerprint, rows: Vec<(usize, Row)>) -> Vec<(usize, RowId, Row)> {
-        let edge_time = rows.iter().rev().find_map(|(_, row)| row.time);
+        let boundary_time = rows.iter().rev().find_map(|(_, row)| row.time);
         let mut counts = std::mem::take(&mut self.boundary);
         let numbered: Vec<_> = rows
             .into_iter()
             .map(|(index, row)| {
                 let count = counts.entry(row.id).or_insert(0);
                 *count += 1;
-                (index, row.id.occurrence(*count), row)
+                (index, row.id.with_ordinal(*count), row)
             })
             .collect();
-        let on_edge = numbered.iter().map(|(_, _, row)| row).filter(|row| row.time == edge_time || row.time.is_none());
-        let on_edge: HashSet<RowId> = on_edge.map(|row| row.id).collect();
-        counts.retain(|id, _| on_edge.contains(id));
+        let in_boundary =
+            numbered.iter().map(|(_, _, row)| row).filter(|row| row.time == boundary_time || row.time.is_none());
+        let in_boundary: HashSet<RowId> = in_boundary.map(|row| row.id).collect();
+        counts.retain(|id, _| in_boundary.contains(id));
         *self = BoundaryState { page: Some((number, fingerprint)), boundary: counts, ..BoundaryState::default() };
         numbered
     }
 }
 
 /// Returns `true` if the times of the rows ascend from the first to the last. A single row, or rows of one second, show no order.
-fn is_oldest_first(rows: &[(usize, Row)]) -> bool {
+fn is_oldest_first(rows: &[Row]) -> bool {
     ends(rows).is_some_and(|(first, last)| first < last)
 }
 
-fn descends(rows: &[(usize, Row)]) -> bool {
+fn descends(rows: &[Row]) -> bool {
     ends(rows).is_some_and(|(first, last)| first > last)
 }
 
-fn ends(rows: &[(usize, Row)]) -> Option<(Second, Second)> {
-    let mut times = rows.iter().filter_map(|(_, row)| row.time);
+fn ends(rows: &[Row]) -> Option<(Second, Second)> {
+    let mut times = rows.iter().filter_map(|row| row.time);
     times.next().zip(times.next_back())
 }
 
@@ -399,7 +428,7 @@ mod tests {
     #[test]
     fn order_is_detected_from_ends_of_page() {
         let order = |times: &[i64]| {
-            let rows: Vec<(usize, Row)> = rows(times).into_iter().enumerate().collect();
+            let rows = rows(times);
             (is_oldest_first(&rows), descends(&rows))
         };
         for times in [&[1, 2, 3][..], &[1, 3, 2, 4]] {

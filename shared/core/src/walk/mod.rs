@@ -105,7 +105,7 @@ impl PageOutcome {
 pub struct PageSoFar {
     audit: audit::AuditPage,
     access: access::AccessPage,
-    reach: progress::Reach,
+    oldest_times: progress::OldestTimes,
 }
 
 impl Walk {
@@ -158,17 +158,17 @@ mod tests {
     #[test]
     fn gap_is_in_progress_once_page_is_stored_or_workspace_entered() {
         for log in LogType::ALL {
-            assert!(!gap(log).is_under_way(), "{log}");
+            assert!(!gap(log).is_in_progress(), "{log}");
         }
-        let begun = AccessWalk::begin(second(10));
-        assert!(audit(AuditWalk { page_cursor: Some("c".to_owned()), ..AuditWalk::default() }).is_under_way());
-        assert!(access(AccessWalk { pages: 1, ..begun.clone() }).is_under_way());
-        assert!(access(AccessWalk { stop: second(15), ..begun.clone() }).is_under_way(), "second pass");
+        let started = AccessWalk::begin(second(10));
+        assert!(audit(AuditWalk { page_cursor: Some("c".to_owned()), ..AuditWalk::default() }).is_in_progress());
+        assert!(access(AccessWalk { pages: 1, ..started.clone() }).is_in_progress());
+        assert!(access(AccessWalk { stop: second(15), ..started.clone() }).is_in_progress(), "second pass");
         let workspace = Some(WorkspacePosition { id: "T1".to_owned(), uncollected_since: None });
-        assert!(Gap { workspace: workspace.clone(), ..access(begun) }.is_under_way());
-        assert!(!integration(IntegrationWalk { page: 1, ..IntegrationWalk::default() }).is_under_way());
-        assert!(integration(IntegrationWalk { page: 2, ..IntegrationWalk::default() }).is_under_way());
-        assert!(Gap { workspace, ..integration(IntegrationWalk::default()) }.is_under_way());
+        assert!(Gap { workspace: workspace.clone(), ..access(started) }.is_in_progress());
+        assert!(!integration(IntegrationWalk { page: 1, ..IntegrationWalk::default() }).is_in_progress());
+        assert!(integration(IntegrationWalk { page: 2, ..IntegrationWalk::default() }).is_in_progress());
+        assert!(Gap { workspace, ..integration(IntegrationWalk::default()) }.is_in_progress());
     }
 
     #[test]
@@ -197,7 +197,7 @@ mod tests {
             let mut gap = gap(log);
             let uncollected_since = uncollected_since.map(second);
             gap.enter(log, Some(WorkspacePosition { id: "T2".to_owned(), uncollected_since }));
-            assert_eq!(gap.reach(), uncollected_since.map_or(second(10), |from| from.min(second(10))));
+            assert_eq!(gap.oldest_wanted(), uncollected_since.map_or(second(10), |from| from.min(second(10))));
             assert_eq!(gap.workspace_id(), Some("T2"));
             gap
         };
@@ -224,10 +224,10 @@ mod tests {
             let mut context = PageContext::default();
             for number in numbers {
                 let row = |time: i64| Row { id: RowId([time as u8; 16]), time: Some(second(time)), last_active: None };
-                gap.end_page(&mut None, &mut context, PageSoFar::default(), (&page(number).map(row), 2), &end);
-                context.progress.end_page();
+                gap.advance(&mut None, &mut context, PageSoFar::default(), (&page(number).map(row), 2), &end);
+                context.progress.count_page();
             }
-            gap.depth.end_tick(&context.progress);
+            gap.depth.add_progress(&context.progress);
             assert_eq!(gap.depth.deepest.time, Some(second(2 * numbers[1]).max(gap.oldest)));
         }
     }
@@ -243,10 +243,10 @@ mod tests {
             gap.change_page_size(&mut PageContext::default());
             page(&gap)
         };
-        let begun = AccessWalk { pages: 3, ..AccessWalk::begin(second(10)) };
+        let started = AccessWalk { pages: 3, ..AccessWalk::begin(second(10)) };
         assert_eq!(changed(audit(AuditWalk { page_cursor: Some("c".to_owned()), ..AuditWalk::default() })), 1);
-        assert_eq!(changed(access(begun.clone())), 3, "page cursors are valid for any page size");
-        assert_eq!(changed(access(AccessWalk { numbered: Some((4, 100)), ..begun })), 0);
+        assert_eq!(changed(access(started.clone())), 3, "page cursors are valid for any page size");
+        assert_eq!(changed(access(AccessWalk { numbered: Some((4, 100)), ..started })), 0);
         assert_eq!(changed(integration(IntegrationWalk { page: 3, ..IntegrationWalk::default() })), 0);
     }
 }

@@ -15,7 +15,7 @@ const SEEN_MAX: usize = 5_000;
 /// Maximum idle ticks of a walk. A page cursor that Slack rejects may cost a tick now and then.
 const IDLE_TICKS_MAX: u32 = 5;
 
-/// The progress of one walk within one tick.
+/// The progress of a walk within one batch.
 ///
 /// A page advances the walk if it contains a record that was not stored, a time older than on any page before, or a row that is new to this
 /// walk. Any other page is idle.
@@ -36,8 +36,8 @@ pub struct Progress {
     pages: u32,
     /// Whether any record was not stored before.
     has_new_record: bool,
-    /// How far back the rows of this tick go, since its last restart of the walk.
-    reach: Reach,
+    /// How far back the rows of this batch go, since the last restart of the walk in it.
+    oldest_times: OldestTimes,
     has_restarted: bool,
     /// Whether the walk restarted with pages of another size, which makes it longer.
     pub(super) has_changed_page_size: bool,
@@ -45,23 +45,23 @@ pub struct Progress {
 
 /// The oldest times of rows, in both columns that a log may be sorted by.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
-pub(super) struct Reach {
+pub(super) struct OldestTimes {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) time: Option<Second>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_active: Option<Second>,
 }
 
-impl Reach {
+impl OldestTimes {
     /// Adds rows. `begin` is how far back the walk goes; older times count as `begin`.
     pub(super) fn process_rows(&mut self, rows: &[Row], begin: Second) {
         let oldest =
             |times: &dyn Fn(&Row) -> Option<Second>| rows.iter().filter_map(times).min().map(|time| time.max(begin));
-        self.extend(Reach { time: oldest(&|row| row.time), last_active: oldest(&|row| row.last_active) });
+        self.extend(OldestTimes { time: oldest(&|row| row.time), last_active: oldest(&|row| row.last_active) });
     }
 
     /// Adds how far back other rows go. Returns `true` if that is further back.
-    fn extend(&mut self, other: Reach) -> bool {
+    fn extend(&mut self, other: OldestTimes) -> bool {
         let before = *self;
         self.time = self.time.into_iter().chain(other.time).min();
         self.last_active = self.last_active.into_iter().chain(other.last_active).min();
@@ -69,30 +69,32 @@ impl Reach {
     }
 }
 
-/// The depth of a gap's walk over all ticks, that is, how far back it has come.
+/// The depth of a gap's walk over all batches and ticks, that is, how far back it has come.
 ///
-/// [`Progress`] covers one tick only. Page cursors may form a loop that is longer than a tick's calls, or be rejected in every tick.
+/// [`Progress`] covers one batch only. Page cursors may form a loop that is longer than a tick's calls, or be rejected in every tick.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Depth {
     /// The furthest that the walk has ever come.
-    pub(super) deepest: Reach,
+    pub(super) deepest: OldestTimes,
     /// How far it has come since its last restart.
-    present: Reach,
-    /// Idle ticks since the walk last came further back than ever or stored a record. An idle tick restarts the walk, or comes no further back.
+    present: OldestTimes,
+    /// Idle batches since the walk last came further back than ever or stored a record. A batch without a new record never fills, so each is the
+    /// last one of its tick. An idle one restarts the walk, or comes no further back.
     idle_ticks: u32,
 }
 
 impl Depth {
-    /// Adds the pages of a tick. Returns `true` at every `IDLE_TICKS_MAX`th idle tick.
-    pub fn end_tick(&mut self, progress: &Progress) -> bool {
+    /// Adds the pages of a batch. Returns `true` at every `IDLE_TICKS_MAX`th idle tick.
+    pub fn add_progress(&mut self, progress: &Progress) -> bool {
         if progress.pages == 0 && !progress.has_restarted {
             return false;
         }
         if progress.has_restarted {
-            self.present = Reach::default();
+            self.present = OldestTimes::default();
         }
-        let goes_on = self.present.extend(progress.reach) && !progress.has_restarted || progress.has_changed_page_size;
-        if self.deepest.extend(progress.reach) || progress.has_new_record {
+        let goes_on =
+            self.present.extend(progress.oldest_times) && !progress.has_restarted || progress.has_changed_page_size;
+        if self.deepest.extend(progress.oldest_times) || progress.has_new_record {
             self.idle_ticks = 0;
         } else if !goes_on {
             self.idle_ticks = self.idle_ticks.saturating_add(1);
@@ -146,9 +148,9 @@ impl Progress {
     }
 
     /// Adds how far back the rows of a page go that counts for the walk.
-    pub(super) fn come_to(&mut self, reach: Reach) {
+    pub(super) fn come_to(&mut self, oldest_times: OldestTimes) {
         self.page_is_taken = true;
-        self.reach.extend(reach);
+        self.oldest_times.extend(oldest_times);
     }
 
     /// Records that a record was not stored before.
@@ -159,12 +161,12 @@ impl Progress {
 
     /// Records that the walk restarts.
     pub(super) fn restart(&mut self) {
-        self.reach = Reach::default();
+        self.oldest_times = OldestTimes::default();
         self.has_restarted = true;
     }
 
     /// Ends a page, or an attempt that returned none. Returns `false` after `IDLE_PAGES_MAX` idle pages in a row.
-    pub fn end_page(&mut self) -> bool {
+    pub fn count_page(&mut self) -> bool {
         self.pages += 1;
         self.has_advanced |= std::mem::take(&mut self.page_is_taken) && self.page_advances;
         self.idle_pages = if std::mem::take(&mut self.page_advances) { 0 } else { self.idle_pages + 1 };
@@ -182,10 +184,10 @@ mod tests {
 
     fn page(progress: &mut Progress, rows: &[Row]) -> bool {
         rows.iter().for_each(|row| progress.row(row, Second::EPOCH));
-        let mut reach = Reach::default();
-        reach.process_rows(rows, Second::EPOCH);
-        progress.come_to(reach);
-        progress.end_page()
+        let mut oldest_times = OldestTimes::default();
+        oldest_times.process_rows(rows, Second::EPOCH);
+        progress.come_to(oldest_times);
+        progress.count_page()
     }
 
     #[test]
@@ -212,7 +214,7 @@ mod tests {
     fn page_that_only_names_next_page_proves_no_progress() {
         let mut progress = Progress::default();
         progress.row(&row(1, 9), Second::EPOCH);
-        assert!(progress.end_page());
+        assert!(progress.count_page());
         assert!(!progress.has_advanced);
         assert!(page(&mut progress, &[row(2, 9)]) && progress.has_advanced);
     }
@@ -225,7 +227,7 @@ mod tests {
             id[..8].copy_from_slice(&n.to_be_bytes());
             let time = Second::new(1_000_000 - n as i64 / 100);
             progress.row(&Row { id: RowId(id), time, last_active: None }, Second::EPOCH);
-            assert!(!n.is_multiple_of(1_000) || progress.end_page(), "{n}");
+            assert!(!n.is_multiple_of(1_000) || progress.count_page(), "{n}");
         }
     }
 
@@ -283,7 +285,7 @@ mod tests {
         let mut progress = Progress::default();
         let mut pages = (1..20).map(|n| {
             progress.row(&row(1, 100 - n), Second::new(100).unwrap());
-            progress.end_page()
+            progress.count_page()
         });
         assert!(pages.any(|advances| !advances));
     }
@@ -296,7 +298,7 @@ mod tests {
             progress.restart();
         }
         page(&mut progress, &[row(1, 200), row(2, back_to)]);
-        depth.end_tick(&progress);
+        depth.add_progress(&progress);
         depth.is_stuck()
     }
 
@@ -314,7 +316,7 @@ mod tests {
         let mut is_reported = || {
             let mut progress = Progress::default();
             page(&mut progress, &[row(1, 200)]);
-            depth.end_tick(&progress)
+            depth.add_progress(&progress)
         };
         let reported: Vec<usize> = (0..12).filter(|_| is_reported()).collect();
         assert_eq!(reported, [5, 10], "the first tick comes further back than ever");
@@ -337,7 +339,7 @@ mod tests {
             let mut progress = Progress::default();
             progress.restart();
             progress.has_changed_page_size = true;
-            depth.end_tick(&progress);
+            depth.add_progress(&progress);
             depth.is_stuck()
         };
         let mut depth = Depth::default();
@@ -353,12 +355,12 @@ mod tests {
     fn new_record_resets_idle_ticks_and_empty_tick_is_not_idle() {
         let mut depth = Depth::default();
         (0..4).for_each(|_| assert!(!tick(&mut depth, 90, false)));
-        assert!((0..9).all(|_| !depth.end_tick(&Progress::default())));
+        assert!((0..9).all(|_| !depth.add_progress(&Progress::default())));
         assert!(!tick(&mut depth, 90, false) && tick(&mut depth, 90, false));
         let mut progress = Progress::default();
         progress.record_is_new();
         page(&mut progress, &[]);
-        depth.end_tick(&progress);
+        depth.add_progress(&progress);
         assert!(!depth.is_stuck());
     }
 
@@ -371,7 +373,7 @@ mod tests {
             for n in 0..20 {
                 let mut progress = Progress::default();
                 page(&mut progress, &[rows(n)]);
-                depth.end_tick(&progress);
+                depth.add_progress(&progress);
                 assert!(!depth.is_stuck());
             }
         }

@@ -164,7 +164,7 @@ impl Judge<'_> {
         }
         if self.summary.polled {
             watch.end_tick(!unstored.is_empty(), self.summary.gaps);
-            watch.note_gaps(self.summary.gaps, self.quiescent && succeeded);
+            watch.record_gaps(self.summary.gaps, self.quiescent && succeeded);
         }
         let invariant = self
             .tampering()

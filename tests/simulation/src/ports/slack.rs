@@ -30,7 +30,7 @@ impl SimulatedPorts {
 }
 
 impl Slack for SimulatedPorts {
-    async fn call(&self, source: &Source, request: &Request, caller: CallAuth<'_>) -> Result<Response<Body>, Error> {
+    async fn call(&self, source: &Source, request: &Request, auth: CallAuth<'_>) -> Result<Response<Body>, Error> {
         self.id.count_call(&self.world, request.method);
         self.id.record(|facts| facts.of_call(source, request.method).calls += 1);
         let outcome = self
@@ -38,7 +38,7 @@ impl Slack for SimulatedPorts {
                 Part::Slack,
                 || format!("slack {request:?}"),
                 |state| {
-                    let mut simulated = simulated_request(request, caller);
+                    let mut simulated = simulated_request(request, auth);
                     Mutant::alter_request(state.mutant, &mut simulated);
                     let outcome = state.slack.answer(state.now, &simulated);
                     if request.method == simulator::Log::Access.path() {
@@ -83,13 +83,13 @@ fn describe(response: &simulator::Response) -> String {
     format!("{} {short}", response.status)
 }
 
-fn simulated_request(request: &Request, caller: CallAuth<'_>) -> simulator::Request {
+fn simulated_request(request: &Request, auth: CallAuth<'_>) -> simulator::Request {
     let family = match request.family {
         Family::Audit => simulator::Family::Audit,
         Family::Web => simulator::Family::Web,
     };
     let simulated = simulator::Request::get(family, request.method);
-    let mut simulated = match caller {
+    let mut simulated = match auth {
         CallAuth::User(token) => simulated.bearer(token.reveal()),
         CallAuth::App(app) => simulated.basic(&app.client_id, app.client_secret.reveal()),
     };

@@ -39,7 +39,7 @@ struct IdWindow {
 
 /// The cached day logs of one stream. The cache is valid as long as the cursor's version is the one that this process wrote.
 #[derive(Clone, Debug)]
-pub struct DayLogs {
+pub struct DayLogCaches {
     stream: StreamId,
     days: BTreeMap<Day, DayLogCache>,
 }
@@ -55,10 +55,10 @@ pub struct ReadObject {
     pub records: Vec<(RowId, Second)>,
 }
 
-impl DayLogs {
+impl DayLogCaches {
     /// Creates an empty cache.
-    pub fn new(stream: StreamId) -> DayLogs {
-        DayLogs { stream, days: BTreeMap::new() }
+    pub fn new(stream: StreamId) -> DayLogCaches {
+        DayLogCaches { stream, days: BTreeMap::new() }
     }
 
     /// Returns the ID of the stream's day log of `day`.
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn closed_day_logs_are_evicted() {
-        let mut logs = DayLogs::new(StreamId { source: "acme".parse().unwrap(), log: LogType::Audit });
+        let mut logs = DayLogCaches::new(StreamId { source: "acme".parse().unwrap(), log: LogType::Audit });
         let day = at(0).day();
         logs.open(day, 20, &(at(0)..=at(1)));
         logs.clear_before(day.end());
