@@ -86,6 +86,8 @@ pub struct StreamTick<'a> {
     error: Option<Error>,
     /// The last error response that did not affect the whole stream. It becomes the tick's error if the tick reads no page.
     refused: Option<Error>,
+    /// Whether this tick was the first to meet Slack's demand for a workspace.
+    enters_workspaces: bool,
     /// Whether a walk advanced or reached its end. Otherwise the tick is not a success, however many pages it read.
     advanced: bool,
     /// The time of the newest record that Slack returned, new or not.
@@ -153,6 +155,7 @@ impl<'a> StreamTick<'a> {
             live_walk: None,
             error: field_in_future.map(corrupt_cursor),
             refused: None,
+            enters_workspaces: false,
             advanced: false,
             newest_shown: None,
             heartbeat: false,
@@ -204,10 +207,11 @@ impl<'a> StreamTick<'a> {
     pub fn update_workspaces(&mut self, list: WorkspaceList) {
         (self.cache.workspaces, self.cache.listed_at) = (list, Some(self.now));
         let cursor = &self.cursor;
-        // As long as the first gap is unread, it covers the whole time of the first workspaces.
+        // As long as the first gap is unread, it covers the whole time of the first workspaces. So do the open gaps after the log was read
+        // without workspaces.
         let is_unread = |gap: &Gap| gap.kind == GapKind::Backlog && gap.oldest <= cursor.since && gap.is_untouched();
         let is_start = cursor.workspaces.is_empty() && cursor.gaps.iter().any(is_unread);
-        let joined_since = (!is_start).then_some(self.source.since);
+        let joined_since = (!is_start && !self.enters_workspaces).then_some(self.source.since);
         // The rows of a workspace that left are missing in all open gaps, and from where the next daily re-read starts.
         let open = cursor.gaps.iter().filter(|gap| gap.kind != GapKind::Backfill).map(|gap| gap.oldest);
         let left_since = open.fold(cursor.reread_from(1), Second::min);
@@ -346,16 +350,20 @@ impl<'a> StreamTick<'a> {
     /// same code and this tick has read no page. A rejected token is confirmed immediately if `auth.test` rejects it too. Errors from before a
     /// reconnect do not count, because they concern another token.
     pub fn confirmation(&self, error: &Error) -> Confirmation {
-        let health = &self.cursor.health;
-        let is_repeated = self.outcome.counts.pages == 0
-            && health.code.as_deref() == Some(&error.code)
-            && !health.started_before_connection(self.source);
         match (error.origin, error.kind) {
-            _ if is_repeated => Confirmation::None,
+            _ if self.is_repeated(error) => Confirmation::None,
             (Origin::Slack, ErrorKind::Reauthorize) => Confirmation::AuthTest,
             (Origin::Slack, ErrorKind::Reconfigure | ErrorKind::Investigate) => Confirmation::NextTick,
             _ => Confirmation::None,
         }
+    }
+
+    /// Returns `true` if the previous tick met the error, and this tick has read no page since.
+    fn is_repeated(&self, error: &Error) -> bool {
+        let health = &self.cursor.health;
+        self.outcome.counts.pages == 0
+            && health.code.as_deref() == Some(&error.code)
+            && !health.started_before_connection(self.source)
     }
 
     /// Returns the cursor if it must replace the stored one, and `None` if nothing has changed.

@@ -173,8 +173,10 @@ impl StreamTick<'_> {
         }
         // Slack's documentation contradicts itself on whether an organization's token can read access logs without `team_id`.
         let may_read_by_workspace = self.source.organization && !self.cursor.by_workspace;
-        if self.log == LogType::Access && error.code == "missing_argument" && may_read_by_workspace {
-            self.cursor.by_workspace = true;
+        let is_demand = self.log == LogType::Access && error.code == "missing_argument" && may_read_by_workspace;
+        // With `team_id`, Slack may return only some of the rows, so confirm the error like one that requires action.
+        if is_demand && self.is_repeated(&error) {
+            (self.cursor.by_workspace, self.enters_workspaces) = (true, true);
             return Ok(Position::NeedsWorkspaces);
         }
         self.skip_workspace(gap, error).map(|()| Position::AtEnd)

@@ -109,7 +109,8 @@ fn too_large_page_is_requested_smaller_now_and_broken_one_next_tick() {
 fn access_logs_of_organization_are_read_by_workspace_if_slack_demands() {
     let source = Source { organization: true, ..source() };
     let mut cache = WalkCache::new(LogType::Access);
-    let stored = settled(LogType::Access);
+    let mut stored = settled(LogType::Access);
+    stored.health.code = Some("missing_argument".to_owned());
     let mut tick = StreamTick::new(&source, LogType::Access, second(60), None, Some(stored), &mut cache);
     assert!(!tick.needs_workspaces());
     tick.open_gaps();

@@ -3,13 +3,14 @@
 
 use slacktrail_collector::tick::ResourceLimits;
 use slacktrail_core::cursor::Cursor;
+use slacktrail_core::health::State;
 use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_simulation::harness::Harness;
 use slacktrail_simulation::{End, Process, StoredCursor};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::tenant::Token;
-use slacktrail_simulator::{Log, Settings};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
 
 fn organization() -> Settings {
     Settings { limits: Limits::OFF, ..Settings::organization() }
@@ -105,4 +106,31 @@ fn token_replaced_during_tick_costs_no_extra_call() {
 #[test]
 fn token_replaced_during_tick_is_used_in_same_tick() {
     assert_eq!(tick_whose_token_is_replaced_after(2, 25).missing(), None);
+}
+
+/// Adds an access row of now in a workspace, with the user agent of the desktop app. With `team_id`, Slack may not return such rows.
+fn desktop_row(harness: &mut Harness, user: &str, workspace: &str) {
+    let now = harness.now();
+    harness.add(Row::small_access(now, now, user, "203.0.113.7", "Slack_SSB/4 x").in_workspace(workspace));
+}
+
+#[test]
+fn single_missing_argument_hides_no_access_row() {
+    for first in [true, false] {
+        let mut harness = Harness::new(organization(), &[LogType::Access]);
+        if !first {
+            harness.settle_within(2);
+        }
+        desktop_row(&mut harness, "u0", "T1");
+        harness.fault(Fault::next(CallMatcher::log(Log::Access), FaultKind::not_ok("missing_argument")));
+        let outcome = harness.tick().remove(0);
+        assert_eq!((outcome.state, outcome.code()), (State::Waiting, Some("missing_argument")));
+        for n in 1..5 {
+            harness.pass(60);
+            desktop_row(&mut harness, &format!("u{n}"), "T1");
+            harness.tick();
+        }
+        assert_eq!(harness.stored_lines(), 5);
+        harness.assert_complete();
+    }
 }
