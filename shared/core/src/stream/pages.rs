@@ -130,11 +130,17 @@ impl StreamTick<'_> {
         let ActiveGap { gap, context, .. } = active;
         match read {
             PageRead::Page { is_end } => {
+                context.missing_page = None;
                 self.cache.page_size.grow();
                 Ok(if is_end { Position::AtEnd } else { Position::Within })
             }
             PageRead::NoSuchPage => {
-                self.refused = Some(PageError::NoSuchPage.into_error());
+                let error = PageError::NoSuchPage.into_error();
+                self.refused = Some(error.clone());
+                let number = gap.page_number(context);
+                if number <= 1 {
+                    return self.skip_workspace(gap, error).map(|()| Position::AtEnd); // every log has a first page
+                }
                 // Slack returns a limited number of pages, so larger pages reach further back. In a log with the oldest rows first, the missing
                 // page would contain the newest rows, so ask again how many pages exist. The same applies if this page existed in an earlier
                 // tick, because the page counts were wrong then.
@@ -142,7 +148,9 @@ impl StreamTick<'_> {
                     && !gap.walk.is_oldest_first()
                     && !gap.walk.asks_again(context);
                 if is_end {
-                    return Ok(Position::AtEnd);
+                    // A single such response may be a hiccup, so request the page again.
+                    let is_confirmed = context.missing_page.replace(number) == Some(number);
+                    return Ok(if is_confirmed { Position::AtEnd } else { Position::Within });
                 }
                 gap.restart(context);
                 Ok(Position::Within)

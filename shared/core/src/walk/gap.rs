@@ -106,6 +106,11 @@ impl Gap {
         }
     }
 
+    /// Returns the number of the next page of integration logs, or 1 if pages are not numbered.
+    pub(crate) fn page_number(&self, context: &PageContext) -> u32 {
+        if let Walk::Integration(walk) = &self.walk { context.integration.ask(walk) } else { 1 }
+    }
+
     /// Returns how far back the walk goes.
     pub fn oldest_wanted(&self) -> Second {
         let uncollected_since = self.workspace.as_ref().and_then(|workspace| workspace.uncollected_since);

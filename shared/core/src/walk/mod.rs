@@ -72,6 +72,8 @@ impl Walk {
 pub struct PageContext {
     integration: integration::BoundaryState,
     access: access::NumberedPages,
+    /// The page that Slack has just answered does not exist. It is requested again, to confirm that the log ends before it.
+    pub(crate) missing_page: Option<u32>,
     /// Whether the walk advances.
     pub progress: Progress,
 }
