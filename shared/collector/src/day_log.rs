@@ -132,7 +132,7 @@ async fn append_day<D: DayLogStore>(
     counts: &mut TickCounts,
 ) -> Result<(), Error> {
     let log = cache.log(day);
-    lines.retain(|line| !cache.holds(day, &line.id));
+    lines.retain(|line| !line.is_any(|id| cache.holds(day, id)));
     for _ in 0..ATTEMPTS_MAX {
         if lines.is_empty() {
             return Ok(());
@@ -153,7 +153,7 @@ async fn append_day<D: DayLogStore>(
             CreateOutcome::AlreadyExists => {
                 let object = read_object(store, key).await?;
                 let held: HashSet<RowId> = object.records.iter().map(|(id, _)| *id).collect();
-                lines.retain(|line| !held.contains(&line.id));
+                lines.retain(|line| !line.is_any(|id| held.contains(id)));
                 cache.add_object(day, object.records.into_iter());
             }
         }
@@ -256,7 +256,7 @@ mod tests {
             let record = Record::read(LogType::Audit, None, &row);
             let mut line = Vec::new();
             let id_at = writer.write(&record, record.id, &mut line);
-            assert!(batch.add(record.id, record.time.unwrap(), &line, id_at, TickCounts::default()));
+            assert!(batch.add((record.id, None), record.time.unwrap(), &line, id_at, TickCounts::default()));
         }
         batch
     }

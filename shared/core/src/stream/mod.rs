@@ -305,7 +305,7 @@ impl<'a> StreamTick<'a> {
             late_seconds_max: if is_late { self.now.since(time) } else { 0 },
             ..TickCounts::default()
         };
-        if batch.add(id, time, block.line(index), line.id_at, counts) {
+        if batch.add((id, line.alias), time, block.line(index), line.id_at, counts) {
             context.progress.record_is_new();
             if is_late {
                 self.cache.overlap.add_late(self.now.since(time), self.now);

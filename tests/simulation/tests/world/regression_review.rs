@@ -7,8 +7,8 @@ use slacktrail_core::health::State;
 use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_simulation::harness::Harness;
-use slacktrail_simulation::{End, Process, StoredCursor};
-use slacktrail_simulator::settings::Limits;
+use slacktrail_simulation::{End, FaultKind as ProcessFault, Process, StoredCursor};
+use slacktrail_simulator::settings::{AccessTeam, Limits};
 use slacktrail_simulator::tenant::Token;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
 
@@ -156,4 +156,31 @@ fn single_over_pagination_limit_drops_no_integration_gap() {
         assert_eq!(harness.stored_lines(), 30, "{nth}");
         harness.assert_complete();
     }
+}
+
+#[test]
+fn row_stored_before_slack_requires_team_id_is_not_stored_again() {
+    let scenario = |fault_at: Option<u32>| {
+        let mut harness = Harness::new(organization(), &[LogType::Access]);
+        desktop_row(&mut harness, "first", "T1");
+        harness.settle_within(2);
+        harness.restart();
+        for n in 0..4 {
+            desktop_row(&mut harness, &format!("u{n}"), ["T1", "T2"][n % 2]);
+        }
+        let Some(create) = fault_at else { return (harness.operations_of_tick(), harness) };
+        harness.fault_at(create, ProcessFault::KilledAfter);
+        assert!(matches!(harness.try_tick(), End::Killed));
+        (Vec::new(), harness)
+    };
+    let create = scenario(None).0.iter().position(|operation| operation.starts_with("create")).unwrap();
+    let mut harness = scenario(Some(create as u32)).1;
+    assert_eq!(harness.stored_lines(), 5, "the object was created, but not the cursor that would name it");
+    harness.restart();
+    harness.settings(|settings| settings.access_team = AccessTeam::Required);
+    for _ in 0..5 {
+        harness.pass(60);
+        drop(harness.try_tick());
+    }
+    assert_eq!(harness.stored_lines(), 5);
 }
