@@ -11,6 +11,7 @@ use flate2::{Compression, Crc, GzBuilder};
 use crate::error::Error;
 use crate::line::StoredLine;
 use crate::record::RowId;
+use crate::slack::page_reader::ROW_BYTES_MAX;
 use crate::source::StreamId;
 use crate::time::{Day, Second};
 
@@ -20,8 +21,9 @@ pub const GZIP_LEVEL: u32 = 5;
 /// Bytes of lines that are compressed at once. Compressing line by line would take a tenth more CPU.
 const GZIP_BYTES_AT_ONCE: usize = 64 << 10;
 
-/// Maximum length of a line that is read back, 16 MiB. A row, its indicators and slacktrail's fields are shorter.
-const LINE_BYTES_MAX: u64 = 16 << 20;
+/// Maximum length of a line that is read back, 16 MiB. The text of a row has at most a quarter of that, even if it was repaired. Its indicators
+/// repeat at most all of it, and slacktrail's other fields have a few KiB.
+const LINE_BYTES_MAX: u64 = 4 * ROW_BYTES_MAX as u64;
 /// Maximum uncompressed size of an object that is read back, 64 MiB. slacktrail's objects hold one batch. A few KiB may unpack to any size.
 const UNPACKED_BYTES_MAX: u64 = 64 << 20;
 /// Maximum lines of an object. A batch of 16 MiB has fewer, because a line has at least 170 bytes.
@@ -237,11 +239,47 @@ mod tests {
     use crate::error::ErrorKind;
     use crate::line::LineWriter;
     use crate::record::Record;
+    use crate::slack::{Advance, PageReader};
     use crate::source::{LogType, Plan, Source};
 
     fn log(source: &str) -> DayLogId {
         let stream = StreamId { source: source.parse().unwrap(), log: LogType::Audit };
         DayLogId { stream, day: "2026/11/22".parse().unwrap() }
+    }
+
+    #[test]
+    fn line_of_longest_repaired_or_escaped_row_reads_back() {
+        for (before, byte, after) in [
+            (&br#"{"username":""#[..], 0xff, &br#"","date_first":1800000005}"#[..]),
+            (b"{", 1, b"}"),
+            (b"{", 0xff, b"}"),
+        ] {
+            let mut count = ROW_BYTES_MAX / if byte == 1 { 6 } else { 3 } - 40;
+            let mut row_of = |count: usize| {
+                let row = [before, &vec![byte; count], after].concat();
+                let mut reader = PageReader::new("team.accessLogs");
+                reader.push(&[br#"{"logins":["#, row.as_slice(), b"]}"].concat()).unwrap();
+                reader.end();
+                (reader.advance() == Ok(Advance::Row)).then(|| reader.row().json.into_owned())
+            };
+            let mut longest = None;
+            while let Some(json) = row_of(count) {
+                longest = Some(json);
+                count += 1;
+            }
+            let json = longest.unwrap();
+            assert!(json.len() > ROW_BYTES_MAX - 50, "{}", json.len());
+            let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH);
+            let writer = LineWriter::new(&source, LogType::Access, jiff::Timestamp::UNIX_EPOCH);
+            let record = Record::read(LogType::Access, None, &json);
+            let mut line = Vec::new();
+            writer.write(&record, record.id, &mut line);
+            let stream = StreamId { source: source.id.clone(), log: LogType::Access };
+            let key = DayLogId { stream, day: record.partition_time().day() }.key(1);
+            let mut ids = Vec::new();
+            decode(&key, &encode([line.as_slice()], 1), |id, _| ids.push(id)).unwrap();
+            assert_eq!(ids, [record.id]);
+        }
     }
 
     #[test]

@@ -12,8 +12,9 @@ use serde_json::value::RawValue;
 use super::envelope::{Envelope, MEMBER_BYTES_MAX, Member};
 use super::scan::Scanner;
 
-/// Maximum length of a row. Slack's rows are far shorter. A longer row is an error, because the poller must hold a row and its line in memory.
-const ROW_BYTES_MAX: usize = 4 << 20;
+/// Maximum length of a row, both as it arrives and after it is repaired or escaped. Slack's rows are far shorter. A longer row is an error, because
+/// the poller must hold a row and its line in memory, and reads lines back only up to four times this length.
+pub(crate) const ROW_BYTES_MAX: usize = 4 << 20;
 /// Maximum length of a response, uncompressed.
 pub const RESPONSE_BYTES_MAX: usize = 256 << 20;
 /// Maximum rows in a response. Slack never splits a second of audit logs, so a page may have more rows than requested.
@@ -354,7 +355,14 @@ impl PageReader {
             self.state = State::BrokenRow { keyed, scanner, scanned: length };
             return Ok(false);
         }
-        let is_json = serde_json::from_str::<&RawValue>(&String::from_utf8_lossy(&self.rest()[..length])).is_ok();
+        let row = &self.rest()[..length];
+        if repaired_bytes(row) > ROW_BYTES_MAX {
+            return Err(TooLarge::Row);
+        }
+        let is_json = serde_json::from_str::<&RawValue>(&String::from_utf8_lossy(row)).is_ok();
+        if !is_json && repaired_bytes(row) + escape_bytes(row) > ROW_BYTES_MAX {
+            return Err(TooLarge::Row);
+        }
         self.state = State::Rows { keyed };
         self.take_row(self.start..self.start + length.max(1), is_json);
         Ok(true)
@@ -365,6 +373,21 @@ impl PageReader {
         self.retry_at = 0;
         self.row = Some((range, is_json));
     }
+}
+
+/// Returns the length of a row after U+FFFD, which has three bytes, has replaced its invalid UTF-8.
+fn repaired_bytes(row: &[u8]) -> usize {
+    row.utf8_chunks().map(|chunk| chunk.valid().len() + if chunk.invalid().is_empty() { 0 } else { 3 }).sum()
+}
+
+/// Returns the number of bytes that a row takes in addition if it becomes a JSON string.
+fn escape_bytes(row: &[u8]) -> usize {
+    let escape = |byte: &u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 8 | 12 => 1,
+        0..0x20 => 5,
+        _ => 0,
+    };
+    2 + row.iter().map(escape).sum::<usize>()
 }
 
 /// Returns the end of the key at the start of `rest`, and the start of its value.
@@ -521,6 +544,23 @@ mod tests {
         };
         assert_eq!(key(KEY_BYTES_MAX), [Ok(0); 2]);
         assert_eq!(key(KEY_BYTES_MAX + 1), [Err(TooLarge::Key); 2]);
+    }
+
+    #[test]
+    fn row_that_exceeds_limit_once_repaired_or_escaped_is_rejected() {
+        let read_row = |open: &[u8], byte: u8, count: usize, close: &[u8]| {
+            let row = [open, &vec![byte; count], close].concat();
+            read("logs", &[br#"{"entries":["#, row.as_slice(), b"]}"].concat(), 1 << 20)
+                .map(|(rows, _)| rows[0].0.len())
+        };
+        let fits = (ROW_BYTES_MAX - 7) / 3; // {"a":""} has eight bytes
+        let invalid = |count| read_row(br#"{"a":""#, 0xff, count, br#""}"#);
+        assert_eq!(invalid(fits).map(|bytes| bytes <= ROW_BYTES_MAX), Ok(true));
+        assert_eq!(invalid(fits + 1), Err(TooLarge::Row));
+        let fits = (ROW_BYTES_MAX - 10) / 6; // "{\"a\":\"\"}" as a JSON string has four escapes and two quotes more
+        let control = |count| read_row(br#"{"a":""#, 1, count, br#""}"#);
+        assert_eq!(control(fits - 1).map(|bytes| bytes <= ROW_BYTES_MAX), Ok(true));
+        assert_eq!(control(fits + 1), Err(TooLarge::Row));
     }
 
     #[test]
