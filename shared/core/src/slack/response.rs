@@ -139,7 +139,8 @@ impl<B> Response<B> {
         Ok(PageEnd {
             next,
             paging: reader.envelope().paging(),
-            made_after: self.slack_now(now).plus(-ANSWER_SECONDS_MAX),
+            // The cursor may store this time, and a stored time that is further in the local clock's future is not trusted.
+            made_after: self.slack_now(now).plus(-ANSWER_SECONDS_MAX).min(now.plus(CLOCK_SKEW_SECONDS)),
         })
     }
 

@@ -8,7 +8,7 @@ use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_simulation::harness::Harness;
 use slacktrail_simulation::{End, FaultKind as ProcessFault, Process, StoredCursor};
-use slacktrail_simulator::settings::{AccessTeam, Limits};
+use slacktrail_simulator::settings::{AccessTeam, Fill, Limits};
 use slacktrail_simulator::tenant::Token;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
 
@@ -183,4 +183,19 @@ fn row_stored_before_slack_requires_team_id_is_not_stored_again() {
         drop(harness.try_tick());
     }
     assert_eq!(harness.stored_lines(), 5);
+}
+
+#[test]
+fn long_access_walk_advances_while_local_clock_is_slow() {
+    let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
+    let mut harness = Harness::new(settings, &[LogType::Access]);
+    harness.production_calls();
+    harness.clock_ahead(-3_600);
+    harness.rows(Log::Access, 60, 3_600);
+    for _ in 0..20 {
+        let outcome = harness.tick().remove(0);
+        assert_ne!(outcome.code(), Some("corrupt_cursor"));
+        harness.pass(60);
+    }
+    harness.assert_complete();
 }

@@ -256,16 +256,19 @@ fn equal_integration_rows_across_page_boundary_are_each_stored_once() {
 
 #[test]
 fn wrong_clock_is_reported_and_skips_no_time() {
-    for ahead in [-3_600, -600, 600, 3_600] {
+    for (log, ahead) in [LogType::Audit, LogType::Access]
+        .into_iter()
+        .flat_map(|log| [-3_600, -600, 600, 3_600].map(|ahead| (log, ahead)))
+    {
         let settings = Settings { audit_range_strict: true, ..organization() };
-        let mut harness = Harness::new(settings, &AUDIT);
+        let mut harness = Harness::new(settings, &[log]);
         harness.clock_ahead(ahead);
         for _ in 0..20 {
             harness.pass(60);
-            harness.rows(Log::Audit, 1, 0);
+            harness.rows(simulated(log), 1, 0);
             let streams = harness.tick();
             let skew = streams[0].clock_skew_seconds.unwrap_or_default();
-            assert!((skew - ahead).abs() <= 1, "{ahead}: {streams:?}");
+            assert!((skew - ahead).abs() <= 1, "{log}, {ahead}: {streams:?}");
         }
         harness.clock_ahead(0);
         harness.pass(ahead.abs());
