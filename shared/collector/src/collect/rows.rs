@@ -34,7 +34,8 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         let ActiveGap { gap, context, .. } = active;
         self.checked_ids.clear();
         let mut ahead = gap.clone();
-        let (mut so_far, mut block, mut conflicts) = (PageSoFar::default(), Block::default(), Conflicts::default());
+        let mut so_far = PageSoFar::until(page.response.latest_row_time(self.now));
+        let (mut block, mut conflicts) = (Block::default(), Conflicts::default());
         while page.advance().await? {
             let (id, content) = block.read(self.stream.log, gap.workspace_id(), &page.row(), &self.lines);
             block.rows.last().into_iter().for_each(|row| context.progress.row(row, gap.oldest_wanted()));

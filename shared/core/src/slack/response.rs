@@ -149,6 +149,12 @@ impl<B> Response<B> {
         self.date.map_or(now.plus(-CLOCK_SKEW_SECONDS), Second::of)
     }
 
+    /// Returns the latest time of a row that is collected. The search for stored records relies on it, because it ends where objects were stored
+    /// before a record's time. Later rows are collected when their time has come, because the watermark never passes Slack's time.
+    pub fn latest_row_time(&self, now: Second) -> Second {
+        self.date.map_or(now.plus(CLOCK_SKEW_SECONDS), Second::of)
+    }
+
     /// Checks whether the request succeeded.
     fn answered(&self, reader: &PageReader, request: &Request, now: Second) -> Result<(), PageError> {
         let (code, needed) = (reader.envelope().error(), reader.envelope().needed());

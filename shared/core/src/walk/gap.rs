@@ -134,10 +134,11 @@ impl Gap {
             Walk::Audit(_) => page.audit.process_rows(&(self.oldest..=self.end()), rows),
             Walk::Access(_) => {
                 let mut matched = page.access.process_rows(self.oldest_wanted(), rows);
-                if self.kind == GapKind::Backfill {
-                    // The walk passes all rows first seen since the gap's end, which a backfill does not request.
-                    matched.retain(|(index, _)| rows[*index].time.is_none_or(|time| time <= self.latest));
-                }
+                // The walk passes all rows first seen since the gap's end, which a backfill does not request.
+                let backfill_end = (self.kind == GapKind::Backfill).then_some(self.latest);
+                let until = [page.until, backfill_end].into_iter().flatten().min();
+                let is_wanted = |time: Second| until.is_none_or(|until| time <= until);
+                matched.retain(|(index, _)| rows[*index].time.is_none_or(is_wanted));
                 matched
             }
             Walk::Integration(_) => Vec::new(),

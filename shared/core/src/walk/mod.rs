@@ -108,6 +108,15 @@ pub struct PageSoFar {
     audit: audit::AuditPage,
     access: access::AccessPage,
     oldest_times: progress::OldestTimes,
+    /// The last second that is collected from access logs, which have no time filter.
+    until: Option<Second>,
+}
+
+impl PageSoFar {
+    /// Creates the state of a page of whose rows only those up to `until` are collected, even if Slack already shows later ones.
+    pub fn until(until: Second) -> PageSoFar {
+        PageSoFar { until: Some(until), ..PageSoFar::default() }
+    }
 }
 
 impl Walk {

@@ -199,3 +199,23 @@ fn long_access_walk_advances_while_local_clock_is_slow() {
     }
     harness.assert_complete();
 }
+
+#[test]
+fn access_row_of_future_is_stored_once_when_its_time_comes() {
+    let mut harness = Harness::new(organization(), &[LogType::Access]);
+    for n in 0..12 {
+        let (now, time) = (harness.now(), harness.now().saturating_add(jiff::SignedDuration::from_hours(24)).unwrap());
+        let row = Row::small_access(time, time, &format!("future{n}"), "203.0.113.7", "x");
+        harness.add(row.visible_from(now));
+        harness.tick();
+        harness.pass(60);
+        harness.restart();
+        harness.tick();
+    }
+    for _ in 0..30 {
+        harness.pass(3_600);
+        harness.tick();
+    }
+    assert_eq!(harness.stored_lines(), 12);
+    harness.assert_complete();
+}
