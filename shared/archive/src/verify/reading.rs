@@ -368,7 +368,7 @@ impl<'a> Reading<'a> {
             self.next_workspace();
             return Ok(());
         }
-        self.context.progress.end_page();
+        self.context.progress.count_page();
         // The walk has moved past this page, so its records are kept even if this ends the reading: a retry continues with the next page.
         if self.context.progress.idle_pages() >= IDLE_PAGES_MAX {
             return Err(pagination_loop(&format!(

@@ -50,12 +50,16 @@ struct IdCache {
     known_stored: HashSet<RowId>,
 }
 
+impl IdCache {
+    fn new(stream: StreamId) -> IdCache {
+        IdCache { version: None, day_logs: DayLogCaches::new(stream), known_stored: HashSet::new() }
+    }
+}
+
 impl StreamCache {
     /// Creates an empty cache.
     pub(crate) fn new(stream: StreamId) -> StreamCache {
-        let walk = WalkCache::new(stream.log);
-        let day_logs = DayLogCaches::new(stream);
-        StreamCache { walk, ids: IdCache { version: None, day_logs, known_stored: HashSet::new() } }
+        StreamCache { walk: WalkCache::new(stream.log), ids: IdCache::new(stream) }
     }
 
     /// Creates a cache of `count` record IDs.
@@ -110,7 +114,8 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let (version, cursor) = stored.map_or((None, None), |(version, cursor)| (Some(version), Some(cursor)));
         let StreamCache { walk, ids } = cache;
         if ids.version != version {
-            ids.day_logs = DayLogCaches::new(stream.clone()); // another writer replaced the cursor, so the cache may be incomplete
+            // Another writer replaced the cursor, so the cache may be incomplete, or objects may have been deleted for a backfill.
+            *ids = IdCache::new(stream.clone());
             ids.version = version;
         }
         let second = Second::of(now);

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use slacktrail_collector::tick::ResourceLimits;
-use slacktrail_core::cursor::Cursor;
+use slacktrail_core::cursor::{Backfill, Cursor};
 use slacktrail_core::health::State;
 use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::time::Second;
@@ -217,5 +217,26 @@ fn access_row_of_future_is_stored_once_when_its_time_comes() {
         harness.tick();
     }
     assert_eq!(harness.stored_lines(), 12);
+    harness.assert_complete();
+}
+
+#[test]
+fn deleted_day_is_collected_again_after_a_page_of_it_broke_off() {
+    let mut harness = Harness::new(organization(), &[LogType::Audit]);
+    harness.late_row(Log::Audit, 2 * 86_400);
+    harness.late_row(Log::Audit, 2 * 86_400 + 60);
+    harness.settle_within(2);
+    let day = Second::of(harness.now()).plus(-2 * 86_400).day();
+    let rows: Vec<String> =
+        harness.world().with(|state| state.slack.rows(Log::Audit).iter().map(|row| row.json.to_string()).collect());
+    let broken_off = format!(r#"{{"entries":[{}"#, rows.join(","));
+    assert_eq!(harness.backfill_deleted_day(LogType::Audit, day), Backfill::Started);
+    harness.fault(Fault::nth(2, CallMatcher::log(Log::Audit), FaultKind::Status(200, broken_off)));
+    assert_eq!(harness.tick()[0].code(), Some("incomplete_response"));
+    harness.delete_day(LogType::Audit, day);
+    harness.backfill_deleted_day(LogType::Audit, day);
+    harness.pass(60);
+    harness.settle_within(5);
+    assert_eq!(harness.stored_lines(), 2);
     harness.assert_complete();
 }
