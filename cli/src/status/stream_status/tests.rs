@@ -178,7 +178,7 @@ fn backlog_is_whole_gap_until_walk_without_time_order_is_complete() {
                 gap.latest = gap.latest.plus(-hour);
             }
             // The first pass is complete. The second one reads the rows that moved during it, which is after the gap.
-            Walk::Access(walk) => (walk.stop, walk.begun, walk.pages) = (now.plus(-60), now, 3),
+            Walk::Access(walk) => (walk.stop, walk.started, walk.pages) = (now.plus(-60), now, 3),
             Walk::Integration(walk) => walk.page = 7,
         }
         let entry = GapEntry::of(&gap);

@@ -213,7 +213,7 @@ impl Gap {
     }
 
     /// Restarts the walk if its pages are numbered, because the numbers depend on the page size.
-    pub(crate) fn change_page_size(&mut self, context: &mut PageContext) {
+    pub fn change_page_size(&mut self, context: &mut PageContext) {
         if matches!(self.walk, Walk::Integration(_) | Walk::Access(AccessWalk { numbered: Some(_), .. })) {
             self.restart(context);
             context.progress.has_changed_page_size = true;
