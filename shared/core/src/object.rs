@@ -255,7 +255,7 @@ mod tests {
             (b"{", 0xff, b"}"),
         ] {
             let mut count = ROW_BYTES_MAX / if byte == 1 { 6 } else { 3 } - 40;
-            let mut row_of = |count: usize| {
+            let row_of = |count: usize| {
                 let row = [before, &vec![byte; count], after].concat();
                 let mut reader = PageReader::new("team.accessLogs");
                 reader.push(&[br#"{"logins":["#, row.as_slice(), b"]}"].concat()).unwrap();
