@@ -553,13 +553,13 @@ mod tests {
             read("logs", &[br#"{"entries":["#, row.as_slice(), b"]}"].concat(), 1 << 20)
                 .map(|(rows, _)| rows[0].0.len())
         };
-        let fits = (ROW_BYTES_MAX - 7) / 3; // {"a":""} has eight bytes
+        let fits = (ROW_BYTES_MAX - 8) / 3; // {"a":""} has eight bytes
         let invalid = |count| read_row(br#"{"a":""#, 0xff, count, br#""}"#);
         assert_eq!(invalid(fits).map(|bytes| bytes <= ROW_BYTES_MAX), Ok(true));
         assert_eq!(invalid(fits + 1), Err(TooLarge::Row));
-        let fits = (ROW_BYTES_MAX - 10) / 6; // "{\"a\":\"\"}" as a JSON string has four escapes and two quotes more
+        let fits = (ROW_BYTES_MAX - 14) / 6; // "{\"a\":\"\"}" as a JSON string has four escapes and two quotes more
         let control = |count| read_row(br#"{"a":""#, 1, count, br#""}"#);
-        assert_eq!(control(fits - 1).map(|bytes| bytes <= ROW_BYTES_MAX), Ok(true));
+        assert_eq!(control(fits).map(|bytes| bytes <= ROW_BYTES_MAX), Ok(true));
         assert_eq!(control(fits + 1), Err(TooLarge::Row));
     }
 

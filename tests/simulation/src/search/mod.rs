@@ -41,7 +41,11 @@ fn slacks_of(log: LogType, scenario: &scenario::Scenario) -> Vec<slacks::Slack> 
     if !scenario.logs.contains(&log) {
         return Vec::new();
     }
-    slacks::covering(log).into_iter().filter(|slack| slack.organization || !scenario.of_workspaces).collect()
+    let can_run = |slack: &slacks::Slack| match slack.is_whole(log) {
+        true => scenario.of_whole,
+        false => !scenario.of_whole && (slack.organization || !scenario.of_workspaces),
+    };
+    slacks::covering(log).into_iter().filter(can_run).collect()
 }
 
 /// Returns the jobs of the bounded search.

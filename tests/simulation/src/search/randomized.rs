@@ -89,6 +89,7 @@ impl RandomizedRun {
             is_tiny: false,
             batch_bytes: None,
             of_workspaces: false,
+            of_whole: false,
             is_odd: false,
             logs: &LogType::ALL,
         };

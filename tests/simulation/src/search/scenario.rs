@@ -88,6 +88,8 @@ pub struct Scenario {
     pub batch_bytes: Option<usize>,
     /// Whether the scenario requires an organization that is read per workspace.
     pub of_workspaces: bool,
+    /// Whether the scenario requires an organization whose access logs are read as a whole.
+    pub of_whole: bool,
     /// Whether the scenario ends in odd responses or stored state, and not only in an unusual order of events.
     pub is_odd: bool,
     /// The logs that can have the scenario.
@@ -121,6 +123,7 @@ fn scenario(name: &'static str, before: &[Event]) -> Scenario {
         is_tiny: false,
         batch_bytes: None,
         of_workspaces: false,
+        of_whole: false,
         is_odd: false,
         logs: &LogType::ALL,
     }
@@ -136,6 +139,11 @@ fn few(name: &'static str, before: &[Event], calls: u32) -> Scenario {
 
 fn of_workspaces(name: &'static str, before: &[Event]) -> Scenario {
     Scenario { of_workspaces: true, ..scenario(name, before) }
+}
+
+/// Returns Slack's response to a page number that does not exist.
+fn no_such_page() -> SlackFaultKind {
+    SlackFaultKind::not_ok("over_pagination_limit")
 }
 
 fn minutes(count: usize) -> impl Iterator<Item = Event> {
@@ -346,6 +354,8 @@ fn odd_pages() -> Vec<Scenario> {
         odd(&[LogType::Integration], "last-page", &last_page),
         odd(&[LogType::Integration], "small-pages", &small_pages),
         odd(&[LogType::Integration], "first-page-only", &first_page_only),
+        odd(&[LogType::Integration], "no-first-page", &[Rows(9, 60), Slack(1, no_such_page())]),
+        odd(&[LogType::Integration], "no-such-page", &[Rows(9, 60), Slack(2, no_such_page())]),
         // Two responses in a row contradict their number of rows, and only the second one omits rows.
         odd(
             &[LogType::Integration],
@@ -421,6 +431,15 @@ fn odd_rows_and_state() -> Vec<Scenario> {
             "rejected-once",
             &[Rows(2, 40), Tick, Pass(60), Rows(2, 4), Slack(1, SlackFaultKind::EmptyUnauthorized)],
         ),
+        // By workspace, Slack returns only some of the rows.
+        Scenario {
+            of_whole: true,
+            ..odd(
+                &[LogType::Access],
+                "missing-argument",
+                &[Rows(2, 40), Tick, Pass(60), Rows(2, 4), Slack(1, SlackFaultKind::not_ok("missing_argument"))],
+            )
+        },
         // The rejection of another token a minute ago does not count for this one.
         odd(
             &[LogType::Audit],

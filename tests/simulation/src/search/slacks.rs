@@ -17,7 +17,7 @@ pub struct Slack {
     pub name: &'static str,
     /// Its settings.
     pub settings: Settings,
-    /// Whether the source is an organization whose log is read per workspace.
+    /// Whether the source is an organization. Its log is read per workspace, except by [`Slack::is_whole`].
     pub organization: bool,
 }
 
@@ -100,6 +100,7 @@ pub fn covering(log: LogType) -> Vec<Slack> {
                     },
                 )
             },
+            Slack { organization: true, ..slack("whole", access(base(), AccessColumn::Last, Paging::Keyset)) },
         ],
         LogType::Integration => {
             let ordered = |base: Settings, integration_order| {
@@ -130,6 +131,13 @@ pub fn covering(log: LogType) -> Vec<Slack> {
 
 fn access(base: Settings, access_order: AccessColumn, access_paging: Paging) -> Settings {
     Settings { access_order, access_paging, before_column: access_order, ..base }
+}
+
+impl Slack {
+    /// Returns `true` if the source is an organization whose access logs are read as a whole.
+    pub(super) fn is_whole(&self, log: LogType) -> bool {
+        log == LogType::Access && self.organization && self.settings.access_team == AccessTeam::Narrows
+    }
 }
 
 /// Returns a random combination of settings.
