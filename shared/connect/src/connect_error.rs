@@ -471,7 +471,7 @@ mod tests {
         for (error, of_slack) in [("never_heard_of", false), ("internal_error", false), ("bad_redirect_uri", true)] {
             let hint = ConnectError::sent_back(&source(), error).hint;
             let expected = to_error("oauth/v2/authorize", error, None).hint(Place::Page, None);
-            assert_eq!((hint == expected, hint.contains("in the app's settings")), (of_slack, !of_slack), "{hint}");
+            assert_eq!((hint == expected, hint.contains("change the app's settings")), (of_slack, !of_slack), "{hint}");
         }
     }
 
