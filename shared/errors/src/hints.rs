@@ -277,6 +277,10 @@ fn of_deployment(code: &str) -> Option<Row> {
             "check that the KMS key is enabled, and that its policy allows the identity that runs this to use it",
         ),
         "secret_deletion_in_progress" => (Retry, "{wait}"),
+        "too_many_secret_versions" => (
+            Investigate,
+            "find out what else writes to this secret, and stop it; AWS accepts new versions once the others are older than 24 hours",
+        ),
         "secret_pending_deletion" => (
             Reconfigure,
             "restore the secret, or wait a minute if `slacktrail disconnect` has just deleted it; then run `slacktrail connect {id}`",
@@ -525,7 +529,7 @@ mod tests {
     /// The codes that a command on a directory never gets: of AWS, of the functions, and of the installation of an app.
     const NOT_IN_DIRECTORY: &str = "aws_unavailable access_denied no_such_bucket no_such_table no_such_function no_such_secret \
         unreadable_secret no_token tenant_mismatch no_aws_credentials credentials_refused wrong_region bad_aws_endpoint object_archived \
-        kms_key_unavailable secret_deletion_in_progress secret_pending_deletion aws_error poller_not_running corrupt_secret \
+        kms_key_unavailable secret_deletion_in_progress too_many_secret_versions secret_pending_deletion aws_error poller_not_running corrupt_secret \
         corrupt_authorization table_too_large unsupported_event no_domain_name invalid_client_id bad_client_secret \
         bad_redirect_uri oauth_authorization_url_mismatch no_scopes cannot_install_an_org_installed_app user_email_unverified \
         pkce_not_allowed invalid_code_verifier preview_feature_not_available invalid_scope invalid_scope_requested \

@@ -12,7 +12,7 @@ use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::hints::Place;
 use slacktrail_ports::shard::Shard;
-use slacktrail_ports::{CreateOutcome, CredentialStore, DayLogStore, DeploymentStore};
+use slacktrail_ports::{CreateOutcome, CredentialStore, DayLogStore, DeploymentStore, SecretVersion};
 use slacktrail_tests::conformance::{credentials, day_log, source};
 use slacktrail_tests::loopback::{reserve, serve};
 
@@ -95,6 +95,16 @@ async fn missing_dynamodb_or_secrets_manager_permission_is_named() {
         "access_denied",
         "`secretsmanager:GetSecretValue` on `slacktrail/acme`",
     );
+}
+
+#[tokio::test]
+async fn secret_with_too_many_versions_is_named() {
+    let text = r#"{"__type":"LimitExceededException","Message":"You have reached the maximum number of versions"}"#;
+    let ports = answering(400, text).await;
+    let (version, new) = (SecretVersion("v1".to_owned()), credentials("xoxp-1"));
+    let replaced = ports.credentials.replace_credentials(&source("acme").id, Some(&version), &new).await;
+    let expected = "writing secret `slacktrail/acme`: it has too many versions of the last 24 hours";
+    assert_error(&replaced.unwrap_err(), ErrorKind::Investigate, "too_many_secret_versions", expected);
 }
 
 /// Starts an AWS endpoint whose table has endless pages of cursors with this text, until the test ends. Also returns the number of those pages that

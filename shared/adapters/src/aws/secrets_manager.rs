@@ -57,7 +57,7 @@ impl SecretsManagerCredentials {
         }
     }
 
-    /// Converts an error of the SDK. Detects secrets that AWS is deleting.
+    /// Converts an error of the SDK. Detects secrets that AWS is deleting, and secrets with too many versions.
     fn failed<E>(&self, source: &SourceId, doing: &str, action: &str, error: SdkError<E>) -> Error
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
@@ -65,11 +65,18 @@ impl SecretsManagerCredentials {
         let refusal = error.as_service_error().filter(|error| error.code() == Some("InvalidRequestException"));
         // AWS has no code for this. The messages contain "already scheduled for deletion" or "marked for deletion".
         let is_deleted = refusal.and_then(|error| error.message()).is_some_and(|message| message.contains("delet"));
+        // The quota "Versions in a secret". For other actions, AWS uses the code for other quotas.
+        let is_full = action == "PutSecretValue"
+            && error.as_service_error().is_some_and(|error| error.code() == Some("LimitExceededException"));
         let failed = self.operation(source, doing, action).failed(error);
+        let name = self.name(source);
+        if is_full {
+            let message = format!("{doing} secret `{name}`: it has too many versions of the last 24 hours");
+            return with_causes(Error::deployment("too_many_secret_versions", message), &failed);
+        }
         if !is_deleted {
             return failed;
         }
-        let name = self.name(source);
         // Before a create, the adapter's caller reads the secret, which finds a secret in its recovery window. It does not find a secret that was
         // deleted by force, whose name becomes available "after a short delay" (API reference of `DeleteSecret`).
         let (code, what) = match action {
@@ -83,11 +90,7 @@ impl SecretsManagerCredentials {
                 ),
             ),
         };
-        let error = Error::deployment(code, format!("{doing} secret `{name}`: {what}"));
-        match failed.causes() {
-            Some(causes) => error.with_source(causes),
-            None => error,
-        }
+        with_causes(Error::deployment(code, format!("{doing} secret `{name}`: {what}")), &failed)
     }
 
     /// Creates the secret with its first version. Returns `false` if the secret exists.
@@ -177,6 +180,14 @@ impl CredentialStore for SecretsManagerCredentials {
             }
             Err(error) => Err(self.failed(source, "deleting", "DeleteSecret", error)),
         }
+    }
+}
+
+/// Adds the causes of another error, if it has any.
+fn with_causes(error: Error, other: &Error) -> Error {
+    match other.causes() {
+        Some(causes) => error.with_source(causes),
+        None => error,
     }
 }
 
