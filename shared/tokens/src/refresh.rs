@@ -63,6 +63,15 @@ pub struct RefreshFailure {
     pub token_expired: bool,
 }
 
+/// A token that must be refreshed, or a new pair that must be stored.
+#[derive(Clone, Debug)]
+pub struct DueToken {
+    /// Whether the access token has expired, so that the source cannot be collected before.
+    pub is_expired: bool,
+    /// The credentials, or `None` if a new pair must be stored.
+    stored: Option<StoredCredentials>,
+}
+
 /// The decision whether to refresh a source's token.
 enum Due<'a> {
     /// The token is not due.
@@ -78,27 +87,59 @@ enum Due<'a> {
 }
 
 impl TokenRefresher {
-    /// Refreshes the token of `source` if it is due. If the source was connected again, first reloads its credentials.
+    /// Returns the token of `source` if it is due for a refresh. If the source was connected again, first reloads its credentials.
+    pub async fn due_token<K: CredentialStore>(&self, store: &K, source: &Source, now: Second) -> Option<DueToken> {
+        self.reload_if_reconnected(store, source).await;
+        if self.unstored.borrow().contains_key(&source.id) {
+            // The stored token may have expired, but the pair in memory is valid.
+            return Some(DueToken { is_expired: true, stored: None });
+        }
+        // Without credentials there is nothing to refresh. The caller that needs them reports the error.
+        let Ok(Some(stored)) = store.credentials(&source.id).await else { return None };
+        let credentials = stored.credentials.as_ref()?;
+        if matches!(due(credentials, now), Due::No) {
+            return None;
+        }
+        let is_expired = credentials.is_expired_at(now);
+        Some(DueToken { is_expired, stored: Some(stored) })
+    }
+
+    /// Returns the outcome for a token that is due but is not refreshed in this tick: a rejection that the secret stores.
     ///
     /// # Errors
-    /// Returns an error if the token is due but could not be refreshed. Its kind is [`ErrorKind::Retry`] only if the next tick may succeed.
-    pub async fn refresh_if_due<S: Slack, K: CredentialStore>(
+    /// Returns an error if Slack has rejected the refresh.
+    pub fn postpone(&self, source: &Source, token: &DueToken, now: Second) -> Result<RefreshOutcome, RefreshFailure> {
+        let failure = |error| RefreshFailure { error, token_expired: token.is_expired };
+        let credentials = token.stored.as_ref().and_then(|stored| stored.credentials.as_ref());
+        if let Some(Due::Rejected(code)) = credentials.map(|credentials| due(credentials, now)) {
+            return Err(failure(rejected(source, code)));
+        }
+        if token.is_expired { Err(failure(no_time(source))) } else { Ok(RefreshOutcome::NotDue) }
+    }
+
+    /// Refreshes a token that is due. `deadline_reached` returns `true` if the tick must start no call.
+    ///
+    /// # Errors
+    /// Returns an error if the token could not be refreshed. Its kind is [`ErrorKind::Retry`] only if the next tick may succeed.
+    pub async fn refresh<S: Slack, K: CredentialStore>(
         &self,
         (slack, store): (&S, &K),
         source: &Source,
+        token: DueToken,
         now: Second,
+        deadline_reached: &dyn Fn() -> bool,
     ) -> Result<RefreshOutcome, RefreshFailure> {
-        self.reload_if_reconnected(store, source).await;
-        let kept = self.unstored.borrow_mut().remove(&source.id);
-        if let Some(unstored) = kept {
-            // The stored token may have expired, but the pair in memory is valid.
+        if deadline_reached() {
+            return self.postpone(source, &token, now);
+        }
+        let Some(mut stored) = token.stored else {
+            let kept = self.unstored.borrow_mut().remove(&source.id);
+            let Some(unstored) = kept else { return Ok(RefreshOutcome::NotDue) };
             let stored = self.store(store, source, None, unstored).await;
             return stored
                 .map(|is_refreshed| outcome(is_refreshed, None))
                 .map_err(|error| RefreshFailure { error, token_expired: false });
-        }
-        // Without credentials there is nothing to refresh. The caller that needs them reports the error.
-        let Ok(Some(mut stored)) = store.credentials(&source.id).await else { return Ok(RefreshOutcome::NotDue) };
+        };
         for round in 0..ROUNDS_MAX {
             let Some(credentials) = &stored.credentials else { return Ok(RefreshOutcome::NotDue) };
             let token_expired = credentials.is_expired_at(now);
@@ -111,8 +152,11 @@ impl TokenRefresher {
                     match store.replace_credentials(&source.id, Some(&stored.version), &lease).await.map_err(failure)? {
                         ReplaceOutcome::Replaced(version) => {
                             let leased = StoredCredentials { version, credentials: Some(lease) };
+                            if deadline_reached() {
+                                return Err(failure(no_time(source)));
+                            }
                             let refreshed =
-                                self.refresh((slack, store), source, (app, token_refresh), &leased, now).await;
+                                self.refresh_leased((slack, store), source, (app, token_refresh), &leased, now).await;
                             return refreshed.map(|is_refreshed| outcome(is_refreshed, corrupt_field)).map_err(failure);
                         }
                         ReplaceOutcome::Conflict => {}
@@ -144,7 +188,8 @@ impl TokenRefresher {
         }
     }
 
-    async fn refresh<S: Slack, K: CredentialStore>(
+    /// Refreshes a token whose lease this process holds.
+    async fn refresh_leased<S: Slack, K: CredentialStore>(
         &self,
         (slack, store): (&S, &K),
         source: &Source,
@@ -153,8 +198,8 @@ impl TokenRefresher {
         now: Second,
     ) -> Result<bool, Error> {
         let request = oauth::refresh_request(&token_refresh.refresh_token);
-        let response = slack.call_whole(source, &request, CallAuth::App(app)).await?;
-        match oauth::refreshed(&response, &request, now) {
+        let answer = slack.call_whole(source, &request, CallAuth::App(app)).await;
+        match answer.and_then(|response| oauth::refreshed(&response, &request, now)) {
             Ok(grant) => {
                 let unstored = Unstored { after: token_refresh.refresh_token.clone(), grant };
                 self.store(store, source, Some(leased.clone()), unstored).await
@@ -204,8 +249,8 @@ fn if_unchanged(stored: StoredCredentials, refresh_token: &Token) -> Option<(Sec
     same.then_some((stored.version, credentials))
 }
 
-/// Stores that Slack rejected the refresh token, so that the following ticks do not retry each minute. Does nothing if another writer stored a
-/// newer pair.
+/// Stores that Slack rejected the refresh, so that the following ticks do not retry each minute. Does nothing if another writer stored a newer
+/// pair.
 async fn record_rejection<K: CredentialStore>(
     store: &K,
     source: &Source,
@@ -256,8 +301,13 @@ fn outcome(is_refreshed: bool, corrupt_field: Option<&'static str>) -> RefreshOu
     if is_refreshed { RefreshOutcome::Refreshed { corrupt_field } } else { RefreshOutcome::NotDue }
 }
 
+/// Returns the error of a rejection that the secret stores.
 fn rejected(source: &Source, code: &str) -> Error {
-    let mut error = error::to_error("oauth.v2.access", code, None);
+    of_refresh(source, error::to_error("oauth.v2.access", code, None))
+}
+
+/// Adds the source to the message of an error of a refresh.
+fn of_refresh(source: &Source, mut error: Error) -> Error {
     error.message = format!("refreshing the token of source `{}`: {}", source.id, error.message);
     error
 }
@@ -268,6 +318,11 @@ fn leased_elsewhere(source: &Source) -> Error {
         format!("the token of source `{}` has expired, and another invocation is refreshing it", source.id),
     )
     .unconfirmed()
+}
+
+/// Returns the error of a tick that has no time left for a refresh.
+fn no_time(source: &Source) -> Error {
+    of_refresh(source, Error::deployment("deadline_reached", "the tick has no time left"))
 }
 
 fn no_app(source: &Source) -> Error {
@@ -344,6 +399,17 @@ mod tests {
         }
     }
 
+    fn refresh_if_due(
+        refresher: &TokenRefresher,
+        store: &FakeStore,
+        source: &Source,
+        now: Second,
+    ) -> Result<RefreshOutcome, RefreshFailure> {
+        let due = refresher.due_token(store, source, now).now_or_never().unwrap();
+        let Some(token) = due else { return Ok(RefreshOutcome::NotDue) };
+        refresher.refresh((store, store), source, token, now, &|| false).now_or_never().unwrap()
+    }
+
     #[test]
     fn token_that_cannot_be_refreshed_is_judged_by_current_secret() {
         let now = NOW.plus(1_000);
@@ -361,8 +427,7 @@ mod tests {
         );
         let refresh = |before: Credentials, after: Credentials| {
             let store = FakeStore::new(before, after);
-            let outcome =
-                TokenRefresher::default().refresh_if_due((&store, &store), &source, now).now_or_never().unwrap();
+            let outcome = refresh_if_due(&TokenRefresher::default(), &store, &source, now);
             outcome.map_err(|failure| (failure.error.code, failure.token_expired))
         };
         for (expires_in, app, refresh_lease, expected) in [
@@ -391,7 +456,7 @@ mod tests {
         let reloads_after_tick = |connected_at: i64| {
             let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, NOW);
             let source = Source { connected_at: NOW.plus(connected_at), ..source };
-            refresher.refresh_if_due((&store, &store), &source, NOW).now_or_never().unwrap().unwrap();
+            refresh_if_due(&refresher, &store, &source, NOW).unwrap();
             store.reloads.get()
         };
         assert_eq!([0, 0, 60, 60].map(reloads_after_tick), [0, 0, 1, 1]);

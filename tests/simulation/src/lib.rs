@@ -19,4 +19,4 @@ mod simulated_world;
 
 pub use ports::SimulatedPorts;
 pub use process::{End, Operations, Process, Tick};
-pub use simulated_world::{BEGINNING, Chance, Fault, FaultKind, Part, SimulatedWorld, State, StoredCursor};
+pub use simulated_world::{BEGINNING, Chance, Fault, FaultKind, Hang, Part, SimulatedWorld, State, StoredCursor};

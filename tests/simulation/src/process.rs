@@ -174,8 +174,10 @@ impl Process {
         let now = self.world.with(|state| state.now.saturating_add(state.clock_ahead)).expect("in range");
         let operations = self.id.operations.clone();
         let last = self.world.with(|state| state.operations_max).map(|max| operations.get() + max);
+        let world = self.world.clone();
         let future = async move {
-            let deadline_reached = || last.is_some_and(|last| operations.get() >= last);
+            let is_late = || world.with(|state| state.deadline.is_some_and(|deadline| state.now >= deadline));
+            let deadline_reached = || last.is_some_and(|last| operations.get() >= last) || is_late();
             let resources = ResourceLimits { calls_max, ..resources };
             poller.tick(now, &TickLimits { resources, deadline_reached: &deadline_reached }).await
         };

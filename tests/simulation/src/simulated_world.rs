@@ -35,6 +35,8 @@ pub struct State {
     pub slack: World,
     /// Operations after which a tick's deadline is reached. `None`: no deadline.
     pub operations_max: Option<u32>,
+    /// The time at which a tick's deadline is reached. `None`: no deadline.
+    pub deadline: Option<Timestamp>,
     /// The bucket: the bytes and the creation time of each key.
     pub objects: BTreeMap<String, (Arc<[u8]>, Timestamp)>,
     /// The cursors in the table.
@@ -61,6 +63,8 @@ pub struct State {
     pub chance: Option<Chance>,
     /// The parts that are unreachable.
     pub down: Vec<Part>,
+    /// Operations that hang, if any.
+    pub hang: Option<Hang>,
     /// Whether operations are traced.
     pub traced: bool,
     /// The trace, one line per operation: time, process, operation and result.
@@ -106,6 +110,15 @@ pub enum Part {
     Table,
     /// The secrets.
     Secrets,
+}
+
+/// Operations that hang until they time out, without an effect.
+#[derive(Clone, Copy, Debug)]
+pub struct Hang {
+    /// The start of the operation, as in the trace.
+    pub operation: &'static str,
+    /// The seconds until the operation times out.
+    pub seconds: i64,
 }
 
 /// Random faults.
@@ -238,6 +251,7 @@ impl SimulatedWorld {
             bucket_ahead: SignedDuration::ZERO,
             slack,
             operations_max: None,
+            deadline: None,
             objects: BTreeMap::new(),
             cursors: BTreeMap::new(),
             sources: sources.into_iter().map(|source| (source.id.clone(), source)).collect(),
@@ -251,6 +265,7 @@ impl SimulatedWorld {
             struck: false,
             chance: None,
             down: Vec::new(),
+            hang: None,
             traced: true,
             trace: Vec::new(),
             broken: None,
@@ -395,6 +410,13 @@ impl SimulatedWorld {
             facts.operations += 1;
             facts.disturbed |= fault.is_some();
         });
+        if let Some(hang) = self.with(|state| state.hang).filter(|hang| what().starts_with(hang.operation)) {
+            let until = self.now().saturating_add(SignedDuration::from_secs(hang.seconds)).expect("in range");
+            while self.now() < until {
+                yield_once().await;
+            }
+            return Err(NoResponse);
+        }
         let mut apply = || self.with(&mut effect);
         match fault {
             None => Ok(apply()),

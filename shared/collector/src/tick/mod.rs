@@ -1,18 +1,21 @@
 //! One tick of all streams.
 //!
 //! A tick loads the sources and cursors, refreshes tokens that expire soon, collects the streams that are due, and returns a [`Summary`]. It
-//! collects a limited number of streams concurrently. An error of one stream does not affect the others.
+//! collects a limited number of streams concurrently, and each as soon as its token is refreshed. An error of one stream does not affect the
+//! others.
 
 mod eligibility;
+mod refreshes;
 mod resources;
 mod stream_caches;
 mod summary;
 
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::task::Poll;
 
-use futures_util::StreamExt;
 use futures_util::lock::Mutex;
-use futures_util::stream;
+use futures_util::{StreamExt, future, stream};
 use jiff::Timestamp;
 
 use eligibility::{eligibility, first_at};
@@ -30,6 +33,8 @@ use slacktrail_core::time::Second;
 use slacktrail_ports::{CredentialStore, DayLogStore, Deployment, DeploymentStore, Ports, Slack, Version};
 use slacktrail_tokens::TokenRefreshSummary;
 use slacktrail_tokens::refresh::{RefreshFailure, TokenRefresher};
+
+use refreshes::RefreshResult;
 
 /// Collects all streams of a deployment, tick by tick. Its caches only save reads: without them, a tick stores the same records.
 #[derive(Clone, Debug)]
@@ -95,7 +100,6 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
                 }
             }
         }
-        let (token_refreshes, refresh_failures) = self.refresh_tokens(&due, now).await;
         let (concurrent, stored_ids) = limits.resources.of_streams(due.len());
         let stream_limits = StreamLimits {
             batch_bytes: limits.resources.batch_bytes.split(concurrent),
@@ -109,10 +113,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         self.caches.retain(|stream| due.iter().any(|(_, polled, _)| polled == stream));
         let first = first_at(now, due.len());
         due.rotate_left(first);
-        let ticks = due.iter().map(|(source, stream, stored)| {
-            self.tick_stream(source, stream, stored.clone(), refresh_failures.get(&source.id), now, &stream_limits)
-        });
-        let mut polled: Vec<StreamOutcome> = stream::iter(ticks).buffer_unordered(concurrent).collect().await;
+        let (mut polled, token_refreshes) = self.poll_due(due, concurrent, now, &stream_limits).await;
         streams.append(&mut polled);
         streams.sort_by(|a, b| (&a.source, a.log).cmp(&(&b.source, b.log)));
         match summary::failure(&streams) {
@@ -121,25 +122,55 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         }
     }
 
-    /// Refreshes the tokens of the sources in `due`, each once.
-    async fn refresh_tokens(
+    /// Collects the streams in `due`, each as soon as the token of its source is refreshed or found not to be due.
+    async fn poll_due(
         &self,
-        due: &[Stream],
+        due: Vec<Stream>,
+        concurrent: usize,
         now: Timestamp,
-    ) -> (Vec<TokenRefreshSummary>, HashMap<SourceId, RefreshFailure>) {
-        let mut sources: Vec<&Source> = due.iter().map(|(source, ..)| source).collect();
-        sources.dedup_by_key(|source| &source.id); // the streams of a source are adjacent
-        let refreshes = sources.into_iter().map(async |source| {
-            let ports = (&self.ports.slack, &self.ports.credentials);
-            (source, self.token_refresher.refresh_if_due(ports, source, Second::of(now)).await)
-        });
-        let outcomes: Vec<_> = stream::iter(refreshes).buffer_unordered(REFRESHES_AT_ONCE).collect().await;
-        let (mut summaries, mut failures) = (Vec::new(), HashMap::new());
-        for (source, outcome) in outcomes {
-            summaries.extend(TokenRefreshSummary::of(&source.id, &outcome));
-            failures.extend(outcome.err().map(|outcome| (source.id.clone(), outcome)));
+        limits: &Limits<'_>,
+    ) -> (Vec<StreamOutcome>, Vec<TokenRefreshSummary>) {
+        let mut waiting: HashMap<SourceId, Vec<Stream>> = HashMap::new();
+        let mut sources: Vec<Source> = Vec::new();
+        for stream in due {
+            let streams = waiting.entry(stream.0.id.clone()).or_default();
+            if streams.is_empty() {
+                sources.push(stream.0.clone());
+            }
+            streams.push(stream);
         }
-        (summaries, failures)
+        let (waiting, ready) = (RefCell::new(waiting), RefCell::new(VecDeque::new()));
+        let (summaries, is_refreshing) = (RefCell::new(Vec::new()), Cell::new(true));
+        let refresh = async {
+            let refreshed = |source: &Source, outcome: &RefreshResult| {
+                summaries.borrow_mut().extend(TokenRefreshSummary::of(&source.id, outcome));
+                let failure = outcome.as_ref().err();
+                let streams = waiting.borrow_mut().remove(&source.id).unwrap_or_default();
+                ready.borrow_mut().extend(streams.into_iter().map(|stream| (stream, failure.cloned())));
+            };
+            let ports = (&self.ports.slack, &self.ports.credentials);
+            let deadline_reached = limits.deadline_reached;
+            refreshes::refresh_tokens(
+                &self.token_refresher,
+                ports,
+                &sources,
+                Second::of(now),
+                deadline_reached,
+                refreshed,
+            )
+            .await;
+            is_refreshing.set(false);
+        };
+        // `join` polls the refreshes first and then this queue, so the queue needs no waker.
+        let queue = stream::poll_fn(|_| match ready.borrow_mut().pop_front() {
+            None if is_refreshing.get() => Poll::Pending,
+            next => Poll::Ready(next),
+        });
+        let polled = queue.map(async |((source, stream, stored), failure)| {
+            self.tick_stream(&source, &stream, stored, failure.as_ref(), now, limits).await
+        });
+        let ((), polled) = future::join(refresh, polled.buffer_unordered(concurrent).collect()).await;
+        (polled, summaries.into_inner())
     }
 
     async fn tick_stream(
@@ -161,6 +192,3 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
 
 /// A stream that is due, with its stored cursor.
 type Stream = (Source, StreamId, Option<(Version, Cursor)>);
-
-/// Maximum number of tokens that are refreshed concurrently.
-const REFRESHES_AT_ONCE: usize = 8;

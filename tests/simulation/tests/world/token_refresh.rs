@@ -2,11 +2,17 @@
 #![allow(clippy::print_stdout, reason = "tests print how many schedules they ran")]
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use slacktrail_collector::tick::{ResourceLimits, Summary};
 use slacktrail_core::health::State;
-use slacktrail_simulation::FaultKind;
+use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_core::time::Second;
 use slacktrail_simulation::rotating::{Grace, Rotating};
-use slacktrail_simulator::oauth::GraceReuse;
+use slacktrail_simulation::{End, FaultKind, Hang, Process, SimulatedWorld};
+use slacktrail_simulator::oauth::{App, GraceReuse};
+use slacktrail_simulator::settings::Limits;
+use slacktrail_simulator::{Row, Settings, World};
 
 /// Just before the last two hours of a twelve-hour token, and just after.
 const NOT_YET: i64 = 10 * 3_600 - 120;
@@ -296,4 +302,78 @@ fn token_with_unknown_expiry_is_used_while_refresh_fails() {
     });
     let tick = rotating.minute().unwrap();
     assert_eq!((tick.state, tick.counts.records), (State::Ok, 1));
+}
+
+/// Returns a deployment of 20 sources with token rotation. Their tokens are due and expire in `expires_in` seconds.
+fn twenty_sources(expires_in: i64) -> SimulatedWorld {
+    let now = Timestamp::constant(1_795_356_000, 0);
+    let slack = World::new(Settings { limits: Limits::OFF, ..Settings::organization() });
+    let source = |number: usize| Source {
+        logs: vec![LogType::Audit],
+        organization: true,
+        ..Source::new(format!("acme-{number}").parse().unwrap(), "Acme", Plan::Enterprise, Second::of(now).plus(-3_600))
+    };
+    let sources: Vec<Source> = (0..20).map(source).collect();
+    let world = SimulatedWorld::new(now, slack, sources.clone());
+    world.with(|state| {
+        state.traced = false;
+        state.slack.add(Row::small_audit(now - SignedDuration::from_secs(30), "r1"));
+        let app = App::organization("https://collector.example/oauth/callback").rotating();
+        let secret = json!({
+            "client_id": app.client_id,
+            "client_secret": app.client_secret,
+            "token": state.slack.settings().tokens[0].text,
+            "refresh_token": "xoxe-1-r",
+            "expires_at": Second::of(now).get() + expires_in,
+        });
+        state.credentials = sources.into_iter().map(|source| (source.id, (1, Some(secret.to_string())))).collect();
+        state.deadline = Some(now + SignedDuration::from_secs(50)); // the poller's deadline, less its reserve
+    });
+    world
+}
+
+/// Runs a tick while the time passes. Returns its summary and its duration in seconds.
+fn timed_tick(world: &SimulatedWorld) -> (Summary, u32) {
+    let mut tick = Process::start(0, world).begin(None, ResourceLimits::default());
+    for second in 0..120 {
+        for _ in 0..1_000 {
+            if let Some(end) = tick.step() {
+                let End::Answered(answer) = end else { panic!("the process was killed") };
+                return (answer.unwrap(), second);
+            }
+        }
+        world.pass(1);
+    }
+    panic!("the tick does not end");
+}
+
+#[test]
+fn hanging_refreshes_delay_no_source_with_valid_token() {
+    // A call to Slack times out after 20 seconds, and a write to Secrets Manager after 25.
+    for hang in [
+        Hang { operation: "slack oauth.v2.access", seconds: 20 },
+        Hang { operation: "replace credentials", seconds: 25 },
+    ] {
+        let world = twenty_sources(3_600);
+        world.with(|state| state.hang = Some(hang));
+        let (summary, seconds) = timed_tick(&world);
+        let collected: Vec<u64> = summary.streams.iter().map(|stream| stream.counts.records).collect();
+        assert_eq!(collected, [1; 20], "{hang:?}");
+        assert!(seconds <= 50, "{hang:?}: the tick took {seconds} seconds");
+    }
+}
+
+#[test]
+fn hanging_refreshes_of_expired_tokens_delay_no_other_source() {
+    let world = twenty_sources(-60);
+    world.with(|state| {
+        state.hang = Some(Hang { operation: "slack oauth.v2.access", seconds: 20 });
+        let token = state.slack.settings().tokens[0].text.clone();
+        state.credentials.insert("acme-9".parse().unwrap(), (1, Some(json!({ "token": token }).to_string())));
+    });
+    let (summary, seconds) = timed_tick(&world);
+    let of = |id: &str| summary.streams.iter().find(|stream| stream.source.as_str() == id).unwrap();
+    assert_eq!((of("acme-9").state, of("acme-9").counts.records), (State::Ok, 1));
+    assert_eq!((of("acme-0").state, of("acme-0").counts.calls), (State::Waiting, 0));
+    assert!(seconds <= 60, "the tick took {seconds} seconds, so it started calls after its deadline");
 }
