@@ -4,6 +4,10 @@
 //! therefore first takes a lease by replacing the credentials, which only one writer can do. It then calls Slack, and stores the new token
 //! pair before using it. If a response is lost, the next tick repeats the refresh with the same refresh token. A pair that could not be
 //! stored stays in memory until it can be stored.
+//!
+//! Each write creates a version of the secret, and Secrets Manager keeps about 100 versions of the last 24 hours (AWS Secrets Manager quotas).
+//! Beyond that, nothing can be written, not even the grant of a reconnect. Whatever Slack answers, a refresh therefore writes about twice an
+//! hour: leases after the first one are long, and their holder repeats the refresh each minute without a write.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -19,11 +23,13 @@ use slacktrail_ports::{CallAuth, CredentialStore, ReplaceOutcome, SecretVersion,
 
 /// Tokens are refreshed this long before they expire, as in Slack's own libraries.
 pub const REFRESH_BEFORE_EXPIRY_SECONDS: i64 = 2 * 3600;
-/// The duration of a lease. It is longer than a call to Slack and one to the secret store (20 s and 25 s), and shorter than the minute until
-/// the next tick, which may have to retry while Slack still accepts the refresh token.
+/// The duration of the first lease for a token pair. It is longer than a call to Slack and one to the secret store (20 s and 25 s), and shorter
+/// than the minute until the next tick, which may have to retry while Slack still accepts the refresh token.
 pub const LEASE_SECONDS: i64 = 50;
-/// The wait before slacktrail retries a refresh that Slack rejected.
-const REJECTED_RETRY_SECONDS: i64 = 900;
+/// The longest duration of each further lease for a token pair. Its holder retries each minute, and another process must wait for its end.
+const LONG_LEASE_SECONDS: i64 = 1800;
+/// The wait before slacktrail retries a refresh that Slack rejected. A retry writes a lease and the rejection.
+const REJECTED_RETRY_SECONDS: i64 = 3600;
 /// Conflicts with other writers per tick before giving up.
 const ROUNDS_MAX: usize = 3;
 
@@ -31,6 +37,8 @@ const ROUNDS_MAX: usize = 3;
 #[derive(Clone, Debug, Default)]
 pub struct TokenRefresher {
     unstored: RefCell<HashMap<SourceId, Unstored>>,
+    /// The refreshes that this process attempted and that did not succeed yet.
+    attempts: RefCell<HashMap<SourceId, Attempt>>,
     /// When each source was last connected, as of the credentials that the store may have cached.
     connected_at: RefCell<HashMap<SourceId, Second>>,
 }
@@ -42,10 +50,19 @@ struct Unstored {
     grant: Grant,
 }
 
+/// A refresh that did not succeed.
+#[derive(Clone, Debug)]
+struct Attempt {
+    /// The version of the secret with the lease of this process.
+    lease: SecretVersion,
+    /// When Slack accepts the next call, if it said so.
+    not_before: Option<Second>,
+}
+
 /// The outcome of checking a source's token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RefreshOutcome {
-    /// The token was not due, or another invocation refreshes it.
+    /// The token was not due, must wait, or another invocation refreshes it.
     NotDue,
     /// The token was refreshed.
     Refreshed {
@@ -76,8 +93,8 @@ pub struct DueToken {
 enum Due<'a> {
     /// The token is not due.
     No,
-    /// Another writer holds the lease.
-    Leased,
+    /// A writer holds the lease until then.
+    Leased(Second),
     /// Slack recently rejected the refresh with this code.
     Rejected(&'a str),
     /// The token is due.
@@ -98,6 +115,7 @@ impl TokenRefresher {
         let Ok(Some(stored)) = store.credentials(&source.id).await else { return None };
         let credentials = stored.credentials.as_ref()?;
         if matches!(due(credentials, now), Due::No) {
+            self.attempts.borrow_mut().remove(&source.id);
             return None;
         }
         let is_expired = credentials.is_expired_at(now);
@@ -129,7 +147,7 @@ impl TokenRefresher {
         now: Second,
         deadline_reached: &dyn Fn() -> bool,
     ) -> Result<RefreshOutcome, RefreshFailure> {
-        if deadline_reached() {
+        if deadline_reached() || !token.is_expired && self.must_wait(source, now) {
             return self.postpone(source, &token, now);
         }
         let Some(mut stored) = token.stored else {
@@ -148,9 +166,10 @@ impl TokenRefresher {
                 Due::No => return Ok(RefreshOutcome::NotDue),
                 Due::Yes(app, token_refresh) => {
                     let corrupt_field = corrupt_field(credentials, now);
-                    let lease = credentials.with_refresh_lease(now.plus(LEASE_SECONDS), None);
+                    let lease = credentials.with_refresh_lease(now.plus(lease_seconds(credentials, now)), None);
                     match store.replace_credentials(&source.id, Some(&stored.version), &lease).await.map_err(failure)? {
                         ReplaceOutcome::Replaced(version) => {
+                            self.note_lease(source, version.clone());
                             let leased = StoredCredentials { version, credentials: Some(lease) };
                             if deadline_reached() {
                                 return Err(failure(no_time(source)));
@@ -162,11 +181,22 @@ impl TokenRefresher {
                         ReplaceOutcome::Conflict => {}
                     }
                 }
+                Due::Leased(until)
+                    if self.holds_lease(source, &stored.version) && until.since(now) >= LEASE_SECONDS =>
+                {
+                    let (Some(app), Some(token_refresh)) = (&credentials.app, credentials.token_refresh()) else {
+                        return Err(failure(no_app(source)));
+                    };
+                    let refreshed =
+                        self.refresh_leased((slack, store), source, (app, token_refresh), &stored, now).await;
+                    let corrupt_field = corrupt_field(credentials, now);
+                    return refreshed.map(|is_refreshed| outcome(is_refreshed, corrupt_field)).map_err(failure);
+                }
                 // The cached credentials may be stale, because the source may have been reconnected.
-                Due::Rejected(_) | Due::Leased | Due::NoApp if round == 0 => {}
+                Due::Rejected(_) | Due::Leased(_) | Due::NoApp if round == 0 => {}
                 Due::Rejected(code) => return Err(failure(rejected(source, code))),
-                Due::Leased if token_expired => return Err(failure(leased_elsewhere(source))),
-                Due::Leased => return Ok(RefreshOutcome::NotDue),
+                Due::Leased(until) if token_expired => return Err(failure(leased_elsewhere(source, until))),
+                Due::Leased(_) => return Ok(RefreshOutcome::NotDue),
                 Due::NoApp => return Err(failure(no_app(source))),
             }
             let fresh = store.reload_credentials(&source.id).await.map_err(failure)?;
@@ -188,6 +218,21 @@ impl TokenRefresher {
         }
     }
 
+    /// Returns `true` if Slack asked to wait after this process's last attempt.
+    fn must_wait(&self, source: &Source, now: Second) -> bool {
+        let attempts = self.attempts.borrow();
+        attempts.get(&source.id).and_then(|attempt| attempt.not_before).is_some_and(|not_before| not_before > now)
+    }
+
+    /// Returns `true` if this process wrote the lease in this version of the secret.
+    fn holds_lease(&self, source: &Source, version: &SecretVersion) -> bool {
+        self.attempts.borrow().get(&source.id).is_some_and(|attempt| attempt.lease == *version)
+    }
+
+    fn note_lease(&self, source: &Source, lease: SecretVersion) {
+        self.attempts.borrow_mut().insert(source.id.clone(), Attempt { lease, not_before: None });
+    }
+
     /// Refreshes a token whose lease this process holds.
     async fn refresh_leased<S: Slack, K: CredentialStore>(
         &self,
@@ -201,10 +246,16 @@ impl TokenRefresher {
         let answer = slack.call_whole(source, &request, CallAuth::App(app)).await;
         match answer.and_then(|response| oauth::refreshed(&response, &request, now)) {
             Ok(grant) => {
+                self.attempts.borrow_mut().remove(&source.id);
                 let unstored = Unstored { after: token_refresh.refresh_token.clone(), grant };
                 self.store(store, source, Some(leased.clone()), unstored).await
             }
-            Err(error) if error.kind == ErrorKind::Retry => Err(error),
+            Err(error) if error.kind == ErrorKind::Retry => {
+                if let Some(attempt) = self.attempts.borrow_mut().get_mut(&source.id) {
+                    attempt.not_before = error.retry_after_seconds.map(|seconds| now.plus(seconds));
+                }
+                Err(error)
+            }
             Err(error) => record_rejection(store, source, &token_refresh.refresh_token, &error, now).await,
         }
     }
@@ -263,8 +314,21 @@ async fn record_rejection<K: CredentialStore>(
         return Ok(false);
     };
     let marked = credentials.with_refresh_lease(now.plus(REJECTED_RETRY_SECONDS), Some(error.code.clone()));
-    store.replace_credentials(&source.id, Some(&version), &marked).await?;
-    Err(rejected(source, &error.code))
+    match store.replace_credentials(&source.id, Some(&version), &marked).await {
+        Ok(ReplaceOutcome::Conflict) => Ok(false),
+        // Without the note, the next tick retries. What Slack rejects matters more than what the store does.
+        Ok(ReplaceOutcome::Replaced(_)) | Err(_) => Err(rejected(source, &error.code)),
+    }
+}
+
+/// Returns how long a lease on refreshing these credentials lasts. While the token is valid, other processes must have a chance before it expires.
+fn lease_seconds(credentials: &Credentials, now: Second) -> i64 {
+    if credentials.refresh_lease.is_none() {
+        return LEASE_SECONDS;
+    }
+    let expiry = credentials.token_refresh().and_then(|token_refresh| token_refresh.plausible_expiry(now));
+    let left = expiry.map(|expiry| expiry.since(now)).filter(|left| *left > 0);
+    left.map_or(LONG_LEASE_SECONDS, |left| (left / 2).clamp(LEASE_SECONDS, LONG_LEASE_SECONDS))
 }
 
 /// Returns whether the token is due. A token with an implausible expiry is due, because otherwise it might never be.
@@ -276,7 +340,7 @@ fn due(credentials: &Credentials, now: Second) -> Due<'_> {
     let lease = credentials.refresh_lease.as_ref().filter(|lease| is_plausible(lease, now) && lease.expires_at > now);
     match (lease, &credentials.app) {
         (Some(RefreshLease { error_code: Some(code), .. }), _) => Due::Rejected(code),
-        (Some(RefreshLease { error_code: None, .. }), _) => Due::Leased,
+        (Some(RefreshLease { error_code: None, expires_at }), _) => Due::Leased(*expires_at),
         (_, Some(app)) => Due::Yes(app, token_refresh),
         (_, None) => Due::NoApp,
     }
@@ -284,7 +348,7 @@ fn due(credentials: &Credentials, now: Second) -> Due<'_> {
 
 /// Returns `true` if slacktrail could have written this lease by `now`. Otherwise a corrupt lease could block refreshes forever.
 fn is_plausible(lease: &RefreshLease, now: Second) -> bool {
-    let lasts = if lease.error_code.is_some() { REJECTED_RETRY_SECONDS } else { LEASE_SECONDS };
+    let lasts = if lease.error_code.is_some() { REJECTED_RETRY_SECONDS } else { LONG_LEASE_SECONDS };
     lease.expires_at.since(now) <= lasts + CLOCK_SKEW_SECONDS
 }
 
@@ -312,10 +376,13 @@ fn of_refresh(source: &Source, mut error: Error) -> Error {
     error
 }
 
-fn leased_elsewhere(source: &Source) -> Error {
+fn leased_elsewhere(source: &Source, until: Second) -> Error {
+    let id = &source.id;
     Error::slack(
         "token_expired",
-        format!("the token of source `{}` has expired, and another invocation is refreshing it", source.id),
+        format!(
+            "the token of source `{id}` has expired, and another invocation is refreshing it; this one may try from {until} on"
+        ),
     )
     .unconfirmed()
 }
@@ -472,7 +539,7 @@ mod tests {
         let credentials = Credentials::decode(&secret).unwrap();
         let word = match due(&credentials, NOW) {
             Due::No => "no",
-            Due::Leased => "leased",
+            Due::Leased(_) => "leased",
             Due::Rejected(_) => "rejected",
             Due::Yes(..) => "yes",
             Due::NoApp => "no app",
@@ -487,13 +554,27 @@ mod tests {
             word(60, &format!(r#","refresh_lease":{{"expires_at":{},"error_code":"x"}}"#, NOW.get() + seconds))
         };
         assert_eq!(lease(0), ("yes", None));
-        assert_eq!(lease(LEASE_SECONDS + CLOCK_SKEW_SECONDS), ("leased", None));
-        assert_eq!(lease(LEASE_SECONDS + CLOCK_SKEW_SECONDS + 1), ("yes", Some("refresh_lease")));
+        assert_eq!(lease(LONG_LEASE_SECONDS + CLOCK_SKEW_SECONDS), ("leased", None));
+        assert_eq!(lease(LONG_LEASE_SECONDS + CLOCK_SKEW_SECONDS + 1), ("yes", Some("refresh_lease")));
         assert_eq!(rejection(REJECTED_RETRY_SECONDS + CLOCK_SKEW_SECONDS), ("rejected", None));
         assert_eq!(rejection(REJECTED_RETRY_SECONDS + CLOCK_SKEW_SECONDS + 1), ("yes", Some("refresh_lease")));
         for unreadable in [r#"{"expires_at":"soon"}"#, r#"{"expires_at":1e300}"#, "[]", "5"] {
             assert_eq!(word(60, &format!(r#","refresh_lease":{unreadable}"#)), ("yes", None), "{unreadable}");
         }
+    }
+
+    #[test]
+    fn only_first_lease_is_short_and_none_outlasts_token() {
+        let lasts = |expires_in: i64, lease: &str| {
+            let expires_at = NOW.get() + expires_in;
+            let secret =
+                format!(r#"{{"token":"xoxe.xoxp-1","refresh_token":"xoxe-1","expires_at":{expires_at}{lease}}}"#);
+            lease_seconds(&Credentials::decode(&secret).unwrap(), NOW)
+        };
+        let ended = format!(r#","refresh_lease":{{"expires_at":{}}}"#, NOW.get());
+        assert_eq!([7_000, 60, -60, 90_000].map(|expires_in| lasts(expires_in, "")), [LEASE_SECONDS; 4]);
+        let lasting = [7_000, 3_600, 3_598, 101, 60, 0, -60, 90_000].map(|expires_in| lasts(expires_in, &ended));
+        assert_eq!(lasting, [1_800, 1_800, 1_799, 50, 50, 1_800, 1_800, 1_800]);
     }
 
     #[test]
@@ -513,7 +594,7 @@ mod tests {
                 Due::No => "no".to_owned(),
                 Due::Yes(..) => "yes".to_owned(),
                 Due::Rejected(code) => code.to_owned(),
-                Due::Leased => "leased".to_owned(),
+                Due::Leased(_) => "leased".to_owned(),
                 Due::NoApp => "no app".to_owned(),
             }
         };

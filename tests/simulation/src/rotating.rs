@@ -1,22 +1,30 @@
 //! A source whose app uses token rotation, and the processes that refresh its tokens.
 
-use jiff::SignedDuration;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use slacktrail_collector::tick::ResourceLimits;
 use slacktrail_core::health::State as Health;
-use slacktrail_core::source::{LogType, Source};
+use slacktrail_core::source::{LogType, Plan, Source, SourceId};
 use slacktrail_core::stream::StreamOutcome;
 use slacktrail_core::time::Second;
+use slacktrail_ports::credentials::{Credentials, update};
 use slacktrail_simulator::oauth::{App, Consent, GraceReuse};
 use slacktrail_simulator::{Outcome, Request, Row, Settings, World};
 
 use super::oracle;
+use super::ports::SimulatedPorts;
 use super::process::{End, Process, Tick};
 use super::simulated_world::{BEGINNING, Fault, FaultKind, SimulatedWorld, acme, operation_in};
 
 const REDIRECT_URL: &str = "https://collector.example/oauth/callback";
 /// The lifetime of an access token: twelve hours.
 const TOKEN_TTL_SECONDS: i64 = 43_200;
+/// The number of the process that stores the grants of reconnects.
+const CALLBACK: u32 = u32::MAX;
 /// Ticks after which a source must be healthy: refresh leases and grace periods are over by then.
 const SETTLING_TICKS: u32 = 4;
 
@@ -55,8 +63,11 @@ impl Rotating {
     }
 
     /// Reconnects the source: consent, code exchange, and the update that the callback stores.
+    ///
+    /// # Panics
+    /// Panics if the secret cannot be written.
     pub fn connect(&mut self) {
-        self.world.with(|state| {
+        let secret = self.world.with(|state| {
             let (now, app) = (state.now, state.slack.settings().apps[0].clone());
             let query = format!(
                 "client_id={}&user_scope=auditlogs:read&scope=team:read&redirect_uri={REDIRECT_URL}",
@@ -72,17 +83,20 @@ impl Rotating {
             };
             let granted: Value = serde_json::from_slice(&response.body).expect("Slack returns JSON");
             let user = &granted["authed_user"];
-            let secret = serde_json::json!({
+            serde_json::json!({
                 "client_id": app.client_id,
                 "client_secret": app.client_secret,
                 "token": user["access_token"],
                 "refresh_token": user["refresh_token"],
                 "expires_at": Second::of(now).get() + TOKEN_TTL_SECONDS,
-            });
-            let id: slacktrail_core::source::SourceId = "acme".parse().expect("an ID");
-            let number = state.credentials.get(&id).map_or(0, |(number, _)| *number);
-            state.credentials.insert(id.clone(), (number + 1, Some(secret.to_string())));
-            state.sources.get_mut(&id).expect("the source exists").connected_at = Second::of(now);
+            })
+        });
+        let id: SourceId = "acme".parse().expect("an ID");
+        let granted = Credentials::decode(&secret.to_string()).expect("the credentials are valid");
+        let ports = SimulatedPorts::of(&self.world, CALLBACK);
+        run(update(&ports, &id, |_| Some(granted.clone()))).expect("the secret can be written");
+        self.world.with(|state| {
+            state.sources.get_mut(&id).expect("the source exists").connected_at = Second::of(state.now);
         });
     }
 
@@ -177,5 +191,15 @@ impl Rotating {
     /// Returns the last lines of the trace.
     pub fn trace(&self) -> String {
         self.world.with(|state| state.trace[state.trace.len().saturating_sub(80)..].join("\n"))
+    }
+}
+
+/// Runs a future of the simulated ports to its end.
+fn run<R>(future: impl Future<Output = R>) -> R {
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return output;
+        }
     }
 }

@@ -49,6 +49,8 @@ pub struct State {
     pub authorizations: BTreeMap<AuthorizationId, (u64, String)>,
     /// Secrets: the number of replacements and the text of each. `None`: deleted.
     pub credentials: BTreeMap<SourceId, (u64, Option<String>)>,
+    /// When the versions of each secret were created. Secrets Manager keeps each for at least a day.
+    pub(super) secret_versions: BTreeMap<SourceId, Vec<Timestamp>>,
     /// The shards that the poller was invoked with.
     pub invoked: Vec<Shard>,
     /// Keys in the bucket that slacktrail did not write.
@@ -258,6 +260,7 @@ impl SimulatedWorld {
             garbled_sources: BTreeMap::new(),
             authorizations: BTreeMap::new(),
             credentials: BTreeMap::new(),
+            secret_versions: BTreeMap::new(),
             invoked: Vec::new(),
             foreign: Vec::new(),
             faults: Vec::new(),

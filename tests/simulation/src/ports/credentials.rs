@@ -1,5 +1,6 @@
 //! The secrets with the credentials of the sources.
 
+use jiff::{SignedDuration, Timestamp};
 use slacktrail_core::error::Error;
 use slacktrail_core::source::SourceId;
 use slacktrail_ports::credentials::Credentials;
@@ -7,6 +8,10 @@ use slacktrail_ports::{CredentialStore, ReplaceOutcome, SecretVersion, StoredCre
 
 use super::SimulatedPorts;
 use crate::simulated_world::{Part, State};
+
+/// The versions of a secret that Secrets Manager keeps. It removes an older one for a new one, but none of the last 24 hours.
+const VERSIONS_MAX: usize = 100;
+const KEPT_HOURS: i64 = 24;
 
 impl CredentialStore for SimulatedPorts {
     async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error> {
@@ -32,18 +37,21 @@ impl CredentialStore for SimulatedPorts {
             |state| {
                 let present = state.stored_credentials(source).map(|stored| stored.version);
                 if applied.is_some() && present == applied {
-                    return ReplaceOutcome::Replaced(present.expect("the credentials were written"));
+                    return Ok(ReplaceOutcome::Replaced(present.expect("the credentials were written")));
                 }
                 if present.as_ref() != expected {
-                    return ReplaceOutcome::Conflict;
+                    return Ok(ReplaceOutcome::Conflict);
+                }
+                if !state.may_add_version(source) {
+                    return Err(too_many_versions(source));
                 }
                 let number = state.credentials.get(source).map_or(0, |(number, _)| *number) + 1;
                 state.credentials.insert(source.clone(), (number, Some(text.clone())));
                 applied = Some(SecretVersion(number.to_string()));
-                ReplaceOutcome::Replaced(SecretVersion(number.to_string()))
+                Ok(ReplaceOutcome::Replaced(SecretVersion(number.to_string())))
             },
         )
-        .await
+        .await?
     }
 
     async fn delete_credentials(&self, source: &SourceId) -> Result<(), Error> {
@@ -59,7 +67,26 @@ impl CredentialStore for SimulatedPorts {
     }
 }
 
+fn too_many_versions(source: &SourceId) -> Error {
+    Error::deployment(
+        "too_many_secret_versions",
+        format!("writing the secret of `{source}`: it has {VERSIONS_MAX} versions of the last {KEPT_HOURS} hours"),
+    )
+}
+
 impl State {
+    /// Counts a new version of a secret. Returns `false` if the secret has too many versions that Secrets Manager must keep.
+    fn may_add_version(&mut self, source: &SourceId) -> bool {
+        let kept_since = self.now.saturating_sub(SignedDuration::from_hours(KEPT_HOURS)).unwrap_or(Timestamp::MIN);
+        let versions = self.secret_versions.entry(source.clone()).or_default();
+        versions.retain(|created| *created > kept_since);
+        let may = versions.len() < VERSIONS_MAX;
+        if may {
+            versions.push(self.now);
+        }
+        may
+    }
+
     /// Returns the stored credentials. A source without any uses the first token of the simulated Slack.
     fn stored_credentials(&self, source: &SourceId) -> Option<StoredCredentials> {
         let (number, text) = match self.credentials.get(source) {

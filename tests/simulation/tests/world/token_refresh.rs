@@ -12,7 +12,7 @@ use slacktrail_simulation::rotating::{Grace, Rotating};
 use slacktrail_simulation::{End, FaultKind, Hang, Process, SimulatedWorld};
 use slacktrail_simulator::oauth::{App, GraceReuse};
 use slacktrail_simulator::settings::Limits;
-use slacktrail_simulator::{Row, Settings, World};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind as SlackFault, Row, Settings, World};
 
 /// Just before the last two hours of a twelve-hour token, and just after.
 const NOT_YET: i64 = 10 * 3_600 - 120;
@@ -159,10 +159,7 @@ fn poller_resumed_ticks_later_does_not_undo_newer_token() {
 #[test]
 fn invalid_refresh_token_is_reported_and_collection_lasts_until_expiry() {
     let mut rotating = due(GRACES[0]);
-    rotating.world.with(|state| {
-        let (_, secret) = state.credentials.values_mut().next().unwrap();
-        *secret = secret.as_ref().map(|text| text.replace("xoxe-1-", "xoxe-1-dead-"));
-    });
+    invalidate_refresh_token(&rotating);
     let summary = rotating.minute().unwrap();
     assert_eq!((summary.state, summary.code()), (State::Reauthorize, Some("invalid_refresh_token")));
     assert_eq!(summary.counts.records, 2, "records since the last tick are still collected");
@@ -302,6 +299,94 @@ fn token_with_unknown_expiry_is_used_while_refresh_fails() {
     });
     let tick = rotating.minute().unwrap();
     assert_eq!((tick.state, tick.counts.records), (State::Ok, 1));
+}
+
+/// Adds a fault to refreshes.
+fn fail_refreshes(rotating: &Rotating, fault: impl Fn(CallMatcher) -> Fault) {
+    rotating.world.with(|state| state.slack.fault(fault(CallMatcher::path("oauth.v2.access"))));
+}
+
+fn invalidate_refresh_token(rotating: &Rotating) {
+    rotating.world.with(|state| {
+        let (_, secret) = state.credentials.values_mut().next().unwrap();
+        *secret = secret.as_ref().map(|text| text.replace("xoxe-1-", "xoxe-1-dead-"));
+    });
+}
+
+#[test]
+fn secret_rejected_for_a_day_has_room_for_reconnects() {
+    let mut rotating = due(GRACES[0]);
+    invalidate_refresh_token(&rotating);
+    for minute in 0..24 * 60 {
+        let tick = rotating.minute().unwrap();
+        assert_eq!((tick.state, tick.code()), (State::Reauthorize, Some("invalid_refresh_token")), "minute {minute}");
+    }
+    for _ in 0..20 {
+        rotating.connect();
+    }
+    assert_eq!(rotating.minute().unwrap().state, State::Ok);
+    must_outlive(rotating, "after a reconnect");
+}
+
+#[test]
+fn refresh_failing_for_110_minutes_succeeds_before_expiry() {
+    // A process of its own from this minute on waits for the end of its predecessor's lease.
+    for restarted_at in [None, Some(1), Some(60), Some(90), Some(100), Some(105), Some(109)] {
+        let mut rotating = due(GRACES[0]);
+        fail_refreshes(&rotating, |refresh| Fault::every(refresh, SlackFault::Status(500, String::new())));
+        let mut minutes = 0;
+        while rotating.refreshes() == 0 {
+            if restarted_at == Some(minutes) {
+                rotating.restart();
+            }
+            if minutes == 110 {
+                rotating.world.with(|state| state.slack.clear_faults());
+            }
+            let tick = rotating.minute().unwrap();
+            assert_eq!(tick.state, State::Ok, "restarted at {restarted_at:?}, minute {minutes}");
+            minutes += 1;
+        }
+        assert!((111..115).contains(&minutes), "restarted at {restarted_at:?}: refreshed after {minutes} minutes");
+        assert!(restarted_at.is_some() || minutes == 111, "the holder of the lease retries each minute: {minutes}");
+        must_outlive(rotating, "after an outage");
+    }
+}
+
+#[test]
+fn secret_whose_refresh_fails_for_two_days_has_room_for_reconnects() {
+    for is_new_process in [false, true] {
+        let mut rotating = due(GRACES[0]);
+        fail_refreshes(&rotating, |refresh| Fault::every(refresh, SlackFault::Html(502)));
+        for minute in 0..48 * 60 {
+            let tick = rotating.minute().unwrap();
+            assert_ne!(tick.code(), Some("too_many_secret_versions"), "minute {minute}");
+            if is_new_process {
+                rotating.restart();
+            }
+        }
+        rotating.world.with(|state| state.slack.clear_faults());
+        for _ in 0..20 {
+            rotating.connect();
+        }
+        rotating.minute();
+        assert_eq!(rotating.minute().unwrap().state, State::Ok);
+        must_outlive(rotating, "after an outage");
+    }
+}
+
+#[test]
+fn retry_after_of_refresh_is_honored_while_collection_continues() {
+    let mut rotating = due(GRACES[0]);
+    fail_refreshes(&rotating, |refresh| Fault::next(refresh, SlackFault::throttled("600")));
+    rotating.minute();
+    assert_eq!(refresh_calls(&rotating), 1);
+    for minute in 1..10 {
+        let tick = rotating.minute().unwrap();
+        assert_eq!((tick.state, tick.counts.records), (State::Ok, 1), "minute {minute}");
+        assert_eq!(refresh_calls(&rotating), 1, "minute {minute}");
+    }
+    rotating.minute();
+    assert_eq!((refresh_calls(&rotating), rotating.refreshes()), (2, 1));
 }
 
 /// Returns a deployment of 20 sources with token rotation. Their tokens are due and expire in `expires_in` seconds.
