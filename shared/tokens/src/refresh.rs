@@ -57,6 +57,8 @@ struct Attempt {
     lease: SecretVersion,
     /// When Slack accepts the next call, if it said so.
     not_before: Option<Second>,
+    /// The last error that requires action, which Slack must return twice in a row.
+    error: Option<Error>,
 }
 
 /// The outcome of checking a source's token.
@@ -122,7 +124,7 @@ impl TokenRefresher {
         Some(DueToken { is_expired, stored: Some(stored) })
     }
 
-    /// Returns the outcome for a token that is due but is not refreshed in this tick: a rejection that the secret stores.
+    /// Returns the outcome for a token that is due but is not refreshed in this tick: its last error, if that requires action.
     ///
     /// # Errors
     /// Returns an error if Slack has rejected the refresh.
@@ -132,7 +134,12 @@ impl TokenRefresher {
         if let Some(Due::Rejected(code)) = credentials.map(|credentials| due(credentials, now)) {
             return Err(failure(rejected(source, code)));
         }
-        if token.is_expired { Err(failure(no_time(source))) } else { Ok(RefreshOutcome::NotDue) }
+        let last = self.attempts.borrow().get(&source.id).and_then(|attempt| attempt.error.clone());
+        match last.filter(|error| error.kind != ErrorKind::Retry) {
+            Some(error) => Err(failure(error)),
+            None if token.is_expired => Err(failure(no_time(source))),
+            None => Ok(RefreshOutcome::NotDue),
+        }
     }
 
     /// Refreshes a token that is due. `deadline_reached` returns `true` if the tick must start no call.
@@ -230,7 +237,9 @@ impl TokenRefresher {
     }
 
     fn note_lease(&self, source: &Source, lease: SecretVersion) {
-        self.attempts.borrow_mut().insert(source.id.clone(), Attempt { lease, not_before: None });
+        let mut attempts = self.attempts.borrow_mut();
+        let error = attempts.remove(&source.id).and_then(|attempt| attempt.error);
+        attempts.insert(source.id.clone(), Attempt { lease, not_before: None, error });
     }
 
     /// Refreshes a token whose lease this process holds.
@@ -244,20 +253,30 @@ impl TokenRefresher {
     ) -> Result<bool, Error> {
         let request = oauth::refresh_request(&token_refresh.refresh_token);
         let answer = slack.call_whole(source, &request, CallAuth::App(app)).await;
-        match answer.and_then(|response| oauth::refreshed(&response, &request, now)) {
+        let granted = answer.and_then(|response| oauth::refreshed(&response, &request, now));
+        match granted.map_err(|error| of_refresh(source, error)) {
             Ok(grant) => {
                 self.attempts.borrow_mut().remove(&source.id);
                 let unstored = Unstored { after: token_refresh.refresh_token.clone(), grant };
                 self.store(store, source, Some(leased.clone()), unstored).await
             }
-            Err(error) if error.kind == ErrorKind::Retry => {
-                if let Some(attempt) = self.attempts.borrow_mut().get_mut(&source.id) {
-                    attempt.not_before = error.retry_after_seconds.map(|seconds| now.plus(seconds));
-                }
-                Err(error)
+            Err(error) if is_rejection(&error) => {
+                record_rejection(store, source, &token_refresh.refresh_token, error, now).await
             }
-            Err(error) => record_rejection(store, source, &token_refresh.refresh_token, &error, now).await,
+            Err(error) => Err(self.note_error(source, error, now)),
         }
+    }
+
+    /// Keeps what the next attempt must know of an error. Returns an error that requires action as unconfirmed, unless the previous attempt met
+    /// it, too: a proxy or a restart at Slack can answer a single call with the error of another request.
+    fn note_error(&self, source: &Source, error: Error, now: Second) -> Error {
+        let mut attempts = self.attempts.borrow_mut();
+        let Some(attempt) = attempts.get_mut(&source.id) else { return error };
+        attempt.not_before = error.retry_after_seconds.map(|seconds| now.plus(seconds));
+        let is_repeated = attempt.error.as_ref().is_some_and(|last| last.code == error.code);
+        let error = if error.kind == ErrorKind::Retry || is_repeated { error } else { error.unconfirmed() };
+        attempt.error = Some(error.clone());
+        error
     }
 
     /// Stores a token pair. If that fails, keeps it for the next tick. If `leased` is `None`, reads the credentials first.
@@ -300,13 +319,27 @@ fn if_unchanged(stored: StoredCredentials, refresh_token: &Token) -> Option<(Sec
     same.then_some((stored.version, credentials))
 }
 
+/// Returns `true` if Slack rejects the refresh token or the app's credentials. Only a user can change that.
+fn is_rejection(error: &Error) -> bool {
+    matches!(
+        error.code.as_str(),
+        "invalid_refresh_token"
+            | "authorization_not_found"
+            | "token_revoked"
+            | "token_expired"
+            | "account_inactive"
+            | "invalid_client_id"
+            | "bad_client_secret"
+    )
+}
+
 /// Stores that Slack rejected the refresh, so that the following ticks do not retry each minute. Does nothing if another writer stored a newer
 /// pair.
 async fn record_rejection<K: CredentialStore>(
     store: &K,
     source: &Source,
     refresh_token: &Token,
-    error: &Error,
+    error: Error,
     now: Second,
 ) -> Result<bool, Error> {
     let stored = store.reload_credentials(&source.id).await?;
@@ -317,7 +350,7 @@ async fn record_rejection<K: CredentialStore>(
     match store.replace_credentials(&source.id, Some(&version), &marked).await {
         Ok(ReplaceOutcome::Conflict) => Ok(false),
         // Without the note, the next tick retries. What Slack rejects matters more than what the store does.
-        Ok(ReplaceOutcome::Replaced(_)) | Err(_) => Err(rejected(source, &error.code)),
+        Ok(ReplaceOutcome::Replaced(_)) | Err(_) => Err(error),
     }
 }
 

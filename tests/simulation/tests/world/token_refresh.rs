@@ -389,6 +389,39 @@ fn retry_after_of_refresh_is_honored_while_collection_continues() {
     assert_eq!((refresh_calls(&rotating), rotating.refreshes()), (2, 1));
 }
 
+#[test]
+fn single_error_about_other_request_does_not_reject_refresh() {
+    for stray in [SlackFault::not_ok("invalid_auth"), SlackFault::not_ok("missing_scope"), SlackFault::Html(404)] {
+        let mut rotating = due(GRACES[0]);
+        fail_refreshes(&rotating, |refresh| Fault::next(refresh, stray.clone()));
+        assert_eq!(rotating.minute().unwrap().state, State::Ok, "{stray:?}");
+        assert_eq!(rotating.minute().unwrap().state, State::Ok, "{stray:?}");
+        assert_eq!(rotating.refreshes(), 1, "{stray:?}: the next tick repeats the refresh");
+        must_outlive(rotating, &format!("{stray:?}"));
+    }
+}
+
+#[test]
+fn repeated_error_of_refresh_is_reported_with_its_own_text() {
+    for (fault, state, code, text) in [
+        (SlackFault::Html(404), State::Failing, "http_404", "HTTP status 404"),
+        (SlackFault::not_ok("invalid_auth"), State::Reauthorize, "invalid_auth", "the error `invalid_auth`"),
+    ] {
+        let mut rotating = due(GRACES[0]);
+        fail_refreshes(&rotating, |refresh| Fault::every(refresh, fault.clone()));
+        rotating.minute();
+        for minute in 2..40 {
+            let tick = rotating.minute().unwrap();
+            assert_eq!((tick.state, tick.code()), (state, Some(code)), "minute {minute}");
+            let message = &tick.error().unwrap().message;
+            assert!(message.contains("source `acme`") && message.contains(text), "{message}");
+            assert_eq!(tick.counts.records, 1, "minute {minute}: the token is still valid");
+        }
+        rotating.world.with(|state| state.slack.clear_faults());
+        assert_eq!(rotating.minute().unwrap().state, State::Ok, "{code}: the next refresh succeeds");
+    }
+}
+
 /// Returns a deployment of 20 sources with token rotation. Their tokens are due and expire in `expires_in` seconds.
 fn twenty_sources(expires_in: i64) -> SimulatedWorld {
     let now = Timestamp::constant(1_795_356_000, 0);
