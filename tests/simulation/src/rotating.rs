@@ -4,11 +4,11 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::Value;
 use slacktrail_collector::tick::ResourceLimits;
 use slacktrail_core::health::State as Health;
-use slacktrail_core::source::{LogType, Plan, Source, SourceId};
+use slacktrail_core::source::{LogType, Source, SourceId};
 use slacktrail_core::stream::StreamOutcome;
 use slacktrail_core::time::Second;
 use slacktrail_ports::credentials::{Credentials, update};

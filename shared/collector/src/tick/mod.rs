@@ -128,7 +128,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         due: Vec<Stream>,
         concurrent: usize,
         now: Timestamp,
-        limits: &Limits<'_>,
+        limits: &StreamLimits<'_>,
     ) -> (Vec<StreamOutcome>, Vec<TokenRefreshSummary>) {
         let mut waiting: HashMap<SourceId, Vec<Stream>> = HashMap::new();
         let mut sources: Vec<Source> = Vec::new();
