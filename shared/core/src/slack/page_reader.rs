@@ -565,10 +565,10 @@ mod tests {
 
     #[test]
     fn endless_row_or_key_is_rejected_once_it_exceeds_limit() {
-        for (before, first, more, limit) in [
-            (r#"{"entries":["#, r#"""#, "x", ROW_BYTES_MAX),
-            (r#"{"entries":["#, "tru[", "[", ROW_BYTES_MAX),
-            ("{", r#"""#, "x", KEY_BYTES_MAX),
+        for (before, first, more, limit, error) in [
+            (r#"{"entries":["#, r#"""#, "x", ROW_BYTES_MAX, TooLarge::Row),
+            (r#"{"entries":["#, "tru[", "[", ROW_BYTES_MAX, TooLarge::Row),
+            ("{", r#"""#, "x", KEY_BYTES_MAX, TooLarge::Key),
         ] {
             let mut reader = PageReader::new("logs");
             reader.push(before.as_bytes()).unwrap();
@@ -580,7 +580,7 @@ mod tests {
             let whole = before.len() + limit;
             assert!((limit..=whole).contains(&reader.held_bytes()) && reader.bytes == whole, "{before}{first}");
             reader.push(more.as_bytes()).unwrap();
-            assert_eq!(reader.advance(), Err(TooLarge::Row), "{before}{first}");
+            assert_eq!(reader.advance(), Err(error), "{before}{first}");
         }
     }
 
