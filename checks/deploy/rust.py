@@ -1,6 +1,7 @@
 """Reads the values from the Rust code that the template must repeat."""
 
 import re
+from datetime import UTC, datetime
 
 from template import ROOT
 
@@ -26,6 +27,13 @@ def ttl_attribute() -> str:
     code = (ROOT / "shared/adapters/src/aws/dynamodb.rs").read_text()
     (found,) = re.findall(r'\.item\("(\w+)", AttributeValue::N\(delete_at\)\)', code)
     return found
+
+
+def years() -> range:
+    """Returns the years of valid times, which name the day logs."""
+    code = (ROOT / "shared/core/src/record.rs").read_text()
+    ((first, end),) = re.findall(r"TIMES: Range<i64> = ([\d_]+)\.\.([\d_]+);", code)
+    return range(*(datetime.fromtimestamp(int(seconds), UTC).year for seconds in (first, end)))
 
 
 def version() -> str:

@@ -95,12 +95,25 @@ class Bucket(unittest.TestCase):
             [rule["Id"] for rule in rules(bucket(ArchiveAfterDays="30"))], ["AbortIncompleteUploads", "Archive"]
         )
         both = bucket(ArchiveAfterDays="30", DeleteAfterDays="400")
-        (archive,), (delete,) = ([rule for rule in rules(both) if rule["Id"] == name] for name in ["Archive", "Delete"])
+        names = ["Archive", "DeleteVersions"]
+        (archive,), (versions,) = ([rule for rule in rules(both) if rule["Id"] == name] for name in names)
         self.assertEqual(archive["Transitions"], [{"StorageClass": "GLACIER_IR", "TransitionInDays": "30"}])
-        self.assertEqual(
-            (delete["ExpirationInDays"], delete["NoncurrentVersionExpiration"]), ("400", {"NoncurrentDays": 30})
-        )
+        self.assertEqual((versions["NoncurrentVersionExpiration"], versions.get("Prefix")), ({"NoncurrentDays": 30}, None))
         self.assertEqual({rule["Status"] for rule in rules(both)}, {"Enabled"})
+
+    def test_every_day_log_expires_except_1970(self):
+        expiring = [rule for rule in rules(bucket(DeleteAfterDays="400")) if "ExpirationInDays" in rule]
+        self.assertEqual({rule["ExpirationInDays"] for rule in expiring}, {"400"})
+
+        def expires(key: str) -> bool:
+            return any(key.startswith(rule.get("Prefix", "")) for rule in expiring)
+
+        for log in rust.logs():
+            for year in rust.years():
+                self.assertTrue(expires(f"{log}/{year}/01/01/acme-000001.json.gz"), (log, year))
+            # Its objects are created over years, and the stream stops if the first one is missing.
+            self.assertFalse(expires(f"{log}/1970/01/01/acme-000001.json.gz"), log)
+        self.assertTrue(expires("aside/audit/2026/11/22/acme-000001.json.gz"))
 
 
 def encryption(bucket: dict) -> dict:
