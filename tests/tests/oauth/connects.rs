@@ -256,6 +256,19 @@ fn malformed_listed_workspace_is_skipped_by_probe() {
 }
 
 #[test]
+fn clock_ahead_of_slack_does_not_prevent_connecting() {
+    for seconds in [60, 600] {
+        let site = Site::new();
+        site.settings(|settings| settings.audit_range_strict = true);
+        site.clock_ahead.set(seconds);
+        let link_token = site.issue_link(&source("acme", site.now()), 0);
+        let answer = Browser::new().connect(&site, &link_token, &Consent::organization());
+        assert_eq!(answer.status, 200, "{seconds}: {}", answer.body);
+        assert!(answer.body.contains("<dt>Audit logs</dt><dd>readable, newest record"), "{seconds}: {}", answer.body);
+    }
+}
+
+#[test]
 fn connecting_repairs_corrupt_source() {
     let site = Site::new();
     let browser = Browser::new();

@@ -39,6 +39,8 @@ pub(crate) struct Site {
     pub(crate) spy: Spy,
     links: Cell<u8>,
     processes: Cell<u32>,
+    /// The seconds by which the local clock is ahead of Slack's.
+    pub(crate) clock_ahead: Cell<i64>,
     pub(crate) timer: FakeTimer,
     /// All responses so far, as JSON.
     pub(crate) answers: RefCell<Vec<String>>,
@@ -70,6 +72,7 @@ impl Site {
             spy: Spy::new(),
             links: Cell::new(0),
             processes: Cell::new(0),
+            clock_ahead: Cell::new(0),
             timer: FakeTimer::default(),
             answers: RefCell::default(),
         }
@@ -94,8 +97,9 @@ impl Site {
         self.slack(|slack| f(slack.settings_mut()))
     }
 
+    /// Returns the local time.
     pub(crate) fn now(&self) -> Second {
-        Second::of(self.world.now())
+        Second::of(self.world.now()).plus(self.clock_ahead.get())
     }
 
     pub(crate) fn app(&self, index: usize) -> App {
