@@ -268,6 +268,20 @@ async fn directories_below_world_readable_root_are_private() {
     assert_eq!((mode(""), mode("audit"), mode("audit/2026/11")), (0o755, 0o700, 0o700), "the root keeps its mode");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn directory_is_created_in_folder_that_cannot_be_listed() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let above = tempfile::tempdir().unwrap();
+    let set = |mode| fs::set_permissions(above.path(), fs::Permissions::from_mode(mode)).unwrap();
+    set(0o300); // restricts every user except root
+    let key = day_log("acme", "2026/11/22").key(1);
+    let created = DirectoryDayLogs::new(above.path().join("logs")).create(&key, b"x".to_vec()).await;
+    set(0o700);
+    assert_eq!(created.unwrap(), CreateOutcome::Created);
+}
+
 async fn replace_cursor(deployment: &DirectoryDeployment) -> Result<ReplaceOutcome, Error> {
     let acme = source("acme");
     let stream = conformance::stream("acme", LogType::Audit);

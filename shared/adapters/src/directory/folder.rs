@@ -38,7 +38,10 @@ impl Folder {
         if !root.is_dir() {
             DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(root)?;
             if let Some(above) = root.parent().filter(|above| !above.as_os_str().is_empty()) {
-                File::open(above).and_then(|above| sync(&above))?;
+                match File::open(above).and_then(|above| sync(&above)) {
+                    Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {} // a folder that cannot be listed cannot be synced
+                    synced => synced?,
+                }
             }
         }
         let folder = Folder::walk(root, below, |above, name| {
