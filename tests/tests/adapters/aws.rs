@@ -3,13 +3,17 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
 use slacktrail_adapters::aws::{AwsPorts, DELETION_IN_PROGRESS, ResourceNames, SCHEDULED_FOR_DELETION};
+use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::hints::Place;
-use slacktrail_core::source::{LogType, SourceId};
+use slacktrail_core::source::{LogType, SourceId, StreamId};
+use slacktrail_core::time::Second;
+use slacktrail_core::workspaces::{WorkspaceState, Workspaces};
 use slacktrail_ports::credentials::token_of;
 use slacktrail_ports::credentials::update;
+use slacktrail_ports::shard::Shard;
 use slacktrail_ports::sources;
-use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Version};
+use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, ReplaceOutcome, Version};
 use slacktrail_tests::aws_proxy::AwsProxy;
 use slacktrail_tests::conformance::{self, day_log, source, stream, token};
 use slacktrail_tests::emulated_aws::EmulatedAws;
@@ -110,6 +114,31 @@ async fn table_of_several_pages_is_loaded_whole() {
         sources::put(&deployment, &source).await.unwrap();
     }
     assert_eq!(deployment.load().await.unwrap().sources.len(), 12);
+}
+
+#[tokio::test]
+async fn cursor_of_10_000_unreadable_workspaces_is_saved_and_loaded() {
+    let Some(moto) = EmulatedAws::start() else { return };
+    moto.create_table("streams").await;
+    let deployment = connect(&moto).deployment;
+    let (acme, now) = (source("acme"), Second::MARCH_2018);
+    let state = |number: i64| WorkspaceState {
+        code: Some("team_access_not_granted".to_owned()),
+        uncollected_since: Some(now.plus(number)),
+        since: Some(now.plus(3 * number)),
+        not_before: Some(now.plus(7 * number)),
+    };
+    let mut cursor = Cursor::first(&acme, LogType::Access, now);
+    cursor.workspaces = Workspaces((0..10_000).map(|number| (format!("T{number:010}"), state(number))).collect());
+    assert!(cursor.encode().len() > 1_000_000, "DynamoDB rejects items of more than 400 kB");
+    let stream = StreamId { source: acme.id.clone(), log: LogType::Access };
+    let replaced = deployment.replace_cursor(&stream, None, &cursor).await.unwrap();
+    assert_eq!(replaced, ReplaceOutcome::Replaced(Version(1)));
+    let loaded = deployment.load_stream(&stream).await.unwrap();
+    let of_shard = deployment.load_shard(&Shard::default()).await.unwrap().cursors.remove(&stream);
+    for (version, loaded) in [loaded.unwrap(), of_shard.unwrap()] {
+        assert_eq!((version, loaded.unwrap()), (Version(1), cursor.clone()));
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@
 //! | `source` | `<source id>/source` | `version`: a number that each replacement increments; `source`: the source as JSON |
 //! | `cursor` | `<source id>/cursor/<log type>` | `version`; `cursor`: the cursor as JSON |
 //! | `authorization` | `<authorization id>` | `version`; `authorization`: the authorization as JSON; `expires_at`: Unix seconds, after which DynamoDB deletes it |
+//!
+//! The JSON of a cursor is compressed if it is long ([`long_text`]).
 
 use std::collections::HashMap;
 
@@ -19,6 +21,7 @@ use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join;
 
+use super::long_text;
 use super::operation::{Operation, Resource};
 use slacktrail_connect::{Authorization, AuthorizationId, AuthorizationStore};
 use slacktrail_core::cursor::Cursor;
@@ -136,17 +139,20 @@ impl DynamoDeployment {
         items_max: usize,
         bytes_max: usize,
     ) -> Result<Option<Vec<Item>>, Error> {
-        let (mut items, mut from, mut bytes) = (Vec::new(), None, 0);
+        let (mut items, mut from, mut count, mut bytes) = (Vec::new(), None, 0, 0);
         // The loop ends with the table: a page has up to 1 MB and starts after the previous one.
         loop {
             let page = self.query(partition, shard, false, from).await?;
-            for mut item in page.items.unwrap_or_default() {
-                item.retain(|_, value| value.is_s() || value.is_n());
-                bytes += bytes_of(&item);
-                items.push(item);
+            for item in page.items.unwrap_or_default() {
+                count += 1;
+                if bytes <= bytes_max {
+                    let item = readable(item);
+                    bytes += bytes_of(&item);
+                    items.push(item);
+                }
             }
             from = page.last_evaluated_key;
-            if items.len() > items_max {
+            if count > items_max {
                 return Ok(None);
             }
             if bytes > bytes_max {
@@ -177,7 +183,7 @@ impl DynamoDeployment {
             let doing = format!("reading {} of table `{}`", what(), self.table);
             self.operation(doing, "dynamodb:GetItem").failed(error)
         })?;
-        Ok(output.item)
+        Ok(output.item.map(readable))
     }
 
     /// Reads the sources and the cursors of a shard concurrently, each within its memory limit.
@@ -232,7 +238,7 @@ impl DeploymentStore for DynamoDeployment {
         cursor: &Cursor,
     ) -> Result<ReplaceOutcome, Error> {
         let put = self.client.put_item().item("pk", text(CURSORS)).item("sk", text(cursor_key(stream)));
-        let put = put.item("cursor", text(cursor.encode()));
+        let put = put.item("cursor", long_text::to_attribute(cursor.encode()));
         let replaced = self.replace(put, expected).await;
         // The result is also `Conflict` if an attempt succeeded, its response was lost, and the SDK retried. The next tick then loads the cursor that
         // this attempt wrote.
@@ -304,6 +310,15 @@ fn text(text: impl Into<String>) -> AttributeValue {
 
 fn number(version: Version) -> AttributeValue {
     AttributeValue::N(version.0.to_string())
+}
+
+/// Returns the attributes of an item that are text or numbers, with its cursor decompressed.
+fn readable(mut item: Item) -> Item {
+    if let Some(cursor) = item.get("cursor").and_then(long_text::decompressed) {
+        item.insert("cursor".to_owned(), text(cursor));
+    }
+    item.retain(|_, value| value.is_s() || value.is_n());
+    item
 }
 
 /// Returns an upper estimate of the memory that an item and its parsed form take. The parsed form may contain the text a second time.

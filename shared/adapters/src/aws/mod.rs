@@ -6,6 +6,7 @@
 
 mod dynamodb;
 mod lambda;
+mod long_text;
 mod operation;
 mod s3;
 mod secrets_manager;
