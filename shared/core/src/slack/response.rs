@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::envelope::Paging;
+use super::Paging;
 use super::error;
-use super::page_reader::{Advance, PageReader, TooLarge};
 use super::request::{Family, Request};
 use super::workspace_list::LISTED_MAX;
+use super::{Advance, PageReader, TooLarge};
 use crate::error::{Error, json_location};
 use crate::time::{CLOCK_SKEW_SECONDS, Second, parse_http_date};
 

@@ -4,7 +4,7 @@
 
 /// Follows one value through the chunks in which it arrives.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Scanner {
+pub(crate) struct Scanner {
     depth: u64,
     in_string: bool,
     escaped: bool,
@@ -14,7 +14,7 @@ pub(super) struct Scanner {
 
 impl Scanner {
     /// Returns how many of `bytes` belong to the value, or `None` if it does not end among them.
-    pub(super) fn end_in(&mut self, bytes: &[u8]) -> Option<usize> {
+    pub(crate) fn end_in(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             if self.in_string {

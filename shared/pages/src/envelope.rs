@@ -6,10 +6,10 @@
 use serde_json::Value;
 
 /// Maximum length of a field that is kept. Errors, page cursors and page numbers are far shorter.
-pub(super) const MEMBER_BYTES_MAX: usize = 64 << 10;
+pub(crate) const MEMBER_BYTES_MAX: usize = 64 << 10;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Member {
+pub(crate) enum Member {
     Ok,
     Error,
     Needed,
@@ -27,7 +27,7 @@ pub struct Envelope {
 }
 
 impl Member {
-    pub(super) fn of(key: &str) -> Option<Member> {
+    pub(crate) fn of(key: &str) -> Option<Member> {
         Some(match key {
             "ok" => Member::Ok,
             "error" => Member::Error,
@@ -41,7 +41,7 @@ impl Member {
 
 impl Envelope {
     /// Sets a field from its complete text. Text that is not JSON counts as absent.
-    pub(super) fn set(&mut self, member: Member, text: &[u8]) {
+    pub(crate) fn set(&mut self, member: Member, text: &[u8]) {
         let value = serde_json::from_str(&String::from_utf8_lossy(text)).ok();
         self.metadata_lost |= member == Member::Metadata && value.is_none();
         self.values[member as usize] = value;
@@ -52,17 +52,17 @@ impl Envelope {
     }
 
     /// Records that a field was too long.
-    pub(super) fn set_too_long(&mut self, member: Member) {
+    pub(crate) fn set_too_long(&mut self, member: Member) {
         self.metadata_lost |= member == Member::Metadata;
     }
 
     /// Returns `ok`. Other values than `true` and `false` count as absent.
-    pub(super) fn ok(&self) -> Option<bool> {
+    pub fn ok(&self) -> Option<bool> {
         self.get(Member::Ok)?.as_bool()
     }
 
     /// Returns the error code, or `None` for any of PHP's empty values. A code that is not text becomes `unknown_error`.
-    pub(super) fn error(&self) -> Option<&str> {
+    pub fn error(&self) -> Option<&str> {
         match self.get(Member::Error).filter(|error| !is_empty(error))? {
             Value::String(code) => Some(code),
             _ => Some("unknown_error"),
@@ -70,7 +70,7 @@ impl Envelope {
     }
 
     /// Returns the scopes that an error says are missing.
-    pub(super) fn needed(&self) -> Option<String> {
+    pub fn needed(&self) -> Option<String> {
         match self.get(Member::Needed)? {
             Value::String(scope) => Some(scope.clone()),
             Value::Array(scopes) => Some(scopes.iter().filter_map(Value::as_str).take(8).collect::<Vec<_>>().join(",")),
@@ -83,7 +83,7 @@ impl Envelope {
     /// # Errors
     ///
     /// Returns a description if the cursor is invalid. Treating it as the end would lose rows.
-    pub(super) fn next_cursor(&self) -> Result<Option<String>, &'static str> {
+    pub fn next_cursor(&self) -> Result<Option<String>, &'static str> {
         if self.metadata_lost {
             return Err("its `response_metadata` is too long, or not JSON");
         }
@@ -97,7 +97,7 @@ impl Envelope {
     }
 
     /// Returns the page counts, or `None` if Slack did not return valid numbers.
-    pub(super) fn paging(&self) -> Option<Paging> {
+    pub fn paging(&self) -> Option<Paging> {
         let paging = self.get(Member::Paging)?;
         let number = |name: &str| match paging.get(name)? {
             Value::Number(number) => {
@@ -158,8 +158,8 @@ impl Paging {
 
 #[cfg(test)]
 mod tests {
-    use super::super::page_reader::{Advance, PageReader};
     use super::*;
+    use crate::page_reader::{Advance, PageReader};
 
     /// Returns the envelope of a body that arrives in small chunks.
     fn envelope(body: &str) -> Envelope {

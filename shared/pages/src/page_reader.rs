@@ -9,12 +9,12 @@ use std::borrow::Cow;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::envelope::{Envelope, MEMBER_BYTES_MAX, Member};
-use super::scan::Scanner;
+use crate::envelope::{Envelope, MEMBER_BYTES_MAX, Member};
+use crate::scan::Scanner;
 
 /// Maximum length of a row, both as it arrives and after it is repaired or escaped. Slack's rows are far shorter. A longer row is an error, because
 /// the poller must hold a row and its line in memory, and reads lines back only up to four times this length.
-pub(crate) const ROW_BYTES_MAX: usize = 4 << 20;
+pub const ROW_BYTES_MAX: usize = 4 << 20;
 /// Maximum length of a response, uncompressed.
 pub const RESPONSE_BYTES_MAX: usize = 256 << 20;
 /// Maximum rows in a response. Slack never splits a second of audit logs, so a page may have more rows than requested.
@@ -195,12 +195,12 @@ impl PageReader {
     }
 
     /// Returns `true` if the response was a complete JSON object.
-    pub(super) fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         matches!(self.state, State::Done)
     }
 
     /// Returns `true` if the response had a list of rows, even if it was empty.
-    pub(super) fn has_rows(&self) -> bool {
+    pub fn has_rows(&self) -> bool {
         self.has_rows
     }
 
