@@ -213,8 +213,7 @@ impl<'a> StreamTick<'a> {
         let is_start = cursor.workspaces.is_empty() && cursor.gaps.iter().any(is_unread);
         let joined_since = (!is_start && !self.enters_workspaces).then_some(self.source.since);
         // The rows of a workspace that left are missing in all open gaps, and from where the next daily re-read starts.
-        let open = cursor.gaps.iter().filter(|gap| gap.kind != GapKind::Backfill).map(|gap| gap.oldest);
-        let left_since = open.fold(cursor.reread_from(1), Second::min);
+        let left_since = cursor.gaps.iter().map(|gap| gap.oldest).fold(cursor.reread_from(1), Second::min);
         self.cursor.workspaces.update_listed(&self.cache.workspaces, joined_since, left_since);
     }
 

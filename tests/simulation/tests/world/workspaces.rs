@@ -90,6 +90,30 @@ fn workspace_that_leaves_before_its_backlog_is_collected_on_return() {
 }
 
 #[test]
+fn workspace_that_leaves_during_backfill_is_collected_on_return() {
+    let mut harness = Harness::new(organization(), &INTEGRATION);
+    harness.tick();
+    harness.pass(60);
+    harness.calls_max = 4;
+    for n in 0..15 {
+        row(&mut harness, "T1", 10 * DAY + n * 60, &format!("one{n}"));
+        row(&mut harness, "T2", 11 * DAY + n * 60, &format!("two{n}"));
+    }
+    harness.backfill(LogType::Integration, 12 * DAY, 9 * DAY);
+    harness.tick();
+    assert!(harness.stored_lines() < 15, "the backfill is in progress");
+    harness.settings(|settings| workspace(settings, "T2").app_added = false);
+    harness.restart();
+    harness.settle_within(30);
+    assert_eq!(harness.stored_lines(), 15);
+    harness.settings(|settings| workspace(settings, "T2").app_added = true);
+    harness.calls_max = 10;
+    harness.restart();
+    harness.settle_within(30);
+    assert_eq!(harness.stored_lines(), 30);
+}
+
+#[test]
 fn backlog_of_any_number_of_workspaces_drains_alongside_live_records() {
     for count in [5, 6, 7, 8, 9, 10, 11] {
         let ids: Vec<String> = (1..=count).map(|number| format!("T{number:02}")).collect();
