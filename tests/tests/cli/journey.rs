@@ -103,7 +103,7 @@ async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
     assert!(light.page_text().await.contains("already used"), "{}", light.page_text().await);
     light.screenshot(&screenshots().join("used-light.png")).await;
 
-    // An error in the second of the connection counts as older than the connection. On a fast machine, all of the above takes less.
+    // An error in the second of the connection counts as older than the connection, and all of the above can take less than a second.
     while Timestamp::now().as_second() == connected {
         slacktrail.run(&["sources"]).await.exits(0);
     }
