@@ -17,8 +17,11 @@ use crate::workspaces::Workspaces;
 /// The version of the stored format. A greater number was written by a newer slacktrail, and is rejected.
 const FORMAT: u32 = 1;
 
-/// Maximum number of gaps. Above that, the two oldest gaps become one, and the time between them is read again.
+/// Maximum number of gaps. Above that, two gaps of the backlog become one, and the time between them is read again.
 const GAPS_MAX: usize = 16;
+
+/// Maximum number of gaps in a stored cursor. slacktrail stores at most [`GAPS_MAX`]. The work of merging them grows with the square.
+const STORED_GAPS_MAX: usize = 64;
 
 /// Maximum number of backfills among the gaps, so that there is room for more urgent gaps.
 pub const BACKFILLS_MAX: usize = 8;
@@ -290,6 +293,9 @@ impl Cursor {
             return Err(Error::deployment("newer_cursor", message));
         }
         let cursor: Cursor = serde_json::from_str(text).map_err(|error| malformed(json_location(&error)))?;
+        if cursor.gaps.len() > STORED_GAPS_MAX {
+            return Err(malformed(format!("it has {} gaps, more than {STORED_GAPS_MAX}", cursor.gaps.len())));
+        }
         match cursor.gaps.iter().find(|gap| gap.oldest > gap.latest) {
             None => Ok(cursor),
             Some(gap) => Err(malformed(format!("a gap ends at {}, before it starts at {}", gap.latest, gap.oldest))),
@@ -591,6 +597,17 @@ mod tests {
         assert!(Cursor { not_before: Some(now.plus(3_600)), ..settled() }.must_wait(now));
         assert!(!Cursor { not_before: Some(far), ..settled() }.must_wait(now));
         assert!(!Cursor { not_before: Some(now), ..settled() }.must_wait(now), "the wait is over");
+    }
+
+    #[test]
+    fn cursor_with_more_gaps_than_slacktrail_stores_is_malformed() {
+        let gap = Gap::unwalked(LogType::Audit, GapKind::Backlog, second(0), second(1));
+        let decoded = |count: usize| {
+            let cursor = Cursor { gaps: vec![gap.clone(); count], ..settled() };
+            Cursor::decode(&serde_json::to_string(&cursor).unwrap()).map_err(|error| error.code)
+        };
+        assert!(decoded(64).is_ok());
+        assert_eq!(decoded(65).unwrap_err(), "malformed_cursor");
     }
 
     #[test]

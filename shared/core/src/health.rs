@@ -33,7 +33,7 @@ pub struct Health {
     /// When a tick last succeeded. It is saved with the heartbeat, so on a quiet stream it is up to 15 minutes old.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_success: Option<Second>,
-    /// The time of the newest record that Slack has returned. All such records are stored.
+    /// The time of the newest record that Slack has returned, even if it could not be stored yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_record: Option<Second>,
 }
@@ -87,7 +87,8 @@ impl Health {
         // An error that repeats after a reconnect starts again. Otherwise each tick would try it immediately, forever.
         let is_new_attempt = error.is_some()
             && (self.requires_action_before_reconnect(source) || self.started_before_connection(source));
-        let changed = is_new_attempt || (state, &code) != (self.state, &self.code);
+        let origin = reason.map(|error| error.origin).unwrap_or_default();
+        let changed = is_new_attempt || (state, &code, origin) != (self.state, &self.code, self.origin);
         if changed {
             // Consecutive transient errors may have different causes. Their state started with the first one.
             let waits = error.is_some_and(|error| error.kind == ErrorKind::Retry);
@@ -98,7 +99,7 @@ impl Health {
             self.state = state;
             self.code = code;
             self.message = reason.map(|error| error.message.clone());
-            self.origin = reason.map(|error| error.origin).unwrap_or_default();
+            self.origin = origin;
             self.is_unconfirmed = reason.is_some_and(|error| error.is_unconfirmed);
         } else if self.since.is_none() {
             self.since = Some(now); // healthy since the first tick
@@ -203,6 +204,17 @@ mod tests {
         assert_eq!(health.state, State::CatchingUp);
         assert!(update(&mut health, LogType::Audit, false, 700 + 86_400));
         assert_eq!((health.state, health.code.as_deref(), health.message.as_deref()), (State::Ok, None, None));
+    }
+
+    #[test]
+    fn same_code_from_other_origin_replaces_stored_error() {
+        let mut health = Health::default();
+        let errors =
+            [Error::slack("access_denied", "Slack refused"), Error::deployment("access_denied", "AWS refused")];
+        for error in &errors {
+            health.update(&met(error), &source(), LogType::Audit, second(1_000));
+            assert_eq!((health.origin, health.message.as_deref()), (error.origin, Some(error.message.as_str())));
+        }
     }
 
     #[test]

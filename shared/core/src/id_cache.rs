@@ -145,9 +145,9 @@ impl DayLogCaches {
         self.days.remove(&day);
     }
 
-    /// Removes the day logs of days that ended before `second` from the cache.
-    pub fn clear_before(&mut self, second: Second) {
-        self.days.retain(|day, _| day.end() >= second);
+    /// Removes the day logs of the days for which `keeps` is false.
+    pub fn retain(&mut self, keeps: impl Fn(Day) -> bool) {
+        self.days.retain(|day, _| keeps(*day));
     }
 }
 
@@ -260,11 +260,11 @@ mod tests {
         let mut logs = DayLogCaches::new(StreamId { source: "acme".parse().unwrap(), log: LogType::Audit });
         let day = at(0).day();
         logs.open(day, 20, &(at(0)..=at(1)));
-        logs.clear_before(day.end());
+        logs.retain(|kept| kept.end() >= day.end());
         assert_eq!(logs.last_objects().collect::<Vec<_>>(), [(day, 20)]);
         let mut removed = logs.clone();
         removed.remove(day);
-        logs.clear_before(day.end().plus(1));
+        logs.retain(|kept| kept.end() > day.end());
         assert_eq!((removed.last_objects().count(), logs.last_objects().count()), (0, 0));
     }
 

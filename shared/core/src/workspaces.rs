@@ -125,22 +125,21 @@ impl Workspaces {
         }
     }
 
-    /// Adds workspaces that joined, whose rows are missing since `joined_since`, and records that the rows of those that left are missing since
-    /// `left_since`.
-    pub(crate) fn update_listed(&mut self, list: &WorkspaceList, joined_since: Option<Second>, left_since: Second) {
+    /// Adds workspaces that joined, whose rows are missing since `joined_since`, and clears the errors of those that left.
+    pub(crate) fn update_listed(&mut self, list: &WorkspaceList, joined_since: Option<Second>) {
         for id in &list.ids {
             let joined = WorkspaceState { uncollected_since: joined_since, ..WorkspaceState::default() };
             self.0.entry(id.clone()).or_insert(joined);
         }
         for (_, left) in self.0.iter_mut().filter(|(id, _)| !list.has(id)) {
             *left = WorkspaceState { uncollected_since: left.uncollected_since, ..WorkspaceState::default() };
-            left.add_uncollected(left_since);
         }
     }
 
     /// Returns the workspace that a walk of a gap from `oldest` on reads after `last`, or `None` if none is left.
     ///
-    /// Workspaces that must wait because of their errors are skipped. They miss the time of this gap, too.
+    /// The walk passes over workspaces that must wait because of their errors, and over those that are not listed: they have left, perhaps while
+    /// they were read, or another process with a newer list has added them. The rows of this gap are missing in all of these workspaces.
     pub(crate) fn next_after(
         &mut self,
         list: &WorkspaceList,
@@ -152,9 +151,12 @@ impl Workspaces {
         let is_ready = |id: &&String| self.0.get(*id).is_none_or(|state| !state.is_skipped(now));
         let next = list.ids.iter().filter(|id| is_after(id)).find(is_ready).cloned();
         let is_before_next = |id: &String| next.as_ref().is_none_or(|next| id < next);
-        let skipped =
-            self.0.iter_mut().filter(|(id, state)| is_after(id) && is_before_next(id) && state.is_skipped(now));
-        skipped.for_each(|(_, state)| state.add_uncollected(oldest));
+        let is_unread = |id: &String, state: &WorkspaceState| {
+            let has_left = !list.has(id);
+            (is_after(id) && state.is_skipped(now)) || has_left && last.is_none_or(|last| id.as_str() >= last)
+        };
+        let passed_over = self.0.iter_mut().filter(|(id, state)| is_before_next(id) && is_unread(id, state));
+        passed_over.for_each(|(_, state)| state.add_uncollected(oldest));
         next.map(|id| WorkspacePosition { uncollected_since: self.uncollected_since(&id), id })
     }
 
@@ -287,13 +289,16 @@ mod tests {
     #[test]
     fn workspace_that_joins_or_leaves_misses_rows() {
         let mut workspaces = states(&[("T1", None), ("T2", Some("x"))]);
-        workspaces.update_listed(&list(&["T1", "T3"]), Some(second(5)), second(40));
+        let listed = list(&["T1", "T3"]);
+        workspaces.update_listed(&listed, Some(second(5)));
         let expected =
-            |since: i64| WorkspaceState { uncollected_since: Some(second(since)), ..WorkspaceState::default() };
-        assert_eq!(workspaces.0["T1"], WorkspaceState::default());
-        assert_eq!((&workspaces.0["T2"], &workspaces.0["T3"]), (&expected(40), &expected(5)));
-        workspaces.update_listed(&list(&["T1", "T3"]), Some(second(5)), second(90));
-        assert_eq!(workspaces.0["T2"], expected(40));
+            |since: Option<i64>| WorkspaceState { uncollected_since: since.map(second), ..WorkspaceState::default() };
+        assert_eq!((&workspaces.0["T1"], &workspaces.0["T2"]), (&expected(None), &expected(None)));
+        assert_eq!(workspaces.0["T3"], expected(Some(5)));
+        for (last, oldest, missing) in [("T1", 40, 40), ("T1", 90, 40), ("T2", 30, 30), ("T3", 10, 30)] {
+            workspaces.next_after(&listed, Some(last), second(oldest), second(100));
+            assert_eq!(workspaces.0["T2"], expected(Some(missing)), "after {last}");
+        }
     }
 
     #[test]

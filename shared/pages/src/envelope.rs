@@ -7,6 +7,8 @@ use serde_json::Value;
 
 /// Maximum length of a field that is kept. Errors, page cursors and page numbers are far shorter.
 pub(crate) const MEMBER_BYTES_MAX: usize = 64 << 10;
+/// Maximum length of a page cursor. Each gap of a stored cursor may contain one, and DynamoDB limits items to 400 kB. Slack's have about 100 bytes.
+const PAGE_CURSOR_BYTES_MAX: usize = 4 << 10;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Member {
@@ -90,6 +92,7 @@ impl Envelope {
         let cursor = self.get(Member::Metadata).and_then(|metadata| metadata.get("next_cursor"));
         match cursor.filter(|cursor| !is_empty(cursor)) {
             None => Ok(None),
+            Some(Value::String(cursor)) if cursor.len() > PAGE_CURSOR_BYTES_MAX => Err("its page cursor is too long"),
             Some(Value::String(cursor)) => Ok(Some(cursor.clone())),
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
             Some(_) => Err("its page cursor is not text"),
@@ -207,11 +210,22 @@ mod tests {
         let broken = r#"{"entries":[],"response_metadata":{"next_cursor":"a",}}"#;
         assert!(envelope(broken).next_cursor().is_err());
         let metadata = |bytes: usize| {
-            let cursor = "x".repeat(bytes - r#"{"next_cursor":""}"#.len());
-            envelope(&format!(r#"{{"entries":[],"response_metadata":{{"next_cursor":"{cursor}"}}}}"#)).next_cursor()
+            let other = "x".repeat(bytes - r#"{"next_cursor":"a","x":""}"#.len());
+            let metadata = format!(r#"{{"next_cursor":"a","x":"{other}"}}"#);
+            envelope(&format!(r#"{{"entries":[],"response_metadata":{metadata}}}"#)).next_cursor()
         };
         assert!(metadata(MEMBER_BYTES_MAX).is_ok_and(|cursor| cursor.is_some()));
         assert!(metadata(MEMBER_BYTES_MAX + 1).is_err());
+    }
+
+    #[test]
+    fn page_cursor_of_more_than_4_kib_is_error() {
+        let next = |bytes: usize| {
+            let cursor = "x".repeat(bytes);
+            envelope(&format!(r#"{{"entries":[],"response_metadata":{{"next_cursor":"{cursor}"}}}}"#)).next_cursor()
+        };
+        assert!(next(4_096).is_ok_and(|cursor| cursor.is_some()));
+        assert!(next(4_097).is_err());
     }
 
     #[test]

@@ -260,6 +260,14 @@ impl Harness {
         self.processes += 1;
     }
 
+    /// Runs a tick of a new process, and keeps the own one with its cache.
+    pub fn other_tick(&mut self) {
+        let own = std::mem::replace(&mut self.process, Process::start(self.processes, &self.world));
+        self.processes += 1;
+        self.tick();
+        self.process = own;
+    }
+
     /// Uses an access row again, so that it moves to the newest end of its log.
     pub fn touch(&mut self, row: usize) {
         self.world.with(|state| state.slack.touch_access(row, state.now));

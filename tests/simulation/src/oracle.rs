@@ -67,6 +67,8 @@ pub(super) struct Book {
     pub(super) watches: [Watch; 3],
     /// Workspaces that Slack has rejected at least once.
     pub(super) failing: HashSet<String>,
+    /// Workspaces that Slack did not list for some time. A process notices within an hour that one is listed.
+    pub(super) left: HashSet<String>,
     parsed: Rc<RefCell<ParseCache>>,
 }
 
@@ -267,10 +269,11 @@ fn not_stored<'a>(
     })
 }
 
-/// Returns `true` if Slack bars the source from the workspace of this row.
+/// Returns `true` if Slack bars the source from the workspace of this row, or does not list the workspace.
 fn is_barred(state: &State, row: &Row) -> bool {
-    let workspaces = state.slack.settings().tenant.workspaces();
-    workspaces.iter().any(|workspace| !workspace.owner_belongs && row.workspace.as_ref() == Some(&workspace.id))
+    let mut workspaces = state.slack.settings().tenant.workspaces().iter();
+    let of_row = workspaces.find(|workspace| row.workspace.as_ref() == Some(&workspace.id));
+    of_row.is_some_and(|workspace| !workspace.owner_belongs || !workspace.app_added)
 }
 
 /// Returns the violation for the first record of the last minute that is not stored, although a tick has just succeeded. Records of the
@@ -278,7 +281,8 @@ fn is_barred(state: &State, row: &Row) -> bool {
 pub fn late(state: &mut State) -> Option<String> {
     let ago = |seconds| state.now.saturating_sub(SignedDuration::from_secs(seconds)).unwrap_or(state.now);
     let minute = ago(60)..=ago(1);
-    missing(state, |row| minute.contains(&row.time) && row.visible_at == row.time)
+    let is_listed = |row: &Row| row.workspace.as_ref().is_none_or(|workspace| !state.book.left.contains(workspace));
+    missing(state, |row| minute.contains(&row.time) && row.visible_at == row.time && is_listed(row))
         .map(|invariant| invariant.replacen("missing:", "stale: a tick succeeded, but", 1))
 }
 

@@ -332,6 +332,15 @@ impl SimulatedWorld {
         });
     }
 
+    /// Adds the app to a workspace of the organization, or removes it. Slack lists the workspaces that have the app.
+    pub(super) fn list(&self, workspace: &str, is_listed: bool) {
+        self.with(|state| {
+            state.book.left.insert(workspace.to_owned());
+            let workspace = state.slack.settings_mut().tenant.workspace_mut(workspace);
+            workspace.expect("the workspace belongs to the organization").app_added = is_listed;
+        });
+    }
+
     /// Writes the year 2100 into every cursor: into all of its times, or only into its watermark.
     pub(super) fn tamper(&self, all: bool) {
         self.edit_cursors(|cursor| {

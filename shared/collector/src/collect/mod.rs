@@ -73,12 +73,13 @@ impl StreamCache {
 
     /// Returns the number of cached record IDs.
     pub(crate) fn cached_ids(&self) -> usize {
-        self.ids.day_logs.id_count()
+        self.ids.day_logs.id_count() + self.ids.known_stored.len()
     }
 
     /// Drops the cached record IDs.
     pub(crate) fn clear_ids(&mut self) {
         self.ids.day_logs.clear_ids();
+        self.ids.known_stored.clear();
     }
 }
 
@@ -148,12 +149,15 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.tick.finish(error, refresh_failure.map(|failure| &failure.error));
         let saved = self.save().await;
         if self.tick.is_done() {
-            self.ids.day_logs.clear_before(self.tick.cached_from());
+            self.ids.day_logs.retain(|day| self.tick.keeps_cached(day));
         }
         self.tick.into_outcome(saved.err())
     }
 
     async fn collect_gaps(&mut self) -> Result<(), Error> {
+        if self.budget_exhausted() {
+            return Ok(());
+        }
         self.list_workspaces_if_due().await?;
         self.tick.open_gaps();
         while let Some(mut active) = self.tick.next_gap() {
@@ -259,5 +263,21 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             ReplaceOutcome::Conflict => self.conflict = true,
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use slacktrail_core::source::LogType;
+
+    #[test]
+    fn ids_of_unfinished_page_count_as_cached() {
+        let stream = StreamId { source: "acme".parse().unwrap(), log: LogType::Audit };
+        let mut cache = StreamCache::new(stream);
+        cache.ids.known_stored.insert(RowId([1; 16]));
+        assert_eq!(cache.cached_ids(), 1);
+        cache.clear_ids();
+        assert_eq!(cache.cached_ids(), 0);
     }
 }

@@ -74,13 +74,16 @@ impl WorkspaceListing {
     ///
     /// # Errors
     ///
-    /// Returns an error if the list does not end within 10 pages, if the cursor leads to the same page, or if the list has entries but no ID.
+    /// Returns an error if the list does not end within 10 pages, if the cursor leads to the same page, or if the list has no ID. Without a
+    /// workspace nothing can be read, so an empty list must not look like a log without rows.
     pub fn end_page(&mut self, next: Option<String>) -> Result<Option<WorkspaceList>, Error> {
         self.pages += 1;
         if next.is_none() {
             let mut list = std::mem::take(&mut self.list);
-            if list.ids.is_empty() && list.without_id > 0 {
-                return Err(list_error("no workspace in it has an ID"));
+            match list.without_id {
+                _ if !list.ids.is_empty() => {}
+                0 => return Err(no_workspace()),
+                _ => return Err(list_error("no workspace in it has an ID")),
             }
             list.ids.sort_unstable();
             list.ids.dedup();
@@ -103,6 +106,12 @@ impl WorkspaceListing {
             PageError::StalePageCursor | PageError::NoSuchPage => list_error("Slack rejected its page cursor"),
         }
     }
+}
+
+fn no_workspace() -> Error {
+    let message =
+        "the app is on no workspace of the organization: Slack's list of workspaces (`auth.teams.list`) is empty";
+    Error::slack("no_workspace", message)
 }
 
 /// Returns the error of an unusable list of workspaces. `what` names the cause.
@@ -138,7 +147,6 @@ mod tests {
             Ok(WorkspaceList { ids: ids.iter().map(|id| (*id).to_owned()).collect(), without_id })
         };
         assert_eq!(listed(&[&["T2", "-"], &["T1", "T2"], &["-"]]), list(&["T1", "T2"], 2));
-        assert_eq!(listed(&[&[]]), list(&[], 0), "an organization may have no workspace");
         assert_eq!(listed(&[&["T1"][..]; 10]), list(&["T1"], 0));
     }
 
@@ -146,6 +154,7 @@ mod tests {
     fn list_without_id_end_or_limit_is_error() {
         let full = ["T1"; 1_001];
         for (pages, what) in [
+            (&[&[][..]][..], "(`auth.teams.list`) is empty"),
             (&[&["-"][..]][..], "no workspace in it has an ID"),
             (&[&["T1"][..]; 11], "it has more than 10 pages"),
             (&[&full[..]; 10], "it has more than 10,000 workspaces"),

@@ -86,8 +86,6 @@ pub struct StreamTick<'a> {
     error: Option<Error>,
     /// The last error response that did not affect the whole stream. It becomes the tick's error if the tick reads no page.
     refused: Option<Error>,
-    /// Whether this tick was the first to meet Slack's demand for a workspace.
-    enters_workspaces: bool,
     /// Whether a walk advanced or reached its end. Otherwise the tick is not a success, however many pages it read.
     advanced: bool,
     /// The time of the newest record that Slack returned, new or not.
@@ -142,7 +140,7 @@ impl<'a> StreamTick<'a> {
         let stream = StreamId { source: source.id.clone(), log };
         let mut outcome = StreamOutcome::skipped(&stream, cursor.health.state);
         (outcome.polled, outcome.recovered) = (true, field_in_future.is_some());
-        StreamTick {
+        let mut tick = StreamTick {
             source,
             log,
             now,
@@ -155,12 +153,16 @@ impl<'a> StreamTick<'a> {
             live_walk: None,
             error: field_in_future.map(corrupt_cursor),
             refused: None,
-            enters_workspaces: false,
             advanced: false,
             newest_shown: None,
             heartbeat: false,
             outcome,
+        };
+        // Another process, or a tick whose cursor was not saved, may have read another list.
+        if tick.cache.listed_at.is_some() && tick.reads_per_workspace() {
+            tick.apply_list();
         }
+        tick
     }
 
     /// Returns what the tick did so far.
@@ -183,9 +185,9 @@ impl<'a> StreamTick<'a> {
         self.cursor.last_objects.remove(&day);
     }
 
-    /// Returns the time before which the day logs of ended days need not be cached.
-    pub fn cached_from(&self) -> Second {
-        self.now.plus(-CACHED_SECONDS)
+    /// Returns `true` if a day log stays cached. The first day has the records without a time, which may arrive at any time.
+    pub fn keeps_cached(&self, day: Day) -> bool {
+        day.end() >= self.now.plus(-CACHED_SECONDS) || day == Second::EPOCH.day()
     }
 
     /// Returns `true` if no time is left to collect.
@@ -206,15 +208,15 @@ impl<'a> StreamTick<'a> {
     /// Takes over the list of the organization's workspaces.
     pub fn update_workspaces(&mut self, list: WorkspaceList) {
         (self.cache.workspaces, self.cache.listed_at) = (list, Some(self.now));
-        let cursor = &self.cursor;
-        // As long as the first gap is unread, it covers the whole time of the first workspaces. So do the open gaps after the log was read
-        // without workspaces.
-        let is_unread = |gap: &Gap| gap.kind == GapKind::Backlog && gap.oldest <= cursor.since && gap.is_untouched();
-        let is_start = cursor.workspaces.is_empty() && cursor.gaps.iter().any(is_unread);
-        let joined_since = (!is_start && !self.enters_workspaces).then_some(self.source.since);
-        // The rows of a workspace that left are missing in all open gaps, and from where the next daily re-read starts.
-        let left_since = cursor.gaps.iter().map(|gap| gap.oldest).fold(cursor.reread_from(1), Second::min);
-        self.cursor.workspaces.update_listed(&self.cache.workspaces, joined_since, left_since);
+        self.apply_list();
+    }
+
+    fn apply_list(&mut self) {
+        // Before the first list, nothing was read, or everything without workspaces. So the open gaps cover what is missing. A workspace that
+        // joins later also misses the part of a backfill that has passed its ID.
+        let oldest = self.cursor.gaps.iter().map(|gap| gap.oldest).fold(self.source.since, Second::min);
+        let joined_since = (!self.cursor.workspaces.is_empty()).then_some(oldest);
+        self.cursor.workspaces.update_listed(&self.cache.workspaces, joined_since);
     }
 
     /// Opens the gaps of this tick.
@@ -361,15 +363,16 @@ impl<'a> StreamTick<'a> {
     fn is_repeated(&self, error: &Error) -> bool {
         let health = &self.cursor.health;
         self.outcome.counts.pages == 0
-            && health.code.as_deref() == Some(&error.code)
+            && (health.origin, health.code.as_deref()) == (error.origin, Some(&error.code))
             && !health.started_before_connection(self.source)
     }
 
     /// Returns the cursor if it must replace the stored one, and `None` if nothing has changed.
     pub fn cursor_to_save(&mut self, last_objects: impl Iterator<Item = (Day, u32)>) -> Option<&Cursor> {
-        let cached_from = self.cached_from();
         self.cursor.last_objects.extend(last_objects);
-        self.cursor.last_objects.retain(|day, _| day.end() >= cached_from);
+        let mut numbers = std::mem::take(&mut self.cursor.last_objects);
+        numbers.retain(|day, _| self.keeps_cached(*day));
+        self.cursor.last_objects = numbers;
         self.cursor.health.last_record = self.cursor.health.last_record.max(self.newest_shown);
         let has_changed = self.stored.as_ref().is_none_or(|stored| self.cursor.must_replace(stored));
         (has_changed || self.heartbeat).then(|| {

@@ -184,7 +184,7 @@ impl StreamTick<'_> {
         let is_demand = self.log == LogType::Access && error.code == "missing_argument" && may_read_by_workspace;
         // With `team_id`, Slack may return only some of the rows, so confirm the error like one that requires action.
         if is_demand && self.is_repeated(&error) {
-            (self.cursor.by_workspace, self.enters_workspaces) = (true, true);
+            self.cursor.by_workspace = true;
             return Ok(Position::NeedsWorkspaces);
         }
         self.skip_workspace(gap, error).map(|()| Position::AtEnd)

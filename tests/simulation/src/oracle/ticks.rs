@@ -227,7 +227,7 @@ impl Judge<'_> {
     }
 
     /// Returns the times of rows that are wanted, were shown in time and before this tick, and are not stored. A late row may wait for a
-    /// re-read. A failing workspace does not count for the whole stream.
+    /// re-read. A workspace that fails or is not listed does not count for the whole stream.
     fn unstored(&self) -> Vec<i64> {
         // Some workspaces are skipped, for example because their pages lead nowhere, and the stream reports it, or the tick's own error.
         if self.summary.workspaces_failing > 0 && self.summary.code().is_some() {
@@ -236,9 +236,9 @@ impl Judge<'_> {
         let (state, by_workspace) = (self.state, self.is_by_workspace());
         let since = self.source.since.instant();
         let in_time = |row: &&Row| row.visible_at == row.time && row.time >= since && row.time < self.facts.started;
-        let healthy = |row: &&Row| {
-            !by_workspace || row.workspace.as_ref().is_some_and(|workspace| !state.book.failing.contains(workspace))
-        };
+        let (failing, left) = (&state.book.failing, &state.book.left);
+        let is_read = |workspace: &String| !failing.contains(workspace) && !left.contains(workspace);
+        let healthy = |row: &&Row| !by_workspace || row.workspace.as_ref().is_some_and(is_read);
         let rows = state.slack.visible_rows(simulated(self.log), state.now).filter(in_time).filter(healthy);
         super::not_stored(state, rows, by_workspace).map(|row| row.time.as_second()).collect()
     }

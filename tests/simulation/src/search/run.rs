@@ -167,6 +167,8 @@ impl Run {
             }
             Event::Bar(id) => self.world.bar(id, true),
             Event::Admit(id) => self.world.bar(id, false),
+            Event::Leave(id) => self.world.list(id, false),
+            Event::Join(id) => self.world.list(id, true),
             Event::Revoke => self.world.revoke(),
             Event::Connect => self.world.connect(),
         }

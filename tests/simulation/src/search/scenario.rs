@@ -5,8 +5,8 @@ use slacktrail_simulator::{Endless, FaultKind as SlackFaultKind};
 
 use crate::simulated_world::FaultKind;
 use Event::{
-    Admit, Backfill, Bar, ClockAhead, Connect, Creates, DamagedRow, Deadline, FewPages, Hours, Insert, LateRow,
-    LateRows, LongOutage, LongRows, LoseCursors, ManyRows, OtherTick, Outage, Pass, Revoke, Rows, SameId, Slack,
+    Admit, Backfill, Bar, ClockAhead, Connect, Creates, DamagedRow, Deadline, FewPages, Hours, Insert, Join, LateRow,
+    LateRows, Leave, LongOutage, LongRows, LoseCursors, ManyRows, OtherTick, Outage, Pass, Revoke, Rows, SameId, Slack,
     SlackAlways, Tamper, Tick, Touch, TouchAt,
 };
 
@@ -71,6 +71,10 @@ pub enum Event {
     Bar(&'static str),
     /// Slack admits the source to this workspace again.
     Admit(&'static str),
+    /// The app is removed from this workspace, so that Slack no longer lists it.
+    Leave(&'static str),
+    /// The app is added to this workspace.
+    Join(&'static str),
 }
 
 /// A scenario, up to the moment at which the search starts.
@@ -513,12 +517,28 @@ fn barred() -> Vec<Scenario> {
         .chain([Pass(3_120), Tick, Pass(60), Rows(4, 3), Slack(1, rejected), Tick, Pass(60)])
         .chain([Slack(1, SlackFaultKind::StaleCursor)])
         .collect();
+    // Another process has listed T2. The one that collects the backfill has not.
+    let old_rows = |count: i64| (0..count).map(|n| LateRow(10 * 86_400 + n * 60));
+    let backfill = Backfill(11 * 86_400, 9 * 86_400);
+    let listed_by_other: Vec<Event> = [Leave("T2"), Rows(4, 40), Tick, Pass(60), Join("T2"), OtherTick, Pass(60)]
+        .into_iter()
+        .chain(old_rows(4))
+        .chain([backfill.clone()])
+        .collect();
+    // T1 joins when a backfill of the time before the source's `since` has passed its ID.
+    let joins_during_backfill: Vec<Event> = [Leave("T1"), Rows(4, 40), Tick, Pass(60)]
+        .into_iter()
+        .chain(old_rows(12))
+        .chain([backfill, Slack(3, SlackFaultKind::Hangup), Tick, Join("T1"), Pass(3_600)])
+        .collect();
     vec![
         of_workspaces("barred", &[Rows(4, 40), Tick, Bar("T1"), Pass(60), Rows(4, 3)]),
         of_workspaces("admitted", &admitted),
         of_workspaces("barred-twice", &barred_twice),
         Scenario { logs: &[LogType::Access], ..of_workspaces("missed-before-reread", &missed_before_reread) },
         of_workspaces("long-pages", &broken_off_when_admitted),
+        Scenario { logs: &[LogType::Integration], ..of_workspaces("listed-by-other", &listed_by_other) },
+        Scenario { logs: &[LogType::Integration], ..of_workspaces("joins-during-backfill", &joins_during_backfill) },
     ]
 }
 

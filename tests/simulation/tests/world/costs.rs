@@ -28,6 +28,20 @@ fn quiet_tick_calls_slack_once_per_log_and_writes_nothing() {
 }
 
 #[test]
+fn row_without_time_costs_no_read_in_quiet_ticks() {
+    let mut harness = Harness::new(Settings { limits: Limits::OFF, ..Settings::workspace() }, &[LogType::Integration]);
+    let untimed = Row { json: r#"{"app_id":"A1","date":"soon"}"#.into(), ..harness.integration_row() };
+    harness.add(untimed);
+    for tick in 0..3 {
+        let operations = harness.operations_of_tick();
+        let count = |verb: &str| operations.iter().filter(|what| what.starts_with(verb)).count();
+        let expected = if tick == 0 { (1, 0) } else { (0, 0) };
+        assert_eq!((count("list"), count("read")), expected, "{tick}: {operations:#?}");
+        harness.pass(60);
+    }
+}
+
+#[test]
 fn busy_minute_creates_one_object_and_replaces_one_cursor_per_stream() {
     let mut harness =
         Harness::new(Settings { limits: Limits::OFF, ..Settings::organization() }, &[LogType::Audit, LogType::Access]);

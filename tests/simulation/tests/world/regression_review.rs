@@ -186,6 +186,25 @@ fn row_stored_before_slack_requires_team_id_is_not_stored_again() {
 }
 
 #[test]
+fn failed_workspace_list_does_not_restart_access_history() {
+    let mut harness = Harness::new(organization(), &[LogType::Access]);
+    desktop_row(&mut harness, "first", "T1");
+    harness.settle_within(2);
+    harness.settings(|settings| settings.access_team = AccessTeam::Required);
+    let list = CallMatcher::path("auth.teams.list");
+    harness.fault(Fault::next(list, FaultKind::Status(500, String::new())));
+    for _ in 0..4 {
+        harness.pass(60);
+        drop(harness.try_tick());
+    }
+    harness.edit_cursors(|cursor| {
+        let workspaces = cursor["workspaces"].as_object().unwrap();
+        assert_eq!(workspaces.len(), 2);
+        assert!(workspaces.values().all(|state| state.get("uncollected_since").is_none()), "{cursor}");
+    });
+}
+
+#[test]
 fn long_access_walk_advances_while_local_clock_is_slow() {
     let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
     let mut harness = Harness::new(settings, &[LogType::Access]);
