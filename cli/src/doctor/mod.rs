@@ -7,7 +7,6 @@ mod aws;
 mod checks;
 mod facts;
 mod verdict;
-mod web;
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -24,7 +23,7 @@ use crate::interrupt;
 use crate::outcome::Outcome;
 use crate::terminal;
 use crate::zone;
-use checks::{CHECKS, Check};
+use checks::{CHECKS, Check, web};
 use facts::Facts;
 use verdict::{CheckOutcome, Finding, Problem};
 

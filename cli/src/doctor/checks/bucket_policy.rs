@@ -15,8 +15,8 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 
+use super::bucket::{BODY, probe_key, remove};
 use super::policy::{self, reaches_below};
-use super::upload::{probe_key, remove};
 use crate::doctor::aws::{problem, s3};
 use crate::doctor::facts::{Facts, StackResources};
 use crate::doctor::verdict::{Problem, Verdict, ensure};
@@ -117,7 +117,7 @@ async fn require_permission(client: &Client, bucket: &str, key: &str) -> Result<
 }
 
 async fn upload(client: &Client, bucket: &str, key: &str, if_none_match: Option<&str>) -> Result<Decision, Problem> {
-    let put = client.put_object().bucket(bucket).key(key).body(ByteStream::from_static(super::upload::BODY));
+    let put = client.put_object().bucket(bucket).key(key).body(ByteStream::from_static(BODY));
     let put = put.checksum_crc32(WRONG_CHECKSUM).set_if_none_match(if_none_match.map(str::to_owned));
     match put.send().await {
         Ok(_) => {
