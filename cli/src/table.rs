@@ -21,7 +21,7 @@ pub(crate) enum Column {
 }
 
 impl Column {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Column::Left(name) | Column::Right(name) => name,
         }

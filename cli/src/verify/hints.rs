@@ -5,7 +5,7 @@ use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Day;
 
 use super::compared::{Archive, ComparedLog};
-use super::period::{range, ranges};
+use super::period::{ranges, shown_ranges};
 use crate::deployed::in_directory;
 use crate::format::counted;
 use crate::typed_time::shown_day;
@@ -60,7 +60,7 @@ impl Hints<'_> {
             };
             self.command(&format!("backfill {id} --log {log} {days}"))
         };
-        let ranges = ranges(days.iter().copied());
+        let ranges = ranges(days);
         let mut commands: Vec<String> = ranges.iter().copied().take(COMMANDS_MAX).map(command).collect();
         if ranges.len() > COMMANDS_MAX {
             let further = (ranges.len() - COMMANDS_MAX) as u64;
@@ -212,12 +212,11 @@ impl Hints<'_> {
 
 /// Returns the days as text, or `None` if there are none.
 fn shown(days: &[Day]) -> Option<String> {
-    let ranges: Vec<String> =
-        ranges(days.iter().copied()).into_iter().map(|(first, last)| range(first, last)).collect();
-    match &ranges[..] {
-        [] => None,
-        _ if ranges.len() > COMMANDS_MAX => Some(counted(days.len() as u64, "day")),
-        _ => Some(ranges.join(", ")),
+    let ranges = shown_ranges(days);
+    match ranges.len() {
+        0 => None,
+        1..=COMMANDS_MAX => Some(ranges.join(", ")),
+        _ => Some(counted(days.len() as u64, "day")),
     }
 }
 
@@ -234,8 +233,7 @@ mod tests {
     }
 
     fn of(days: Vec<Findings>, archive: &Archive) -> Vec<String> {
-        let log = ComparedLog { log: days[0].stream.log, days, ..ComparedLog::default() };
-        hints(&log, &source(), archive)
+        hints(&ComparedLog::of(days), &source(), archive)
     }
 
     fn bucket() -> Archive {
@@ -292,21 +290,17 @@ mod tests {
     #[test]
     fn commands_name_source_and_directory_and_resume_paused_source() {
         let pending = Difference { reason: Some(Reason::SinceLastTick), ..difference(Kind::NotCollectedYet, 1) };
-        let log = || ComparedLog {
-            log: LogType::Audit,
-            days: vec![findings(LogType::Audit, vec![pending.clone()])],
-            ..ComparedLog::default()
-        };
-        let running = hints(&log(), &source(), &directory());
+        let log = ComparedLog::of(vec![findings(LogType::Audit, vec![pending])]);
+        let running = hints(&log, &source(), &directory());
         assert_eq!(running, ["run `slacktrail pull acme --dir 'my logs'` to collect new records, then verify again"]);
         let paused = Source { paused: true, ..source() };
         assert_eq!(
-            hints(&log(), &paused, &directory()),
+            hints(&log, &paused, &directory()),
             ["run `slacktrail resume acme --dir 'my logs'`, because the source is paused, \
               run `slacktrail pull acme --dir 'my logs'`, then verify again"]
         );
         assert_eq!(
-            hints(&log(), &paused, &bucket()),
+            hints(&log, &paused, &bucket()),
             ["run `slacktrail resume acme`, because the source is paused, then verify again"]
         );
     }

@@ -155,7 +155,7 @@ impl Outcome for Compared {
     const ERROR_CODE: u8 = INCONCLUSIVE;
 
     fn json(&self) -> impl Serialize {
-        json::Output::of(self)
+        json::Output(self)
     }
 
     fn print(&self) {

@@ -19,7 +19,7 @@ pub(super) struct Records {
     /// The stored lines by day, object number and line number.
     stored: BTreeMap<(Day, u32, u64), String>,
     /// Slack's JSON by record ID.
-    slack: BTreeMap<RowId, String>,
+    pub(super) slack: BTreeMap<RowId, String>,
 }
 
 /// Returns the examples of a kind.
@@ -44,22 +44,11 @@ pub(super) fn examples_in_slack(days: &[Findings]) -> Option<(HashSet<RowId>, Ra
 
 impl Records {
     /// Loads the stored lines of the examples.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if an object can no longer be read.
-    pub(super) async fn load_stored_lines<S, D, T, K, W>(
+    pub(super) async fn load_stored_lines<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
         &mut self,
-        verification: &Verification<'_, S, D, T, K, W>,
+        verification: &Verification<'_, S, D, T, K, impl WorkingFiles>,
         days: &[Findings],
-    ) -> Result<(), CliError>
-    where
-        S: Slack,
-        D: DayLogStore,
-        T: DeploymentStore,
-        K: CredentialStore,
-        W: WorkingFiles,
-    {
+    ) -> Result<(), CliError> {
         for findings in days {
             for example in Kind::ALL.iter().flat_map(|kind| examples(findings, *kind)) {
                 if let (Some(object), Some(line)) = (example.object, example.line)
@@ -70,11 +59,6 @@ impl Records {
             }
         }
         Ok(())
-    }
-
-    /// Sets the records that Slack returned.
-    pub(super) fn set_slack_records(&mut self, records: &BTreeMap<RowId, String>) {
-        self.slack.clone_from(records);
     }
 
     /// Returns the stored line of a difference.

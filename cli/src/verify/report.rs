@@ -9,6 +9,7 @@ use super::hints::hints;
 use super::json::{day, key};
 use super::notes::{note_on_end, notes};
 use super::records::{EXAMPLES_MAX, Records, examples};
+use super::summary::{defects, inconclusive};
 use crate::format;
 use crate::table::{self, Column};
 use crate::zone::Zone;
@@ -107,21 +108,8 @@ fn verdict(findings: &Findings) -> String {
             let records = format::counted(findings.slack_records, noun);
             format!("complete: {records} {on} {time}, each in exactly one line{bytes}")
         }
-        Verdict::Mismatch => {
-            let defects = Kind::ALL.into_iter().filter(|kind| findings.count(*kind) > 0 && kind.is_defect(log));
-            let defects: Vec<_> = defects.map(|kind| count_with_label(kind, findings.count(kind) as u64)).collect();
-            format!("mismatch: {} on {time}", defects.join(", "))
-        }
-        Verdict::Inconclusive => {
-            let reason = match findings.count(Kind::NotCollectedYet) {
-                0 => format!("part of {time} could not be compared"),
-                count => {
-                    let are = if count == 1 { "is" } else { "are" };
-                    format!("{} of {time} {are} not collected yet", format::counted(count as u64, "record"))
-                }
-            };
-            format!("inconclusive: {reason}; everything compared so far matches")
-        }
+        Verdict::Mismatch => format!("mismatch: {} on {time}", defects(&[findings])),
+        Verdict::Inconclusive => inconclusive(&[findings], &time, &format!("of {time}")),
     }
 }
 
@@ -150,8 +138,7 @@ pub(super) mod tests {
     }
 
     fn text(findings: &Findings) -> String {
-        let log = ComparedLog { log: findings.stream.log, days: vec![findings.clone()], ..ComparedLog::default() };
-        let compared = compared(vec![log]);
+        let compared = compared(vec![ComparedLog::of(vec![findings.clone()])]);
         super::text(&compared, (&compared.logs[0], findings), &Zone::Utc)
     }
 
