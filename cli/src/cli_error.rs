@@ -20,11 +20,11 @@ pub(crate) enum Level {
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct CliError {
-    level: Level,
+    pub(crate) level: Level,
     message: String,
     hint: Option<String>,
     /// Whether the command line cannot be meant, so that the command has the exit code for invalid arguments.
-    is_invalid_argument: bool,
+    pub(crate) is_invalid_argument: bool,
     /// The original error, from which [`CliError::shown_at`] computes the hint, or `None` if the hint does not depend on the place.
     shown: Option<Box<Error>>,
     #[source]
@@ -83,16 +83,6 @@ impl CliError {
     #[must_use]
     pub(crate) fn with_source(self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> CliError {
         CliError { cause: Some(cause.into()), ..self }
-    }
-
-    /// Returns the severity.
-    pub(crate) fn level(&self) -> Level {
-        self.level
-    }
-
-    /// Returns `true` if the command line cannot be meant.
-    pub(crate) fn is_invalid_argument(&self) -> bool {
-        self.is_invalid_argument
     }
 
     /// Returns the hint.

@@ -50,7 +50,7 @@ pub(crate) fn show<O: Outcome>(json: bool, result: Result<O, CliError>) -> ExitC
             (outcome.problems(), outcome.exit_code())
         }
         Err(error) => {
-            let exit_code = if error.is_invalid_argument() { USAGE_CODE } else { O::ERROR_CODE };
+            let exit_code = if error.is_invalid_argument { USAGE_CODE } else { O::ERROR_CODE };
             (vec![error], exit_code)
         }
     };

@@ -179,7 +179,7 @@ mod tests {
     #[tokio::test]
     async fn logs_in_directory_are_set_by_pull() {
         let error = change(&args("acme --logs audit,access --dir logs")).await.unwrap_err();
-        assert!(error.is_invalid_argument(), "{error}");
+        assert!(error.is_invalid_argument, "{error}");
         let hint = "run `slacktrail pull acme --logs audit,access --dir logs` to collect these logs";
         assert_eq!(error.next_action(), Some(hint));
     }

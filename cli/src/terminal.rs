@@ -177,7 +177,7 @@ fn error_text(error: &CliError, colored: bool, width: Option<usize>) -> String {
         let painted = if colored { line.replacen(label, &format!("\x1b[1;{color}m{label}\x1b[0m"), 1) } else { line };
         painted + "\n"
     };
-    let mut text = match error.level() {
+    let mut text = match error.level {
         Level::Warning => line("warning", 33, &error.to_string()),
         Level::Error => line("error", 31, &error.to_string()),
     };

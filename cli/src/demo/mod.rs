@@ -21,7 +21,7 @@ use crate::cli_error::CliError;
 use crate::outcome::Outcome;
 use crate::run::{Display, Run, Tick, Total, Totals, Until};
 use crate::{format, terminal};
-use check::{Checked, Counts};
+use check::{Checked, Verdict};
 use organization::Organization;
 use time::{Immediate, Live, SimulatedTime};
 
@@ -111,7 +111,7 @@ struct DemonstratedJson<'a> {
     /// Whether each record is in exactly one line, in the right file.
     exact: bool,
     #[serde(flatten)]
-    counts: Counts,
+    verdict: &'a Verdict,
     /// The number of records that came late.
     late: u64,
     late_seconds_max: i64,
@@ -125,8 +125,23 @@ impl Demonstrated {
         let counts = || self.totals.streams().iter().map(|total| total.counts);
         (counts().map(|counts| counts.late).sum(), counts().map(|counts| counts.late_seconds_max).max().unwrap_or(0))
     }
+}
 
-    fn report(&self) {
+impl Outcome for Demonstrated {
+    fn json(&self) -> impl Serialize {
+        let (late, late_seconds_max) = self.lateness();
+        DemonstratedJson {
+            directory: &self.directory,
+            exact: self.checked.verdict.is_exact(),
+            verdict: &self.checked.verdict,
+            late,
+            late_seconds_max,
+            newest_file: self.checked.newest.as_deref(),
+            streams: self.totals.streams(),
+        }
+    }
+
+    fn print(&self) {
         let Demonstrated { totals, checked, directory } = self;
         terminal::print(&totals.table());
         let (late, latest) = self.lateness();
@@ -151,25 +166,6 @@ impl Demonstrated {
                 terminal::shell_word(&newest.display().to_string())
             ));
         }
-    }
-}
-
-impl Outcome for Demonstrated {
-    fn json(&self) -> impl Serialize {
-        let (late, late_seconds_max) = self.lateness();
-        DemonstratedJson {
-            directory: &self.directory,
-            exact: self.checked.verdict.is_exact(),
-            counts: self.checked.verdict.counts(),
-            late,
-            late_seconds_max,
-            newest_file: self.checked.newest.as_deref(),
-            streams: self.totals.streams(),
-        }
-    }
-
-    fn print(&self) {
-        self.report();
     }
 
     fn problems(&self) -> Vec<CliError> {
@@ -240,8 +236,8 @@ fn fresh_directory(given: Option<PathBuf>) -> Result<PathBuf, CliError> {
 
 fn inexact(totals: &Totals) -> CliError {
     let failing = totals.streams().iter().find_map(|total| total.hint.clone());
-    let error = CliError::new("the stored records are not exactly those of the simulated Slack");
-    let error = error.hint("report this bug with the output above");
+    let error = CliError::new("the stored records are not exactly those of the simulated Slack")
+        .hint("report this bug with the output above");
     match failing {
         Some(hint) => error.with_source(hint),
         None => error,
