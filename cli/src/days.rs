@@ -54,9 +54,6 @@ impl DaysArguments {
     }
 
     /// Returns the selected days.
-    ///
-    /// # Errors
-    /// Returns an error if the days are in the wrong order, or if the first one is in the future.
     pub(crate) fn resolve(&self, now: Second) -> Result<Days, CliError> {
         let (flag, first, last) = match (self.day, self.month, self.from.zip(self.to)) {
             (Some(day), ..) => ("--day", day, day),

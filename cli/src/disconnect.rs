@@ -114,8 +114,21 @@ impl Outcome for Disconnected {
         self
     }
 
-    fn print(&self) {
-        terminal::print_wrapped(&describe(&self.source, self.token, self.secret_deleted));
+    fn text(&self) -> String {
+        let id = &self.source;
+        if !self.secret_deleted && self.token == TokenOutcome::None {
+            return format!("`{id}` is already disconnected and has no secret");
+        }
+        let token = match self.token {
+            TokenOutcome::Revoked => "Slack revoked its token",
+            TokenOutcome::AlreadyInvalid => "its token was already invalid",
+            TokenOutcome::None => "it had no token",
+            TokenOutcome::Unknown => "its token may still be valid (remove the app in Slack)",
+        };
+        format!(
+            "disconnected `{id}`: {token}, and its secret was deleted\n\
+             its logs stay; run `slacktrail connect {id}` to continue where collection stopped"
+        )
     }
 }
 
@@ -201,22 +214,6 @@ async fn revoke_one<S: Slack>(
     }
 }
 
-fn describe(id: &SourceId, token: TokenOutcome, secret_deleted: bool) -> String {
-    if !secret_deleted && token == TokenOutcome::None {
-        return format!("`{id}` is already disconnected and has no secret");
-    }
-    let token = match token {
-        TokenOutcome::Revoked => "Slack revoked its token",
-        TokenOutcome::AlreadyInvalid => "its token was already invalid",
-        TokenOutcome::None => "it had no token",
-        TokenOutcome::Unknown => "its token may still be valid (remove the app in Slack)",
-    };
-    format!(
-        "disconnected `{id}`: {token}, and its secret was deleted\n\
-         its logs stay; run `slacktrail connect {id}` to continue where collection stopped"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use slacktrail_core::slack::{PageError, Request, Response};
@@ -245,7 +242,7 @@ mod tests {
     #[test]
     fn outcome_of_token_revocation_is_reported() {
         let id: SourceId = "acme".parse().unwrap();
-        let describe = |token, secret_deleted| describe(&id, token, secret_deleted);
+        let describe = |token, secret_deleted| Disconnected::of(id.clone(), token, secret_deleted).text();
         assert!(describe(TokenOutcome::Revoked, true).starts_with("disconnected `acme`: Slack revoked its token, and"));
         assert!(describe(TokenOutcome::AlreadyInvalid, true).contains("its token was already invalid"));
         assert!(describe(TokenOutcome::Unknown, true).contains("remove the app in Slack"));

@@ -19,8 +19,15 @@ pub(crate) trait Outcome {
     /// Returns the value for `--json`. Scripts rely on its field names.
     fn json(&self) -> impl Serialize {}
 
+    /// Returns the sentences that [`Outcome::print`] shows.
+    fn text(&self) -> String {
+        String::new()
+    }
+
     /// Prints the result as text.
-    fn print(&self);
+    fn print(&self) {
+        terminal::print_wrapped(&self.text());
+    }
 
     /// Returns the problems to print after the result.
     fn problems(&self) -> Vec<CliError> {

@@ -27,9 +27,6 @@ pub(crate) fn describe(region: &str, args: &AwsArguments) -> String {
 }
 
 /// Checks that the text can be the name of a region. The SDK would report another text as an internal error.
-///
-/// # Errors
-/// Returns an error that names the setting.
 pub(crate) fn check(region: &str, args: &AwsArguments) -> Result<(), CliError> {
     if region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         return Ok(());

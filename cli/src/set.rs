@@ -77,9 +77,6 @@ async fn change(args: &Arguments) -> Result<Changed, CliError> {
 }
 
 /// Returns the source with the new settings.
-///
-/// # Errors
-/// Returns an error if the source cannot collect a requested log with its present token.
 fn apply(args: &Arguments, source: Source) -> Result<Source, CliError> {
     let logs = if args.logs.is_empty() { source.logs.clone() } else { logs::on_plan(source.plan, &args.logs)? };
     let has_scope = |log: &&LogType| source.logs.iter().any(|known| known.user_scope() == log.user_scope());

@@ -23,18 +23,12 @@ pub(crate) fn parse_label(text: &str) -> Result<String, &'static str> {
 }
 
 /// Returns the source with this ID. `list` is the command that lists the sources.
-///
-/// # Errors
-/// Returns an error that lists the known sources if none has this ID, or an error if the source cannot be read.
 pub(crate) fn find(sources: &Sources, id: &SourceId, list: &str) -> Result<Source, CliError> {
     check_known(sources, id, list)?;
     Ok(sources[id].clone()?)
 }
 
 /// Checks that a source with this ID exists. `list` is the command that lists the sources.
-///
-/// # Errors
-/// Returns an error that lists the known sources if none has this ID.
 pub(crate) fn check_known(sources: &Sources, id: &SourceId, list: &str) -> Result<(), CliError> {
     match sources.get(id) {
         Some(_) => Ok(()),
@@ -53,9 +47,6 @@ pub(crate) fn not_found(sources: &Sources, id: &SourceId, list: &str) -> CliErro
 }
 
 /// Returns the source with this ID, unless it is disconnected.
-///
-/// # Errors
-/// Returns an error if no source has this ID, or if the source cannot be read or is disconnected.
 pub(crate) fn find_connected(sources: &Sources, id: &SourceId) -> Result<Source, CliError> {
     let source = find(sources, id, "slacktrail sources")?;
     if source.disconnected {

@@ -107,9 +107,6 @@ fn record(written: io::Result<()>) -> bool {
 }
 
 /// Checks that standard output is complete so far, so that a long command can stop.
-///
-/// # Errors
-/// Returns what [`output_error`] returns.
 pub(crate) fn check_output() -> Result<(), CliError> {
     output_error().map_or(Ok(()), Err)
 }

@@ -51,9 +51,6 @@ impl Since {
     pub(crate) const DEFAULT: Since = Since::Ago(7 * 86_400);
 
     /// Returns the time that this value means at `now`, but never a time before March 2018.
-    ///
-    /// # Errors
-    /// Returns an error if the time is in the future.
     pub(crate) fn resolve(self, now: Second) -> Result<Second, CliError> {
         let second = match self {
             Since::Now => now,
@@ -101,18 +98,11 @@ impl FromStr for SilentAfter {
     }
 }
 
-/// Seconds after which a directory counts as not collected: the value of `--max-age`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct MaxAge(pub(crate) i64);
-
-impl FromStr for MaxAge {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<MaxAge, String> {
-        let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
-        let seconds = duration::<u32>(text, &units).filter(|seconds| *seconds > 0);
-        seconds.map(MaxAge).ok_or_else(|| "use a duration such as `90s`, `10m`, `1h` or `2d`".to_owned())
-    }
+/// Parses the seconds after which a directory counts as not collected: the value of `--max-age`.
+pub(crate) fn max_age(text: &str) -> Result<i64, &'static str> {
+    let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
+    let seconds = duration::<u32>(text, &units).filter(|seconds| *seconds > 0);
+    seconds.ok_or("use a duration such as `90s`, `10m`, `1h` or `2d`")
 }
 
 #[cfg(test)]
@@ -169,10 +159,10 @@ mod tests {
     #[test]
     fn max_age_is_positive_duration() {
         for (text, expected) in [("90s", 90), ("3m", 180), ("1h", 3_600), ("2d", 172_800)] {
-            assert_eq!(text.parse(), Ok(MaxAge(expected)), "{text}");
+            assert_eq!(max_age(text), Ok(expected), "{text}");
         }
         for text in ["", "h", "0m", "-1d", "60", "1.5h", "never", "1w"] {
-            assert!(text.parse::<MaxAge>().unwrap_err().contains("`1h`"), "{text}");
+            assert!(max_age(text).unwrap_err().contains("`1h`"), "{text}");
         }
     }
 

@@ -30,9 +30,6 @@ pub(super) struct Collector {
 
 impl Collector {
     /// Verifies the token in `SLACK_TOKEN` for the source. The first tick then retries a stream that Slack rejected before.
-    ///
-    /// # Errors
-    /// Returns an error if the variable is not set, if Slack rejects the token, or if it belongs to another tenant or lacks the log.
     pub(super) async fn new(path: &Path, source: &Source, stream: &StreamId) -> Result<Collector, CliError> {
         let (token, slack) = (environment::token()?, environment::slack()?);
         directory::identify(&slack, &token, source, Some(source), &[stream.log]).await?;
@@ -45,9 +42,6 @@ impl Collector {
     }
 
     /// Runs ticks until the range is collected. `since` is the version of the cursor that first contains the gap.
-    ///
-    /// # Errors
-    /// Returns an error if the first tick fails as a whole, or if the stream is paused or requires action.
     pub(super) async fn collect(
         self,
         deployed: &Deployed,

@@ -8,12 +8,12 @@ use slacktrail_core::source::StreamId;
 use slacktrail_ports::{DeploymentStore, Version};
 
 use super::range::Range;
-use super::rest::{Rest, describe, estimate};
+use super::rest::{Rest, describe};
 use crate::cli_error::{CliError, Level};
 use crate::deployed::Deployed;
 use crate::environment::now;
 use crate::interrupt;
-use crate::progress::{Bar, ProgressLine};
+use crate::progress::{Bar, ProgressLine, estimate};
 use crate::source;
 use crate::status::stream_status::StreamStatus;
 
@@ -77,9 +77,6 @@ fn stopped_waiting(stream: &StreamId) -> CliError {
 }
 
 /// Reads what is left of the range.
-///
-/// # Errors
-/// Returns an error under the same conditions as [`follow`].
 pub(super) async fn read_rest(
     deployed: &Deployed,
     stream: &StreamId,
@@ -100,7 +97,7 @@ pub(super) async fn read_rest(
     };
     let rest = Rest::of(cursor, range);
     if rest != Rest::Nothing {
-        check(&StreamStatus::of(stored.as_ref(), &source, stream.log, deployed.target(), now()), deployed)?;
+        check(&StreamStatus::of(stored.as_ref(), &source, stream.log, deployed.tick_place(), now()), deployed)?;
     }
     Ok(rest)
 }
@@ -144,11 +141,11 @@ impl Display {
             Rest::Unknown(position) => (position.clone(), position.clone()),
             Rest::Seconds(left) => {
                 let first = *self.first.get_or_insert(*left);
-                let elapsed = i64::try_from(self.started.elapsed().as_secs()).unwrap_or(i64::MAX);
+                let estimate = estimate(self.started.elapsed(), first - left, *left);
                 let collected = (self.whole - left).max(0);
                 self.line.show_bar(collected.unsigned_abs(), self.whole.unsigned_abs());
                 let percent = collected * 100 / self.whole.max(1);
-                (describe(*left, estimate(first, *left, elapsed)), (percent / LINE_EACH_PERCENT).to_string())
+                (describe(*left, estimate), (percent / LINE_EACH_PERCENT).to_string())
             }
         };
         self.line.show_step(&message, &step, &message);

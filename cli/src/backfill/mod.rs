@@ -276,13 +276,13 @@ impl Outcome for Backfilled {
         self
     }
 
-    fn print(&self) {
+    fn text(&self) -> String {
         let Backfilled { source, log, range, state, next, .. } = self;
         let range = zone::shown().message(&range.to_string()).into_owned();
-        terminal::print_wrapped(&match state {
+        match state {
             Stage::Completed => format!("collected {source}/{log} {range}; no record was stored twice"),
             Stage::Started => format!("started to collect {source}/{log} {range}; {next}"),
             Stage::InProgress => format!("already collecting {source}/{log} {range}; {next}"),
-        });
+        }
     }
 }

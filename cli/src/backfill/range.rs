@@ -16,9 +16,6 @@ pub(crate) struct Range {
 
 impl Range {
     /// Returns the range of whole days, limited to the time from March 2018 to `now`.
-    ///
-    /// # Errors
-    /// Returns an error if the days end before March 2018.
     pub(crate) fn of(days: Days, now: Second) -> Result<Range, CliError> {
         let (oldest, latest) = (days.first.start(), days.last.end());
         if latest < Second::MARCH_2018 {

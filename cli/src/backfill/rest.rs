@@ -47,13 +47,6 @@ fn position(gap: &Gap) -> Option<String> {
     }
 }
 
-/// Estimates the seconds until nothing is left, from the pace since the first read: `first` seconds of the range were left then, `elapsed` seconds
-/// ago. Returns `None` if nothing was collected since.
-pub(super) fn estimate(first: i64, left: i64, elapsed: i64) -> Option<i64> {
-    let collected = first - left;
-    (collected > 0 && elapsed > 0).then(|| left.saturating_mul(elapsed) / collected)
-}
-
 /// Describes the progress: `12 d 4 h left to collect (about 5 min)`.
 pub(super) fn describe(left: i64, estimate: Option<i64>) -> String {
     match estimate {
@@ -121,10 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn estimate_follows_pace_so_far() {
-        assert_eq!(estimate(100 * DAY, 100 * DAY, 60), None);
-        assert_eq!(estimate(100 * DAY, 75 * DAY, 60), Some(180));
-        assert_eq!(estimate(100 * DAY, 0, 60), Some(0));
+    fn progress_has_estimate_if_known() {
         assert_eq!(describe(75 * DAY, Some(180)), "75 d left to collect (about 3 min)");
         assert_eq!(describe(75 * DAY, None), "75 d left to collect");
     }

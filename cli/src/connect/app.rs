@@ -77,9 +77,6 @@ impl Given {
     }
 
     /// Prompts for the missing credentials.
-    ///
-    /// # Errors
-    /// Returns an error if the user interrupts a prompt, or if a prompt fails.
     pub(super) fn ask(self) -> Result<App, CliError> {
         let client_id = match self.client_id {
             Some(client_id) => client_id,
@@ -138,9 +135,6 @@ pub(super) async fn check<S: Slack>(
 }
 
 /// Stores an app's credentials in the source's secret. Keeps the grant of another app, which the poller still uses.
-///
-/// # Errors
-/// Returns an error if the secret cannot be read or replaced.
 pub(super) async fn store<K: CredentialStore>(store: &K, source: &Source, app: &App) -> Result<(), Error> {
     let stored = update(store, &source.id, |credentials| {
         let with_app = credentials.with_app(app.clone());

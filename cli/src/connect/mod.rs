@@ -2,13 +2,12 @@
 //!
 //! The command has two routes: [`token`] takes an existing user token, and [`wizard`] guides the user through Slack's OAuth. Both start with
 //! the [`source`] to connect, and end with a [`report`] of what was verified. The wizard first sets up the [`app`] ([`new_app`]). Then it
-//! installs the app ([`install`]): it shows the [`link`], opens it in the [`browser`], and is [`waiting`] for the result.
+//! installs the app ([`install`]): it shows the link, opens it in the [`browser`], and is [`waiting`] for the result.
 
 mod app;
 mod browser;
 pub(crate) mod deletion;
 mod install;
-mod link;
 mod new_app;
 mod public_url;
 mod report;

@@ -45,9 +45,6 @@ pub(super) fn again(args: &Arguments, questions: &[&str]) -> String {
 }
 
 /// Prompts for what a new source requires.
-///
-/// # Errors
-/// Returns an error if the user interrupts a prompt, or if a prompt fails.
 pub(super) fn ask(args: Arguments, existing: Option<&Source>) -> Result<Arguments, CliError> {
     if existing.is_some() {
         return Ok(args);
@@ -83,9 +80,6 @@ fn choose_plan() -> Result<Plan, CliError> {
 
 /// Returns the source to connect: the existing or a new source, with the arguments applied. `--since` applies if any of its logs is not in
 /// `collected`, because a log that is already being collected keeps its start.
-///
-/// # Errors
-/// Returns an error if a new source has no name or no plan, if its plan does not have a requested log, or if `--since` is in the future.
 pub(super) fn merge(
     args: &Arguments,
     existing: Option<Source>,
@@ -140,9 +134,6 @@ pub(super) struct Stored {
 
 /// Returns what is stored about the source and about the other sources. A source that cannot be read is connected as a new one, as the hint
 /// of its error says.
-///
-/// # Errors
-/// Returns an error if the deployment cannot be read.
 pub(super) async fn stored<T: DeploymentStore>(deployment: &T, id: &SourceId) -> Result<Stored, CliError> {
     let mut stored = deployment.load().await?;
     let collected = stored.cursors.keys().filter(|stream| stream.source == *id).map(|stream| stream.log).collect();

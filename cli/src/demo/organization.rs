@@ -37,9 +37,6 @@ pub(crate) struct Organization {
 
 impl Organization {
     /// Starts the organization with its history, its faults, and activity from now on.
-    ///
-    /// # Errors
-    /// Returns an error if no loopback port can be opened.
     pub(crate) async fn start(time: Arc<SimulatedTime>) -> Result<Organization, CliError> {
         let settings = Settings { tenant: Tenant::organization("E0ACME", &WORKSPACES), ..Settings::organization() };
         let mut generator = Generator::new(activity(), &settings);

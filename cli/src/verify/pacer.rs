@@ -63,7 +63,6 @@ impl Pacer {
     /// Prints the error, and waits until the call may be retried.
     ///
     /// # Errors
-    ///
     /// Returns `error` if it is not transient, if the wait would be too long, or after too many failures.
     pub(super) async fn wait_before_retry(&mut self, error: Error, progress: &Progress) -> Result<(), CliError> {
         let Some(seconds) = self.wait_seconds(&error) else { return Err(error.into()) };

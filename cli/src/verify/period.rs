@@ -8,9 +8,6 @@ use crate::days::Days;
 use crate::typed_time::shown_day;
 
 /// Returns the period of these days.
-///
-/// # Errors
-/// Returns an error if the days start before March 2018, or have no second that can be compared.
 pub(super) fn of(days: Days, now: Second) -> Result<Period, CliError> {
     let (undated, Days { first, last }) = (Second::EPOCH.day(), days);
     if first.start() < Second::MARCH_2018 && (first, last) != (undated, undated) {

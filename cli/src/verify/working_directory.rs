@@ -66,10 +66,6 @@ pub(super) fn cache() -> Option<PathBuf> {
 
 impl WorkingDirectory {
     /// Opens the working files of a log and period. `archive` tells deployments and directories apart that have the same source.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the files cannot be created, or if another process uses them.
     pub(super) fn open(
         archive: &str,
         source: &Source,
@@ -117,7 +113,6 @@ impl WorkingDirectory {
     /// Returns the checkpoint that an earlier process saved, and cuts off what the process wrote after it. Returns `None` if there is none.
     ///
     /// # Errors
-    ///
     /// Returns an error if the files do not match the checkpoint.
     pub(super) fn restore(&mut self) -> io::Result<Option<String>> {
         let text = match fs::read(self.path.join(CHECKPOINT)) {
@@ -142,10 +137,6 @@ impl WorkingDirectory {
     }
 
     /// Deletes all entries and the checkpoint.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if a file cannot be deleted.
     pub(super) fn clear(&mut self) -> Result<(), CliError> {
         self.days.clear();
         let clear = || {

@@ -120,7 +120,6 @@ async fn require_removal(client: &Client, bucket: &str, key: &str) -> Result<(),
 /// Removes every version of a probe.
 ///
 /// # Errors
-///
 /// Returns a failure that names the remaining versions and the commands that delete them.
 pub(super) async fn remove(client: &Client, bucket: &str, key: &str) -> Result<(), Problem> {
     let mut reason = String::new();
