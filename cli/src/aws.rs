@@ -199,7 +199,7 @@ async fn outputs(
 
 fn stack_hint<E: ProvideErrorMetadata>(error: &SdkError<E>, region: &str, args: &AwsArguments) -> String {
     match error.code() {
-        Some("ValidationError") => format!("check the stack name, and {}", region::hint(region, args)),
+        Some("ValidationError") => format!("check the stack name, and {}", region::hint(region, args, variable)),
         Some("AccessDenied" | "AccessDeniedException") => {
             format!("allow `cloudformation:DescribeStacks` on the stack, or set `{}` and `{}`", BUCKET.0, TABLE.0)
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_core::health::Class;
+use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Second;
 use slacktrail_ports::secret::Token;
@@ -51,7 +52,8 @@ pub(crate) async fn identify(
     existing: Option<&Source>,
     logs: &[LogType],
 ) -> Result<Identity, CliError> {
-    let identity = Identity::ask_with_own_token(slack, source, token, now()).await?;
+    let identity = Identity::ask(slack, source, token, now()).await;
+    let identity = identity.map_err(|error| CliError::at(Place::CommandWithToken, None, &error))?;
     identity.check_logs(logs)?;
     if let Some(existing) = existing {
         identity.check_same_tenant(existing)?;

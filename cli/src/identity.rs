@@ -5,7 +5,6 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use slacktrail_connect::manifest::missing_scopes;
 use slacktrail_core::error::Error;
-use slacktrail_core::hints::Place;
 use slacktrail_core::slack::Request;
 use slacktrail_core::source::{LogType, Plan, Source, Tenant};
 use slacktrail_core::time::Second;
@@ -55,17 +54,6 @@ impl Identity {
         let scopes = response.scopes.as_deref().filter(|scopes| !scopes.trim().is_empty());
         let scopes = scopes.map(|scopes| scopes.split(',').map(|scope| scope.trim().to_owned()).collect());
         Ok(Identity { scopes, ..identity })
-    }
-
-    /// Calls `auth.test` with the token of `SLACK_TOKEN`.
-    pub(crate) async fn ask_with_own_token<S: Slack>(
-        slack: &S,
-        source: &Source,
-        token: &Token,
-        now: Second,
-    ) -> Result<Identity, CliError> {
-        let identity = Identity::ask(slack, source, token, now).await;
-        identity.map_err(|error| CliError::at(Place::CommandWithToken, None, &error))
     }
 
     /// Returns the workspace or organization of the token.

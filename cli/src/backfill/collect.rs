@@ -12,8 +12,7 @@ use slacktrail_ports::secret::Token;
 use slacktrail_ports::{DeploymentStore, Version, sources};
 
 use super::follow::{self, Followed};
-use super::range::Range;
-use super::rest::Rest;
+use super::range::{Range, Rest};
 use crate::cli_error::{CliError, Level};
 use crate::deployed::Deployed;
 use crate::directory;

@@ -7,8 +7,7 @@ use slacktrail_core::health::Class;
 use slacktrail_core::source::StreamId;
 use slacktrail_ports::{DeploymentStore, Version};
 
-use super::range::Range;
-use super::rest::{Rest, describe};
+use super::range::{Range, Rest, describe};
 use crate::cli_error::{CliError, Level};
 use crate::deployed::Deployed;
 use crate::environment::now;

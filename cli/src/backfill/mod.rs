@@ -6,7 +6,6 @@
 mod collect;
 mod follow;
 mod range;
-mod rest;
 
 use clap::Args;
 use serde::Serialize;

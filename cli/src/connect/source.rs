@@ -235,12 +235,6 @@ mod tests {
     }
 
     #[test]
-    fn audit_logs_are_rejected_on_plan_without_them() {
-        let error = merge(&args("acme --name Acme --plan business --logs audit"), None, &[], now()).unwrap_err();
-        assert_eq!(error.to_string(), "the plan `business` has no `audit` log");
-    }
-
-    #[test]
     fn earlier_since_of_collected_log_suggests_backfill() {
         let warning = since_too_late(&args("acme --since all"), &[LogType::Access]).unwrap();
         assert!(warning.next_action().unwrap().starts_with("run `slacktrail backfill acme --log access"), "{warning}");

@@ -187,7 +187,7 @@ async fn collect(
 ) -> Result<Totals, CliError> {
     let source = source(time)?;
     sources::put(&DirectoryDeployment::new(directory), &source).await?;
-    let slack = SlackHttp::new(&organization.api_url(), &organization.audit_url())?;
+    let slack = SlackHttp::new(&organization.server.api_url(), &organization.server.audit_url())?;
     let token = Token::new(organization::TOKEN)
         .map_err(|error| CliError::new("the simulated token is invalid").with_source(error))?;
     let streams = LogType::ALL.map(|log| StreamId { source: source.id.clone(), log });

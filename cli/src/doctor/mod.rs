@@ -107,15 +107,11 @@ async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, CliError>
 }
 
 async fn run_check(check: &Check, facts: &Facts) -> Finding {
-    let verdict = tokio::time::timeout(CHECK_MAX, (check.run)(facts)).await;
-    Finding::of(check.name, verdict.unwrap_or_else(|_| Err(too_slow())))
-}
-
-fn too_slow() -> Problem {
-    Problem::failed(
-        format!("no result within {} seconds", CHECK_MAX.as_secs()),
-        "check the network, and run the command again",
-    )
+    let verdict = tokio::time::timeout(CHECK_MAX, (check.run)(facts)).await.unwrap_or_else(|_| {
+        let detail = format!("no result within {} seconds", CHECK_MAX.as_secs());
+        Err(Problem::failed(detail, "check the network, and run the command again"))
+    });
+    Finding::of(check.name, verdict)
 }
 
 /// Formats a finding as one line, and its hint as a second line, both wrapped at `width`. External text may contain line breaks, so they become

@@ -1,6 +1,6 @@
 //! What to do about each difference, and about each part that could not be compared.
 
-use slacktrail_archive::verify::{Findings, Kind, Limitation, Reason};
+use slacktrail_archive::verify::{Kind, Limitation, Reason};
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Day;
 
@@ -173,40 +173,38 @@ impl Hints<'_> {
                 self.backfill(days)
             ),
         };
-        let reasons = [NeverCollected, BeforeSince, InGap, SinceLastTick, SkippedWorkspace, BeforeReread];
-        let mut hints = Vec::new();
-        for reason in reasons {
-            let days = self.log.days_with(|day| day.pending().contains_key(&reason));
-            if !days.is_empty() {
-                hints.push(hint(reason, &days));
-            }
-        }
+        let days_with = |reason| self.log.days_with(|day| day.pending().contains_key(&reason));
+        let mut hints: Vec<String> =
+            self.log.total.pending().into_keys().map(|reason| hint(reason, &days_with(reason))).collect();
         hints.dedup();
         hints
     }
 
     fn about_limitations(&self) -> Vec<String> {
-        let days_with = |limitation| self.log.days_with(|day: &Findings| day.limitations.contains(&limitation));
-        let forgotten = shown(&days_with(Limitation::Forgotten)).map(|shown| {
-            format!(
+        let mut hints = Vec::new();
+        let has = |limitation| self.log.total.limitations.contains(&limitation);
+        if let Some(shown) = shown(&self.log.days_with(|day| day.limitations.contains(&Limitation::Forgotten))) {
+            hints.push(format!(
                 "check that the token still reads the log: Slack returns no record of {shown} anymore, and records that Slack has deleted \
                  cannot be compared"
-            )
-        });
-        let pages_end = shown(&days_with(Limitation::PagesEnd))
-            .map(|_| "verify more recent days: Slack does not return pages that go further back".to_owned());
-        let not_asked = shown(&days_with(Limitation::NotAsked)).map(|_| {
-            "use `--show-records` to see the stored lines: Slack cannot be asked for rows without a valid time"
-                .to_owned()
-        });
-        let skipped = self.log.days.last().filter(|day| !day.skipped_workspaces.is_empty()).map(|day| {
-            let ids: Vec<&str> = day.skipped_workspaces.iter().map(|workspace| workspace.id.as_str()).collect();
-            format!(
+            ));
+        }
+        if has(Limitation::PagesEnd) {
+            hints.push("verify more recent days: Slack does not return pages that go further back".to_owned());
+        }
+        if has(Limitation::NotAsked) {
+            let hint =
+                "use `--show-records` to see the stored lines: Slack cannot be asked for rows without a valid time";
+            hints.push(hint.to_owned());
+        }
+        if !self.log.total.skipped_workspaces.is_empty() {
+            let ids = self.log.total.skipped_workspaces.iter().map(|workspace| workspace.id.as_str());
+            hints.push(format!(
                 "let the user who installed the app join the workspaces that could not be read ({}), then verify again",
-                ids.join(", ")
-            )
-        });
-        [forgotten, pages_end, not_asked, skipped].into_iter().flatten().collect()
+                ids.collect::<Vec<_>>().join(", ")
+            ));
+        }
+        hints
     }
 }
 
@@ -224,7 +222,7 @@ fn shown(days: &[Day]) -> Option<String> {
 mod tests {
     use super::super::report::tests::{difference, findings};
     use super::*;
-    use slacktrail_archive::verify::{Difference, SkippedWorkspace};
+    use slacktrail_archive::verify::{Difference, Findings, SkippedWorkspace};
     use slacktrail_core::source::Plan;
     use slacktrail_core::time::Second;
 

@@ -23,14 +23,8 @@ pub(super) struct Progress {
     first: Day,
     /// The second from which the log is read backwards: the last one that is compared for audit logs, and now for the others.
     newest: Second,
-    start: std::cell::Cell<Option<Start>>,
-}
-
-/// Where and when reading started, to estimate the rest.
-#[derive(Clone, Copy, Debug)]
-struct Start {
-    at: Instant,
-    done: i64,
+    /// When reading started, and how much was done then, to estimate the rest.
+    start: std::cell::Cell<Option<(Instant, i64)>>,
 }
 
 impl Progress {
@@ -75,10 +69,10 @@ impl Progress {
     }
 
     fn estimate(&self, done: i64, all: i64) -> Option<i64> {
-        let start = self.start.get().unwrap_or(Start { at: Instant::now(), done });
-        self.start.set(Some(start));
-        let elapsed = start.at.elapsed();
-        estimate(elapsed, done - start.done, all - done).filter(|_| elapsed >= ESTIMATE_AFTER)
+        let (started, done_before) = self.start.get().unwrap_or((Instant::now(), done));
+        self.start.set(Some((started, done_before)));
+        let elapsed = started.elapsed();
+        estimate(elapsed, done - done_before, all - done).filter(|_| elapsed >= ESTIMATE_AFTER)
     }
 
     /// Shows how many objects of a day have been read. `index` is the number of days that were compared before, out of `count`.

@@ -11,7 +11,7 @@ use super::period::{shown_ranges, within};
 use super::records::EXAMPLES_MAX;
 use super::report::{count_with_label, example_lines, label};
 use crate::format::{count, counted};
-use crate::table::{Column, render_within};
+use crate::table::{Column, fitted};
 use crate::zone::Zone;
 
 /// The space between two columns of a table.
@@ -128,7 +128,7 @@ fn table(log: &ComparedLog, width: usize) -> String {
     }
     let columns: Vec<Column> =
         std::iter::once(Column::Left("day")).chain(fields.iter().map(|field| field.column)).collect();
-    render_within(width, &columns, rows)
+    fitted(&[], columns, rows, width)
 }
 
 /// Returns the most important columns that fit.

@@ -13,6 +13,7 @@ use slacktrail_core::time::parse_http_date;
 use crate::doctor::aws::problem;
 use crate::doctor::facts::Facts;
 use crate::doctor::verdict::{Problem, Verdict, ensure};
+use crate::environment::variable;
 use crate::{credentials, region};
 
 /// The maximum difference. AWS rejects requests whose time is off by more than 5 minutes.
@@ -33,7 +34,8 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     }
     let identity = response.map_err(problem("sts:GetCallerIdentity"))?;
     facts.caller.set(());
-    let difference = region::difference(&facts.args).map(|difference| format!("; {difference}")).unwrap_or_default();
+    let difference =
+        region::difference(&facts.args, variable).map(|difference| format!("; {difference}")).unwrap_or_default();
     let (arn, region) = (identity.arn().unwrap_or("an identity without an ARN"), region::describe(region, &facts.args));
     Ok(format!("{arn} in region {region}{difference}"))
 }

@@ -107,9 +107,8 @@ pub(super) async fn log_format(facts: &Facts) -> Verdict {
         let format = function.log_format.as_deref().unwrap_or("JSON");
         ensure(format == "JSON", format!("the log format of `{name}` is `{format}`"), LOG_FORMAT)?;
         let events = read(facts, group, Timestamp::now() - LINES_WITHIN, None).await?.unwrap_or_default();
-        let kinds: Vec<Line> = events.iter().map(|event| classify(&event.text)).collect();
-        let faults: Vec<&str> = kinds.iter().filter_map(Line::fault).collect();
-        let own = kinds.iter().filter(|kind| !matches!(kind, Line::Lambda)).count();
+        let lines: Vec<Result<(), &str>> = events.iter().filter_map(|event| own_line(&event.text)).collect();
+        let (own, faults) = (lines.len(), lines.iter().filter_map(|line| line.err()).collect::<Vec<_>>());
         if let Some(fault) = faults.first() {
             let (lines, differ) = (counted(own as u64, "line"), if faults.len() == 1 { "differs" } else { "differ" });
             let detail =
@@ -128,36 +127,17 @@ pub(super) async fn log_format(facts: &Facts) -> Verdict {
     Ok(format!("{have} own level and timestamp"))
 }
 
-/// The origin of a log line.
-#[derive(Debug, Eq, PartialEq)]
-enum Line {
-    /// A line that Lambda or its runtime wrote, or a line with metrics.
-    Lambda,
-    /// An unchanged line of the function.
-    Own,
-    /// A line of the function that was changed, with the reason for this conclusion.
-    Changed(&'static str),
-}
-
-impl Line {
-    fn fault(&self) -> Option<&'static str> {
-        match self {
-            Line::Changed(fault) => Some(fault),
-            Line::Lambda | Line::Own => None,
-        }
-    }
-}
-
-/// Classifies a line. The function writes objects with `level`, `timestamp` and `fields`.
-fn classify(text: &str) -> Line {
+/// Returns whether a line of the function is unchanged, or why it must have been changed. Returns `None` for a line that Lambda or its runtime
+/// wrote, and for a line with metrics. The function writes objects with `level`, `timestamp` and `fields`.
+fn own_line(text: &str) -> Option<Result<(), &'static str>> {
     let Ok(Value::Object(line)) = serde_json::from_str::<Value>(text) else {
         let is_from_lambda = LAMBDA_PREFIXES.iter().any(|start| text.starts_with(start));
-        return if is_from_lambda { Line::Lambda } else { Line::Changed("a line is not JSON") };
+        return if is_from_lambda { None } else { Some(Err("a line is not JSON")) };
     };
     let text_of = |name: &str| line.get(name).and_then(Value::as_str);
     let is_report = text_of("type").is_some_and(|kind| kind.starts_with("platform."));
     if is_report || line.contains_key("_aws") {
-        return Line::Lambda;
+        return None;
     }
     // Lambda wraps a line whose format it does not know into a line with a level of its own.
     let wrapped = line.get("message").is_some_and(|message| match message {
@@ -165,15 +145,15 @@ fn classify(text: &str) -> Line {
         other => other.is_object(),
     });
     if wrapped {
-        return Line::Changed("a line is nested in another line's `message`, which hides its level");
+        return Some(Err("a line is nested in another line's `message`, which hides its level"));
     }
     if !text_of("level").is_some_and(|level| LEVELS.contains(&level)) {
-        return Line::Changed("a line has no `level`");
+        return Some(Err("a line has no `level`"));
     }
     if text_of("timestamp").is_none_or(|time| time.parse::<Timestamp>().is_err()) {
-        return Line::Changed("a line has no `timestamp`");
+        return Some(Err("a line has no `timestamp`"));
     }
-    if line.contains_key("fields") { Line::Own } else { Line::Lambda }
+    line.contains_key("fields").then_some(Ok(()))
 }
 
 /// A log event.
@@ -266,13 +246,13 @@ mod tests {
             "REPORT RequestId: 1\tDuration: 2.00 ms\n",
             r#"{"timestamp":"2026-11-22T07:33:41Z","level":"INFO","message":"a plain text"}"#,
         ] {
-            assert_eq!(classify(line), Line::Lambda, "{line}");
+            assert_eq!(own_line(line), None, "{line}");
         }
     }
 
     #[test]
     fn function_line_needs_own_level_and_rfc_3339_timestamp() {
-        assert_eq!(classify(OWN), Line::Own);
+        assert_eq!(own_line(OWN), Some(Ok(())));
         let wrapped = json!({"timestamp": "2026-11-22T07:33:41Z", "level": "INFO", "message": OWN}).to_string();
         let nested = json!({"timestamp": "2026-11-22T07:33:41Z", "level": "INFO", "message": {"level": "ERROR"}});
         for (line, fault) in [
@@ -285,8 +265,8 @@ mod tests {
             (r#"{"level":"INFO"}"#, "has no `timestamp`"),
             (r#"{"level":"INFO","timestamp":"now"}"#, "has no `timestamp`"),
         ] {
-            let kind = classify(line);
-            assert!(kind.fault().is_some_and(|reason| reason.contains(fault)), "{line}: {kind:?}");
+            let found = own_line(line);
+            assert!(found.is_some_and(|found| found.unwrap_err().contains(fault)), "{line}: {found:?}");
         }
     }
 }

@@ -2,8 +2,7 @@
 //! checks use.
 
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_cloudformation::operation::describe_stacks::DescribeStacksError;
+use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::StackResourceSummary;
 use jiff::Timestamp;
 
@@ -30,7 +29,10 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     facts.caller.get()?;
     let name = &facts.stack_name;
     let described = Client::new(&facts.config).describe_stacks().stack_name(name).send().await;
-    let described = described.map_err(|error| failed(facts, error))?;
+    let described = described.map_err(|error| match error.code() {
+        Some("ValidationError") => missing(facts),
+        _ => problem("cloudformation:DescribeStacks")(error),
+    })?;
     let Some(stack) = described.stacks().first() else { return Err(missing(facts)) };
     let parameters = stack.parameters().iter();
     let outputs = stack.outputs().iter();
@@ -67,13 +69,6 @@ fn hint(status: &str) -> &'static str {
     }
 }
 
-fn failed(facts: &Facts, error: SdkError<DescribeStacksError>) -> Problem {
-    match error.code() {
-        Some("ValidationError") => missing(facts),
-        _ => problem("cloudformation:DescribeStacks")(error),
-    }
-}
-
 fn missing(facts: &Facts) -> Problem {
     let (name, region) = (&facts.stack_name, region::of(&facts.config).unwrap_or_default());
     Problem::failed(
@@ -83,7 +78,7 @@ fn missing(facts: &Facts) -> Problem {
         ),
         format!(
             "check the stack's name (`--stack` or `SLACKTRAIL_STACK`) and the AWS profile, and {}",
-            region::hint(region, &facts.args)
+            region::hint(region, &facts.args, variable)
         ),
     )
 }
@@ -94,7 +89,9 @@ pub(super) async fn outputs(facts: &Facts) -> Verdict {
     if !missing.is_empty() {
         return Err(incomplete("output", &missing));
     }
-    let resources = resources(facts).await?;
+    let resources = Client::new(&facts.config).list_stack_resources().stack_name(&facts.stack_name).into_paginator();
+    let resources =
+        resources.items().send().try_collect().await.map_err(problem("cloudformation:ListStackResources"))?;
     let named = |logical: &str| resources.iter().find(|resource| resource.logical_resource_id() == Some(logical));
     let (oauth, rules) = (named("OAuth"), of_type(&resources, "AWS::Events::Rule"));
     let (Some(oauth), [rule]) = (oauth.and_then(|resource| resource.physical_resource_id()), &rules[..]) else {
@@ -120,12 +117,6 @@ pub(super) async fn outputs(facts: &Facts) -> Verdict {
         counted(described.outputs.len() as u64, "output"),
         counted(resources.len() as u64, "resource")
     ))
-}
-
-async fn resources(facts: &Facts) -> Result<Vec<StackResourceSummary>, Problem> {
-    let resources = Client::new(&facts.config).list_stack_resources().stack_name(&facts.stack_name);
-    let resources = resources.into_paginator().items().send().try_collect().await;
-    resources.map_err(problem("cloudformation:ListStackResources"))
 }
 
 fn of_type(resources: &[StackResourceSummary], kind: &str) -> Vec<String> {
