@@ -7,7 +7,6 @@ use slacktrail_core::error::Error;
 use slacktrail_core::hints::Place;
 use slacktrail_core::source::SourceId;
 
-/// The severity of an error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Level {
     /// The problem is transient or loses no data.
@@ -67,25 +66,21 @@ impl CliError {
         }
     }
 
-    /// Sets the severity.
     #[must_use]
     pub(crate) fn with_level(self, level: Level) -> CliError {
         CliError { level, ..self }
     }
 
-    /// Sets the hint.
     #[must_use]
     pub(crate) fn hint(self, hint: impl Into<String>) -> CliError {
         CliError { hint: Some(hint.into()), shown: None, ..self }
     }
 
-    /// Sets the cause.
     #[must_use]
     pub(crate) fn with_source(self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> CliError {
         CliError { cause: Some(cause.into()), ..self }
     }
 
-    /// Returns the hint.
     pub(crate) fn next_action(&self) -> Option<&str> {
         self.hint.as_deref()
     }

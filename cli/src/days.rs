@@ -46,7 +46,6 @@ impl DaysArguments {
         self.day.is_some()
     }
 
-    /// Returns the selected days.
     pub(crate) fn resolve(&self, now: Second) -> Result<Days, CliError> {
         let (flag, first, last) = match (self.day, self.month, self.from.zip(self.to)) {
             (Some(day), ..) => ("--day", day, day),

@@ -64,13 +64,7 @@ impl Location {
 impl Deployed {
     /// Returns the source with this ID, unless it is disconnected.
     pub(crate) async fn find_connected(&self, id: &SourceId) -> Result<Source, CliError> {
-        let sources = self.load().await?.sources;
-        match self {
-            Deployed::Directory(..) if !sources.contains_key(id) => {
-                Err(source::not_found(&sources, id, &self.command("sources")))
-            }
-            _ => source::find_connected(&sources, id),
-        }
+        source::find_connected(&self.load().await?.sources, id, &self.command("sources"))
     }
 
     /// Returns `true` if the day log certainly has no object. Without the permission to list the bucket, nothing is certain.

@@ -49,9 +49,7 @@ pub(crate) struct Arguments {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum TokenOutcome {
-    /// Slack revoked it.
     Revoked,
-    /// It was already invalid.
     AlreadyInvalid,
     /// The source had no token.
     None,
@@ -59,7 +57,6 @@ enum TokenOutcome {
     Unknown,
 }
 
-/// A disconnected source.
 #[derive(Debug, Serialize)]
 pub(crate) struct Disconnected {
     source: SourceId,
@@ -72,7 +69,6 @@ pub(crate) struct Disconnected {
 /// How many tokens the command revokes if the token changes while it runs. After that, another process keeps writing the secret.
 const TOKENS_MAX: usize = 4;
 
-/// Disconnects the source.
 pub(crate) async fn run(args: Arguments) -> Result<Disconnected, CliError> {
     disconnect(&args).await.map_err(|error| error.shown_at(Place::Command, Some(&args.id)))
 }

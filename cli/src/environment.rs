@@ -28,7 +28,6 @@ pub(crate) fn slack_urls() -> (String, String) {
     (url("SLACK_API_URL", SLACK_API_URL), url("SLACK_AUDIT_URL", SLACK_AUDIT_URL))
 }
 
-/// Returns a client for the Slack at these URLs.
 pub(crate) fn slack() -> Result<SlackHttp, CliError> {
     let (api, audit) = slack_urls();
     Ok(SlackHttp::new(&api, &audit)?)

@@ -24,7 +24,6 @@ pub(crate) trait Outcome {
         String::new()
     }
 
-    /// Prints the result as text.
     fn print(&self) {
         terminal::print_wrapped(&self.text());
     }

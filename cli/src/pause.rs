@@ -29,7 +29,6 @@ pub(crate) struct Changed {
     was_paused: bool,
 }
 
-/// Pauses or resumes the source.
 pub(crate) async fn run(args: Arguments, paused: bool) -> Result<Changed, CliError> {
     change(&args, paused).await.map_err(|error| error.shown_at(args.location.place(), Some(&args.id)))
 }

@@ -10,7 +10,6 @@ use slacktrail_adapters::sanitize::shown_line;
 
 use crate::terminal;
 
-/// The interval of the spinner animation.
 const SPINNER_INTERVAL: Duration = Duration::from_millis(120);
 /// The width of the spinner with the space after it.
 const SPINNER_COLUMNS: usize = 2;
@@ -82,7 +81,6 @@ impl ProgressLine {
         self.draw();
     }
 
-    /// Shows a bar from now on.
     pub(crate) fn show_bar(&self, done: u64, all: u64) {
         self.shows_bar.set(true);
         self.line.set_length(all);
@@ -90,7 +88,6 @@ impl ProgressLine {
         self.draw();
     }
 
-    /// Shows no bar from now on.
     pub(crate) fn hide_bar(&self) {
         self.shows_bar.set(false);
         self.draw();
@@ -115,7 +112,6 @@ impl ProgressLine {
         self.show(message);
     }
 
-    /// Returns the current message.
     pub(crate) fn message(&self) -> String {
         self.message.borrow().clone()
     }

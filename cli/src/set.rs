@@ -53,7 +53,6 @@ struct Change {
     after: String,
 }
 
-/// Changes the settings.
 pub(crate) async fn run(args: Arguments) -> Result<Changed, CliError> {
     change(&args).await.map_err(|error| error.shown_at(args.location.place(), Some(&args.id)))
 }

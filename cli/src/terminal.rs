@@ -31,9 +31,7 @@ static WRITE_ERROR: Mutex<Option<io::Error>> = Mutex::new(None);
 
 /// Moves the cursor to the upper left corner.
 const HOME: &str = "\x1b[H";
-/// Clears the rest of the line.
 const CLEAR_LINE: &str = "\x1b[K";
-/// Clears the rest of the screen.
 const CLEAR_BELOW: &str = "\x1b[J";
 
 /// Prints a result and a line break.
@@ -126,7 +124,6 @@ fn supports_color(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Returns a result as one line of JSON.
 pub(crate) fn json_line<T: Serialize + ?Sized>(value: &T) -> String {
     let line = serde_json::to_string(value).expect("results contain only text, numbers and lists");
     escaped_json(&line).into_owned() + "\n"
@@ -138,7 +135,6 @@ pub(crate) fn json_text<T: Serialize + ?Sized>(value: &T) -> String {
     escaped_json(&text).into_owned()
 }
 
-/// Prints a result as JSON.
 pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) {
     print(&json_text(value));
 }
@@ -162,7 +158,6 @@ pub(crate) fn print_error(error: &CliError) {
     let _ = io::stderr().write_all(error_text(error, colored, message_columns()).as_bytes());
 }
 
-/// Prints an error as a warning.
 pub(crate) fn warn(error: CliError) {
     print_error(&error.with_level(Level::Warning));
 }

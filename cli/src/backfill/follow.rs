@@ -84,7 +84,7 @@ pub(super) async fn read_rest(
 ) -> Result<Rest, CliError> {
     let stored = deployed.load_source(&stream.source).await?;
     let loaded = stored.map(|(_, source)| (stream.source.clone(), source)).into_iter().collect();
-    let source = source::find_connected(&loaded, &stream.source)?;
+    let source = source::find_connected(&loaded, &stream.source, &deployed.command("sources"))?;
     let stored = deployed.load_stream(stream).await?;
     let cursor = match &stored {
         Some((version, Ok(cursor))) if Some(*version) >= since => cursor,
@@ -101,7 +101,6 @@ pub(super) async fn read_rest(
     Ok(rest)
 }
 
-/// Checks that the stream is being collected.
 fn check(status: &StreamStatus, deployed: &Deployed) -> Result<(), CliError> {
     let name = status.name();
     let not_collected = |reason: &str| CliError::new(format!("{name} is not being collected: {reason}"));
@@ -120,7 +119,6 @@ fn check(status: &StreamStatus, deployed: &Deployed) -> Result<(), CliError> {
     }
 }
 
-/// The progress of a range.
 pub(super) struct Display {
     line: ProgressLine,
     whole: i64,

@@ -200,14 +200,25 @@ async fn add(
     for _ in 0..ADD_TRIES_MAX {
         let stored = deployed.load_stream(stream).await?;
         let (version, mut cursor) = match stored {
-            Some((version, cursor)) => (Some(version), cursor.map_err(|error| of_stream(stream, error))?),
+            Some((version, cursor)) => {
+                let named = |mut error: Error| {
+                    error.message = format!("{stream}: {}", error.message);
+                    error
+                };
+                (Some(version), cursor.map_err(named)?)
+            }
             None => (None, Cursor::first(source, stream.log, now)),
         };
         let is_cleared = clear_deleted_days(deployed, stream, range, &mut cursor).await?;
         let stage = match cursor.backfill(stream.log, range.oldest, range.latest, now) {
             Backfill::InProgress if !is_cleared => return Ok((version, Stage::InProgress)),
             Backfill::InProgress => Stage::InProgress,
-            Backfill::TooMany => return Err(too_many(stream, deployed)),
+            Backfill::TooMany => {
+                let message = format!("too many backfills: `{stream}` already has {BACKFILLS_MAX} in progress");
+                let status = deployed.command("status");
+                let hint = format!("wait for one to finish (`{status}`), or request one longer range");
+                return Err(CliError::new(message).hint(hint));
+            }
             Backfill::Empty => return Err(CliError::new(format!("the range {range} is empty"))),
             Backfill::Started => Stage::Started,
         };
@@ -219,12 +230,6 @@ async fn add(
         "adding the backfill to `{stream}` failed: ticks replaced the cursor {ADD_TRIES_MAX} times"
     ))
     .hint("run the command again"))
-}
-
-/// Returns an error of the stored cursor with the stream's name.
-fn of_stream(stream: &StreamId, mut error: Error) -> Error {
-    error.message = format!("{stream}: {}", error.message);
-    error
 }
 
 /// Clears the last object numbers of day logs that were deleted as a whole in order to collect them again. Returns `true` if there are any.
@@ -245,11 +250,6 @@ async fn clear_deleted_days(
         }
     }
     Ok(cursor.last_objects.len() < numbers)
-}
-
-fn too_many(stream: &StreamId, deployed: &Deployed) -> CliError {
-    let hint = format!("wait for one to finish (`{}`), or request one longer range", deployed.command("status"));
-    CliError::new(format!("too many backfills: `{stream}` already has {BACKFILLS_MAX} in progress")).hint(hint)
 }
 
 /// Prints which records will be collected.

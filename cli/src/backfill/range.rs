@@ -11,9 +11,7 @@ use crate::format;
 /// The range to collect, with both ends inclusive.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Range {
-    /// The first second.
     pub(crate) oldest: Second,
-    /// The last second.
     pub(crate) latest: Second,
 }
 
@@ -28,7 +26,6 @@ impl Range {
         Ok(Range { oldest: oldest.max(Second::MARCH_2018), latest: latest.min(now) })
     }
 
-    /// Returns the length of the range in seconds.
     pub(crate) fn seconds(self) -> i64 {
         self.latest.since(self.oldest) + 1
     }
@@ -40,14 +37,12 @@ impl std::fmt::Display for Range {
     }
 }
 
-/// What is left of a range.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Rest {
     /// This many seconds. Known for audit logs, whose walk follows time.
     Seconds(i64),
     /// An unknown amount, because the walks of the other logs follow activity or page numbers. Contains the position of the walk as text.
     Unknown(String),
-    /// Nothing.
     Nothing,
 }
 

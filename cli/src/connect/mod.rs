@@ -12,7 +12,6 @@ mod new_app;
 mod public_url;
 mod report;
 mod source;
-mod standard_input;
 mod token;
 mod waiting;
 mod wizard;
@@ -96,7 +95,6 @@ Columns:
 
 Exit code: 0 if the source is connected.";
 
-/// Connects the source.
 pub(crate) async fn run(args: Arguments) -> Result<Connected, CliError> {
     let id = args.id.clone();
     let connected = if args.token_stdin { token::connect(&args).await } else { wizard::connect(args).await };

@@ -44,7 +44,6 @@ pub(super) fn again(args: &Arguments, questions: &[&str]) -> String {
     }
 }
 
-/// Prompts for what a new source requires.
 pub(super) fn ask(args: Arguments, existing: Option<&Source>) -> Result<Arguments, CliError> {
     if existing.is_some() {
         return Ok(args);

@@ -10,11 +10,11 @@ use slacktrail_ports::secret::Token;
 
 use super::report::Connected;
 use super::source::Stored;
-use super::{Arguments, deletion, source, standard_input};
+use super::{Arguments, deletion, source};
 use crate::cli_error::CliError;
 use crate::environment::{self, now};
 use crate::identity::Identity;
-use crate::{aws, interrupt, terminal};
+use crate::{aws, interrupt, prompt, terminal};
 
 /// Connects a source with the token on standard input.
 pub(super) async fn connect(args: &Arguments) -> Result<Connected, CliError> {
@@ -48,7 +48,7 @@ fn interrupted(args: &Arguments) -> CliError {
 }
 
 fn read() -> Result<Token, CliError> {
-    Token::new(&standard_input::read("--token-stdin", "token")?).map_err(|error| {
+    Token::new(&prompt::from_stdin("--token-stdin", "token")?).map_err(|error| {
         CliError::new("standard input is not a Slack token").with_source(error).hint("pass only the app's user token")
     })
 }

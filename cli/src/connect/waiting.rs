@@ -22,14 +22,10 @@ const VERIFYING_SECONDS_MAX: i64 = 60;
 /// How long a user who gives up waits for a verification in progress.
 const GIVE_UP_MAX: Duration = Duration::from_secs(40);
 
-/// How an authorization ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum End {
-    /// The source is connected.
     Connected(Box<ConnectReport>),
-    /// Connecting failed.
     Failed(ConnectError),
-    /// The authorization expired.
     Expired,
     /// The OAuth function started to verify the grant, but did not report the outcome.
     Lost,
@@ -37,7 +33,6 @@ pub(super) enum End {
     Canceled,
 }
 
-/// What the command waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
     Opening,
@@ -45,7 +40,6 @@ enum Stage {
     Verifying,
 }
 
-/// Waits until the authorization ends.
 pub(super) async fn wait<C: AuthorizationStore>(authorizations: &C, id: &AuthorizationId) -> Result<End, Error> {
     let mut line = ProgressLine::new(None);
     let (mut failed_reads, mut verifying_since) = (0, None);

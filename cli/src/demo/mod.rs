@@ -70,7 +70,6 @@ fn parse_seconds(text: &str) -> Result<u32, &'static str> {
     text.parse().ok().filter(|seconds| (5..=600).contains(seconds)).ok_or("expected a number from 5 to 600")
 }
 
-/// The maximum width of the introduction.
 const INTRODUCTION_COLUMNS_MAX: usize = 76;
 
 /// The source ID in the file names.

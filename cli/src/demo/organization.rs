@@ -14,7 +14,6 @@ use crate::cli_error::CliError;
 /// The token of the Org Owner.
 pub(crate) const TOKEN: &str = settings::ORGANIZATION_TOKEN;
 
-/// The introduction that the demo prints.
 pub(crate) const INTRODUCTION: &str = "\
 This Slack is simulated: an Enterprise organization with four workspaces, three days of history, and active users. One second is a \
 simulated minute. It limits calls as Slack does, returns some records late, and has injected faults: HTTP 500 and 429, a stale page \
@@ -71,7 +70,6 @@ impl Organization {
         Log::ALL.into_iter().flat_map(|log| world.visible_rows(log, now).cloned().collect::<Vec<_>>()).collect()
     }
 
-    /// Stops the simulated Slack.
     pub(crate) async fn close(self) {
         self.server.stop().await;
     }

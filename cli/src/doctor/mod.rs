@@ -57,7 +57,6 @@ For what each check verifies and which permissions it needs, see docs/operations
 /// The findings of all checks.
 pub(crate) struct Findings(Vec<Finding>);
 
-/// Runs the checks.
 pub(crate) async fn run(args: Arguments) -> Result<Findings, CliError> {
     let stack = args.aws.stack().ok_or_else(|| {
         CliError::new("no stack is specified: neither `--stack` nor `SLACKTRAIL_STACK` is set")

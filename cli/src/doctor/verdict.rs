@@ -77,7 +77,6 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    /// Converts the verdict of `check` into a finding.
     pub(super) fn of(check: &'static str, verdict: Verdict) -> Finding {
         let Problem { outcome, detail, hint } = verdict
             .map_or_else(|problem| problem, |detail| Problem { outcome: CheckOutcome::Passed, detail, hint: None });

@@ -18,7 +18,6 @@ use crate::{format, state, terminal};
 /// The codes of errors that a tick reports if it runs out of time.
 const UNFINISHED: [&str; 2] = ["page_unfinished", "day_log_read_timeout"];
 
-/// The errors that were reported.
 #[derive(Debug)]
 pub(crate) struct ErrorReporter {
     directory: PathBuf,
@@ -107,7 +106,6 @@ fn name(stream: &StreamOutcome) -> String {
     stream_name(stream.source.as_str(), stream.log)
 }
 
-/// Returns the error of a stream, with its name.
 pub(super) fn stream_error(stream: &StreamOutcome, error: &Error) -> CliError {
     let mut named = error.clone();
     named.message = format!("{}: {error}", name(stream));

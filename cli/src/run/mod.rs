@@ -50,7 +50,6 @@ pub(crate) enum Until {
 pub(crate) enum Display {
     /// Progress in a terminal, and errors.
     Progress,
-    /// Only errors.
     Errors,
 }
 

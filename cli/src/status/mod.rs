@@ -59,7 +59,6 @@ Exit code: 0 if the status could be read; with --check, 1 if a stream requires a
 With --dir, --max-age makes --check useful in cron: `slacktrail status --dir DIR --check --max-age 1h`.
 With --json --watch, each change prints the list of all streams as one line of JSON.";
 
-/// Reads the status.
 pub(crate) async fn run(args: Arguments) -> Result<Snapshot, CliError> {
     let check = args.check;
     Ok(Snapshot { check, ..Observed::open(args).await?.snapshot().await? })

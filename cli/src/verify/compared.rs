@@ -43,7 +43,6 @@ pub(super) struct ComparedLog {
 /// The place of the stored records.
 #[derive(Clone, Debug)]
 pub(super) enum Archive {
-    /// The bucket of a deployment.
     Bucket(String),
     /// A directory that `slacktrail pull` writes.
     Directory(PathBuf),
@@ -101,7 +100,6 @@ impl ComparedLog {
         self.days.iter().map(Findings::verdict).max().unwrap_or(Verdict::Complete)
     }
 
-    /// Returns the days to which a condition applies.
     pub(super) fn days_with(&self, applies: impl Fn(&Findings) -> bool) -> Vec<Day> {
         self.days.iter().filter(|day| applies(day)).map(|day| day.day).collect()
     }

@@ -79,7 +79,6 @@ impl Serialize for LogResult<'_> {
     }
 }
 
-/// Adds the number of differences of each kind.
 fn serialize_counts<M: SerializeMap>(fields: &mut M, findings: &Findings) -> Result<(), M::Error> {
     for kind in Kind::ALL {
         let name = match kind {
@@ -113,7 +112,6 @@ impl Serialize for OutageItem<'_> {
     }
 }
 
-/// The state of a stream.
 struct Stream<'a>(&'a Cursor);
 
 impl Serialize for Stream<'_> {
@@ -142,7 +140,6 @@ impl Serialize for GapItem<'_> {
     }
 }
 
-/// The result of one day of one log.
 struct DayResult<'a> {
     findings: &'a Findings,
     records: &'a Records,
@@ -213,7 +210,6 @@ pub(super) fn day(findings: &Findings) -> String {
     shown_day(findings.day)
 }
 
-/// Returns the key of an object of the day.
 pub(super) fn key(findings: &Findings, number: u32) -> String {
     DayLogId { stream: findings.stream.clone(), day: findings.day }.key(number).to_string()
 }

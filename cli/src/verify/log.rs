@@ -14,7 +14,6 @@ use crate::cli_error::CliError;
 use crate::environment::now;
 use crate::{format, terminal};
 
-/// One log to compare.
 pub(super) struct LogComparison<'a, S, D, T, K> {
     pub(super) ports: &'a Ports<S, D, T, K>,
     pub(super) source: &'a Source,

@@ -11,7 +11,6 @@ use super::period::shown_ranges;
 use crate::format::{self, count, counted, counted_as};
 use crate::state;
 
-/// Returns the note that the last minutes were not compared.
 pub(super) fn note_on_end(compared: &Compared) -> Option<String> {
     let minutes = MARGIN_SECONDS / 60;
     (compared.until() < compared.period.last().end()).then(|| {
@@ -22,7 +21,6 @@ pub(super) fn note_on_end(compared: &Compared) -> Option<String> {
     })
 }
 
-/// Returns the notes on a log.
 pub(super) fn notes(compared: &Compared, log: &ComparedLog) -> Vec<String> {
     let total = &log.total;
     let mut notes = Vec::new();
@@ -119,7 +117,6 @@ pub(super) fn describe_outage(outage: &Outage) -> String {
     format!("{} to {end}: {records}{}", outage.from, describe_cause(&outage.cause))
 }
 
-/// Returns what is known about the cause of an outage.
 pub(super) fn describe_cause(cause: &Cause) -> String {
     match cause {
         Cause::InitialHistory => "initial history, from before the first tick".to_owned(),
@@ -130,7 +127,6 @@ pub(super) fn describe_cause(cause: &Cause) -> String {
     }
 }
 
-/// Describes the records from before the first tick.
 pub(super) fn describe_initial_history(history: &Outage) -> String {
     let records = counted(history.records.unwrap_or_default(), "earlier record");
     let start = history.to.unwrap_or(history.from);

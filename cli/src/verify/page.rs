@@ -27,7 +27,6 @@ const STYLE: &str = include_str!("../../templates/verify.css");
 #[derive(Template)]
 #[template(path = "verify.html")]
 struct Page<'a> {
-    /// The name of the source.
     name: String,
     verdict: &'static str,
     sentence: Marked,
@@ -40,7 +39,6 @@ struct Page<'a> {
     examples_max: usize,
 }
 
-/// The part on a log.
 struct LogPart<'a> {
     name: &'static str,
     verdict: &'static str,
@@ -126,7 +124,6 @@ fn is_dated(word: &str) -> bool {
     day.len() >= 10 && (0..10).all(|at| if [4, 7].contains(&at) { day[at] == b'-' } else { day[at].is_ascii_digit() })
 }
 
-/// Returns the page.
 pub(super) fn html(compared: &Compared) -> String {
     let page = Page {
         name: shown_line(&compared.source.label).into_owned(),

@@ -7,7 +7,6 @@ use crate::cli_error::CliError;
 use crate::days::Days;
 use crate::typed_time::shown_day;
 
-/// Returns the period of these days.
 pub(super) fn of(days: Days, now: Second) -> Result<Period, CliError> {
     let (undated, Days { first, last }) = (Second::EPOCH.day(), days);
     if first.start() < Second::MARCH_2018 && (first, last) != (undated, undated) {

@@ -15,7 +15,6 @@ use crate::{format, terminal, zone};
 /// The time after which the rest can be estimated.
 const ESTIMATE_AFTER: Duration = Duration::from_secs(5);
 
-/// The progress of the comparison of a log.
 #[derive(Debug)]
 pub(super) struct Progress {
     line: ProgressLine,

@@ -22,7 +22,6 @@ pub(super) struct Records {
     pub(super) slack: BTreeMap<RowId, String>,
 }
 
-/// Returns the examples of a kind.
 pub(super) fn examples(findings: &Findings, kind: Kind) -> impl Iterator<Item = &Difference> {
     findings.of_kind(kind).take(EXAMPLES_MAX)
 }
@@ -43,7 +42,6 @@ pub(super) fn examples_in_slack(days: &[Findings]) -> Option<(HashSet<RowId>, Ra
 }
 
 impl Records {
-    /// Loads the stored lines of the examples.
     pub(super) async fn load_stored_lines<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
         &mut self,
         verification: &Verification<'_, S, D, T, K, impl WorkingFiles>,
@@ -61,12 +59,10 @@ impl Records {
         Ok(())
     }
 
-    /// Returns the stored line of a difference.
     pub(super) fn stored_line(&self, day: Day, difference: &Difference) -> Option<&str> {
         Some(self.stored.get(&(day, difference.object?, difference.line?))?)
     }
 
-    /// Returns Slack's JSON of a difference.
     pub(super) fn slack_json(&self, difference: &Difference) -> Option<&str> {
         Some(self.slack.get(&difference.id?)?)
     }

@@ -60,7 +60,6 @@ pub(super) struct Field {
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) enum Importance {
-    /// Always shown.
     Always,
     /// A kind of difference, shown if it fits: 1 is the most important.
     Kind(u8),
@@ -102,12 +101,10 @@ fn of_kind(day: &Findings, kind: Kind) -> String {
     count(day.count(kind) as u64)
 }
 
-/// Returns the number of differences of these kinds.
 fn difference_count(day: &Findings, kinds: &[Kind]) -> u64 {
     kinds.iter().map(|kind| day.count(*kind) as u64).sum()
 }
 
-/// Returns the verdict as a word.
 pub(super) fn verdict_name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Complete => "complete",
@@ -195,7 +192,6 @@ fn outages(log: &ComparedLog) -> Option<String> {
     Some(lines.join("\n"))
 }
 
-/// Returns the verdict in one sentence.
 pub(super) fn verdict(compared: &Compared) -> String {
     let mut time = within(compared.period.first(), compared.period.last());
     if compared.until() < compared.period.last().end() {
@@ -216,7 +212,6 @@ pub(super) fn verdict(compared: &Compared) -> String {
     }
 }
 
-/// Returns the number of defects of each kind.
 pub(super) fn defects(totals: &[&Findings]) -> String {
     let defects = Kind::ALL.into_iter().filter_map(|kind| {
         let of_log = totals.iter().filter(|total| kind.is_defect(total.stream.log));
@@ -250,7 +245,6 @@ fn records_of(total: &Findings) -> String {
     counted(total.slack_records, &format!("{log} {noun}"))
 }
 
-/// Joins items with commas and `and`.
 fn list(items: &[String]) -> String {
     match items {
         [all @ .., last] if !all.is_empty() => format!("{} and {last}", all.join(", ")),

@@ -13,7 +13,6 @@ use crate::format::{counted, counted_as, quoted};
 /// The time within which CloudWatch evaluates a new alarm: three periods of 5 minutes.
 const EVALUATED_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 
-/// Reads the stack's alarms.
 pub(super) async fn read(facts: &Facts) -> Result<Vec<MetricAlarm>, Problem> {
     let client = Client::new(&facts.config);
     let described = client.describe_alarms().set_alarm_names(Some(facts.deployed.get()?.alarms.clone())).send().await;

@@ -14,7 +14,6 @@ use crate::format;
 
 /// The tables, one for each log type. A test compares them with the template.
 const TABLES: [&str; 3] = ["access", "audit", "integration"];
-/// The views on these tables.
 const VIEWS: [&str; 3] = ["access_events", "audit_events", "integration_events"];
 /// The timeout for one query. Athena needs a second or two for a day.
 const QUERY_MAX: Duration = Duration::from_secs(60);

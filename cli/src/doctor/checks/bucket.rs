@@ -68,7 +68,6 @@ pub(super) async fn public_access(facts: &Facts) -> Verdict {
     if blocks { Ok(format!("bucket `{bucket}` blocks all public access")) } else { Err(not_blocked()) }
 }
 
-/// The content of a probe.
 pub(super) const BODY: &[u8] = b"made by slacktrail doctor, and may be deleted\n";
 
 /// Returns a random key outside of every day log.

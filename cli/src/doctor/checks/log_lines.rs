@@ -156,7 +156,6 @@ fn own_line(text: &str) -> Option<Result<(), &'static str>> {
     line.contains_key("fields").then_some(Ok(()))
 }
 
-/// A log event.
 pub(super) struct Event {
     pub(super) written_at: Timestamp,
     text: String,

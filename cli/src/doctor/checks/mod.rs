@@ -21,13 +21,11 @@ use std::pin::Pin;
 use super::facts::Facts;
 use super::verdict::Verdict;
 
-/// A check.
 pub(super) struct Check {
     /// The name in the report and in docs/operations.md.
     pub(super) name: &'static str,
     /// `true` if the check may create something and then remove it. Ctrl-C does not interrupt such a check.
     pub(super) creates: bool,
-    /// The function that runs the check.
     pub(super) run: Run,
 }
 

@@ -101,7 +101,6 @@ fn restore(policy: &Policy) -> String {
     format!("remove the statement, or detach the policy `{}`, because the template does not define it", policy.name)
 }
 
-/// Reads a role's inline and attached policies.
 async fn read(client: &Client, role: &str) -> Result<Vec<Policy>, Problem> {
     let names = client.list_role_policies().role_name(role).into_paginator().items().send().try_collect().await;
     let names: Vec<String> = names.map_err(|error| match error.code() {

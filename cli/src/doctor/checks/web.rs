@@ -62,7 +62,6 @@ pub(super) async fn api(facts: &Facts) -> Verdict {
     Ok(format!("`{address}` rejects an unknown link with the expected page"))
 }
 
-/// An HTTP response.
 struct Response {
     status: u16,
     /// The server's time, from the `Date` header.
