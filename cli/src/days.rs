@@ -50,10 +50,10 @@ impl DaysArguments {
         let (flag, first, last) = match (self.day, self.month, self.from.zip(self.to)) {
             (Some(day), ..) => ("--day", day, day),
             (_, Some(month), _) => ("--month", month.first, month.last),
-            (.., Some((from, to))) => ("--from", from, to),
-            (None, None, None) => {
-                return Err(CliError::invalid_argument("no day is given")
-                    .hint("use `--day`, `--month`, or `--from` with `--to`"));
+            (.., days) => {
+                let (from, to) =
+                    days.expect("the group `days` requires one of the flags, and `--from` requires `--to`");
+                ("--from", from, to)
             }
         };
         if last < first {

@@ -201,12 +201,12 @@ async fn revoke_one<S: Slack>(
             Ok(TokenOutcome::Revoked)
         }
         Err(error) if is_token_invalid(&error) => Ok(TokenOutcome::AlreadyInvalid),
-        Err(error) => Err(CliError::new(format!("the token of source `{id}` could not be revoked"))
-            .with_source(CliError::from(error))
-            .hint(
+        Err(error) => {
+            Err(CliError::new(format!("the token of source `{id}` could not be revoked")).with_source(error).hint(
                 "run the command again in a minute (collection has stopped, and the secret is kept); \
                  or use `--force`, and remove the app in Slack yourself",
-            )),
+            ))
+        }
     }
 }
 

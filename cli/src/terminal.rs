@@ -173,9 +173,9 @@ fn error_text(error: &CliError, colored: bool, width: Option<usize>) -> String {
         Level::Warning => line("warning", 33, &error.to_string()),
         Level::Error => line("error", 31, &error.to_string()),
     };
-    for cause in error.causes() {
+    for cause in &error.causes {
         text.push_str(
-            &(fitted_lines(&format!("  caused by: {}", shown_line(&zone::shown().message(&cause))), width) + "\n"),
+            &(fitted_lines(&format!("  caused by: {}", shown_line(&zone::shown().message(cause))), width) + "\n"),
         );
     }
     if let Some(hint) = error.next_action() {

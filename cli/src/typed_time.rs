@@ -36,14 +36,10 @@ fn duration<N: FromStr + Into<i64>>(text: &str, units: &[(char, i64)]) -> Option
 /// How far back collection starts: the value of `--since`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Since {
-    /// The current time.
-    Now,
     /// This many seconds ago.
     Ago(i64),
     /// The start of this UTC day.
     Day(Day),
-    /// As far back as Slack keeps audit logs.
-    All,
 }
 
 impl Since {
@@ -53,10 +49,8 @@ impl Since {
     /// Returns the time that this value means at `now`, but never a time before March 2018.
     pub(crate) fn resolve(self, now: Second) -> Result<Second, CliError> {
         let second = match self {
-            Since::Now => now,
             Since::Ago(seconds) => now.plus(-seconds),
             Since::Day(day) => day.start(),
-            Since::All => Second::MARCH_2018,
         };
         if second > now {
             return Err(CliError::invalid_argument(format!("`--since` is in the future: {second}"))
@@ -71,8 +65,8 @@ impl FromStr for Since {
 
     fn from_str(text: &str) -> Result<Since, String> {
         let since = match text {
-            "now" => Some(Since::Now),
-            "all" => Some(Since::All),
+            "now" => Some(Since::Ago(0)),
+            "all" => Some(Since::Day(Second::MARCH_2018.day())), // Slack has no older audit logs
             text if text.contains('-') => day(text).map(Since::Day),
             text => duration::<u32>(text, &[('m', 60), ('h', 3_600), ('d', 86_400)]).map(Since::Ago),
         };

@@ -54,30 +54,27 @@ Exit code: 1 if a check failed, otherwise 0. A check is skipped if it is inconcl
 an earlier check failed, or no data exists yet.
 For what each check verifies and which permissions it needs, see docs/operations.md.";
 
-/// The findings of all checks.
-pub(crate) struct Findings(Vec<Finding>);
-
-pub(crate) async fn run(args: Arguments) -> Result<Findings, CliError> {
+pub(crate) async fn run(args: Arguments) -> Result<Vec<Finding>, CliError> {
     let stack = args.aws.stack().ok_or_else(|| {
         CliError::new("no stack is specified: neither `--stack` nor `SLACKTRAIL_STACK` is set")
             .hint("set `SLACKTRAIL_STACK` to the name of the CloudFormation stack that `sam deploy` created")
     })?;
     let facts = Facts::new(&args.aws.sdk_config().await, stack.name, args.aws, web::client()?);
-    run_checks(&facts, args.json).await.map(Findings)
+    run_checks(&facts, args.json).await
 }
 
-impl Outcome for Findings {
+impl Outcome for Vec<Finding> {
     fn json(&self) -> impl Serialize {
-        &self.0
+        self
     }
 
     /// Prints the totals, because [`run_checks`] has printed the findings.
     fn print(&self) {
-        terminal::print(&totals(&self.0));
+        terminal::print(&totals(self));
     }
 
     fn exit_code(&self) -> u8 {
-        u8::from(self.0.iter().any(|finding| finding.outcome == CheckOutcome::Failed))
+        u8::from(self.iter().any(|finding| finding.outcome == CheckOutcome::Failed))
     }
 }
 

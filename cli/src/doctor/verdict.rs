@@ -69,7 +69,7 @@ impl CheckOutcome {
 
 /// One entry of the report. Scripts rely on the field names.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub(super) struct Finding {
+pub(crate) struct Finding {
     pub(super) check: &'static str,
     pub(super) outcome: CheckOutcome,
     pub(super) detail: String,

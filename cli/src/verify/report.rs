@@ -8,8 +8,8 @@ use super::compared::{Compared, ComparedLog};
 use super::hints::hints;
 use super::json::{day, key};
 use super::notes::{note_on_end, notes};
-use super::records::{EXAMPLES_MAX, Records, examples};
-use super::summary::{defects, inconclusive};
+use super::records::Records;
+use super::summary::{defects, inconclusive, list_examples};
 use crate::format;
 use crate::table::{self, Column};
 use crate::zone::Zone;
@@ -17,7 +17,7 @@ use crate::zone::Zone;
 /// Returns the whole report.
 pub(super) fn text(compared: &Compared, (log, findings): (&ComparedLog, &Findings), zone: &Zone) -> String {
     let mut parts = vec![table(findings)];
-    parts.extend(Kind::ALL.iter().filter_map(|kind| list(findings, *kind, &log.records, zone)));
+    parts.extend(Kind::ALL.into_iter().filter_map(|kind| list_examples(log, kind, (label(kind), "all"), zone)));
     let mut notes: Vec<String> =
         note_on_end(compared).into_iter().chain(notes(compared, log)).map(|note| format!("note: {note}")).collect();
     let hints = hints(log, &compared.source, &compared.archive);
@@ -56,19 +56,6 @@ pub(super) fn label(kind: Kind) -> &'static str {
 pub(super) fn count_with_label(kind: Kind, count: u64) -> String {
     let one = if kind == Kind::MissingObject { "missing object" } else { label(kind) };
     format::counted_as(count, one, label(kind))
-}
-
-/// Lists the examples of a kind, or returns `None` if no difference has this kind.
-fn list(findings: &Findings, kind: Kind, records: &Records, zone: &Zone) -> Option<String> {
-    let count = findings.count(kind);
-    let mut lines = vec![format!("{}:", label(kind))];
-    for example in examples(findings, kind) {
-        lines.extend(example_lines(findings, example, records, zone));
-    }
-    if count > EXAMPLES_MAX {
-        lines.push(format!("  and {} more; `--json` lists all", format::count((count - EXAMPLES_MAX) as u64)));
-    }
-    (count > 0).then(|| lines.join("\n"))
 }
 
 /// Describes an example: its record and its location, and with `--show-records` Slack's JSON and the stored line.

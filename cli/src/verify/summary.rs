@@ -25,7 +25,11 @@ pub(super) fn text(compared: &Compared, width: usize, zone: &Zone) -> String {
         parts.push(format!("{}\n\n{}", log.log, table(log, width)));
     }
     for log in &compared.logs {
-        parts.extend(Kind::ALL.into_iter().filter_map(|kind| examples(log, kind, zone)));
+        let all_listed = format!("up to {EXAMPLES_MAX} per day");
+        parts.extend(Kind::ALL.into_iter().filter_map(|kind| {
+            let title = format!("{}, {}", log.log, label(kind));
+            list_examples(log, kind, (&title, &all_listed), zone)
+        }));
         parts.extend(outages(log).map(|outages| zone.message(&outages).into_owned()));
     }
     let mut remarks: Vec<String> = note_on_end(compared).into_iter().map(|note| format!("note: {note}")).collect();
@@ -158,10 +162,15 @@ fn fields_down_to(least: u8, total: &Findings) -> Vec<Field> {
         .collect()
 }
 
-/// Lists the examples of a kind in a log, or returns `None` if no difference has this kind.
-fn examples(log: &ComparedLog, kind: Kind, zone: &Zone) -> Option<String> {
+/// Lists the examples of a kind in a log, or returns `None` if no difference has this kind. `all_listed` says where all are listed.
+pub(super) fn list_examples(
+    log: &ComparedLog,
+    kind: Kind,
+    (title, all_listed): (&str, &str),
+    zone: &Zone,
+) -> Option<String> {
     let count_all: usize = log.days.iter().map(|day| day.count(kind)).sum();
-    let mut lines = vec![format!("{}, {}:", log.log, label(kind))];
+    let mut lines = vec![format!("{title}:")];
     let per_day = (EXAMPLES_MAX / log.days_with(|day| day.count(kind) > 0).len().max(1)).max(1);
     let all = log.days.iter().flat_map(|day| day.of_kind(kind).take(per_day).map(move |example| (day, example)));
     let mut listed = 0;
@@ -170,10 +179,7 @@ fn examples(log: &ComparedLog, kind: Kind, zone: &Zone) -> Option<String> {
         lines.extend(example_lines(day, example, &log.records, zone));
     }
     if count_all > listed {
-        lines.push(format!(
-            "  and {} more; `--json` lists up to {EXAMPLES_MAX} per day",
-            count((count_all - listed) as u64)
-        ));
+        lines.push(format!("  and {} more; `--json` lists {all_listed}", count((count_all - listed) as u64)));
     }
     (count_all > 0).then(|| lines.join("\n"))
 }
@@ -335,7 +341,8 @@ mod tests {
             day.differences = (0..30).map(|number| difference(Kind::Missing, number)).collect();
             day.keep_examples(EXAMPLES_MAX);
         }
-        let text = examples(&compared.logs[0], Kind::Missing, &Zone::Utc).unwrap();
+        let titles = ("audit, missing", "up to 20 per day");
+        let text = list_examples(&compared.logs[0], Kind::Missing, titles, &Zone::Utc).unwrap();
         assert_eq!(text.lines().count(), 22, "{text}");
         assert_eq!(text.matches("T00:00:00Z").count(), 2, "ten of each day: {text}");
         assert!(text.ends_with("and 40 more; `--json` lists up to 20 per day"), "{text}");
