@@ -49,7 +49,7 @@ pub(crate) fn show<O: Outcome>(json: bool, result: Result<O, CliError>) -> ExitC
     let (mut problems, mut exit_code) = match result {
         Ok(outcome) => {
             if json {
-                terminal::print_json(&outcome.json())
+                terminal::print(&terminal::json_text(&outcome.json()))
             } else {
                 outcome.print()
             }

@@ -110,7 +110,7 @@ impl Outcome for Changed {
     }
 
     fn print(&self) {
-        let id = self.source.id();
+        let id = &self.source.id;
         if self.changed.is_empty() {
             terminal::print_wrapped(&format!("`{id}` already has these settings"));
         }

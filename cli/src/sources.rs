@@ -40,7 +40,7 @@ Columns:
 /// A source, as printed with `--json`.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Listing {
-    id: String,
+    pub(crate) id: String,
     label: Option<String>,
     plan: Option<Plan>,
     logs: Vec<LogType>,
@@ -150,10 +150,6 @@ impl Listing {
             connected_at: Some(source.connected_at.to_string()),
             error: None,
         }
-    }
-
-    pub(crate) fn id(&self) -> &str {
-        &self.id
     }
 
     /// Returns the tenant and the unusual settings, for the column `notes`.

@@ -135,10 +135,6 @@ pub(crate) fn json_text<T: Serialize + ?Sized>(value: &T) -> String {
     escaped_json(&text).into_owned()
 }
 
-pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) {
-    print(&json_text(value));
-}
-
 /// Prints information for the user to standard error. Its times are shown in the reader's zone, as in [`print_error`].
 pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{}", fitted_lines(&zone::shown().message(&shown_text(text)), message_columns()));

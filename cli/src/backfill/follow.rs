@@ -57,7 +57,11 @@ pub(super) async fn follow(
     };
     tokio::select! {
         followed = completed => followed,
-        () = interrupt::ctrl_c() => Ok(Followed::Interrupted(stopped_waiting(stream))),
+        () = interrupt::ctrl_c() => Ok(Followed::Interrupted(
+            CliError::new(format!("stopped waiting: the backfill of `{stream}` continues in the background"))
+                .with_level(Level::Warning)
+                .hint("run the same command again to see its progress"),
+        )),
     }
 }
 
@@ -67,12 +71,6 @@ fn is_collecting(deployed: &Deployed, stream: &StreamId) -> Result<bool, CliErro
         None => Ok(true),
         Some(path) => Ok(DirectoryCollectors::new(path).collecting_since(stream)?.is_some()),
     }
-}
-
-fn stopped_waiting(stream: &StreamId) -> CliError {
-    CliError::new(format!("stopped waiting: the backfill of `{stream}` continues in the background"))
-        .with_level(Level::Warning)
-        .hint("run the same command again to see its progress")
 }
 
 /// Reads what is left of the range.

@@ -64,12 +64,8 @@ logs from now back to the range, however long ago that is.";
 pub(crate) struct Backfilled {
     source: SourceId,
     log: LogType,
-    #[serde(skip)]
+    #[serde(flatten)]
     range: Range,
-    /// The first second of the range.
-    oldest: String,
-    /// The last second of the range.
-    latest: String,
     state: Stage,
     /// The next action if the backfill is not complete.
     #[serde(skip)]
@@ -125,8 +121,7 @@ async fn backfill(args: &Arguments) -> Result<Backfilled, CliError> {
         Deployed::Aws(..) => "run `slacktrail status` to see what is left",
         Deployed::Directory(..) => "the next tick of `slacktrail pull` collects it",
     };
-    let (oldest, latest) = (range.oldest.to_string(), range.latest.to_string());
-    Ok(Backfilled { source: stream.source, log: stream.log, range, oldest, latest, state, next: next.to_owned() })
+    Ok(Backfilled { source: stream.source, log: stream.log, range, state, next: next.to_owned() })
 }
 
 /// Returns the collector that this command runs, or `None` if the poller or another process collects the stream.

@@ -1,5 +1,6 @@
 //! The time range of a backfill: whole UTC days, as the user types them, and what is left of it according to the cursor.
 
+use serde::Serialize;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::time::Second;
 use slacktrail_core::walk::{Gap, GapKind, Walk};
@@ -7,11 +8,14 @@ use slacktrail_core::walk::{Gap, GapKind, Walk};
 use crate::cli_error::CliError;
 use crate::days::Days;
 use crate::format;
+use crate::status::stream_status::instant;
 
 /// The range to collect, with both ends inclusive.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub(crate) struct Range {
+    #[serde(serialize_with = "instant")]
     pub(crate) oldest: Second,
+    #[serde(serialize_with = "instant")]
     pub(crate) latest: Second,
 }
 

@@ -7,10 +7,8 @@ use slacktrail_ports::DeploymentStore;
 
 use super::Arguments;
 use crate::cli_error::CliError;
-use crate::logs;
-use crate::prompt;
-use crate::terminal;
 use crate::typed_time::Since;
+use crate::{format, logs, prompt, terminal};
 
 /// Returns the flags that a new source requires and that are missing.
 pub(super) fn missing(args: &Arguments, existing: Option<&Source>) -> Vec<&'static str> {
@@ -22,11 +20,7 @@ pub(super) fn missing(args: &Arguments, existing: Option<&Source>) -> Vec<&'stat
 /// Returns an error that names all missing flags. Its hint is an example command line that ends with `rest`.
 pub(super) fn incomplete(args: &Arguments, missing: &[&str], rest: &str) -> CliError {
     let id = &args.id;
-    let (list, verb) = match missing {
-        [one] => ((*one).to_owned(), "is"),
-        [many @ .., last] => (format!("{} and {last}", many.join(", ")), "are"),
-        [] => (String::new(), "is"),
-    };
+    let (list, verb) = (format::list(missing), if missing.len() == 1 { "is" } else { "are" });
     CliError::new(format!("source `{id}` cannot be connected: {list} {verb} missing"))
         .hint(format!("run, for example: slacktrail connect {id} --name \"Acme\" --plan enterprise {rest}"))
 }
@@ -65,8 +59,7 @@ pub(super) fn ask(args: Arguments, existing: Option<&Source>) -> Result<Argument
 fn choose_plan() -> Result<Plan, CliError> {
     let label = |plan: Plan| {
         let logs: Vec<&str> = plan.logs().iter().map(|log| log.name()).collect();
-        let (last, others) = logs.split_last().expect("each plan has logs");
-        format!("{} ({} and {last} logs)", plan.slack_names(), others.join(", "))
+        format!("{} ({} logs)", plan.slack_names(), format::list(&logs))
     };
     // A user who types instead of selecting an option types Slack's name of the plan.
     let is_typed = |typed: &str, index: usize| {

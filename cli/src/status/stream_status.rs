@@ -45,14 +45,17 @@ pub(crate) struct StreamStatus {
 pub(crate) struct GapEntry {
     kind: GapKind,
     #[serde(serialize_with = "instant")]
-    oldest: Option<Second>,
+    oldest: Second,
     #[serde(serialize_with = "instant")]
-    latest: Option<Second>,
+    latest: Second,
 }
 
-/// Serializes a time as RFC 3339 in UTC, or as null.
-pub(crate) fn instant<S: Serializer>(second: &Option<Second>, serializer: S) -> Result<S::Ok, S::Error> {
-    second.map(|second| second.to_string()).serialize(serializer)
+/// Serializes a time as RFC 3339 in UTC, or `None` as null.
+pub(crate) fn instant<T: Copy + Into<Option<Second>>, S: Serializer>(
+    time: &T,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    (*time).into().map(|second| second.to_string()).serialize(serializer)
 }
 
 /// Returns the status of every stream, ordered by source and log type. Disconnected sources have none. `place` is where ticks run.
@@ -221,13 +224,13 @@ impl GapEntry {
         // the gap may lack a row until the walk is complete. A live gap starts with an overlap, which an earlier tick has collected.
         let uncollected_since = gap.uncollected_since.filter(|_| gap.kind == GapKind::Live);
         let oldest = uncollected_since.map_or(gap.oldest, |since| since.clamp(gap.oldest, gap.latest));
-        GapEntry { kind: gap.kind, oldest: Some(oldest), latest: Some(gap.latest) }
+        GapEntry { kind: gap.kind, oldest, latest: gap.latest }
     }
 }
 
 /// Returns the number of seconds in at least one of the gaps. A backfill may overlap with another gap.
 fn seconds_in<'a>(gaps: impl Iterator<Item = &'a GapEntry>) -> i64 {
-    let mut ranges: Vec<(Second, Second)> = gaps.filter_map(|gap| gap.oldest.zip(gap.latest)).collect();
+    let mut ranges: Vec<(Second, Second)> = gaps.map(|gap| (gap.oldest, gap.latest)).collect();
     ranges.sort_unstable();
     let (mut seconds, mut counted_to) = (0, None);
     for (oldest, latest) in ranges {

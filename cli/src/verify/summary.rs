@@ -10,7 +10,7 @@ use super::notes::{ABOUT_OUTAGES, describe_initial_history, describe_outage, lat
 use super::period::{shown_ranges, within};
 use super::records::EXAMPLES_MAX;
 use super::report::{count_with_label, example_lines, label};
-use crate::format::{count, counted};
+use crate::format::{count, counted, list};
 use crate::table::{Column, fitted};
 use crate::zone::Zone;
 
@@ -249,13 +249,6 @@ fn records_of(total: &Findings) -> String {
     let log = total.stream.log;
     let noun = if log == LogType::Audit { "record" } else { "row" };
     counted(total.slack_records, &format!("{log} {noun}"))
-}
-
-fn list(items: &[String]) -> String {
-    match items {
-        [all @ .., last] if !all.is_empty() => format!("{} and {last}", all.join(", ")),
-        _ => items.join(""),
-    }
 }
 
 #[cfg(test)]

@@ -9,8 +9,7 @@ use super::*;
 
 /// Returns a stream that catches up, with a value in every column of the table.
 pub(crate) fn status_of(source: &str) -> StreamStatus {
-    let gap =
-        GapEntry { kind: GapKind::Backlog, oldest: Some(Second::EPOCH), latest: Some(Second::EPOCH.plus(900_000)) };
+    let gap = GapEntry { kind: GapKind::Backlog, oldest: Second::EPOCH, latest: Second::EPOCH.plus(900_000) };
     StreamStatus {
         since: Some(Second::EPOCH),
         last_success: Some(Second::EPOCH),
@@ -152,11 +151,7 @@ fn unsaved_tick_of_quiet_stream_counts_as_check() {
 
 #[test]
 fn backlog_is_shown_as_time() {
-    let gap = |kind, hours: i64| GapEntry {
-        kind,
-        oldest: Some(Second::EPOCH),
-        latest: Some(Second::EPOCH.plus(hours * 3_600)),
-    };
+    let gap = |kind, hours: i64| GapEntry { kind, oldest: Second::EPOCH, latest: Second::EPOCH.plus(hours * 3_600) };
     let backlog = |gaps: Vec<GapEntry>| StreamStatus { gaps, ..status_of("acme") }.backlog();
     assert_eq!(backlog(Vec::new()), "-");
     assert_eq!(backlog(vec![gap(GapKind::Reread, 50)]), "re-read");
