@@ -23,7 +23,7 @@ use crate::interrupt;
 use crate::outcome::Outcome;
 use crate::terminal;
 use crate::zone;
-use checks::{CHECKS, Check, web};
+use checks::{CHECKS, web};
 use facts::Facts;
 use verdict::{CheckOutcome, Finding, Problem};
 
@@ -85,13 +85,13 @@ async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, CliError>
     let mut interrupt = pin!(interrupt::ctrl_c());
     let mut findings = Vec::new();
     for check in &CHECKS {
-        let running = run_check(check, facts);
+        let running = tokio::time::timeout(CHECK_MAX, (check.run)(facts));
         let finding = tokio::select! {
             biased;
             () = &mut interrupt, if !check.creates => {
                 return Err(CliError::new("interrupted: the remaining checks did not run"));
             }
-            finding = running => finding,
+            verdict = running => Finding::of(check.name, verdict.unwrap_or_else(|_| Err(too_slow()))),
         };
         if !json {
             terminal::print_painted(&zone::shown().message(&line(&finding, terminal::result_columns())), painted);
@@ -102,12 +102,9 @@ async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, CliError>
     Ok(findings)
 }
 
-async fn run_check(check: &Check, facts: &Facts) -> Finding {
-    let verdict = tokio::time::timeout(CHECK_MAX, (check.run)(facts)).await.unwrap_or_else(|_| {
-        let detail = format!("no result within {} seconds", CHECK_MAX.as_secs());
-        Err(Problem::failed(detail, "check the network, and run the command again"))
-    });
-    Finding::of(check.name, verdict)
+fn too_slow() -> Problem {
+    let detail = format!("no result within {} seconds", CHECK_MAX.as_secs());
+    Problem::failed(detail, "check the network, and run the command again")
 }
 
 /// Formats a finding as one line, and its hint as a second line, both wrapped at `width`. External text may contain line breaks, so they become

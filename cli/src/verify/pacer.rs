@@ -30,11 +30,7 @@ pub(super) struct Pacer {
 impl Pacer {
     /// Allows at most `calls_max` calls in any minute.
     pub(super) fn new(calls_max: u32) -> Pacer {
-        Pacer {
-            calls: VecDeque::new(),
-            calls_max: usize::try_from(calls_max).unwrap_or(usize::MAX).max(1),
-            failures: 0,
-        }
+        Pacer { calls: VecDeque::new(), calls_max: calls_max as usize, failures: 0 }
     }
 
     /// Waits until the rate limit allows another call, and counts that call.
