@@ -21,18 +21,22 @@ use crate::environment::slack_urls;
 const REQUEST_MAX: Duration = Duration::from_secs(35);
 /// The largest part of a body that is read. Pages have a few KiB.
 const BODY_BYTES_MAX: usize = 256 << 10;
-const HINT: &str = "check Slack's status page, and whether a firewall or proxy blocks the host";
+const SLACK_HINT: &str = "check Slack's status page, and whether a firewall or proxy blocks the host";
 
 /// Calls both hosts without a token. Any JSON object, such as Slack's error for the missing token, proves that the host is reachable.
 pub(super) async fn slack(facts: &Facts) -> Verdict {
     let (api, audit) = slack_urls();
     for url in [format!("{}/api.test", api.trim_end_matches('/')), format!("{}/schemas", audit.trim_end_matches('/'))] {
-        let response = get(&facts.http, &url, HINT).await?;
+        let response = get(&facts.http, &url, SLACK_HINT).await?;
         if let Some(date) = response.date {
             facts.slack_clock_skew_seconds.set(Timestamp::now().as_second() - date.as_second()); // keeps the first host's clock
         }
         let is_slack = serde_json::from_str::<Value>(&response.body).is_ok_and(|json| json.is_object());
-        ensure(is_slack, format!("`{url}` returned HTTP status {} without a JSON object", response.status), HINT)?;
+        ensure(
+            is_slack,
+            format!("`{url}` returned HTTP status {} without a JSON object", response.status),
+            SLACK_HINT,
+        )?;
     }
     Ok("Slack's Web API and Audit Logs API respond".to_owned())
 }
