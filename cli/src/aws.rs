@@ -92,18 +92,12 @@ impl AwsArguments {
 }
 
 /// Connects to the deployment that the flags or the environment name.
-///
-/// # Errors
-/// Returns an error that names every missing setting, or an error if the stack cannot be read.
 pub(crate) async fn ports(args: &AwsArguments) -> Result<AwsPorts, CliError> {
     let (config, stack) = look_up(args, &[BUCKET, TABLE]).await?;
     Ok(AwsPorts::connect(&config, names(|name| args.name_override(name), stack.as_ref())?))
 }
 
 /// Connects to the deployment that the flags or the environment name, and returns its public URL.
-///
-/// # Errors
-/// Returns an error if a setting or the public URL is missing, or if the stack cannot be read.
 pub(crate) async fn ports_and_url(args: &AwsArguments) -> Result<(AwsPorts, String), CliError> {
     let (config, stack) = look_up(args, &[BUCKET, TABLE, URL]).await?;
     let variable = |name: &str| args.name_override(name);
@@ -205,7 +199,7 @@ async fn outputs(
 
 fn stack_hint<E: ProvideErrorMetadata>(error: &SdkError<E>, region: &str, args: &AwsArguments) -> String {
     match error.code() {
-        Some("ValidationError") => format!("check the stack name, and {}", region::hint(region, args)),
+        Some("ValidationError") => format!("check the stack name, and {}", region::hint(region, args, variable)),
         Some("AccessDenied" | "AccessDeniedException") => {
             format!("allow `cloudformation:DescribeStacks` on the stack, or set `{}` and `{}`", BUCKET.0, TABLE.0)
         }

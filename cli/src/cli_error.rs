@@ -7,7 +7,6 @@ use slacktrail_core::error::Error;
 use slacktrail_core::hints::Place;
 use slacktrail_core::source::SourceId;
 
-/// The severity of an error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Level {
     /// The problem is transient or loses no data.
@@ -20,15 +19,15 @@ pub(crate) enum Level {
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct CliError {
-    level: Level,
+    pub(crate) level: Level,
     message: String,
     hint: Option<String>,
     /// Whether the command line cannot be meant, so that the command has the exit code for invalid arguments.
-    is_invalid_argument: bool,
+    pub(crate) is_invalid_argument: bool,
     /// The original error, from which [`CliError::shown_at`] computes the hint, or `None` if the hint does not depend on the place.
     shown: Option<Box<Error>>,
-    #[source]
-    cause: Option<Box<dyn StdError + Send + Sync>>,
+    /// The texts of the causes, starting with the direct cause.
+    pub(crate) causes: Vec<String>,
 }
 
 impl CliError {
@@ -40,7 +39,7 @@ impl CliError {
             hint: None,
             is_invalid_argument: false,
             shown: None,
-            cause: None,
+            causes: Vec::new(),
         }
     }
 
@@ -52,10 +51,7 @@ impl CliError {
     /// Creates the error that shows `error` at `place`.
     pub(crate) fn at(place: Place, source: Option<&SourceId>, error: &Error) -> CliError {
         let hint = hint(place, source, error);
-        let cause =
-            meaningful(causes(error)).into_iter().rev().fold(None, |below, text| Some(Box::new(Cause { text, below })));
-        let cause = cause.map(|cause| cause as Box<dyn StdError + Send + Sync>);
-        CliError { cause, ..CliError::new(&error.message).hint(hint) }
+        CliError { causes: meaningful(causes(error)), ..CliError::new(&error.message).hint(hint) }
     }
 
     /// Returns the error with the hint for `place`, unless its hint does not depend on the place.
@@ -67,42 +63,23 @@ impl CliError {
         }
     }
 
-    /// Sets the severity.
     #[must_use]
     pub(crate) fn with_level(self, level: Level) -> CliError {
         CliError { level, ..self }
     }
 
-    /// Sets the hint.
     #[must_use]
     pub(crate) fn hint(self, hint: impl Into<String>) -> CliError {
         CliError { hint: Some(hint.into()), shown: None, ..self }
     }
 
-    /// Sets the cause.
     #[must_use]
     pub(crate) fn with_source(self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> CliError {
-        CliError { cause: Some(cause.into()), ..self }
+        CliError { causes: meaningful(with_causes(cause.into().as_ref())), ..self }
     }
 
-    /// Returns the severity.
-    pub(crate) fn level(&self) -> Level {
-        self.level
-    }
-
-    /// Returns `true` if the command line cannot be meant.
-    pub(crate) fn is_invalid_argument(&self) -> bool {
-        self.is_invalid_argument
-    }
-
-    /// Returns the hint.
     pub(crate) fn next_action(&self) -> Option<&str> {
         self.hint.as_deref()
-    }
-
-    /// Returns the chain of causes, starting with the direct cause.
-    pub(crate) fn causes(&self) -> Vec<String> {
-        causes(self)
     }
 }
 
@@ -158,30 +135,18 @@ fn meaningful(texts: Vec<String>) -> Vec<String> {
 
 /// Returns an error and its causes on one line. Skips empty texts, and a cause that repeats the text of the error above it.
 pub(crate) fn chain(error: &dyn StdError) -> String {
-    let mut texts = vec![error.to_string()];
-    texts.extend(causes(error));
-    texts = meaningful(texts);
+    let mut texts = meaningful(with_causes(error));
     texts.dedup();
     texts.join(": ")
 }
 
 fn causes(error: &dyn StdError) -> Vec<String> {
-    let mut texts = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        texts.push(cause.to_string());
-        next = cause.source();
-    }
-    texts
+    error.source().map(with_causes).unwrap_or_default()
 }
 
-/// The text of a cause, without the original error.
-#[derive(Debug, thiserror::Error)]
-#[error("{text}")]
-struct Cause {
-    text: String,
-    #[source]
-    below: Option<Box<Cause>>,
+/// Returns the text of an error and those of its causes.
+fn with_causes(error: &dyn StdError) -> Vec<String> {
+    std::iter::once(error.to_string()).chain(causes(error)).collect()
 }
 
 #[cfg(test)]
@@ -191,11 +156,12 @@ mod tests {
     #[test]
     fn error_keeps_message_hint_and_causes() {
         let io = std::io::Error::other("the disk is on fire");
-        let error = Error::deployment("no_space", "writing `a` failed").with_source(CliError::new("b").with_source(io));
+        let cause = Error::deployment("aws_error", "b").with_source(io);
+        let error = Error::deployment("no_space", "writing `a` failed").with_source(cause);
         let error = CliError::from(error);
         assert_eq!(error.to_string(), "writing `a` failed");
         assert_eq!(error.next_action(), Some("free some space, or choose a directory on another disk"));
-        assert_eq!(error.causes(), ["b", "the disk is on fire"]);
+        assert_eq!(error.causes, ["b", "the disk is on fire"]);
     }
 
     #[test]

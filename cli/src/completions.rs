@@ -28,7 +28,6 @@ pub(crate) struct ManArguments {
     dir: PathBuf,
 }
 
-/// Prints the completions of `command`.
 pub(crate) fn print(args: &Arguments, mut command: Command) -> Result<(), CliError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "slacktrail", &mut script);

@@ -38,9 +38,6 @@ impl ProvideCredentials for Loaded {
 }
 
 /// Loads the credentials, and returns `config` with them.
-///
-/// # Errors
-/// Returns an error that says why no credentials could be loaded, and how to sign in.
 pub(crate) async fn load(config: SdkConfig, args: &AwsArguments) -> Result<SdkConfig, CliError> {
     let Some(provider) = config.credentials_provider() else { return Ok(config) };
     let credentials = provider.provide_credentials().await.map_err(|error| failed(&error, args, variable))?;

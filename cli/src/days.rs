@@ -15,7 +15,7 @@ pub(crate) struct DaysArguments {
     day: Option<Day>,
     /// Month (UTC), such as 2026-10
     #[arg(long, value_name = "MONTH", value_parser = parse_month)]
-    month: Option<Month>,
+    month: Option<Days>,
     /// First day (UTC)
     #[arg(long, value_name = "DAY", value_parser = parse_day, requires = "to")]
     from: Option<Day>,
@@ -24,20 +24,13 @@ pub(crate) struct DaysArguments {
     to: Option<Day>,
 }
 
-/// A month that a user typed.
-#[derive(Clone, Copy, Debug)]
-struct Month {
-    first: Day,
-    last: Day,
-}
-
 fn parse_day(text: &str) -> Result<Day, &'static str> {
     typed_time::day(text).ok_or("expected a day such as `2026-11-20`")
 }
 
-fn parse_month(text: &str) -> Result<Month, &'static str> {
+fn parse_month(text: &str) -> Result<Days, &'static str> {
     let (first, last) = typed_time::month(text).ok_or("expected a month such as `2026-10`")?;
-    Ok(Month { first, last })
+    Ok(Days { first, last })
 }
 
 /// The days that a user selected, with both ends inclusive.
@@ -53,18 +46,14 @@ impl DaysArguments {
         self.day.is_some()
     }
 
-    /// Returns the selected days.
-    ///
-    /// # Errors
-    /// Returns an error if the days are in the wrong order, or if the first one is in the future.
     pub(crate) fn resolve(&self, now: Second) -> Result<Days, CliError> {
         let (flag, first, last) = match (self.day, self.month, self.from.zip(self.to)) {
             (Some(day), ..) => ("--day", day, day),
             (_, Some(month), _) => ("--month", month.first, month.last),
-            (.., Some((from, to))) => ("--from", from, to),
-            (None, None, None) => {
-                return Err(CliError::invalid_argument("no day is given")
-                    .hint("use `--day`, `--month`, or `--from` with `--to`"));
+            (.., days) => {
+                let (from, to) =
+                    days.expect("the group `days` requires one of the flags, and `--from` requires `--to`");
+                ("--from", from, to)
             }
         };
         if last < first {

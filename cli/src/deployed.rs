@@ -15,7 +15,6 @@ use slacktrail_ports::{DayLogStore, Deployment, DeploymentStore, ReplaceOutcome,
 
 use crate::aws::AwsArguments;
 use crate::cli_error::CliError;
-use crate::status::stream_status::Target;
 use crate::{aws, directory, source, terminal};
 
 /// The flags that select the deployment.
@@ -44,13 +43,10 @@ pub(crate) enum Deployed {
 impl Location {
     /// Returns the place where hints of a failed command are shown.
     pub(crate) fn place(&self) -> Place {
-        if self.dir.is_some() { Place::CommandWithToken } else { Place::Command }
+        place(self.dir.as_deref())
     }
 
     /// Returns the deployment that the flags and the environment name, or the directory.
-    ///
-    /// # Errors
-    /// Returns an error if a setting of the deployment is missing, or if the directory contains no source.
     pub(crate) async fn open(&self) -> Result<Deployed, CliError> {
         match &self.dir {
             None => {
@@ -67,23 +63,11 @@ impl Location {
 
 impl Deployed {
     /// Returns the source with this ID, unless it is disconnected.
-    ///
-    /// # Errors
-    /// Returns an error if the deployment or the source cannot be read, if no source has this ID, or if the source is disconnected.
     pub(crate) async fn find_connected(&self, id: &SourceId) -> Result<Source, CliError> {
-        let sources = self.load().await?.sources;
-        match self {
-            Deployed::Directory(..) if !sources.contains_key(id) => {
-                Err(source::not_found(&sources, id, &self.command("sources")))
-            }
-            _ => source::find_connected(&sources, id),
-        }
+        source::find_connected(&self.load().await?.sources, id, &self.command("sources"))
     }
 
     /// Returns `true` if the day log certainly has no object. Without the permission to list the bucket, nothing is certain.
-    ///
-    /// # Errors
-    /// Returns an error if the day log cannot be listed for another reason.
     pub(crate) async fn is_day_log_empty(&self, log: &DayLogId) -> Result<bool, Error> {
         let listed = match self {
             Deployed::Aws(_, day_logs) => day_logs.list(log).await,
@@ -112,20 +96,18 @@ impl Deployed {
     }
 
     /// Returns where ticks run.
-    pub(crate) fn target(&self) -> Target {
-        match self {
-            Deployed::Aws(..) => Target::Aws,
-            Deployed::Directory(..) => Target::Directory,
-        }
+    pub(crate) fn tick_place(&self) -> Place {
+        if self.directory().is_some() { Place::Pull } else { Place::Poller }
     }
 
     /// Returns the place where hints of a failed command are shown.
     pub(crate) fn place(&self) -> Place {
-        match self {
-            Deployed::Aws(..) => Place::Command,
-            Deployed::Directory(..) => Place::CommandWithToken,
-        }
+        place(self.directory())
     }
+}
+
+fn place(directory: Option<&Path>) -> Place {
+    if directory.is_some() { Place::CommandWithToken } else { Place::Command }
 }
 
 /// Returns a command line that works on a directory.

@@ -5,6 +5,7 @@ use std::path::Path;
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_core::health::Class;
+use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Second;
 use slacktrail_ports::secret::Token;
@@ -18,9 +19,6 @@ use crate::identity::Identity;
 const SAME_DIRECTORY: &str = "pass the same directory as to `slacktrail pull --dir`";
 
 /// Checks that the path is not the path of a file.
-///
-/// # Errors
-/// Returns an error that names the file.
 pub(crate) fn check_not_file(directory: &Path) -> Result<(), CliError> {
     match std::fs::metadata(directory) {
         Ok(metadata) if !metadata.is_dir() => {
@@ -32,9 +30,6 @@ pub(crate) fn check_not_file(directory: &Path) -> Result<(), CliError> {
 }
 
 /// Returns the sources and cursors of a directory.
-///
-/// # Errors
-/// Returns an error if the directory does not exist, cannot be read or contains no source.
 pub(crate) async fn load(directory: &Path) -> Result<Deployment, CliError> {
     check_not_file(directory)?;
     if matches!(directory.try_exists(), Ok(false)) {
@@ -50,9 +45,6 @@ pub(crate) async fn load(directory: &Path) -> Result<Deployment, CliError> {
 }
 
 /// Returns the owner of the token in `SLACK_TOKEN`, if the token may collect `logs` for `source`. `existing` is the source as stored, if it is.
-///
-/// # Errors
-/// Returns an error if Slack rejects the token, or if the token belongs to another tenant than `existing` or cannot read `logs`.
 pub(crate) async fn identify(
     slack: &SlackHttp,
     token: &Token,
@@ -60,7 +52,8 @@ pub(crate) async fn identify(
     existing: Option<&Source>,
     logs: &[LogType],
 ) -> Result<Identity, CliError> {
-    let identity = Identity::ask_with_own_token(slack, source, token, now()).await?;
+    let identity = Identity::ask(slack, source, token, now()).await;
+    let identity = identity.map_err(|error| CliError::at(Place::CommandWithToken, None, &error))?;
     identity.check_logs(logs)?;
     if let Some(existing) = existing {
         identity.check_same_tenant(existing)?;

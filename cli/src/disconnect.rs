@@ -49,9 +49,7 @@ pub(crate) struct Arguments {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum TokenOutcome {
-    /// Slack revoked it.
     Revoked,
-    /// It was already invalid.
     AlreadyInvalid,
     /// The source had no token.
     None,
@@ -59,7 +57,6 @@ enum TokenOutcome {
     Unknown,
 }
 
-/// A disconnected source.
 #[derive(Debug, Serialize)]
 pub(crate) struct Disconnected {
     source: SourceId,
@@ -72,7 +69,6 @@ pub(crate) struct Disconnected {
 /// How many tokens the command revokes if the token changes while it runs. After that, another process keeps writing the secret.
 const TOKENS_MAX: usize = 4;
 
-/// Disconnects the source.
 pub(crate) async fn run(args: Arguments) -> Result<Disconnected, CliError> {
     disconnect(&args).await.map_err(|error| error.shown_at(Place::Command, Some(&args.id)))
 }
@@ -114,8 +110,21 @@ impl Outcome for Disconnected {
         self
     }
 
-    fn print(&self) {
-        terminal::print_wrapped(&describe(&self.source, self.token, self.secret_deleted));
+    fn text(&self) -> String {
+        let id = &self.source;
+        if !self.secret_deleted && self.token == TokenOutcome::None {
+            return format!("`{id}` is already disconnected and has no secret");
+        }
+        let token = match self.token {
+            TokenOutcome::Revoked => "Slack revoked its token",
+            TokenOutcome::AlreadyInvalid => "its token was already invalid",
+            TokenOutcome::None => "it had no token",
+            TokenOutcome::Unknown => "its token may still be valid (remove the app in Slack)",
+        };
+        format!(
+            "disconnected `{id}`: {token}, and its secret was deleted\n\
+             its logs stay; run `slacktrail connect {id}` to continue where collection stopped"
+        )
     }
 }
 
@@ -192,29 +201,13 @@ async fn revoke_one<S: Slack>(
             Ok(TokenOutcome::Revoked)
         }
         Err(error) if is_token_invalid(&error) => Ok(TokenOutcome::AlreadyInvalid),
-        Err(error) => Err(CliError::new(format!("the token of source `{id}` could not be revoked"))
-            .with_source(CliError::from(error))
-            .hint(
+        Err(error) => {
+            Err(CliError::new(format!("the token of source `{id}` could not be revoked")).with_source(error).hint(
                 "run the command again in a minute (collection has stopped, and the secret is kept); \
                  or use `--force`, and remove the app in Slack yourself",
-            )),
+            ))
+        }
     }
-}
-
-fn describe(id: &SourceId, token: TokenOutcome, secret_deleted: bool) -> String {
-    if !secret_deleted && token == TokenOutcome::None {
-        return format!("`{id}` is already disconnected and has no secret");
-    }
-    let token = match token {
-        TokenOutcome::Revoked => "Slack revoked its token",
-        TokenOutcome::AlreadyInvalid => "its token was already invalid",
-        TokenOutcome::None => "it had no token",
-        TokenOutcome::Unknown => "its token may still be valid (remove the app in Slack)",
-    };
-    format!(
-        "disconnected `{id}`: {token}, and its secret was deleted\n\
-         its logs stay; run `slacktrail connect {id}` to continue where collection stopped"
-    )
 }
 
 #[cfg(test)]
@@ -245,7 +238,7 @@ mod tests {
     #[test]
     fn outcome_of_token_revocation_is_reported() {
         let id: SourceId = "acme".parse().unwrap();
-        let describe = |token, secret_deleted| describe(&id, token, secret_deleted);
+        let describe = |token, secret_deleted| Disconnected::of(id.clone(), token, secret_deleted).text();
         assert!(describe(TokenOutcome::Revoked, true).starts_with("disconnected `acme`: Slack revoked its token, and"));
         assert!(describe(TokenOutcome::AlreadyInvalid, true).contains("its token was already invalid"));
         assert!(describe(TokenOutcome::Unknown, true).contains("remove the app in Slack"));

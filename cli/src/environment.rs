@@ -28,19 +28,12 @@ pub(crate) fn slack_urls() -> (String, String) {
     (url("SLACK_API_URL", SLACK_API_URL), url("SLACK_AUDIT_URL", SLACK_AUDIT_URL))
 }
 
-/// Returns a client for the Slack at these URLs.
-///
-/// # Errors
-/// Returns an error if a variable is not a URL that a token may be sent to.
 pub(crate) fn slack() -> Result<SlackHttp, CliError> {
     let (api, audit) = slack_urls();
     Ok(SlackHttp::new(&api, &audit)?)
 }
 
 /// Returns the token in `SLACK_TOKEN`. No flag takes a token, because other users of the machine can list the arguments of a process.
-///
-/// # Errors
-/// Returns an error if the variable is not set or is not a token.
 pub(crate) fn token() -> Result<Token, CliError> {
     let text = std::env::var_os("SLACK_TOKEN").filter(|text| !text.is_empty()).ok_or_else(|| {
         let scopes = quoted(user_scopes(&LogType::ALL), " and ");

@@ -1,5 +1,6 @@
 //! Formats durations, ages, numbers, sizes and lists.
 
+use std::borrow::Borrow;
 use std::fmt::Display;
 
 use slacktrail_core::time::Second;
@@ -66,6 +67,14 @@ pub(crate) fn quoted<T: Display>(names: impl IntoIterator<Item = T>, separator: 
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(separator)
 }
 
+/// Returns the items, joined with commas and `and`: `a, b and c`.
+pub(crate) fn list<T: Borrow<str>>(items: &[T]) -> String {
+    match items {
+        [others @ .., last] if !others.is_empty() => format!("{} and {}", others.join(", "), last.borrow()),
+        _ => items.concat(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +92,13 @@ mod tests {
             (187_200, "2 d 4 h"),
         ] {
             assert_eq!(duration(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn last_of_several_items_follows_and() {
+        for (items, expected) in [(&["a"][..], "a"), (&["a", "b"], "a and b"), (&["a", "b", "c"], "a, b and c")] {
+            assert_eq!(list(items), expected);
         }
     }
 

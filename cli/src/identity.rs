@@ -1,10 +1,10 @@
 //! Identifies the owner of a token with Slack's `auth.test`, and checks which logs the token can read.
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use slacktrail_connect::manifest::missing_scopes;
 use slacktrail_core::error::Error;
-use slacktrail_core::hints::Place;
 use slacktrail_core::slack::Request;
 use slacktrail_core::source::{LogType, Plan, Source, Tenant};
 use slacktrail_core::time::Second;
@@ -14,52 +14,34 @@ use slacktrail_ports::{CallAuth, Slack};
 use crate::cli_error::CliError;
 use crate::format::quoted;
 
-/// The owner and the scopes of a token.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
-#[serde(from = "AuthTest")]
+/// The owner and the scopes of a token: the response of `auth.test`. A field whose type differs from Slack's documentation is ignored.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(default)]
 pub(crate) struct Identity {
     /// The name of the workspace or organization.
+    #[serde(deserialize_with = "or_default")]
     pub(crate) team: String,
     /// Its ID: `T...`, or `E...` for an organization.
+    #[serde(deserialize_with = "or_default")]
     pub(crate) team_id: String,
-    enterprise_id: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    enterprise_id: String,
     /// The ID of the user: `U...` or `W...`.
+    #[serde(deserialize_with = "or_default")]
     pub(crate) user_id: String,
+    #[serde(deserialize_with = "or_default")]
     is_enterprise_install: bool,
-    /// The scopes of the token, if Slack reports them.
+    /// The scopes of the token, if Slack reports them in a header.
+    #[serde(skip)]
     pub(crate) scopes: Option<Vec<String>>,
 }
 
-/// The response of `auth.test`. A field whose type differs from Slack's documentation is ignored.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct AuthTest {
-    team: Value,
-    team_id: Value,
-    enterprise_id: Value,
-    user_id: Value,
-    is_enterprise_install: Value,
-}
-
-impl From<AuthTest> for Identity {
-    fn from(response: AuthTest) -> Identity {
-        let text = |field: &Value| field.as_str().unwrap_or_default().to_owned();
-        Identity {
-            team: text(&response.team),
-            team_id: text(&response.team_id),
-            enterprise_id: response.enterprise_id.as_str().filter(|id| !id.is_empty()).map(str::to_owned),
-            user_id: text(&response.user_id),
-            is_enterprise_install: response.is_enterprise_install.as_bool().unwrap_or_default(),
-            scopes: None,
-        }
-    }
+fn or_default<'a, D: Deserializer<'a>, T: DeserializeOwned + Default>(field: D) -> Result<T, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(field)?).unwrap_or_default())
 }
 
 impl Identity {
     /// Calls `auth.test`, which also verifies the token.
-    ///
-    /// # Errors
-    /// Returns an error if Slack rejects the token or does not respond.
     pub(crate) async fn ask<S: Slack>(
         slack: &S,
         source: &Source,
@@ -74,29 +56,15 @@ impl Identity {
         Ok(Identity { scopes, ..identity })
     }
 
-    /// Calls `auth.test` with the token of `SLACK_TOKEN`.
-    ///
-    /// # Errors
-    /// Returns an error if Slack rejects the token or does not respond. Its hint names the variable.
-    pub(crate) async fn ask_with_own_token<S: Slack>(
-        slack: &S,
-        source: &Source,
-        token: &Token,
-        now: Second,
-    ) -> Result<Identity, CliError> {
-        let identity = Identity::ask(slack, source, token, now).await;
-        identity.map_err(|error| CliError::at(Place::CommandWithToken, None, &error))
-    }
-
     /// Returns the workspace or organization of the token.
     pub(crate) fn tenant(&self) -> Tenant {
-        let enterprise = self.enterprise_id.as_ref().filter(|_| self.is_enterprise_install);
-        Tenant { id: enterprise.unwrap_or(&self.team_id).clone(), name: self.team.clone() }
+        let enterprise = self.organization_id().filter(|_| self.is_enterprise_install);
+        Tenant { id: enterprise.unwrap_or(&self.team_id).to_owned(), name: self.team.clone() }
     }
 
     /// Returns the ID of the organization: the tenant itself, or the one that the workspace belongs to. `None` if Slack names none.
     pub(crate) fn organization_id(&self) -> Option<&str> {
-        self.enterprise_id.as_deref()
+        Some(self.enterprise_id.as_str()).filter(|id| !id.is_empty())
     }
 
     /// Returns `true` if the token belongs to an organization.
@@ -110,9 +78,6 @@ impl Identity {
     }
 
     /// Checks that a token of this kind can read `logs`.
-    ///
-    /// # Errors
-    /// Returns an error if `logs` contains audit logs and the token belongs to a workspace.
     pub(crate) fn check_logs(&self, logs: &[LogType]) -> Result<(), CliError> {
         if logs.iter().all(|log| self.logs().contains(log)) {
             return Ok(());
@@ -126,9 +91,6 @@ impl Identity {
     }
 
     /// Checks that the token has the scopes for `logs`, if Slack reports its scopes.
-    ///
-    /// # Errors
-    /// Returns an error that names the missing scopes.
     pub(crate) fn check_scopes(&self, logs: &[LogType]) -> Result<(), CliError> {
         let Some(granted) = &self.scopes else { return Ok(()) };
         let missing = missing_scopes(logs, granted);
@@ -144,9 +106,6 @@ impl Identity {
 
     /// Checks that the token belongs to the tenant of the existing source. Otherwise the records of two tenants would be mixed, or the same
     /// records would be stored again under other IDs.
-    ///
-    /// # Errors
-    /// Returns an error if the tenant is different, or if the source's tenant is unknown and the token belongs to the other kind of tenant.
     pub(crate) fn check_same_tenant(&self, existing: &Source) -> Result<(), CliError> {
         let kind = |organization| if organization { "an organization" } else { "a workspace" };
         let message = match &existing.tenant {

@@ -5,9 +5,6 @@ use slacktrail_core::source::{LogType, Plan};
 use crate::cli_error::CliError;
 
 /// Returns the logs to collect: the requested logs as [`in_order`] returns them, or all logs of the plan if none is requested.
-///
-/// # Errors
-/// Returns an error if the plan does not have a requested log.
 pub(crate) fn on_plan(plan: Plan, requested: &[LogType]) -> Result<Vec<LogType>, CliError> {
     if requested.is_empty() {
         return Ok(plan.logs().to_vec());

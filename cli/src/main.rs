@@ -8,7 +8,7 @@
 //! - [`deployed`]: the stack or the directory that a command works on.
 //! - [`environment`], [`aws`], [`directory`], [`credentials`], [`region`], [`identity`], [`source`], [`logs`], [`days`], [`typed_time`]:
 //!   the settings of a command, its source, the selected days, and the owner of a token.
-//! - [`cli_error`], [`state`], [`terminal`], [`prompt`], [`interrupt`], [`progress`], [`draw_target`], [`table`], [`format`], [`zone`]: the
+//! - [`cli_error`], [`state`], [`terminal`], [`prompt`], [`interrupt`], [`progress`], [`table`], [`format`], [`zone`]: the
 //!   output and the prompts.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
@@ -25,7 +25,6 @@ mod deployed;
 mod directory;
 mod disconnect;
 mod doctor;
-mod draw_target;
 mod environment;
 mod format;
 mod identity;

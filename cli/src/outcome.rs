@@ -19,8 +19,14 @@ pub(crate) trait Outcome {
     /// Returns the value for `--json`. Scripts rely on its field names.
     fn json(&self) -> impl Serialize {}
 
-    /// Prints the result as text.
-    fn print(&self);
+    /// Returns the sentences that [`Outcome::print`] shows.
+    fn text(&self) -> String {
+        String::new()
+    }
+
+    fn print(&self) {
+        terminal::print_wrapped(&self.text());
+    }
 
     /// Returns the problems to print after the result.
     fn problems(&self) -> Vec<CliError> {
@@ -43,14 +49,14 @@ pub(crate) fn show<O: Outcome>(json: bool, result: Result<O, CliError>) -> ExitC
     let (mut problems, mut exit_code) = match result {
         Ok(outcome) => {
             if json {
-                terminal::print_json(&outcome.json())
+                terminal::print(&terminal::json_text(&outcome.json()))
             } else {
                 outcome.print()
             }
             (outcome.problems(), outcome.exit_code())
         }
         Err(error) => {
-            let exit_code = if error.is_invalid_argument() { USAGE_CODE } else { O::ERROR_CODE };
+            let exit_code = if error.is_invalid_argument { USAGE_CODE } else { O::ERROR_CODE };
             (vec![error], exit_code)
         }
     };

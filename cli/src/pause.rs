@@ -9,7 +9,6 @@ use crate::cli_error::CliError;
 use crate::deployed::{Deployed, Location};
 use crate::outcome::Outcome;
 use crate::sources::Listing;
-use crate::terminal;
 
 /// The arguments of both commands.
 #[derive(Args, Debug)]
@@ -30,7 +29,6 @@ pub(crate) struct Changed {
     was_paused: bool,
 }
 
-/// Pauses or resumes the source.
 pub(crate) async fn run(args: Arguments, paused: bool) -> Result<Changed, CliError> {
     change(&args, paused).await.map_err(|error| error.shown_at(args.location.place(), Some(&args.id)))
 }
@@ -52,13 +50,7 @@ impl Outcome for Changed {
         Listing::of(&self.source)
     }
 
-    fn print(&self) {
-        terminal::print_wrapped(&self.describe());
-    }
-}
-
-impl Changed {
-    fn describe(&self) -> String {
+    fn text(&self) -> String {
         let id = &self.source.id;
         let resume = self.deployed.command(&format!("resume {id}"));
         let next_tick = match &self.deployed {
@@ -94,7 +86,7 @@ mod tests {
         let message = |was_paused, paused| {
             let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH);
             let deployed = Deployed::Directory("a b".into(), DirectoryDeployment::new("a b"));
-            Changed { deployed, source: Source { paused, ..source }, was_paused }.describe()
+            Changed { deployed, source: Source { paused, ..source }, was_paused }.text()
         };
         let first = |text: String| text.split([':', ';']).next().unwrap().to_owned();
         assert_eq!(first(message(false, true)), "paused `acme`");

@@ -1,18 +1,20 @@
-//! Asks questions in the terminal, on standard error. Restores the terminal afterwards, also after Ctrl-C.
+//! Asks questions in the terminal, on standard error, and reads secrets from standard input. Restores the terminal afterwards, also after
+//! Ctrl-C.
 
 use std::fmt::Display;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 
 use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select, Text};
 
 use crate::cli_error::CliError;
 
+/// The maximum length of a secret that is read from standard input. Every secret is shorter.
+const STDIN_BYTES_MAX: u64 = 4 << 10;
+
 /// Why an operation ended early.
 #[derive(Debug)]
 pub(crate) enum Stopped {
-    /// The user interrupted it.
     Interrupted,
-    /// It failed.
     Failed(CliError),
 }
 
@@ -60,6 +62,26 @@ pub(crate) fn choice<T: Display>(
 /// Asks a yes-or-no question.
 pub(crate) fn confirm(question: &str, default: bool) -> Result<bool, Stopped> {
     Confirm::new(question).with_default(default).prompt().map_err(prompt_error)
+}
+
+/// Reads the secret for `flag` from standard input. `what` names it in errors, such as "token". No flag takes a secret, because other users of
+/// the machine can list the arguments of a process.
+///
+/// # Errors
+/// Returns an error if standard input is a terminal or is not text. The error does not repeat the text.
+pub(crate) fn from_stdin(flag: &str, what: &str) -> Result<String, CliError> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        let message = format!("standard input is a terminal, which would show the {what} as you type it");
+        return Err(CliError::new(message)
+            .hint(format!("redirect a file (`{flag} < file`) or a pipe to standard input, or omit `{flag}`")));
+    }
+    let mut text = String::new();
+    stdin.take(STDIN_BYTES_MAX).read_to_string(&mut text).map_err(|_| {
+        CliError::new(format!("reading the {what} from standard input failed"))
+            .hint(format!("pass only the {what}, as text"))
+    })?;
+    Ok(text)
 }
 
 fn prompt_error(error: InquireError) -> Stopped {

@@ -27,25 +27,12 @@ pub(crate) fn describe(region: &str, args: &AwsArguments) -> String {
 }
 
 /// Checks that the text can be the name of a region. The SDK would report another text as an internal error.
-///
-/// # Errors
-/// Returns an error that names the setting.
 pub(crate) fn check(region: &str, args: &AwsArguments) -> Result<(), CliError> {
     if region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         return Ok(());
     }
     Err(CliError::new(format!("{} is not the name of an AWS region", describe(region, args)))
         .hint("use a name such as `eu-west-1`"))
-}
-
-/// Returns why `sam deploy` uses another region, or `None` if no setting causes that.
-pub(crate) fn difference(args: &AwsArguments) -> Option<String> {
-    difference_of(args, variable)
-}
-
-/// Returns the hint for a stack that was not found in `region`.
-pub(crate) fn hint(region: &str, args: &AwsArguments) -> String {
-    hint_of(region, args, variable)
 }
 
 fn origin(args: &AwsArguments, variable: impl Fn(&str) -> Option<String>) -> String {
@@ -61,7 +48,8 @@ fn origin(args: &AwsArguments, variable: impl Fn(&str) -> Option<String>) -> Str
     }
 }
 
-fn difference_of(args: &AwsArguments, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+/// Returns why `sam deploy` uses another region, or `None` if no setting causes that.
+pub(crate) fn difference(args: &AwsArguments, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     if args.region.is_some() {
         return None; // the user names a region for this command only
     }
@@ -69,11 +57,12 @@ fn difference_of(args: &AwsArguments, variable: impl Fn(&str) -> Option<String>)
     (first != second).then(|| format!("`sam deploy` reads `{SECOND}`, which is `{second}`"))
 }
 
-fn hint_of(region: &str, args: &AwsArguments, variable: impl Fn(&str) -> Option<String>) -> String {
+/// Returns the hint for a stack that was not found in `region`.
+pub(crate) fn hint(region: &str, args: &AwsArguments, variable: impl Fn(&str) -> Option<String>) -> String {
     if args.region.is_some() {
         return format!("check that `sam deploy` used region `{region}`; otherwise pass its region as `--region`");
     }
-    if let Some(difference) = difference_of(args, &variable) {
+    if let Some(difference) = difference(args, &variable) {
         return format!("unset `{FIRST}` if the stack is in the other region: {difference}");
     }
     let ignored = if variable(FIRST).is_some() { format!(" (which ignores `{FIRST}`)") } else { String::new() };
@@ -119,15 +108,15 @@ mod tests {
 
     #[test]
     fn hint_names_variable_read_by_sam() {
-        let both = hint_of("a", &none(), of(&[("AWS_REGION", "a"), ("AWS_DEFAULT_REGION", "b")]));
+        let both = hint("a", &none(), of(&[("AWS_REGION", "a"), ("AWS_DEFAULT_REGION", "b")]));
         assert!(
             both.starts_with("unset `AWS_REGION`") && both.ends_with("`AWS_DEFAULT_REGION`, which is `b`"),
             "{both}"
         );
-        let first = hint_of("a", &none(), of(&[("AWS_REGION", "a")]));
+        let first = hint("a", &none(), of(&[("AWS_REGION", "a")]));
         assert!(first.contains("which ignores `AWS_REGION`"), "{first}");
         for pairs in [&[("AWS_DEFAULT_REGION", "a")][..], &[("AWS_REGION", "a"), ("AWS_DEFAULT_REGION", "a")], &[]] {
-            assert_eq!(difference_of(&none(), of(pairs)), None, "{pairs:?}");
+            assert_eq!(difference(&none(), of(pairs)), None, "{pairs:?}");
         }
     }
 }

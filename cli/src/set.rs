@@ -53,7 +53,6 @@ struct Change {
     after: String,
 }
 
-/// Changes the settings.
 pub(crate) async fn run(args: Arguments) -> Result<Changed, CliError> {
     change(&args).await.map_err(|error| error.shown_at(args.location.place(), Some(&args.id)))
 }
@@ -77,9 +76,6 @@ async fn change(args: &Arguments) -> Result<Changed, CliError> {
 }
 
 /// Returns the source with the new settings.
-///
-/// # Errors
-/// Returns an error if the source cannot collect a requested log with its present token.
 fn apply(args: &Arguments, source: Source) -> Result<Source, CliError> {
     let logs = if args.logs.is_empty() { source.logs.clone() } else { logs::on_plan(source.plan, &args.logs)? };
     let has_scope = |log: &&LogType| source.logs.iter().any(|known| known.user_scope() == log.user_scope());
@@ -114,7 +110,7 @@ impl Outcome for Changed {
     }
 
     fn print(&self) {
-        let id = self.source.id();
+        let id = &self.source.id;
         if self.changed.is_empty() {
             terminal::print_wrapped(&format!("`{id}` already has these settings"));
         }
@@ -179,7 +175,7 @@ mod tests {
     #[tokio::test]
     async fn logs_in_directory_are_set_by_pull() {
         let error = change(&args("acme --logs audit,access --dir logs")).await.unwrap_err();
-        assert!(error.is_invalid_argument(), "{error}");
+        assert!(error.is_invalid_argument, "{error}");
         let hint = "run `slacktrail pull acme --logs audit,access --dir logs` to collect these logs";
         assert_eq!(error.next_action(), Some(hint));
     }

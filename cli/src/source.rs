@@ -14,7 +14,6 @@ pub(crate) type Sources = BTreeMap<SourceId, Result<Source, Error>>;
 /// The note if a deployment has no source.
 pub(crate) const NO_SOURCE: &str = "no source is connected yet\nhint: run `slacktrail connect <id>` to connect one";
 
-/// Parses the value of `--name`.
 pub(crate) fn parse_label(text: &str) -> Result<String, &'static str> {
     match text.trim() {
         "" => Err("expected the name that each record should contain"),
@@ -23,41 +22,27 @@ pub(crate) fn parse_label(text: &str) -> Result<String, &'static str> {
 }
 
 /// Returns the source with this ID. `list` is the command that lists the sources.
-///
-/// # Errors
-/// Returns an error that lists the known sources if none has this ID, or an error if the source cannot be read.
 pub(crate) fn find(sources: &Sources, id: &SourceId, list: &str) -> Result<Source, CliError> {
     check_known(sources, id, list)?;
     Ok(sources[id].clone()?)
 }
 
-/// Checks that a source with this ID exists. `list` is the command that lists the sources.
-///
-/// # Errors
-/// Returns an error that lists the known sources if none has this ID.
+/// Checks that a source with this ID exists. `list` is the command that lists the sources, which the error names.
 pub(crate) fn check_known(sources: &Sources, id: &SourceId, list: &str) -> Result<(), CliError> {
-    match sources.get(id) {
-        Some(_) => Ok(()),
-        None if sources.is_empty() => {
-            Err(CliError::new(format!("source `{id}` not found: no source is connected yet"))
-                .hint(format!("run `slacktrail connect {id}` to connect it")))
-        }
-        None => Err(not_found(sources, id, list)),
+    if sources.contains_key(id) {
+        return Ok(());
     }
-}
-
-/// Returns the error that none of `sources` has this ID. `list` is the command that lists them.
-pub(crate) fn not_found(sources: &Sources, id: &SourceId, list: &str) -> CliError {
+    if sources.is_empty() {
+        return Err(CliError::new(format!("source `{id}` not found: no source is connected yet"))
+            .hint(format!("run `slacktrail connect {id}` to connect it")));
+    }
     let hint = format!("use one of {} (`{list}` lists them)", quoted(sources.keys(), ", "));
-    CliError::new(format!("source `{id}` not found")).hint(hint)
+    Err(CliError::new(format!("source `{id}` not found")).hint(hint))
 }
 
 /// Returns the source with this ID, unless it is disconnected.
-///
-/// # Errors
-/// Returns an error if no source has this ID, or if the source cannot be read or is disconnected.
-pub(crate) fn find_connected(sources: &Sources, id: &SourceId) -> Result<Source, CliError> {
-    let source = find(sources, id, "slacktrail sources")?;
+pub(crate) fn find_connected(sources: &Sources, id: &SourceId, list: &str) -> Result<Source, CliError> {
+    let source = find(sources, id, list)?;
     if source.disconnected {
         return Err(CliError::new(format!("source `{id}` is disconnected"))
             .hint(format!("run `slacktrail connect {id}` to reconnect it")));
@@ -97,7 +82,7 @@ mod tests {
         let id: SourceId = "acme".parse().unwrap();
         let disconnected = Source { disconnected: true, ..source("acme") };
         let sources = Sources::from([(id.clone(), Ok(disconnected))]);
-        let error = find_connected(&sources, &id).unwrap_err();
+        let error = find_connected(&sources, &id, "slacktrail sources").unwrap_err();
         assert_eq!(error.to_string(), "source `acme` is disconnected");
         assert_eq!(error.next_action(), Some("run `slacktrail connect acme` to reconnect it"));
         assert!(find(&sources, &id, "slacktrail sources").is_ok());

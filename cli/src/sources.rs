@@ -40,7 +40,7 @@ Columns:
 /// A source, as printed with `--json`.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Listing {
-    id: String,
+    pub(crate) id: String,
     label: Option<String>,
     plan: Option<Plan>,
     logs: Vec<LogType>,
@@ -68,7 +68,6 @@ const COLUMNS: [Column; 6] = [
     Column::Left("notes"),
 ];
 
-/// Reads the sources.
 pub(crate) async fn run(args: Arguments) -> Result<Listings, CliError> {
     let list = async {
         let deployed = args.location.open().await?;
@@ -87,17 +86,13 @@ impl Listings {
     fn all(&self) -> Vec<Listing> {
         let listing = |(id, source): (&SourceId, &Result<Source, Error>)| match source {
             Ok(source) => Listing::of(source),
-            Err(error) => self.unreadable(id, error),
+            Err(error) => Listing {
+                id: id.to_string(),
+                error: Some(format!("{error}; {}", error.hint(self.deployed.place(), Some(id.as_str())))),
+                ..Listing::default()
+            },
         };
         self.sources.iter().map(listing).collect()
-    }
-
-    fn unreadable(&self, id: &SourceId, error: &Error) -> Listing {
-        Listing {
-            id: id.to_string(),
-            error: Some(format!("{error}; {}", error.hint(self.deployed.place(), Some(id.as_str())))),
-            ..Listing::default()
-        }
     }
 }
 
@@ -155,11 +150,6 @@ impl Listing {
             connected_at: Some(source.connected_at.to_string()),
             error: None,
         }
-    }
-
-    /// Returns the source ID.
-    pub(crate) fn id(&self) -> &str {
-        &self.id
     }
 
     /// Returns the tenant and the unusual settings, for the column `notes`.

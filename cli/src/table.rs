@@ -21,7 +21,7 @@ pub(crate) enum Column {
 }
 
 impl Column {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Column::Left(name) | Column::Right(name) => name,
         }
@@ -33,17 +33,13 @@ pub(crate) fn render(columns: &[Column], rows: Vec<Vec<String>>) -> String {
     render_without(&[], columns, rows)
 }
 
-/// Returns the table as text of at most `width` columns, without a line break at the end.
-pub(crate) fn render_within(width: usize, columns: &[Column], rows: Vec<Vec<String>>) -> String {
-    fitted(&[], columns.to_vec(), rows, width)
-}
-
 /// Returns the table as text like [`render`]. If it is wider than the terminal, drops the columns with these names, one by one in this order.
 pub(crate) fn render_without(dropped_first: &[&str], columns: &[Column], rows: Vec<Vec<String>>) -> String {
     fitted(dropped_first, columns.to_vec(), rows, terminal::columns())
 }
 
-fn fitted(dropped_first: &[&str], mut columns: Vec<Column>, rows: Vec<Vec<String>>, width: usize) -> String {
+/// Returns the table as text like [`render_without`], for a terminal of `width` columns.
+pub(crate) fn fitted(dropped_first: &[&str], mut columns: Vec<Column>, rows: Vec<Vec<String>>, width: usize) -> String {
     let cell = |cell: String| shown_line(&cell).into_owned(); // sanitized now, so that the width is right
     let mut rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.into_iter().map(cell).collect()).collect();
     for name in dropped_first {
@@ -168,12 +164,5 @@ mod tests {
         let rows = vec![vec!["a\nb\u{1b}[2J\u{202e}".to_owned(), "1".to_owned()]];
         let text = render(&[Column::Left("source"), Column::Right("n")], rows);
         assert_eq!(text, "source    n\na b\u{fffd}[2J\u{fffd}  1");
-    }
-
-    #[test]
-    fn numbers_are_right_aligned_and_words_left_aligned() {
-        let rows = vec![vec!["a".to_owned(), "1".to_owned()], vec!["long".to_owned(), "1,000".to_owned()]];
-        let text = render(&[Column::Left("source"), Column::Right("n")], rows);
-        assert_eq!(text, "source      n\na           1\nlong    1,000");
     }
 }

@@ -31,9 +31,7 @@ static WRITE_ERROR: Mutex<Option<io::Error>> = Mutex::new(None);
 
 /// Moves the cursor to the upper left corner.
 const HOME: &str = "\x1b[H";
-/// Clears the rest of the line.
 const CLEAR_LINE: &str = "\x1b[K";
-/// Clears the rest of the screen.
 const CLEAR_BELOW: &str = "\x1b[J";
 
 /// Prints a result and a line break.
@@ -107,9 +105,6 @@ fn record(written: io::Result<()>) -> bool {
 }
 
 /// Checks that standard output is complete so far, so that a long command can stop.
-///
-/// # Errors
-/// Returns what [`output_error`] returns.
 pub(crate) fn check_output() -> Result<(), CliError> {
     output_error().map_or(Ok(()), Err)
 }
@@ -129,7 +124,6 @@ fn supports_color(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Returns a result as one line of JSON.
 pub(crate) fn json_line<T: Serialize + ?Sized>(value: &T) -> String {
     let line = serde_json::to_string(value).expect("results contain only text, numbers and lists");
     escaped_json(&line).into_owned() + "\n"
@@ -139,11 +133,6 @@ pub(crate) fn json_line<T: Serialize + ?Sized>(value: &T) -> String {
 pub(crate) fn json_text<T: Serialize + ?Sized>(value: &T) -> String {
     let text = serde_json::to_string_pretty(value).expect("results contain only text, numbers and lists");
     escaped_json(&text).into_owned()
-}
-
-/// Prints a result as JSON.
-pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) {
-    print(&json_text(value));
 }
 
 /// Prints information for the user to standard error. Its times are shown in the reader's zone, as in [`print_error`].
@@ -165,7 +154,6 @@ pub(crate) fn print_error(error: &CliError) {
     let _ = io::stderr().write_all(error_text(error, colored, message_columns()).as_bytes());
 }
 
-/// Prints an error as a warning.
 pub(crate) fn warn(error: CliError) {
     print_error(&error.with_level(Level::Warning));
 }
@@ -177,13 +165,13 @@ fn error_text(error: &CliError, colored: bool, width: Option<usize>) -> String {
         let painted = if colored { line.replacen(label, &format!("\x1b[1;{color}m{label}\x1b[0m"), 1) } else { line };
         painted + "\n"
     };
-    let mut text = match error.level() {
+    let mut text = match error.level {
         Level::Warning => line("warning", 33, &error.to_string()),
         Level::Error => line("error", 31, &error.to_string()),
     };
-    for cause in error.causes() {
+    for cause in &error.causes {
         text.push_str(
-            &(fitted_lines(&format!("  caused by: {}", shown_line(&zone::shown().message(&cause))), width) + "\n"),
+            &(fitted_lines(&format!("  caused by: {}", shown_line(&zone::shown().message(cause))), width) + "\n"),
         );
     }
     if let Some(hint) = error.next_action() {

@@ -36,14 +36,10 @@ fn duration<N: FromStr + Into<i64>>(text: &str, units: &[(char, i64)]) -> Option
 /// How far back collection starts: the value of `--since`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Since {
-    /// The current time.
-    Now,
     /// This many seconds ago.
     Ago(i64),
     /// The start of this UTC day.
     Day(Day),
-    /// As far back as Slack keeps audit logs.
-    All,
 }
 
 impl Since {
@@ -51,15 +47,10 @@ impl Since {
     pub(crate) const DEFAULT: Since = Since::Ago(7 * 86_400);
 
     /// Returns the time that this value means at `now`, but never a time before March 2018.
-    ///
-    /// # Errors
-    /// Returns an error if the time is in the future.
     pub(crate) fn resolve(self, now: Second) -> Result<Second, CliError> {
         let second = match self {
-            Since::Now => now,
             Since::Ago(seconds) => now.plus(-seconds),
             Since::Day(day) => day.start(),
-            Since::All => Second::MARCH_2018,
         };
         if second > now {
             return Err(CliError::invalid_argument(format!("`--since` is in the future: {second}"))
@@ -74,8 +65,8 @@ impl FromStr for Since {
 
     fn from_str(text: &str) -> Result<Since, String> {
         let since = match text {
-            "now" => Some(Since::Now),
-            "all" => Some(Since::All),
+            "now" => Some(Since::Ago(0)),
+            "all" => Some(Since::Day(Second::MARCH_2018.day())), // Slack has no older audit logs
             text if text.contains('-') => day(text).map(Since::Day),
             text => duration::<u32>(text, &[('m', 60), ('h', 3_600), ('d', 86_400)]).map(Since::Ago),
         };
@@ -101,18 +92,11 @@ impl FromStr for SilentAfter {
     }
 }
 
-/// Seconds after which a directory counts as not collected: the value of `--max-age`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct MaxAge(pub(crate) i64);
-
-impl FromStr for MaxAge {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<MaxAge, String> {
-        let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
-        let seconds = duration::<u32>(text, &units).filter(|seconds| *seconds > 0);
-        seconds.map(MaxAge).ok_or_else(|| "use a duration such as `90s`, `10m`, `1h` or `2d`".to_owned())
-    }
+/// Parses the seconds after which a directory counts as not collected: the value of `--max-age`.
+pub(crate) fn max_age(text: &str) -> Result<i64, &'static str> {
+    let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
+    let seconds = duration::<u32>(text, &units).filter(|seconds| *seconds > 0);
+    seconds.ok_or("use a duration such as `90s`, `10m`, `1h` or `2d`")
 }
 
 #[cfg(test)]
@@ -169,10 +153,10 @@ mod tests {
     #[test]
     fn max_age_is_positive_duration() {
         for (text, expected) in [("90s", 90), ("3m", 180), ("1h", 3_600), ("2d", 172_800)] {
-            assert_eq!(text.parse(), Ok(MaxAge(expected)), "{text}");
+            assert_eq!(max_age(text), Ok(expected), "{text}");
         }
         for text in ["", "h", "0m", "-1d", "60", "1.5h", "never", "1w"] {
-            assert!(text.parse::<MaxAge>().unwrap_err().contains("`1h`"), "{text}");
+            assert!(max_age(text).unwrap_err().contains("`1h`"), "{text}");
         }
     }
 

@@ -49,7 +49,6 @@ fn unknown(name: Option<&str>) -> CliError {
 }
 
 impl Zone {
-    /// Returns a time with its offset.
     pub(crate) fn time(&self, second: Second) -> String {
         self.format(second, "%Y-%m-%dT%H:%M:%S%:z").unwrap_or_else(|| second.to_string())
     }

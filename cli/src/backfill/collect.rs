@@ -12,8 +12,7 @@ use slacktrail_ports::secret::Token;
 use slacktrail_ports::{DeploymentStore, Version, sources};
 
 use super::follow::{self, Followed};
-use super::range::Range;
-use super::rest::Rest;
+use super::range::{Range, Rest};
 use crate::cli_error::{CliError, Level};
 use crate::deployed::Deployed;
 use crate::directory;
@@ -30,9 +29,6 @@ pub(super) struct Collector {
 
 impl Collector {
     /// Verifies the token in `SLACK_TOKEN` for the source. The first tick then retries a stream that Slack rejected before.
-    ///
-    /// # Errors
-    /// Returns an error if the variable is not set, if Slack rejects the token, or if it belongs to another tenant or lacks the log.
     pub(super) async fn new(path: &Path, source: &Source, stream: &StreamId) -> Result<Collector, CliError> {
         let (token, slack) = (environment::token()?, environment::slack()?);
         directory::identify(&slack, &token, source, Some(source), &[stream.log]).await?;
@@ -45,9 +41,6 @@ impl Collector {
     }
 
     /// Runs ticks until the range is collected. `since` is the version of the cursor that first contains the gap.
-    ///
-    /// # Errors
-    /// Returns an error if the first tick fails as a whole, or if the stream is paused or requires action.
     pub(super) async fn collect(
         self,
         deployed: &Deployed,
@@ -69,12 +62,9 @@ impl Collector {
             Ok(if is_complete { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         };
         run.go(&pace, Until::Stopped, after_tick).await?;
-        Ok(if is_complete { Followed::Completed } else { Followed::Interrupted(stopped(stream)) })
+        let stopped = CliError::new(format!("stopped before the backfill of `{stream}` was complete"))
+            .with_level(Level::Warning)
+            .hint("run the same command again to continue; `slacktrail pull` continues it, too");
+        Ok(if is_complete { Followed::Completed } else { Followed::Interrupted(stopped) })
     }
-}
-
-fn stopped(stream: &StreamId) -> CliError {
-    CliError::new(format!("stopped before the backfill of `{stream}` was complete"))
-        .with_level(Level::Warning)
-        .hint("run the same command again to continue; `slacktrail pull` continues it, too")
 }

@@ -7,13 +7,12 @@ use slacktrail_core::health::Class;
 use slacktrail_core::source::StreamId;
 use slacktrail_ports::{DeploymentStore, Version};
 
-use super::range::Range;
-use super::rest::{Rest, describe, estimate};
+use super::range::{Range, Rest, describe};
 use crate::cli_error::{CliError, Level};
 use crate::deployed::Deployed;
 use crate::environment::now;
 use crate::interrupt;
-use crate::progress::{Bar, ProgressLine};
+use crate::progress::{Bar, ProgressLine, estimate};
 use crate::source;
 use crate::status::stream_status::StreamStatus;
 
@@ -58,7 +57,11 @@ pub(super) async fn follow(
     };
     tokio::select! {
         followed = completed => followed,
-        () = interrupt::ctrl_c() => Ok(Followed::Interrupted(stopped_waiting(stream))),
+        () = interrupt::ctrl_c() => Ok(Followed::Interrupted(
+            CliError::new(format!("stopped waiting: the backfill of `{stream}` continues in the background"))
+                .with_level(Level::Warning)
+                .hint("run the same command again to see its progress"),
+        )),
     }
 }
 
@@ -70,16 +73,7 @@ fn is_collecting(deployed: &Deployed, stream: &StreamId) -> Result<bool, CliErro
     }
 }
 
-fn stopped_waiting(stream: &StreamId) -> CliError {
-    CliError::new(format!("stopped waiting: the backfill of `{stream}` continues in the background"))
-        .with_level(Level::Warning)
-        .hint("run the same command again to see its progress")
-}
-
 /// Reads what is left of the range.
-///
-/// # Errors
-/// Returns an error under the same conditions as [`follow`].
 pub(super) async fn read_rest(
     deployed: &Deployed,
     stream: &StreamId,
@@ -88,7 +82,7 @@ pub(super) async fn read_rest(
 ) -> Result<Rest, CliError> {
     let stored = deployed.load_source(&stream.source).await?;
     let loaded = stored.map(|(_, source)| (stream.source.clone(), source)).into_iter().collect();
-    let source = source::find_connected(&loaded, &stream.source)?;
+    let source = source::find_connected(&loaded, &stream.source, &deployed.command("sources"))?;
     let stored = deployed.load_stream(stream).await?;
     let cursor = match &stored {
         Some((version, Ok(cursor))) if Some(*version) >= since => cursor,
@@ -100,12 +94,11 @@ pub(super) async fn read_rest(
     };
     let rest = Rest::of(cursor, range);
     if rest != Rest::Nothing {
-        check(&StreamStatus::of(stored.as_ref(), &source, stream.log, deployed.target(), now()), deployed)?;
+        check(&StreamStatus::of(stored.as_ref(), &source, stream.log, deployed.tick_place(), now()), deployed)?;
     }
     Ok(rest)
 }
 
-/// Checks that the stream is being collected.
 fn check(status: &StreamStatus, deployed: &Deployed) -> Result<(), CliError> {
     let name = status.name();
     let not_collected = |reason: &str| CliError::new(format!("{name} is not being collected: {reason}"));
@@ -124,7 +117,6 @@ fn check(status: &StreamStatus, deployed: &Deployed) -> Result<(), CliError> {
     }
 }
 
-/// The progress of a range.
 pub(super) struct Display {
     line: ProgressLine,
     whole: i64,
@@ -144,11 +136,11 @@ impl Display {
             Rest::Unknown(position) => (position.clone(), position.clone()),
             Rest::Seconds(left) => {
                 let first = *self.first.get_or_insert(*left);
-                let elapsed = i64::try_from(self.started.elapsed().as_secs()).unwrap_or(i64::MAX);
+                let estimate = estimate(self.started.elapsed(), first - left, *left);
                 let collected = (self.whole - left).max(0);
                 self.line.show_bar(collected.unsigned_abs(), self.whole.unsigned_abs());
                 let percent = collected * 100 / self.whole.max(1);
-                (describe(*left, estimate(first, *left, elapsed)), (percent / LINE_EACH_PERCENT).to_string())
+                (describe(*left, estimate), (percent / LINE_EACH_PERCENT).to_string())
             }
         };
         self.line.show_step(&message, &step, &message);

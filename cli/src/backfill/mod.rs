@@ -6,7 +6,6 @@
 mod collect;
 mod follow;
 mod range;
-mod rest;
 
 use clap::Args;
 use serde::Serialize;
@@ -65,12 +64,8 @@ logs from now back to the range, however long ago that is.";
 pub(crate) struct Backfilled {
     source: SourceId,
     log: LogType,
-    #[serde(skip)]
+    #[serde(flatten)]
     range: Range,
-    /// The first second of the range.
-    oldest: String,
-    /// The last second of the range.
-    latest: String,
     state: Stage,
     /// The next action if the backfill is not complete.
     #[serde(skip)]
@@ -126,8 +121,7 @@ async fn backfill(args: &Arguments) -> Result<Backfilled, CliError> {
         Deployed::Aws(..) => "run `slacktrail status` to see what is left",
         Deployed::Directory(..) => "the next tick of `slacktrail pull` collects it",
     };
-    let (oldest, latest) = (range.oldest.to_string(), range.latest.to_string());
-    Ok(Backfilled { source: stream.source, log: stream.log, range, oldest, latest, state, next: next.to_owned() })
+    Ok(Backfilled { source: stream.source, log: stream.log, range, state, next: next.to_owned() })
 }
 
 /// Returns the collector that this command runs, or `None` if the poller or another process collects the stream.
@@ -201,14 +195,25 @@ async fn add(
     for _ in 0..ADD_TRIES_MAX {
         let stored = deployed.load_stream(stream).await?;
         let (version, mut cursor) = match stored {
-            Some((version, cursor)) => (Some(version), cursor.map_err(|error| of_stream(stream, error))?),
+            Some((version, cursor)) => {
+                let named = |mut error: Error| {
+                    error.message = format!("{stream}: {}", error.message);
+                    error
+                };
+                (Some(version), cursor.map_err(named)?)
+            }
             None => (None, Cursor::first(source, stream.log, now)),
         };
         let is_cleared = clear_deleted_days(deployed, stream, range, &mut cursor).await?;
         let stage = match cursor.backfill(stream.log, range.oldest, range.latest, now) {
             Backfill::InProgress if !is_cleared => return Ok((version, Stage::InProgress)),
             Backfill::InProgress => Stage::InProgress,
-            Backfill::TooMany => return Err(too_many(stream, deployed)),
+            Backfill::TooMany => {
+                let message = format!("too many backfills: `{stream}` already has {BACKFILLS_MAX} in progress");
+                let status = deployed.command("status");
+                let hint = format!("wait for one to finish (`{status}`), or request one longer range");
+                return Err(CliError::new(message).hint(hint));
+            }
             Backfill::Empty => return Err(CliError::new(format!("the range {range} is empty"))),
             Backfill::Started => Stage::Started,
         };
@@ -220,12 +225,6 @@ async fn add(
         "adding the backfill to `{stream}` failed: ticks replaced the cursor {ADD_TRIES_MAX} times"
     ))
     .hint("run the command again"))
-}
-
-/// Returns an error of the stored cursor with the stream's name.
-fn of_stream(stream: &StreamId, mut error: Error) -> Error {
-    error.message = format!("{stream}: {}", error.message);
-    error
 }
 
 /// Clears the last object numbers of day logs that were deleted as a whole in order to collect them again. Returns `true` if there are any.
@@ -246,11 +245,6 @@ async fn clear_deleted_days(
         }
     }
     Ok(cursor.last_objects.len() < numbers)
-}
-
-fn too_many(stream: &StreamId, deployed: &Deployed) -> CliError {
-    let hint = format!("wait for one to finish (`{}`), or request one longer range", deployed.command("status"));
-    CliError::new(format!("too many backfills: `{stream}` already has {BACKFILLS_MAX} in progress")).hint(hint)
 }
 
 /// Prints which records will be collected.
@@ -276,13 +270,13 @@ impl Outcome for Backfilled {
         self
     }
 
-    fn print(&self) {
+    fn text(&self) -> String {
         let Backfilled { source, log, range, state, next, .. } = self;
         let range = zone::shown().message(&range.to_string()).into_owned();
-        terminal::print_wrapped(&match state {
+        match state {
             Stage::Completed => format!("collected {source}/{log} {range}; no record was stored twice"),
             Stage::Started => format!("started to collect {source}/{log} {range}; {next}"),
             Stage::InProgress => format!("already collecting {source}/{log} {range}; {next}"),
-        });
+        }
     }
 }

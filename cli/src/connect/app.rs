@@ -10,7 +10,7 @@ use slacktrail_ports::secret::ClientSecret;
 use slacktrail_ports::{CallAuth, CredentialStore, Slack};
 use slacktrail_tokens::oauth::exchange_request;
 
-use super::{Arguments, standard_input};
+use super::Arguments;
 use crate::cli_error::CliError;
 use crate::environment;
 use crate::prompt;
@@ -29,7 +29,6 @@ pub(super) enum Known {
     Given(App),
     /// Complete, from the source's secret.
     Stored(App),
-    /// Incomplete.
     Partial(Given),
 }
 
@@ -42,7 +41,7 @@ impl Given {
         let client_id = args.client_id.clone().or_else(|| environment::variable("SLACK_CLIENT_ID"));
         let client_id = client_id.as_deref().map(parse_client_id).transpose().map_err(CliError::new)?;
         let client_secret = match args.client_secret_stdin {
-            true => Some((standard_input::read("--client-secret-stdin", "client secret")?, "standard input")),
+            true => Some((prompt::from_stdin("--client-secret-stdin", "client secret")?, "standard input")),
             false => environment::variable("SLACK_CLIENT_SECRET").map(|text| (text, "`SLACK_CLIENT_SECRET`")),
         };
         let client_secret = client_secret.map(|(text, origin)| {
@@ -69,17 +68,12 @@ impl Given {
         }
     }
 
-    /// Returns the flags for the missing credentials.
     pub(super) fn missing(&self) -> Vec<&'static str> {
         let client_id = self.client_id.is_none().then_some("`--client-id`");
         let client_secret = self.client_secret.is_none().then_some("`--client-secret-stdin`");
         client_id.into_iter().chain(client_secret).collect()
     }
 
-    /// Prompts for the missing credentials.
-    ///
-    /// # Errors
-    /// Returns an error if the user interrupts a prompt, or if a prompt fails.
     pub(super) fn ask(self) -> Result<App, CliError> {
         let client_id = match self.client_id {
             Some(client_id) => client_id,
@@ -138,9 +132,6 @@ pub(super) async fn check<S: Slack>(
 }
 
 /// Stores an app's credentials in the source's secret. Keeps the grant of another app, which the poller still uses.
-///
-/// # Errors
-/// Returns an error if the secret cannot be read or replaced.
 pub(super) async fn store<K: CredentialStore>(store: &K, source: &Source, app: &App) -> Result<(), Error> {
     let stored = update(store, &source.id, |credentials| {
         let with_app = credentials.with_app(app.clone());

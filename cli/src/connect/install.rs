@@ -4,24 +4,27 @@
 use std::cell::Cell;
 
 use slacktrail_adapters::aws::AwsPorts;
-use slacktrail_connect::{Authorization, ConnectError, ConnectReport, ConnectedTenant, OneTimeToken};
+use slacktrail_adapters::random;
+use slacktrail_connect::{
+    Authorization, AuthorizationStore, ConnectError, ConnectReport, ConnectedTenant, LINK_TTL_SECONDS, OneTimeToken,
+};
+use slacktrail_core::error::Error;
 use slacktrail_core::source::Source;
+use slacktrail_core::time::Second;
 use slacktrail_ports::DeploymentStore;
 use slacktrail_ports::credentials::App;
 
+use super::browser::{self, Opened};
 use super::public_url::PublicUrl;
 use super::waiting::{self, End};
-use super::{Arguments, app, deletion, link};
+use super::{Arguments, app, deletion, new_app};
 use crate::cli_error::CliError;
 use crate::environment::now;
-use crate::prompt::Stopped;
+use crate::prompt::{self, Stopped};
 use crate::{interrupt, terminal};
 
 /// Runs the installation. Returns the connected source and what was verified. The app must not be installed on one of the other sources'
 /// tenants, unless a second source is allowed. `again` describes the command that tries again.
-///
-/// # Errors
-/// Returns an error if the source is not connected, or if the outcome is unknown.
 pub(super) async fn install(
     ports: &AwsPorts,
     url: &PublicUrl,
@@ -30,7 +33,7 @@ pub(super) async fn install(
     (app, again): (&App, &str),
 ) -> Result<(Source, Box<ConnectReport>), CliError> {
     let now = now(); // creating the app may have taken a while
-    let (authorization, link_token) = link::make(source, &app.client_id, now)?;
+    let (authorization, link_token) = make_link(source, &app.client_id, now)?;
     let authorization = Authorization { allows_second_source, ..authorization.with_others(others) };
     let app_is_stored = Cell::new(false);
     let followed = async {
@@ -67,7 +70,7 @@ async fn follow(
     args: &Arguments,
 ) -> Result<End, Stopped> {
     terminal::note("3/4 Installation\n");
-    let _opened = link::show(&ports.deployment, (authorization, link_token), url, args).await?;
+    let _opened = show_link(&ports.deployment, (authorization, link_token), url, args).await?;
     let end = waiting::wait(&ports.deployment, &authorization.id).await.map_err(CliError::from)?;
     Ok(end)
 }
@@ -89,4 +92,41 @@ fn stopped(app_is_stored: bool, again: &str) -> CliError {
             .hint(format!("run {again} to continue: only the app's credentials were stored")),
         false => CliError::new("interrupted: the source was not connected").hint(format!("run {again}")),
     }
+}
+
+/// Creates an authorization without storing it, and the one-time token of its link.
+fn make_link(source: &Source, client_id: &str, now: Second) -> Result<(Authorization, OneTimeToken), Error> {
+    Ok(Authorization::new(random::bytes()?, random::bytes()?, source.clone(), client_id, now))
+}
+
+/// Stores the authorization, shows its link, and offers to open it in the browser.
+#[must_use = "the browser reads the link until this is dropped"]
+async fn show_link<C: AuthorizationStore>(
+    authorizations: &C,
+    (authorization, link_token): (&Authorization, &OneTimeToken),
+    url: &PublicUrl,
+    args: &Arguments,
+) -> Result<Option<Opened>, Stopped> {
+    // The ID is random, so an authorization with this ID exists only if a repeated request has already created it.
+    authorizations.replace_authorization(None, authorization).await.map_err(CliError::from)?;
+    let link = url.link(link_token);
+    terminal::note(&format!(
+        "This link leads to Slack's page that installs the app. Open it, or send it to a user who may install the app. The link works once \
+         and expires in {} minutes.\n{}\n\
+         The link's pages show the reference {}.\n\n{link}\n",
+        LINK_TTL_SECONDS / 60,
+        new_app::installing(&authorization.source),
+        authorization.id.reference()
+    ));
+    // Ask first, because the user may want to send the link to another user.
+    let may_open = !args.no_browser && prompt::can_ask() && browser::is_here();
+    if !may_open || !prompt::confirm("Open it in the browser of this machine?", true)? {
+        return Ok(None);
+    }
+    let opened = browser::open(&link);
+    terminal::note(match opened {
+        Some(_) => "if the browser shows nothing, open the link yourself",
+        None => "could not start a browser; open the link yourself",
+    });
+    Ok(opened)
 }

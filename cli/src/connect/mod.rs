@@ -2,18 +2,16 @@
 //!
 //! The command has two routes: [`token`] takes an existing user token, and [`wizard`] guides the user through Slack's OAuth. Both start with
 //! the [`source`] to connect, and end with a [`report`] of what was verified. The wizard first sets up the [`app`] ([`new_app`]). Then it
-//! installs the app ([`install`]): it shows the [`link`], opens it in the [`browser`], and is [`waiting`] for the result.
+//! installs the app ([`install`]): it shows the link, opens it in the [`browser`], and is [`waiting`] for the result.
 
 mod app;
 mod browser;
 pub(crate) mod deletion;
 mod install;
-mod link;
 mod new_app;
 mod public_url;
 mod report;
 mod source;
-mod standard_input;
 mod token;
 mod waiting;
 mod wizard;
@@ -97,7 +95,6 @@ Columns:
 
 Exit code: 0 if the source is connected.";
 
-/// Connects the source.
 pub(crate) async fn run(args: Arguments) -> Result<Connected, CliError> {
     let id = args.id.clone();
     let connected = if args.token_stdin { token::connect(&args).await } else { wizard::connect(args).await };

@@ -4,11 +4,11 @@ use serde::Serialize;
 use slacktrail_connect::ConnectReport;
 use slacktrail_core::source::{LogType, Source, Tenant, shown_name};
 
+use crate::logs;
 use crate::outcome::Outcome;
 use crate::sources::Listing;
 use crate::table::{self, Column};
 use crate::zone::{self, Zone};
-use crate::{logs, terminal};
 
 /// A connected source, and what was verified.
 pub(crate) struct Connected {
@@ -48,8 +48,8 @@ impl Outcome for Connected {
         ConnectedJson { source: Listing::of(&self.source), verified: Verified::of(&self.report) }
     }
 
-    fn print(&self) {
-        terminal::print_wrapped(&describe((&self.source, &self.report), self.again, zone::shown()));
+    fn text(&self) -> String {
+        describe((&self.source, &self.report), self.again, zone::shown())
     }
 }
 

@@ -7,10 +7,8 @@ use slacktrail_ports::DeploymentStore;
 
 use super::Arguments;
 use crate::cli_error::CliError;
-use crate::logs;
-use crate::prompt;
-use crate::terminal;
 use crate::typed_time::Since;
+use crate::{format, logs, prompt, terminal};
 
 /// Returns the flags that a new source requires and that are missing.
 pub(super) fn missing(args: &Arguments, existing: Option<&Source>) -> Vec<&'static str> {
@@ -22,11 +20,7 @@ pub(super) fn missing(args: &Arguments, existing: Option<&Source>) -> Vec<&'stat
 /// Returns an error that names all missing flags. Its hint is an example command line that ends with `rest`.
 pub(super) fn incomplete(args: &Arguments, missing: &[&str], rest: &str) -> CliError {
     let id = &args.id;
-    let (list, verb) = match missing {
-        [one] => ((*one).to_owned(), "is"),
-        [many @ .., last] => (format!("{} and {last}", many.join(", ")), "are"),
-        [] => (String::new(), "is"),
-    };
+    let (list, verb) = (format::list(missing), if missing.len() == 1 { "is" } else { "are" });
     CliError::new(format!("source `{id}` cannot be connected: {list} {verb} missing"))
         .hint(format!("run, for example: slacktrail connect {id} --name \"Acme\" --plan enterprise {rest}"))
 }
@@ -44,10 +38,6 @@ pub(super) fn again(args: &Arguments, questions: &[&str]) -> String {
     }
 }
 
-/// Prompts for what a new source requires.
-///
-/// # Errors
-/// Returns an error if the user interrupts a prompt, or if a prompt fails.
 pub(super) fn ask(args: Arguments, existing: Option<&Source>) -> Result<Arguments, CliError> {
     if existing.is_some() {
         return Ok(args);
@@ -69,8 +59,7 @@ pub(super) fn ask(args: Arguments, existing: Option<&Source>) -> Result<Argument
 fn choose_plan() -> Result<Plan, CliError> {
     let label = |plan: Plan| {
         let logs: Vec<&str> = plan.logs().iter().map(|log| log.name()).collect();
-        let (last, others) = logs.split_last().expect("each plan has logs");
-        format!("{} ({} and {last} logs)", plan.slack_names(), others.join(", "))
+        format!("{} ({} logs)", plan.slack_names(), format::list(&logs))
     };
     // A user who types instead of selecting an option types Slack's name of the plan.
     let is_typed = |typed: &str, index: usize| {
@@ -83,9 +72,6 @@ fn choose_plan() -> Result<Plan, CliError> {
 
 /// Returns the source to connect: the existing or a new source, with the arguments applied. `--since` applies if any of its logs is not in
 /// `collected`, because a log that is already being collected keeps its start.
-///
-/// # Errors
-/// Returns an error if a new source has no name or no plan, if its plan does not have a requested log, or if `--since` is in the future.
 pub(super) fn merge(
     args: &Arguments,
     existing: Option<Source>,
@@ -140,9 +126,6 @@ pub(super) struct Stored {
 
 /// Returns what is stored about the source and about the other sources. A source that cannot be read is connected as a new one, as the hint
 /// of its error says.
-///
-/// # Errors
-/// Returns an error if the deployment cannot be read.
 pub(super) async fn stored<T: DeploymentStore>(deployment: &T, id: &SourceId) -> Result<Stored, CliError> {
     let mut stored = deployment.load().await?;
     let collected = stored.cursors.keys().filter(|stream| stream.source == *id).map(|stream| stream.log).collect();
@@ -241,12 +224,6 @@ mod tests {
     fn disconnected_source_can_be_reconnected() {
         let disconnected = Source { disconnected: true, ..first() };
         assert_eq!(merge(&args("acme"), Some(disconnected), &[], now()).unwrap(), first());
-    }
-
-    #[test]
-    fn audit_logs_are_rejected_on_plan_without_them() {
-        let error = merge(&args("acme --name Acme --plan business --logs audit"), None, &[], now()).unwrap_err();
-        assert_eq!(error.to_string(), "the plan `business` has no `audit` log");
     }
 
     #[test]

@@ -10,20 +10,26 @@ use slacktrail_ports::secret::Token;
 
 use super::report::Connected;
 use super::source::Stored;
-use super::{Arguments, deletion, source, standard_input};
+use super::{Arguments, deletion, source};
 use crate::cli_error::CliError;
 use crate::environment::{self, now};
 use crate::identity::Identity;
-use crate::{aws, interrupt, terminal};
+use crate::{aws, interrupt, prompt, terminal};
 
 /// Connects a source with the token on standard input.
 pub(super) async fn connect(args: &Arguments) -> Result<Connected, CliError> {
     let now = now();
     let slack = environment::slack()?;
-    let token = read()?;
+    let token = Token::new(&prompt::from_stdin("--token-stdin", "token")?).map_err(|error| {
+        CliError::new("standard input is not a Slack token").with_source(error).hint("pass only the app's user token")
+    })?;
     tokio::select! {
         biased;
-        () = interrupt::ctrl_c() => Err(interrupted(args)),
+        () = interrupt::ctrl_c() => Err(CliError::new(format!(
+            "interrupted: source `{}` may not be connected yet",
+            args.id
+        ))
+        .hint("run the same command again")),
         connected = connect_with(args, &slack, token, now) => connected,
     }
 }
@@ -40,17 +46,6 @@ async fn connect_with(args: &Arguments, slack: &SlackHttp, token: Token, now: Se
         terminal::warn(warning);
     }
     Ok(Connected { source, report, again: existing.is_some() })
-}
-
-fn interrupted(args: &Arguments) -> CliError {
-    CliError::new(format!("interrupted: source `{}` may not be connected yet", args.id))
-        .hint("run the same command again")
-}
-
-fn read() -> Result<Token, CliError> {
-    Token::new(&standard_input::read("--token-stdin", "token")?).map_err(|error| {
-        CliError::new("standard input is not a Slack token").with_source(error).hint("pass only the app's user token")
-    })
 }
 
 /// Verifies that the token can read the logs of the source, and that it belongs to the source's tenant and to no other source's.

@@ -22,14 +22,10 @@ const VERIFYING_SECONDS_MAX: i64 = 60;
 /// How long a user who gives up waits for a verification in progress.
 const GIVE_UP_MAX: Duration = Duration::from_secs(40);
 
-/// How an authorization ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum End {
-    /// The source is connected.
     Connected(Box<ConnectReport>),
-    /// Connecting failed.
     Failed(ConnectError),
-    /// The authorization expired.
     Expired,
     /// The OAuth function started to verify the grant, but did not report the outcome.
     Lost,
@@ -37,7 +33,6 @@ pub(super) enum End {
     Canceled,
 }
 
-/// What the command waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
     Opening,
@@ -45,17 +40,6 @@ enum Stage {
     Verifying,
 }
 
-/// What the stored authorization shows.
-#[derive(Debug, Eq, PartialEq)]
-enum Seen {
-    Waiting(Stage),
-    Over(End),
-}
-
-/// Waits until the authorization ends.
-///
-/// # Errors
-/// Returns an error if the authorization cannot be read.
 pub(super) async fn wait<C: AuthorizationStore>(authorizations: &C, id: &AuthorizationId) -> Result<End, Error> {
     let mut line = ProgressLine::new(None);
     let (mut failed_reads, mut verifying_since) = (0, None);
@@ -66,8 +50,8 @@ pub(super) async fn wait<C: AuthorizationStore>(authorizations: &C, id: &Authori
                 failed_reads = 0;
                 let authorization = found.map(|(_, authorization)| authorization);
                 match seen(authorization.as_ref(), verifying_since, now) {
-                    Seen::Over(end) => return Ok(end),
-                    Seen::Waiting(stage) => {
+                    Err(end) => return Ok(end),
+                    Ok(stage) => {
                         if stage == Stage::Verifying {
                             verifying_since.get_or_insert(now);
                         }
@@ -83,24 +67,25 @@ pub(super) async fn wait<C: AuthorizationStore>(authorizations: &C, id: &Authori
     }
 }
 
-fn seen(authorization: Option<&Authorization>, verifying_since: Option<Second>, now: Second) -> Seen {
+/// Returns what the command waits for, or how the authorization ended.
+fn seen(authorization: Option<&Authorization>, verifying_since: Option<Second>, now: Second) -> Result<Stage, End> {
     // DynamoDB deletes an authorization a day after it expires at the earliest, so another process has deleted this one.
-    let Some(authorization) = authorization else { return Seen::Over(End::Canceled) };
+    let Some(authorization) = authorization else { return Err(End::Canceled) };
     match &authorization.state {
         AuthorizationState::LinkIssued | AuthorizationState::Started if authorization.is_expired(now) => {
-            Seen::Over(End::Expired)
+            Err(End::Expired)
         }
-        AuthorizationState::LinkIssued => Seen::Waiting(Stage::Opening),
-        AuthorizationState::Started => Seen::Waiting(Stage::Slack),
+        AuthorizationState::LinkIssued => Ok(Stage::Opening),
+        AuthorizationState::Started => Ok(Stage::Slack),
         AuthorizationState::Verifying
             if verifying_since.is_some_and(|since| now.since(since) > VERIFYING_SECONDS_MAX) =>
         {
-            Seen::Over(End::Lost)
+            Err(End::Lost)
         }
-        AuthorizationState::Verifying => Seen::Waiting(Stage::Verifying),
-        AuthorizationState::Connected(report) => Seen::Over(End::Connected(report.clone())),
-        AuthorizationState::Failed(connect_error) => Seen::Over(End::Failed(connect_error.clone())),
-        AuthorizationState::Canceled => Seen::Over(End::Canceled),
+        AuthorizationState::Verifying => Ok(Stage::Verifying),
+        AuthorizationState::Connected(report) => Err(End::Connected(report.clone())),
+        AuthorizationState::Failed(connect_error) => Err(End::Failed(connect_error.clone())),
+        AuthorizationState::Canceled => Err(End::Canceled),
     }
 }
 
@@ -171,16 +156,15 @@ mod tests {
 
     #[test]
     fn each_authorization_state_is_awaited_or_final() {
-        let waiting = |stage| Seen::Waiting(stage);
         for (state, seconds, expected) in [
-            (link_issued().state, 599, waiting(Stage::Opening)),
-            (link_issued().state, 600, Seen::Over(End::Expired)),
-            (AuthorizationState::Started, 599, waiting(Stage::Slack)),
-            (AuthorizationState::Started, 600, Seen::Over(End::Expired)),
-            (AuthorizationState::Verifying, 700, waiting(Stage::Verifying)),
-            (AuthorizationState::Connected(report()), 700, Seen::Over(End::Connected(report()))),
-            (AuthorizationState::Failed(connect_error()), 700, Seen::Over(End::Failed(connect_error()))),
-            (AuthorizationState::Canceled, 0, Seen::Over(End::Canceled)),
+            (link_issued().state, 599, Ok(Stage::Opening)),
+            (link_issued().state, 600, Err(End::Expired)),
+            (AuthorizationState::Started, 599, Ok(Stage::Slack)),
+            (AuthorizationState::Started, 600, Err(End::Expired)),
+            (AuthorizationState::Verifying, 700, Ok(Stage::Verifying)),
+            (AuthorizationState::Connected(report()), 700, Err(End::Connected(report()))),
+            (AuthorizationState::Failed(connect_error()), 700, Err(End::Failed(connect_error()))),
+            (AuthorizationState::Canceled, 0, Err(End::Canceled)),
         ] {
             assert_eq!(
                 seen(Some(&link_issued().with_state(state.clone())), None, NOW.plus(seconds)),
@@ -188,10 +172,10 @@ mod tests {
                 "{state:?}"
             );
         }
-        assert_eq!(seen(None, None, NOW), Seen::Over(End::Canceled));
+        assert_eq!(seen(None, None, NOW), Err(End::Canceled));
         let verifying = link_issued().with_state(AuthorizationState::Verifying);
-        assert_eq!(seen(Some(&verifying), Some(NOW), NOW.plus(60)), waiting(Stage::Verifying));
-        assert_eq!(seen(Some(&verifying), Some(NOW), NOW.plus(61)), Seen::Over(End::Lost));
+        assert_eq!(seen(Some(&verifying), Some(NOW), NOW.plus(60)), Ok(Stage::Verifying));
+        assert_eq!(seen(Some(&verifying), Some(NOW), NOW.plus(61)), Err(End::Lost));
     }
 
     /// An authorization that changes state before each replacement.

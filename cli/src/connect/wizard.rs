@@ -21,7 +21,6 @@ use crate::{aws, interrupt, prompt, terminal};
 /// How often the user may enter an app's credentials until Slack accepts them.
 const ENTRIES_MAX: u32 = 3;
 
-/// Runs the wizard.
 pub(super) async fn connect(args: Arguments) -> Result<Connected, CliError> {
     let now = now();
     let slack = environment::slack()?;

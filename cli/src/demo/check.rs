@@ -23,69 +23,43 @@ pub(crate) struct Checked {
     pub(crate) newest: Option<PathBuf>,
 }
 
-/// The result of the comparison.
-#[derive(Debug, Default)]
+/// The result of the comparison. With `--json`, its numbers are printed.
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Verdict {
-    differences: Differences,
-    /// The number of objects that day logs skip.
-    missing_objects: u64,
-    /// The number of objects that were read back.
-    objects: u64,
-}
-
-/// The numbers of a verdict, as printed with `--json`.
-#[derive(Debug, Serialize)]
-pub(crate) struct Counts {
     slack_records: u64,
+    /// The number of objects that were read back.
     objects: u64,
     missing: usize,
     duplicates: usize,
     unexpected: usize,
     wrong_day: usize,
-    missing_objects: u64,
+    /// The number of objects that day logs skip.
+    missing_objects: usize,
 }
 
 impl Verdict {
-    /// Returns the numbers of records and objects.
-    pub(crate) fn counts(&self) -> Counts {
-        let Differences { compared, missing, duplicates, unexpected, wrong_day } = &self.differences;
-        Counts {
-            slack_records: *compared,
-            objects: self.objects,
-            missing: missing.len(),
-            duplicates: duplicates.len(),
-            unexpected: unexpected.len(),
-            wrong_day: wrong_day.len(),
-            missing_objects: self.missing_objects,
-        }
-    }
-
     /// Returns `true` if each record is in exactly one line, in the right file.
     pub(crate) fn is_exact(&self) -> bool {
-        let Differences { compared, missing, duplicates, unexpected, wrong_day } = &self.differences;
-        let defects = [missing, duplicates, unexpected, wrong_day];
-        *compared > 0 && self.missing_objects == 0 && defects.iter().all(|records| records.is_empty())
+        let Verdict { slack_records, objects: _, missing, duplicates, unexpected, wrong_day, missing_objects } = self;
+        *slack_records > 0 && missing + duplicates + unexpected + wrong_day + missing_objects == 0
     }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.is_exact() { "Exact" } else { "NOT EXACT" };
-        let (count, count_of) = (format::count, |records: &Vec<String>| format::count(records.len() as u64));
-        let Differences { compared, missing, duplicates, unexpected, wrong_day } = &self.differences;
-        let (compared, objects) =
-            (format::counted(*compared, "record"), format::counted(self.objects, "stored object"));
-        writeln!(f, "{verdict}: compared {compared} from Slack with {objects}:")?;
-        let (missing, duplicates, unexpected) = (count_of(missing), count_of(duplicates), count_of(unexpected));
+        let (records, objects) =
+            (format::counted(self.slack_records, "record"), format::counted(self.objects, "stored object"));
+        writeln!(f, "{verdict}: compared {records} from Slack with {objects}:")?;
+        let numbers = [self.missing, self.duplicates, self.unexpected, self.wrong_day, self.missing_objects];
+        let [missing, duplicates, unexpected, wrong_day, missing_objects] =
+            numbers.map(|number| format::count(number as u64));
         write!(f, "missing {missing}, duplicate {duplicates}, unexpected {unexpected}")?;
-        write!(f, ", in the wrong file {}, missing objects {}.", count_of(wrong_day), count(self.missing_objects))
+        write!(f, ", in the wrong file {wrong_day}, missing objects {missing_objects}.")
     }
 }
 
 /// Compares a directory with the rows that Slack returned.
-///
-/// # Errors
-/// Returns an error if a file cannot be read, or does not have the documented format.
 pub(crate) async fn check(directory: &Path, rows: &[Row]) -> Result<Checked, CliError> {
     let store = DirectoryDayLogs::new(directory);
     let keys = store.keys()?;
@@ -108,8 +82,16 @@ pub(crate) async fn check(directory: &Path, rows: &[Row]) -> Result<Checked, Cli
     }
     let newest = keys.iter().rfind(|key| key.log.stream.log == LogType::Audit).or(keys.last());
     let newest = newest.map(|key| directory.join(key.to_string()));
-    let missing_objects = missing_keys(&keys).len() as u64;
-    let verdict = Verdict { differences: comparison.finish(), missing_objects, objects: keys.len() as u64 };
+    let Differences { compared, missing, duplicates, unexpected, wrong_day } = comparison.finish();
+    let verdict = Verdict {
+        slack_records: compared,
+        objects: keys.len() as u64,
+        missing: missing.len(),
+        duplicates: duplicates.len(),
+        unexpected: unexpected.len(),
+        wrong_day: wrong_day.len(),
+        missing_objects: missing_keys(&keys).len(),
+    };
     Ok(Checked { verdict, samples, newest })
 }
 
@@ -119,40 +101,31 @@ mod tests {
 
     #[test]
     fn only_comparison_without_difference_is_exact() {
-        type Change = fn(&mut Verdict, Vec<String>);
-        let verdict = |change: Change| {
-            let mut verdict = Verdict { objects: 2, ..Verdict::default() };
-            verdict.differences.compared = 1_234;
-            change(&mut verdict, vec!["x".to_owned()]);
+        let verdict = |change: fn(&mut Verdict)| {
+            let mut verdict = Verdict { objects: 2, slack_records: 1_234, ..Verdict::default() };
+            change(&mut verdict);
             verdict
         };
-        assert!(verdict(|_, _| ()).is_exact());
-        let all: Change = |it, one| {
-            it.missing_objects = 1;
-            it.differences = Differences {
-                compared: 1_234,
-                missing: one.clone(),
-                duplicates: one.clone(),
-                unexpected: one.clone(),
-                wrong_day: one,
-            };
-        };
-        let changes: [Change; 7] = [
-            all,
-            |it, _| it.missing_objects = 1,
-            |it, _| it.differences.compared = 0,
-            |it, one| it.differences.missing = one,
-            |it, one| it.differences.duplicates = one,
-            |it, one| it.differences.unexpected = one,
-            |it, one| it.differences.wrong_day = one,
+        assert!(verdict(|_| ()).is_exact());
+        let changes: [fn(&mut Verdict); 6] = [
+            |it| it.slack_records = 0,
+            |it| it.missing = 1,
+            |it| it.duplicates = 1,
+            |it| it.unexpected = 1,
+            |it| it.wrong_day = 1,
+            |it| it.missing_objects = 1,
         ];
         for change in changes {
             assert!(!verdict(change).is_exact());
         }
+        let all = |it: &mut Verdict| {
+            (it.missing, it.duplicates, it.unexpected) = (1, 2, 3);
+            (it.wrong_day, it.missing_objects) = (4, 5);
+        };
         assert_eq!(
             verdict(all).to_string(),
             "NOT EXACT: compared 1,234 records from Slack with 2 stored objects:\n\
-             missing 1, duplicate 1, unexpected 1, in the wrong file 1, missing objects 1."
+             missing 1, duplicate 2, unexpected 3, in the wrong file 4, missing objects 5."
         );
     }
 }

@@ -21,7 +21,7 @@ use crate::cli_error::CliError;
 use crate::outcome::Outcome;
 use crate::run::{Display, Run, Tick, Total, Totals, Until};
 use crate::{format, terminal};
-use check::{Checked, Counts};
+use check::{Checked, Verdict};
 use organization::Organization;
 use time::{Immediate, Live, SimulatedTime};
 
@@ -70,7 +70,6 @@ fn parse_seconds(text: &str) -> Result<u32, &'static str> {
     text.parse().ok().filter(|seconds| (5..=600).contains(seconds)).ok_or("expected a number from 5 to 600")
 }
 
-/// The maximum width of the introduction.
 const INTRODUCTION_COLUMNS_MAX: usize = 76;
 
 /// The source ID in the file names.
@@ -111,7 +110,7 @@ struct DemonstratedJson<'a> {
     /// Whether each record is in exactly one line, in the right file.
     exact: bool,
     #[serde(flatten)]
-    counts: Counts,
+    verdict: &'a Verdict,
     /// The number of records that came late.
     late: u64,
     late_seconds_max: i64,
@@ -125,8 +124,23 @@ impl Demonstrated {
         let counts = || self.totals.streams().iter().map(|total| total.counts);
         (counts().map(|counts| counts.late).sum(), counts().map(|counts| counts.late_seconds_max).max().unwrap_or(0))
     }
+}
 
-    fn report(&self) {
+impl Outcome for Demonstrated {
+    fn json(&self) -> impl Serialize {
+        let (late, late_seconds_max) = self.lateness();
+        DemonstratedJson {
+            directory: &self.directory,
+            exact: self.checked.verdict.is_exact(),
+            verdict: &self.checked.verdict,
+            late,
+            late_seconds_max,
+            newest_file: self.checked.newest.as_deref(),
+            streams: self.totals.streams(),
+        }
+    }
+
+    fn print(&self) {
         let Demonstrated { totals, checked, directory } = self;
         terminal::print(&totals.table());
         let (late, latest) = self.lateness();
@@ -152,25 +166,6 @@ impl Demonstrated {
             ));
         }
     }
-}
-
-impl Outcome for Demonstrated {
-    fn json(&self) -> impl Serialize {
-        let (late, late_seconds_max) = self.lateness();
-        DemonstratedJson {
-            directory: &self.directory,
-            exact: self.checked.verdict.is_exact(),
-            counts: self.checked.verdict.counts(),
-            late,
-            late_seconds_max,
-            newest_file: self.checked.newest.as_deref(),
-            streams: self.totals.streams(),
-        }
-    }
-
-    fn print(&self) {
-        self.report();
-    }
 
     fn problems(&self) -> Vec<CliError> {
         let is_exact = self.checked.verdict.is_exact() && self.totals.is_ok();
@@ -191,7 +186,7 @@ async fn collect(
 ) -> Result<Totals, CliError> {
     let source = source(time)?;
     sources::put(&DirectoryDeployment::new(directory), &source).await?;
-    let slack = SlackHttp::new(&organization.api_url(), &organization.audit_url())?;
+    let slack = SlackHttp::new(&organization.server.api_url(), &organization.server.audit_url())?;
     let token = Token::new(organization::TOKEN)
         .map_err(|error| CliError::new("the simulated token is invalid").with_source(error))?;
     let streams = LogType::ALL.map(|log| StreamId { source: source.id.clone(), log });
@@ -240,8 +235,8 @@ fn fresh_directory(given: Option<PathBuf>) -> Result<PathBuf, CliError> {
 
 fn inexact(totals: &Totals) -> CliError {
     let failing = totals.streams().iter().find_map(|total| total.hint.clone());
-    let error = CliError::new("the stored records are not exactly those of the simulated Slack");
-    let error = error.hint("report this bug with the output above");
+    let error = CliError::new("the stored records are not exactly those of the simulated Slack")
+        .hint("report this bug with the output above");
     match failing {
         Some(hint) => error.with_source(hint),
         None => error,

@@ -1,6 +1,5 @@
 //! The simulated organization: its activity, its faults, and the records that its Slack returns.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +14,6 @@ use crate::cli_error::CliError;
 /// The token of the Org Owner.
 pub(crate) const TOKEN: &str = settings::ORGANIZATION_TOKEN;
 
-/// The introduction that the demo prints.
 pub(crate) const INTRODUCTION: &str = "\
 This Slack is simulated: an Enterprise organization with four workspaces, three days of history, and active users. One second is a \
 simulated minute. It limits calls as Slack does, returns some records late, and has injected faults: HTTP 500 and 429, a stale page \
@@ -29,17 +27,13 @@ const STEP: Duration = Duration::from_millis(100);
 /// The organization, its Slack on loopback, and its activity.
 pub(crate) struct Organization {
     world: Arc<Mutex<World>>,
-    server: Server,
+    pub(crate) server: Server,
     activity: tokio::task::JoinHandle<()>,
-    is_stopped: Arc<AtomicBool>,
     time: Arc<SimulatedTime>,
 }
 
 impl Organization {
     /// Starts the organization with its history, its faults, and activity from now on.
-    ///
-    /// # Errors
-    /// Returns an error if no loopback port can be opened.
     pub(crate) async fn start(time: Arc<SimulatedTime>) -> Result<Organization, CliError> {
         let settings = Settings { tenant: Tenant::organization("E0ACME", &WORKSPACES), ..Settings::organization() };
         let mut generator = Generator::new(activity(), &settings);
@@ -54,14 +48,12 @@ impl Organization {
                 .with_source(error)
                 .hint("allow this process to listen on 127.0.0.1")
         })?;
-        let is_stopped = Arc::new(AtomicBool::new(false));
-        let activity = run_activity(generator, Arc::clone(&world), Arc::clone(&time), Arc::clone(&is_stopped));
-        Ok(Organization { world, server, activity: tokio::spawn(activity), is_stopped, time })
+        let activity = run_activity(generator, Arc::clone(&world), Arc::clone(&time));
+        Ok(Organization { world, server, activity: tokio::spawn(activity), time })
     }
 
-    /// Stops the activity. No record is added from now on.
+    /// Stops the activity. No record is added from now on, because the runtime has one thread, so that the task is not running now.
     pub(crate) fn stop_activity(&self) {
-        self.is_stopped.store(true, Ordering::Relaxed);
         self.activity.abort();
     }
 
@@ -78,15 +70,6 @@ impl Organization {
         Log::ALL.into_iter().flat_map(|log| world.visible_rows(log, now).cloned().collect::<Vec<_>>()).collect()
     }
 
-    pub(crate) fn api_url(&self) -> String {
-        self.server.api_url()
-    }
-
-    pub(crate) fn audit_url(&self) -> String {
-        self.server.audit_url()
-    }
-
-    /// Stops the simulated Slack.
     pub(crate) async fn close(self) {
         self.server.stop().await;
     }
@@ -96,15 +79,10 @@ fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
     world.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Generates activity until it is stopped.
-async fn run_activity(
-    mut generator: Generator,
-    world: Arc<Mutex<World>>,
-    time: Arc<SimulatedTime>,
-    is_stopped: Arc<AtomicBool>,
-) {
+/// Generates activity until the task is aborted.
+async fn run_activity(mut generator: Generator, world: Arc<Mutex<World>>, time: Arc<SimulatedTime>) {
     let mut generated_until = time.activity_start();
-    while !is_stopped.load(Ordering::Relaxed) {
+    loop {
         let now = time.now();
         generator.advance(&mut lock(&world), generated_until, now);
         generated_until = now;

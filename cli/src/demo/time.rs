@@ -51,14 +51,12 @@ impl SimulatedTime {
         self.from
     }
 
-    /// Returns the simulated time.
     pub(crate) fn now(&self) -> Timestamp {
         let passed = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX / SPEED) * SPEED;
         let skipped = SignedDuration::from_secs(self.skipped_seconds.load(Ordering::Relaxed));
         self.from + SignedDuration::from_millis(passed) + skipped
     }
 
-    /// Advances the clock by `time`.
     fn skip(&self, time: SignedDuration) {
         self.skipped_seconds.fetch_add(time.as_secs().max(0), Ordering::Relaxed);
     }

@@ -13,7 +13,6 @@ use super::verdict::Problem;
 use crate::aws::SIGN_IN;
 use crate::cli_error::chain;
 
-/// The timeout for a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// The timeout for an invocation of the poller. The poller's own limit is 55 seconds.
 const INVOCATION_MAX: Duration = Duration::from_secs(70);

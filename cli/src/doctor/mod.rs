@@ -7,7 +7,6 @@ mod aws;
 mod checks;
 mod facts;
 mod verdict;
-mod web;
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -24,7 +23,7 @@ use crate::interrupt;
 use crate::outcome::Outcome;
 use crate::terminal;
 use crate::zone;
-use checks::{CHECKS, Check};
+use checks::{CHECKS, web};
 use facts::Facts;
 use verdict::{CheckOutcome, Finding, Problem};
 
@@ -55,31 +54,27 @@ Exit code: 1 if a check failed, otherwise 0. A check is skipped if it is inconcl
 an earlier check failed, or no data exists yet.
 For what each check verifies and which permissions it needs, see docs/operations.md.";
 
-/// The findings of all checks.
-pub(crate) struct Findings(Vec<Finding>);
-
-/// Runs the checks.
-pub(crate) async fn run(args: Arguments) -> Result<Findings, CliError> {
+pub(crate) async fn run(args: Arguments) -> Result<Vec<Finding>, CliError> {
     let stack = args.aws.stack().ok_or_else(|| {
         CliError::new("no stack is specified: neither `--stack` nor `SLACKTRAIL_STACK` is set")
             .hint("set `SLACKTRAIL_STACK` to the name of the CloudFormation stack that `sam deploy` created")
     })?;
     let facts = Facts::new(&args.aws.sdk_config().await, stack.name, args.aws, web::client()?);
-    run_checks(&facts, args.json).await.map(Findings)
+    run_checks(&facts, args.json).await
 }
 
-impl Outcome for Findings {
+impl Outcome for Vec<Finding> {
     fn json(&self) -> impl Serialize {
-        &self.0
+        self
     }
 
     /// Prints the totals, because [`run_checks`] has printed the findings.
     fn print(&self) {
-        terminal::print(&totals(&self.0));
+        terminal::print(&totals(self));
     }
 
     fn exit_code(&self) -> u8 {
-        u8::from(self.0.iter().any(|finding| finding.outcome == CheckOutcome::Failed))
+        u8::from(self.iter().any(|finding| finding.outcome == CheckOutcome::Failed))
     }
 }
 
@@ -90,13 +85,13 @@ async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, CliError>
     let mut interrupt = pin!(interrupt::ctrl_c());
     let mut findings = Vec::new();
     for check in &CHECKS {
-        let running = run_check(check, facts);
+        let running = tokio::time::timeout(CHECK_MAX, (check.run)(facts));
         let finding = tokio::select! {
             biased;
             () = &mut interrupt, if !check.creates => {
                 return Err(CliError::new("interrupted: the remaining checks did not run"));
             }
-            finding = running => finding,
+            verdict = running => Finding::of(check.name, verdict.unwrap_or_else(|_| Err(too_slow()))),
         };
         if !json {
             terminal::print_painted(&zone::shown().message(&line(&finding, terminal::result_columns())), painted);
@@ -107,16 +102,9 @@ async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, CliError>
     Ok(findings)
 }
 
-async fn run_check(check: &Check, facts: &Facts) -> Finding {
-    let verdict = tokio::time::timeout(CHECK_MAX, (check.run)(facts)).await;
-    Finding::of(check.name, verdict.unwrap_or_else(|_| Err(too_slow())))
-}
-
 fn too_slow() -> Problem {
-    Problem::failed(
-        format!("no result within {} seconds", CHECK_MAX.as_secs()),
-        "check the network, and run the command again",
-    )
+    let detail = format!("no result within {} seconds", CHECK_MAX.as_secs());
+    Problem::failed(detail, "check the network, and run the command again")
 }
 
 /// Formats a finding as one line, and its hint as a second line, both wrapped at `width`. External text may contain line breaks, so they become

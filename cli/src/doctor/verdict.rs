@@ -69,7 +69,7 @@ impl CheckOutcome {
 
 /// One entry of the report. Scripts rely on the field names.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub(super) struct Finding {
+pub(crate) struct Finding {
     pub(super) check: &'static str,
     pub(super) outcome: CheckOutcome,
     pub(super) detail: String,
@@ -77,7 +77,6 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    /// Converts the verdict of `check` into a finding.
     pub(super) fn of(check: &'static str, verdict: Verdict) -> Finding {
         let Problem { outcome, detail, hint } = verdict
             .map_or_else(|problem| problem, |detail| Problem { outcome: CheckOutcome::Passed, detail, hint: None });

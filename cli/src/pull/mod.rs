@@ -4,13 +4,13 @@ mod tick_line;
 
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
-use slacktrail_connect::{ConnectError, ConnectedTenant, check_not_connected, first_source};
+use slacktrail_connect::{ConnectedTenant, check_not_connected, first_source};
 use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
@@ -189,7 +189,10 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
         let (source, tenant, organization_id) = (change.apply(existing), identity.tenant(), identity.organization_id());
         check_not_connected(&source, &tenant, organization_id, &others).map_err(|error| {
             let first = first_source(&source, &tenant, organization_id, &others);
-            second_source(&error, first.and_then(|first| first.source.as_ref()).unwrap_or(&id), &args.dir)
+            let first = first.and_then(|first| first.source.as_ref()).unwrap_or(&id);
+            let pull = in_directory(&format!("pull {first}"), &args.dir);
+            CliError::new(error.message)
+                .hint(format!("run `{pull}` to continue that source; to store the same records twice, add `--force`"))
         })?;
     }
     let has_tenant = |present: &Source| present.tenant.as_ref().is_none_or(|was| was.id == identity.tenant().id);
@@ -230,12 +233,6 @@ impl Change<'_> {
             ..Source { label: String::new(), logs: Vec::new(), ..source }
         }
     }
-}
-
-fn second_source(error: &ConnectError, first: &SourceId, directory: &Path) -> CliError {
-    let pull = in_directory(&format!("pull {first}"), directory);
-    CliError::new(&error.message)
-        .hint(format!("run `{pull}` to continue that source; to store the same records twice, add `--force`"))
 }
 
 fn new_source(id: &SourceId, now: Second) -> Source {

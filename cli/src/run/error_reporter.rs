@@ -18,8 +18,7 @@ use crate::{format, state, terminal};
 /// The codes of errors that a tick reports if it runs out of time.
 const UNFINISHED: [&str; 2] = ["page_unfinished", "day_log_read_timeout"];
 
-/// The errors that were reported.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ErrorReporter {
     directory: PathBuf,
     /// The code and the state by stream.
@@ -35,13 +34,7 @@ pub(crate) struct ErrorReporter {
 impl ErrorReporter {
     /// Creates a reporter for a run that collects into `directory`.
     pub(crate) fn new(directory: &Path) -> ErrorReporter {
-        ErrorReporter {
-            directory: directory.to_owned(),
-            errors: BTreeMap::new(),
-            of_run: None,
-            reported_once: BTreeSet::new(),
-            is_paused: false,
-        }
+        ErrorReporter { directory: directory.to_owned(), ..ErrorReporter::default() }
     }
 
     /// Reports why a tick failed as a whole, unless the previous tick failed for the same reason.
@@ -107,7 +100,6 @@ fn name(stream: &StreamOutcome) -> String {
     stream_name(stream.source.as_str(), stream.log)
 }
 
-/// Returns the error of a stream, with its name.
 pub(super) fn stream_error(stream: &StreamOutcome, error: &Error) -> CliError {
     let mut named = error.clone();
     named.message = format!("{}: {error}", name(stream));

@@ -50,7 +50,6 @@ pub(crate) enum Until {
 pub(crate) enum Display {
     /// Progress in a terminal, and errors.
     Progress,
-    /// Only errors.
     Errors,
 }
 
@@ -78,7 +77,7 @@ impl Run {
         let progress = Rc::new(Progress::new(if display == Display::Progress { streams } else { &[] }));
         let deployment = DirectoryDeployment::new(directory);
         let ports = Ports {
-            slack: WatchedSlack::new(slack, Rc::clone(&progress)),
+            slack: WatchedSlack { slack, progress: Rc::clone(&progress) },
             day_logs: DirectoryDayLogs::new(directory),
             deployment: WatchedDeployment::new(deployment, Rc::clone(&progress), streams.to_vec()),
             credentials: DirectoryCredentials::new(token),

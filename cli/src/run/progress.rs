@@ -13,10 +13,8 @@ use slacktrail_core::time::Second;
 use slacktrail_core::walk::GapKind;
 use slacktrail_ports::Deployment;
 
-use crate::progress::{self, Bar, ProgressLine};
+use crate::progress::{self, BAR, ProgressLine};
 use crate::{format, state};
-
-const BAR: Bar = Bar { template: "{bar:20} ", columns: 21 };
 
 /// The progress lines of all streams. They disappear when this is dropped.
 #[derive(Debug)]

@@ -56,7 +56,6 @@ impl Totals {
         Totals { streams: streams.into_iter().map(none).collect() }
     }
 
-    /// Adds the summary of a tick.
     pub(crate) fn add(&mut self, summary: &Summary) {
         for stream in &summary.streams {
             let of_stream = |total: &&mut Total| {

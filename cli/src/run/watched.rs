@@ -20,14 +20,8 @@ const LOCK_TRIES: u32 = 15;
 /// A Slack port that counts pages.
 #[derive(Debug)]
 pub(crate) struct WatchedSlack<S> {
-    slack: S,
-    progress: Rc<Progress>,
-}
-
-impl<S> WatchedSlack<S> {
-    pub(crate) fn new(slack: S, progress: Rc<Progress>) -> WatchedSlack<S> {
-        WatchedSlack { slack, progress }
-    }
+    pub(super) slack: S,
+    pub(super) progress: Rc<Progress>,
 }
 
 impl<S: Slack> Slack for WatchedSlack<S> {
@@ -57,9 +51,7 @@ impl<T> WatchedDeployment<T> {
     pub(crate) fn new(deployment: T, progress: Rc<Progress>, streams: Vec<StreamId>) -> WatchedDeployment<T> {
         WatchedDeployment { deployment, progress, streams, lock_tries: Cell::new(LOCK_TRIES) }
     }
-}
 
-impl<T> WatchedDeployment<T> {
     /// Uses up one try to get the lock, and prints the first time that the run waits. The adapter has already waited.
     async fn wait_for_lock(&self, error: &Error) {
         if self.lock_tries.replace(self.lock_tries.get() - 1) == LOCK_TRIES {

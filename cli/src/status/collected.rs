@@ -33,9 +33,6 @@ pub(crate) struct Collection {
 }
 
 /// Adds to each status when the stream was last collected. A healthy stream becomes `failing` if that is more than `max_age` seconds ago.
-///
-/// # Errors
-/// Returns an error if the directory cannot be read.
 pub(super) fn add(
     statuses: &mut [StreamStatus],
     (directory, deployment): (&Path, &Deployment),

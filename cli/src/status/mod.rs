@@ -16,8 +16,7 @@ use crate::deployed::{Deployed, Location};
 use crate::environment::now;
 use crate::outcome::Outcome;
 use crate::source::NO_SOURCE;
-use crate::typed_time::MaxAge;
-use crate::{source, terminal, zone};
+use crate::{source, terminal, typed_time, zone};
 use stream_status::StreamStatus;
 
 /// Show the state of each stream
@@ -39,8 +38,8 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with = "watch")]
     check: bool,
     /// With --dir: report a stream as failing if it was last collected longer ago than this, such as 1h [default: 3m while `pull` runs there]
-    #[arg(long, value_name = "DURATION", requires = "dir")]
-    max_age: Option<MaxAge>,
+    #[arg(long, value_name = "DURATION", requires = "dir", value_parser = typed_time::max_age)]
+    max_age: Option<i64>,
     #[command(flatten)]
     location: Location,
 }
@@ -60,7 +59,6 @@ Exit code: 0 if the status could be read; with --check, 1 if a stream requires a
 With --dir, --max-age makes --check useful in cron: `slacktrail status --dir DIR --check --max-age 1h`.
 With --json --watch, each change prints the list of all streams as one line of JSON.";
 
-/// Reads the status.
 pub(crate) async fn run(args: Arguments) -> Result<Snapshot, CliError> {
     let check = args.check;
     Ok(Snapshot { check, ..Observed::open(args).await?.snapshot().await? })
@@ -77,7 +75,7 @@ struct Observed {
     deployed: Deployed,
     /// The only source to show, or `None` for all.
     id: Option<SourceId>,
-    max_age: Option<MaxAge>,
+    max_age: Option<i64>,
 }
 
 /// The status of all streams at one time.
@@ -108,9 +106,9 @@ impl Observed {
             deployment.sources.retain(|known, _| known == id);
         }
         let now = now();
-        let mut statuses = stream_status::statuses(&deployment, self.deployed.target(), now);
+        let mut statuses = stream_status::statuses(&deployment, self.deployed.tick_place(), now);
         if let Some(directory) = self.deployed.directory() {
-            collected::add(&mut statuses, (directory, &deployment), self.max_age.map(|age| age.0), now)?;
+            collected::add(&mut statuses, (directory, &deployment), self.max_age, now)?;
         }
         let disconnected = deployment.sources.values().flatten().filter(|source| source.disconnected).count();
         Ok(Snapshot { statuses, disconnected, now, check: false })

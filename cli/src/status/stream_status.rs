@@ -17,25 +17,6 @@ use crate::{format, state};
 /// The maximum age of a running poller's cursor. The poller saves an idle stream's cursor every 15 minutes.
 const CURSOR_AGE_SECONDS_MAX: i64 = 1_800;
 
-/// The location of a deployment.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Target {
-    /// AWS, where a tick runs every minute.
-    Aws,
-    /// A directory, where ticks run only during `slacktrail pull`.
-    Directory,
-}
-
-impl Target {
-    /// Returns the place where hints for a deployment there are shown.
-    fn place(self) -> Place {
-        match self {
-            Target::Aws => Place::Poller,
-            Target::Directory => Place::Pull,
-        }
-    }
-}
-
 /// A stream's status. Scripts rely on the field names.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct StreamStatus {
@@ -64,28 +45,31 @@ pub(crate) struct StreamStatus {
 pub(crate) struct GapEntry {
     kind: GapKind,
     #[serde(serialize_with = "instant")]
-    oldest: Option<Second>,
+    oldest: Second,
     #[serde(serialize_with = "instant")]
-    latest: Option<Second>,
+    latest: Second,
 }
 
-/// Serializes a time as RFC 3339 in UTC, or as null.
-pub(crate) fn instant<S: Serializer>(second: &Option<Second>, serializer: S) -> Result<S::Ok, S::Error> {
-    second.map(|second| second.to_string()).serialize(serializer)
+/// Serializes a time as RFC 3339 in UTC, or `None` as null.
+pub(crate) fn instant<T: Copy + Into<Option<Second>>, S: Serializer>(
+    time: &T,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    (*time).into().map(|second| second.to_string()).serialize(serializer)
 }
 
-/// Returns the status of every stream, ordered by source and log type. Disconnected sources have none.
-pub(crate) fn statuses(deployment: &Deployment, target: Target, now: Second) -> Vec<StreamStatus> {
+/// Returns the status of every stream, ordered by source and log type. Disconnected sources have none. `place` is where ticks run.
+pub(crate) fn statuses(deployment: &Deployment, place: Place, now: Second) -> Vec<StreamStatus> {
     let mut statuses = Vec::new();
     for (id, source) in &deployment.sources {
         match source {
-            Err(error) => statuses.push(StreamStatus::unreadable(id, None, error, target)),
+            Err(error) => statuses.push(StreamStatus::unreadable(id, None, error, place)),
             Ok(source) if source.disconnected => {}
             Ok(source) => {
                 let logs = LogType::ALL.into_iter().filter(|log| source.logs.contains(log));
                 statuses.extend(logs.map(|log| {
                     let stream = StreamId { source: source.id.clone(), log };
-                    StreamStatus::of(deployment.cursors.get(&stream), source, log, target, now)
+                    StreamStatus::of(deployment.cursors.get(&stream), source, log, place, now)
                 }));
             }
         }
@@ -99,15 +83,15 @@ impl StreamStatus {
         stored: Option<&StoredCursor>,
         source: &Source,
         log: LogType,
-        target: Target,
+        place: Place,
         now: Second,
     ) -> StreamStatus {
         let status = match stored {
-            None => StreamStatus::without_cursor(source, log, target),
-            Some((_, Err(error))) => StreamStatus::unreadable(&source.id, Some(log), error, target),
+            None => StreamStatus::without_cursor(source, log, place),
+            Some((_, Err(error))) => StreamStatus::unreadable(&source.id, Some(log), error, place),
             Some((_, Ok(cursor))) => {
-                let status = StreamStatus::of_cursor(source, log, cursor, target, now);
-                if target == Target::Aws { status.apply_poller(source, cursor, now) } else { status }
+                let status = StreamStatus::of_cursor(source, log, cursor, place, now);
+                if place == Place::Poller { status.apply_poller(source, cursor, now) } else { status }
             }
         };
         if source.paused {
@@ -133,10 +117,10 @@ impl StreamStatus {
         }
     }
 
-    fn without_cursor(source: &Source, log: LogType, target: Target) -> StreamStatus {
-        let hint = match target {
-            Target::Aws => "wait for the first tick, which starts within a minute if the poller runs".to_owned(),
-            Target::Directory => format!("run `slacktrail pull {} --dir DIR` to start the first tick", source.id),
+    fn without_cursor(source: &Source, log: LogType, place: Place) -> StreamStatus {
+        let hint = match place {
+            Place::Pull => format!("run `slacktrail pull {} --dir DIR` to start the first tick", source.id),
+            _ => "wait for the first tick, which starts within a minute if the poller runs".to_owned(),
         };
         StreamStatus {
             hint: Some(hint),
@@ -145,19 +129,19 @@ impl StreamStatus {
         }
     }
 
-    fn unreadable(source: &SourceId, log: Option<LogType>, error: &Error, target: Target) -> StreamStatus {
+    fn unreadable(source: &SourceId, log: Option<LogType>, error: &Error, place: Place) -> StreamStatus {
         StreamStatus {
             code: Some(error.code.clone()),
-            hint: Some(message_and_hint(error, source, target)),
+            hint: Some(message_and_hint(error, source, place)),
             ..StreamStatus::new(source, log, State::Failing)
         }
     }
 
-    fn of_cursor(source: &Source, log: LogType, cursor: &Cursor, target: Target, now: Second) -> StreamStatus {
+    fn of_cursor(source: &Source, log: LogType, cursor: &Cursor, place: Place, now: Second) -> StreamStatus {
         let health = &cursor.health;
         let mut gaps: Vec<&Gap> = cursor.gaps.iter().collect();
         gaps.sort_by_key(|gap| std::cmp::Reverse(gap.latest));
-        let stored = health.error().map(|error| (message_and_hint(&error, &source.id, target), error.code));
+        let stored = health.error().map(|error| (message_and_hint(&error, &source.id, place), error.code));
         let (hint, code) = stored.or_else(|| workspaces(cursor)).unzip();
         StreamStatus {
             code,
@@ -183,7 +167,7 @@ impl StreamStatus {
             let error = Error::deployment("poller_not_running", format!("no tick has run since {idle_since}"));
             return StreamStatus {
                 state: State::Failing,
-                hint: Some(message_and_hint(&error, &source.id, Target::Aws)),
+                hint: Some(message_and_hint(&error, &source.id, Place::Poller)),
                 code: Some(error.code),
                 since: Some(idle_since),
                 ..self
@@ -240,13 +224,13 @@ impl GapEntry {
         // the gap may lack a row until the walk is complete. A live gap starts with an overlap, which an earlier tick has collected.
         let uncollected_since = gap.uncollected_since.filter(|_| gap.kind == GapKind::Live);
         let oldest = uncollected_since.map_or(gap.oldest, |since| since.clamp(gap.oldest, gap.latest));
-        GapEntry { kind: gap.kind, oldest: Some(oldest), latest: Some(gap.latest) }
+        GapEntry { kind: gap.kind, oldest, latest: gap.latest }
     }
 }
 
 /// Returns the number of seconds in at least one of the gaps. A backfill may overlap with another gap.
 fn seconds_in<'a>(gaps: impl Iterator<Item = &'a GapEntry>) -> i64 {
-    let mut ranges: Vec<(Second, Second)> = gaps.filter_map(|gap| gap.oldest.zip(gap.latest)).collect();
+    let mut ranges: Vec<(Second, Second)> = gaps.map(|gap| (gap.oldest, gap.latest)).collect();
     ranges.sort_unstable();
     let (mut seconds, mut counted_to) = (0, None);
     for (oldest, latest) in ranges {
@@ -265,8 +249,8 @@ fn last_success(cursor: &Cursor) -> Option<Second> {
     }
 }
 
-fn message_and_hint(error: &Error, source: &SourceId, target: Target) -> String {
-    format!("{error}; {}", error.hint(target.place(), Some(source.as_str())))
+fn message_and_hint(error: &Error, source: &SourceId, place: Place) -> String {
+    format!("{error}; {}", error.hint(place, Some(source.as_str())))
 }
 
 /// Returns the hint and the code for an organization's workspaces that cannot be read, or `None` if all can be read.

@@ -18,7 +18,6 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(2);
 /// Shows the status until Ctrl-C.
 ///
 /// # Errors
-///
 /// Returns an error if the first read of the status fails. Later failures become warnings.
 pub(super) async fn watch(observed: &Observed, json: bool) -> Result<(), CliError> {
     let first = observed.snapshot().await?;

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use slacktrail_archive::verify::{Findings, Lateness, Outage, Period, Verdict};
+use slacktrail_archive::verify::{Findings, Outage, Period, Verdict};
 use slacktrail_core::cursor::Cursor;
-use slacktrail_core::source::{LogType, Source, StreamId};
+use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::{Day, Second};
 
 use super::records::Records;
@@ -29,6 +29,8 @@ pub(super) struct ComparedLog {
     pub(super) log: LogType,
     /// The findings of each day, oldest first.
     pub(super) days: Vec<Findings>,
+    /// The findings of all days as one. It lists no differences, but counts them.
+    pub(super) total: Findings,
     pub(super) records: Records,
     /// The outages, and the initial history as the first one.
     pub(super) outages: Vec<Outage>,
@@ -41,7 +43,6 @@ pub(super) struct ComparedLog {
 /// The place of the stored records.
 #[derive(Clone, Debug)]
 pub(super) enum Archive {
-    /// The bucket of a deployment.
     Bucket(String),
     /// A directory that `slacktrail pull` writes.
     Directory(PathBuf),
@@ -88,62 +89,40 @@ impl Compared {
 }
 
 impl ComparedLog {
+    /// Returns the result of days without examples, outages and cursor.
+    pub(super) fn of(days: Vec<Findings>) -> ComparedLog {
+        let total = total(&days);
+        let (log, records, outages) = (total.stream.log, Records::default(), Vec::new());
+        ComparedLog { log, days, total, records, outages, cursor: None, is_continued: false }
+    }
+
     pub(super) fn verdict(&self) -> Verdict {
         self.days.iter().map(Findings::verdict).max().unwrap_or(Verdict::Complete)
     }
 
-    /// Returns the days to which a condition applies.
     pub(super) fn days_with(&self, applies: impl Fn(&Findings) -> bool) -> Vec<Day> {
         self.days.iter().filter(|day| applies(day)).map(|day| day.day).collect()
     }
-
-    /// Returns the findings of all days as one. It lists no differences, but counts them.
-    pub(super) fn total(&self, source: &Source) -> Findings {
-        let stream = StreamId { source: source.id.clone(), log: self.log };
-        let last = self.days.last();
-        let mut total = Findings {
-            stream,
-            day: last.map_or(Second::EPOCH.day(), |day| day.day),
-            until: last.map_or(Second::EPOCH, |day| day.until),
-            pages: last.map_or(0, |day| day.pages),
-            slack_records: 0,
-            objects: 0,
-            lines: 0,
-            differences: Vec::new(),
-            not_compared: 0,
-            renamed: 0,
-            undated: last.map_or(0, |day| day.undated),
-            lateness: Lateness::default(),
-            skipped_workspaces: last.map(|day| day.skipped_workspaces.clone()).unwrap_or_default(),
-            limitations: Vec::new(),
-            omitted: Default::default(),
-        };
-        for day in &self.days {
-            total.slack_records += day.slack_records;
-            total.objects += day.objects;
-            total.lines += day.lines;
-            total.not_compared += day.not_compared;
-            total.renamed += day.renamed;
-            total.lateness = total.lateness.and(day.lateness);
-            let new = |limitation: &&_| !total.limitations.contains(*limitation);
-            let limitations: Vec<_> = day.limitations.iter().filter(new).copied().collect();
-            total.limitations.extend(limitations);
-            total.count_all(day);
-        }
-        total
-    }
 }
 
-#[cfg(test)]
-impl Default for ComparedLog {
-    fn default() -> ComparedLog {
-        ComparedLog {
-            log: LogType::Audit,
-            days: Vec::new(),
-            records: Records::default(),
-            outages: Vec::new(),
-            cursor: None,
-            is_continued: false,
+fn total(days: &[Findings]) -> Findings {
+    let (last, earlier) = days.split_last().expect("a period has at least one day");
+    let mut total = last.clone();
+    total.keep_examples(0);
+    total.limitations.clear();
+    for day in earlier {
+        total.slack_records += day.slack_records;
+        total.objects += day.objects;
+        total.lines += day.lines;
+        total.not_compared += day.not_compared;
+        total.renamed += day.renamed;
+        total.lateness = total.lateness.and(day.lateness);
+        total.count_all(day);
+    }
+    for limitation in days.iter().flat_map(|day| &day.limitations) {
+        if !total.limitations.contains(limitation) {
+            total.limitations.push(*limitation);
         }
     }
+    total
 }

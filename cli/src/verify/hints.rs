@@ -1,11 +1,11 @@
 //! What to do about each difference, and about each part that could not be compared.
 
-use slacktrail_archive::verify::{Findings, Kind, Limitation, Reason};
+use slacktrail_archive::verify::{Kind, Limitation, Reason};
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Day;
 
 use super::compared::{Archive, ComparedLog};
-use super::period::{range, ranges};
+use super::period::{ranges, shown_ranges};
 use crate::deployed::in_directory;
 use crate::format::counted;
 use crate::typed_time::shown_day;
@@ -60,7 +60,7 @@ impl Hints<'_> {
             };
             self.command(&format!("backfill {id} --log {log} {days}"))
         };
-        let ranges = ranges(days.iter().copied());
+        let ranges = ranges(days);
         let mut commands: Vec<String> = ranges.iter().copied().take(COMMANDS_MAX).map(command).collect();
         if ranges.len() > COMMANDS_MAX {
             let further = (ranges.len() - COMMANDS_MAX) as u64;
@@ -173,51 +173,48 @@ impl Hints<'_> {
                 self.backfill(days)
             ),
         };
-        let reasons = [NeverCollected, BeforeSince, InGap, SinceLastTick, SkippedWorkspace, BeforeReread];
-        let mut hints = Vec::new();
-        for reason in reasons {
-            let days = self.log.days_with(|day| day.pending().contains_key(&reason));
-            if !days.is_empty() {
-                hints.push(hint(reason, &days));
-            }
-        }
+        let days_with = |reason| self.log.days_with(|day| day.pending().contains_key(&reason));
+        let mut hints: Vec<String> =
+            self.log.total.pending().into_keys().map(|reason| hint(reason, &days_with(reason))).collect();
         hints.dedup();
         hints
     }
 
     fn about_limitations(&self) -> Vec<String> {
-        let days_with = |limitation| self.log.days_with(|day: &Findings| day.limitations.contains(&limitation));
-        let forgotten = shown(&days_with(Limitation::Forgotten)).map(|shown| {
-            format!(
+        let mut hints = Vec::new();
+        let has = |limitation| self.log.total.limitations.contains(&limitation);
+        if let Some(shown) = shown(&self.log.days_with(|day| day.limitations.contains(&Limitation::Forgotten))) {
+            hints.push(format!(
                 "check that the token still reads the log: Slack returns no record of {shown} anymore, and records that Slack has deleted \
                  cannot be compared"
-            )
-        });
-        let pages_end = shown(&days_with(Limitation::PagesEnd))
-            .map(|_| "verify more recent days: Slack does not return pages that go further back".to_owned());
-        let not_asked = shown(&days_with(Limitation::NotAsked)).map(|_| {
-            "use `--show-records` to see the stored lines: Slack cannot be asked for rows without a valid time"
-                .to_owned()
-        });
-        let skipped = self.log.days.last().filter(|day| !day.skipped_workspaces.is_empty()).map(|day| {
-            let ids: Vec<&str> = day.skipped_workspaces.iter().map(|workspace| workspace.id.as_str()).collect();
-            format!(
+            ));
+        }
+        if has(Limitation::PagesEnd) {
+            hints.push("verify more recent days: Slack does not return pages that go further back".to_owned());
+        }
+        if has(Limitation::NotAsked) {
+            let hint =
+                "use `--show-records` to see the stored lines: Slack cannot be asked for rows without a valid time";
+            hints.push(hint.to_owned());
+        }
+        if !self.log.total.skipped_workspaces.is_empty() {
+            let ids = self.log.total.skipped_workspaces.iter().map(|workspace| workspace.id.as_str());
+            hints.push(format!(
                 "let the user who installed the app join the workspaces that could not be read ({}), then verify again",
-                ids.join(", ")
-            )
-        });
-        [forgotten, pages_end, not_asked, skipped].into_iter().flatten().collect()
+                ids.collect::<Vec<_>>().join(", ")
+            ));
+        }
+        hints
     }
 }
 
 /// Returns the days as text, or `None` if there are none.
 fn shown(days: &[Day]) -> Option<String> {
-    let ranges: Vec<String> =
-        ranges(days.iter().copied()).into_iter().map(|(first, last)| range(first, last)).collect();
-    match &ranges[..] {
-        [] => None,
-        _ if ranges.len() > COMMANDS_MAX => Some(counted(days.len() as u64, "day")),
-        _ => Some(ranges.join(", ")),
+    let ranges = shown_ranges(days);
+    match ranges.len() {
+        0 => None,
+        1..=COMMANDS_MAX => Some(ranges.join(", ")),
+        _ => Some(counted(days.len() as u64, "day")),
     }
 }
 
@@ -225,7 +222,7 @@ fn shown(days: &[Day]) -> Option<String> {
 mod tests {
     use super::super::report::tests::{difference, findings};
     use super::*;
-    use slacktrail_archive::verify::{Difference, SkippedWorkspace};
+    use slacktrail_archive::verify::{Difference, Findings, SkippedWorkspace};
     use slacktrail_core::source::Plan;
     use slacktrail_core::time::Second;
 
@@ -234,8 +231,7 @@ mod tests {
     }
 
     fn of(days: Vec<Findings>, archive: &Archive) -> Vec<String> {
-        let log = ComparedLog { log: days[0].stream.log, days, ..ComparedLog::default() };
-        hints(&log, &source(), archive)
+        hints(&ComparedLog::of(days), &source(), archive)
     }
 
     fn bucket() -> Archive {
@@ -292,21 +288,17 @@ mod tests {
     #[test]
     fn commands_name_source_and_directory_and_resume_paused_source() {
         let pending = Difference { reason: Some(Reason::SinceLastTick), ..difference(Kind::NotCollectedYet, 1) };
-        let log = || ComparedLog {
-            log: LogType::Audit,
-            days: vec![findings(LogType::Audit, vec![pending.clone()])],
-            ..ComparedLog::default()
-        };
-        let running = hints(&log(), &source(), &directory());
+        let log = ComparedLog::of(vec![findings(LogType::Audit, vec![pending])]);
+        let running = hints(&log, &source(), &directory());
         assert_eq!(running, ["run `slacktrail pull acme --dir 'my logs'` to collect new records, then verify again"]);
         let paused = Source { paused: true, ..source() };
         assert_eq!(
-            hints(&log(), &paused, &directory()),
+            hints(&log, &paused, &directory()),
             ["run `slacktrail resume acme --dir 'my logs'`, because the source is paused, \
               run `slacktrail pull acme --dir 'my logs'`, then verify again"]
         );
         assert_eq!(
-            hints(&log(), &paused, &bucket()),
+            hints(&log, &paused, &bucket()),
             ["run `slacktrail resume acme`, because the source is paused, then verify again"]
         );
     }

@@ -1,14 +1,10 @@
-//! The result of a comparison as JSON. Scripts rely on the field names.
+//! The result of a comparison as JSON. Scripts rely on the field names and on their order.
 
-use serde::Serialize;
-use slacktrail_archive::verify::{
-    Difference, Findings, Kind, Lateness, Limitation, Outage, Reason, SkippedWorkspace, Verdict,
-};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use slacktrail_archive::verify::{Difference, Findings, Kind, Outage};
 use slacktrail_core::cursor::Cursor;
-use slacktrail_core::health::State;
 use slacktrail_core::object::DayLogId;
-use slacktrail_core::source::LogType;
-use slacktrail_core::walk::GapKind;
+use slacktrail_core::walk::Gap;
 
 use super::compared::{Compared, ComparedLog};
 use super::hints::hints;
@@ -17,299 +13,195 @@ use super::records::Records;
 use crate::typed_time::shown_day;
 
 /// The result of the command: one day of one log, if only that was requested.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(super) enum Output<'a> {
-    Day(Box<Comparison<'a>>),
-    Period(Box<Document<'a>>),
-}
+pub(super) struct Output<'a>(pub(super) &'a Compared);
 
-impl<'a> Output<'a> {
-    pub(super) fn of(compared: &'a Compared) -> Output<'a> {
+impl Serialize for Output<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Output(compared) = self;
         match compared.single() {
             Some((log, findings)) => {
-                let hints = hints(log, &compared.source, &compared.archive);
-                Output::Day(Box::new(Comparison { hints: Some(hints), ..Comparison::of(findings, &log.records) }))
+                let hints = Some(hints(log, &compared.source, &compared.archive));
+                DayResult { findings, records: &log.records, hints }.serialize(serializer)
             }
-            None => Output::Period(Box::new(Document::of(compared))),
+            None => Document(compared).serialize(serializer),
         }
     }
 }
 
 /// What was requested, and the result of each log and day.
-#[derive(Debug, Serialize)]
-pub(super) struct Document<'a> {
-    slacktrail_version: &'static str,
-    started_at: String,
-    finished_at: String,
-    source: String,
-    source_name: &'a str,
-    plan: &'static str,
-    tenant: Option<Tenant<'a>>,
-    /// The bucket or directory.
-    archive: String,
-    /// The requested days, both inclusive.
-    from: String,
-    to: String,
-    /// The last second that was compared.
-    until: String,
-    verdict: Verdict,
-    notes: Vec<String>,
-    logs: Vec<LogResult<'a>>,
+pub(super) struct Document<'a>(pub(super) &'a Compared);
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Compared { source, period, times: (started_at, finished_at), logs, .. } = self.0;
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("slacktrail_version", env!("CARGO_PKG_VERSION"))?;
+        fields.serialize_entry("started_at", &started_at.to_string())?;
+        fields.serialize_entry("finished_at", &finished_at.to_string())?;
+        fields.serialize_entry("source", &source.id)?;
+        fields.serialize_entry("source_name", &source.label)?;
+        fields.serialize_entry("plan", source.plan.name())?;
+        fields.serialize_entry("tenant", &source.tenant)?;
+        fields.serialize_entry("archive", &self.0.archive.located().to_string())?;
+        fields.serialize_entry("from", &shown_day(period.first()))?;
+        fields.serialize_entry("to", &shown_day(period.last()))?;
+        fields.serialize_entry("until", &self.0.until().to_string())?; // the last second that was compared
+        fields.serialize_entry("verdict", &self.0.verdict())?;
+        fields.serialize_entry("notes", note_on_end(self.0).as_slice())?;
+        fields.serialize_entry("logs", &logs.iter().map(|log| LogResult(self.0, log)).collect::<Vec<_>>())?;
+        fields.end()
+    }
 }
 
-/// The connected workspace or organization.
-#[derive(Debug, Serialize)]
-struct Tenant<'a> {
-    id: &'a str,
-    name: &'a str,
+struct LogResult<'a>(&'a Compared, &'a ComparedLog);
+
+impl Serialize for LogResult<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let LogResult(compared, log) = self;
+        let day = |findings| DayResult { findings, records: &log.records, hints: None };
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("log", &log.log)?;
+        fields.serialize_entry("verdict", &log.verdict())?;
+        fields.serialize_entry("compared", compared_part(log.log))?; // what was compared of each record
+        fields.serialize_entry("pages", &log.total.pages)?;
+        fields.serialize_entry("continued", &log.is_continued)?; // after an interruption
+        fields.serialize_entry("slack_records", &log.total.slack_records)?;
+        fields.serialize_entry("lines", &log.total.lines)?;
+        fields.serialize_entry("objects", &log.total.objects)?;
+        serialize_counts(&mut fields, &log.total)?;
+        fields.serialize_entry("lateness", &log.total.lateness)?;
+        fields.serialize_entry("outages", &log.outages.iter().map(OutageItem).collect::<Vec<_>>())?;
+        fields.serialize_entry("stream", &log.cursor.as_ref().map(Stream))?; // after Slack was read
+        fields.serialize_entry("notes", &notes(compared, log))?;
+        fields.serialize_entry("hints", &hints(log, &compared.source, &compared.archive))?;
+        fields.serialize_entry("days", &log.days.iter().map(day).collect::<Vec<_>>())?;
+        fields.end()
+    }
 }
 
-/// The result of a log.
-#[derive(Debug, Serialize)]
-struct LogResult<'a> {
-    log: LogType,
-    verdict: Verdict,
-    /// What was compared of each record.
-    compared: &'static str,
-    /// The number of pages read from Slack.
-    pages: u32,
-    /// Whether the command continued after an interruption.
-    continued: bool,
-    slack_records: u64,
-    lines: u64,
-    objects: u64,
-    #[serde(flatten)]
-    counts: Counts,
-    lateness: Lateness,
-    outages: Vec<OutageItem>,
-    /// The stream after Slack was read.
-    stream: Option<Stream<'a>>,
-    notes: Vec<String>,
-    hints: Vec<String>,
-    days: Vec<Comparison<'a>>,
-}
-
-/// The number of differences of each kind.
-#[derive(Debug, Serialize)]
-struct Counts {
-    missing: usize,
-    not_collected_yet: usize,
-    extra: usize,
-    changed: usize,
-    duplicates: usize,
-    wrong_day: usize,
-    unreadable: usize,
-    missing_objects: usize,
+fn serialize_counts<M: SerializeMap>(fields: &mut M, findings: &Findings) -> Result<(), M::Error> {
+    for kind in Kind::ALL {
+        let name = match kind {
+            Kind::Missing => "missing",
+            Kind::NotCollectedYet => "not_collected_yet",
+            Kind::Extra => "extra",
+            Kind::Changed => "changed",
+            Kind::Duplicate => "duplicates",
+            Kind::WrongDay => "wrong_day",
+            Kind::Unreadable => "unreadable",
+            Kind::MissingObject => "missing_objects",
+        };
+        fields.serialize_entry(name, &findings.count(kind))?;
+    }
+    Ok(())
 }
 
 /// A period in which nothing was stored although records of it exist.
-#[derive(Debug, Serialize)]
-struct OutageItem {
-    from: String,
-    /// When records were stored again, or `null` if they are not yet.
-    to: Option<String>,
-    records: Option<u64>,
-    /// `outage`, or `initial_history` for the time before the first tick.
-    kind: &'static str,
-    cause: String,
+struct OutageItem<'a>(&'a Outage);
+
+impl Serialize for OutageItem<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let OutageItem(outage) = self;
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("from", &outage.from.to_string())?;
+        fields.serialize_entry("to", &outage.to.map(|to| to.to_string()))?; // `null` if it lasts
+        fields.serialize_entry("records", &outage.records)?;
+        fields.serialize_entry("kind", if outage.is_initial_history() { "initial_history" } else { "outage" })?;
+        fields.serialize_entry("cause", &describe_cause(&outage.cause))?;
+        fields.end()
+    }
 }
 
-/// The state of a stream.
-#[derive(Debug, Serialize)]
-struct Stream<'a> {
-    state: State,
-    code: Option<&'a str>,
-    since: Option<String>,
-    /// All time up to here was read or is in a gap.
-    watermark: String,
-    gaps: Vec<GapItem>,
+struct Stream<'a>(&'a Cursor);
+
+impl Serialize for Stream<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Stream(cursor) = self;
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("state", &cursor.health.state)?;
+        fields.serialize_entry("code", &cursor.health.code)?;
+        fields.serialize_entry("since", &cursor.health.since.map(|since| since.to_string()))?;
+        fields.serialize_entry("watermark", &cursor.watermark.to_string())?; // all time up to here was read or is in a gap
+        fields.serialize_entry("gaps", &cursor.gaps.iter().map(GapItem).collect::<Vec<_>>())?;
+        fields.end()
+    }
 }
 
 /// A time range that is not collected yet, or that is read again.
-#[derive(Debug, Serialize)]
-struct GapItem {
-    kind: GapKind,
-    from: String,
-    to: String,
-}
+struct GapItem<'a>(&'a Gap);
 
-impl<'a> Document<'a> {
-    pub(super) fn of(compared: &'a Compared) -> Document<'a> {
-        let Compared { source, period, times: (started_at, finished_at), .. } = compared;
-        Document {
-            slacktrail_version: env!("CARGO_PKG_VERSION"),
-            started_at: started_at.to_string(),
-            finished_at: finished_at.to_string(),
-            source: source.id.to_string(),
-            source_name: &source.label,
-            plan: source.plan.name(),
-            tenant: source.tenant.as_ref().map(|tenant| Tenant { id: &tenant.id, name: &tenant.name }),
-            archive: compared.archive.located().to_string(),
-            from: shown_day(period.first()),
-            to: shown_day(period.last()),
-            until: compared.until().to_string(),
-            verdict: compared.verdict(),
-            notes: note_on_end(compared).into_iter().collect(),
-            logs: compared.logs.iter().map(|log| LogResult::of(compared, log)).collect(),
-        }
+impl Serialize for GapItem<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("kind", &self.0.kind)?;
+        fields.serialize_entry("from", &self.0.oldest.to_string())?;
+        fields.serialize_entry("to", &self.0.latest.to_string())?;
+        fields.end()
     }
 }
 
-impl<'a> LogResult<'a> {
-    fn of(compared: &'a Compared, log: &'a ComparedLog) -> LogResult<'a> {
-        let total = log.total(&compared.source);
-        LogResult {
-            log: log.log,
-            verdict: log.verdict(),
-            compared: compared_part(log.log),
-            pages: total.pages,
-            continued: log.is_continued,
-            slack_records: total.slack_records,
-            lines: total.lines,
-            objects: total.objects,
-            counts: Counts::of(&total),
-            lateness: total.lateness,
-            outages: log.outages.iter().map(OutageItem::of).collect(),
-            stream: log.cursor.as_ref().map(Stream::of),
-            notes: notes(compared, log),
-            hints: hints(log, &compared.source, &compared.archive),
-            days: log.days.iter().map(|day| Comparison::of(day, &log.records)).collect(),
-        }
-    }
-}
-
-impl Counts {
-    fn of(findings: &Findings) -> Counts {
-        Counts {
-            missing: findings.count(Kind::Missing),
-            not_collected_yet: findings.count(Kind::NotCollectedYet),
-            extra: findings.count(Kind::Extra),
-            changed: findings.count(Kind::Changed),
-            duplicates: findings.count(Kind::Duplicate),
-            wrong_day: findings.count(Kind::WrongDay),
-            unreadable: findings.count(Kind::Unreadable),
-            missing_objects: findings.count(Kind::MissingObject),
-        }
-    }
-}
-
-impl OutageItem {
-    fn of(outage: &Outage) -> OutageItem {
-        OutageItem {
-            from: outage.from.to_string(),
-            to: outage.to.map(|to| to.to_string()),
-            records: outage.records,
-            kind: if outage.is_initial_history() { "initial_history" } else { "outage" },
-            cause: describe_cause(&outage.cause),
-        }
-    }
-}
-
-impl<'a> Stream<'a> {
-    fn of(cursor: &'a Cursor) -> Stream<'a> {
-        let gap = |gap: &slacktrail_core::walk::Gap| GapItem {
-            kind: gap.kind,
-            from: gap.oldest.to_string(),
-            to: gap.latest.to_string(),
-        };
-        Stream {
-            state: cursor.health.state,
-            code: cursor.health.code.as_deref(),
-            since: cursor.health.since.map(|since| since.to_string()),
-            watermark: cursor.watermark.to_string(),
-            gaps: cursor.gaps.iter().map(gap).collect(),
-        }
-    }
-}
-
-/// The result of one day of one log.
-#[derive(Debug, Serialize)]
-pub(super) struct Comparison<'a> {
-    source: String,
-    log: LogType,
-    day: String,
-    /// The last second that was compared.
-    until: String,
-    verdict: Verdict,
-    /// The number of pages read from Slack.
-    pages: u32,
-    /// The number of records that Slack returned.
-    slack_records: u64,
-    objects: u64,
-    lines: u64,
-    #[serde(flatten)]
-    counts: Counts,
-    not_compared: u64,
-    renamed: u64,
-    undated: u64,
-    skipped_workspaces: &'a [SkippedWorkspace],
-    limitations: &'a [Limitation],
-    lateness: Lateness,
-    differences: Vec<Item<'a>>,
-    /// The number of differences that are counted but not listed.
-    differences_omitted: usize,
+struct DayResult<'a> {
+    findings: &'a Findings,
+    records: &'a Records,
     /// What to do, for one day of one log. Otherwise, the log has the hints of all its days.
-    #[serde(skip_serializing_if = "Option::is_none")]
     hints: Option<Vec<String>>,
 }
 
-/// A difference.
-#[derive(Debug, Serialize)]
-struct Item<'a> {
-    kind: Kind,
-    is_defect: bool,
-    row_id: Option<String>,
-    time: Option<String>,
-    object: Option<String>,
-    line: Option<u64>,
-    reason: Option<Reason>,
-    /// Slack's JSON, with `--show-records`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    slack: Option<&'a str>,
-    /// The stored line, with `--show-records`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stored: Option<&'a str>,
-}
-
-impl<'a> Comparison<'a> {
-    pub(super) fn of(findings: &'a Findings, records: &'a Records) -> Comparison<'a> {
-        let differences = findings.differences.iter().map(|difference| item(findings, difference, records)).collect();
-        Comparison {
-            source: findings.stream.source.to_string(),
-            log: findings.stream.log,
-            day: day(findings),
-            until: findings.until.to_string(),
-            verdict: findings.verdict(),
-            pages: findings.pages,
-            slack_records: findings.slack_records,
-            objects: findings.objects,
-            lines: findings.lines,
-            counts: Counts::of(findings),
-            not_compared: findings.not_compared,
-            renamed: findings.renamed,
-            undated: findings.undated,
-            skipped_workspaces: &findings.skipped_workspaces,
-            limitations: &findings.limitations,
-            lateness: findings.lateness,
-            differences,
-            differences_omitted: findings.omitted.values().sum(),
-            hints: None,
+impl Serialize for DayResult<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let DayResult { findings, records, hints } = self;
+        let item = |difference| Item { findings, difference, records };
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("source", &findings.stream.source)?;
+        fields.serialize_entry("log", &findings.stream.log)?;
+        fields.serialize_entry("day", &day(findings))?;
+        fields.serialize_entry("until", &findings.until.to_string())?; // the last second that was compared
+        fields.serialize_entry("verdict", &findings.verdict())?;
+        fields.serialize_entry("pages", &findings.pages)?;
+        fields.serialize_entry("slack_records", &findings.slack_records)?;
+        fields.serialize_entry("objects", &findings.objects)?;
+        fields.serialize_entry("lines", &findings.lines)?;
+        serialize_counts(&mut fields, findings)?;
+        fields.serialize_entry("not_compared", &findings.not_compared)?;
+        fields.serialize_entry("renamed", &findings.renamed)?;
+        fields.serialize_entry("undated", &findings.undated)?;
+        fields.serialize_entry("skipped_workspaces", &findings.skipped_workspaces)?;
+        fields.serialize_entry("limitations", &findings.limitations)?;
+        fields.serialize_entry("lateness", &findings.lateness)?;
+        fields.serialize_entry("differences", &findings.differences.iter().map(item).collect::<Vec<_>>())?;
+        fields.serialize_entry("differences_omitted", &findings.omitted.values().sum::<usize>())?;
+        if let Some(hints) = hints {
+            fields.serialize_entry("hints", hints)?;
         }
+        fields.end()
     }
 }
 
-fn item<'a>(findings: &Findings, difference: &Difference, records: &'a Records) -> Item<'a> {
-    Item {
-        kind: difference.kind,
-        is_defect: difference.kind.is_defect(findings.stream.log),
-        row_id: difference.id.map(|id| id.to_string()),
-        time: difference.time.map(|time| time.to_string()),
-        object: difference.object.map(|number| key(findings, number)),
-        line: difference.line,
-        reason: difference.reason,
-        slack: records.slack_json(difference),
-        stored: records.stored_line(findings.day, difference),
+struct Item<'a> {
+    findings: &'a Findings,
+    difference: &'a Difference,
+    records: &'a Records,
+}
+
+impl Serialize for Item<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Item { findings, difference, records } = self;
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("kind", &difference.kind)?;
+        fields.serialize_entry("is_defect", &difference.kind.is_defect(findings.stream.log))?;
+        fields.serialize_entry("row_id", &difference.id.map(|id| id.to_string()))?;
+        fields.serialize_entry("time", &difference.time.map(|time| time.to_string()))?;
+        fields.serialize_entry("object", &difference.object.map(|number| key(findings, number)))?;
+        fields.serialize_entry("line", &difference.line)?;
+        fields.serialize_entry("reason", &difference.reason)?;
+        // With `--show-records`:
+        if let Some(json) = records.slack_json(difference) {
+            fields.serialize_entry("slack", json)?;
+        }
+        if let Some(line) = records.stored_line(findings.day, difference) {
+            fields.serialize_entry("stored", line)?;
+        }
+        fields.end()
     }
 }
 
@@ -318,7 +210,6 @@ pub(super) fn day(findings: &Findings) -> String {
     shown_day(findings.day)
 }
 
-/// Returns the key of an object of the day.
 pub(super) fn key(findings: &Findings, number: u32) -> String {
     DayLogId { stream: findings.stream.clone(), day: findings.day }.key(number).to_string()
 }

@@ -14,7 +14,6 @@ use crate::cli_error::CliError;
 use crate::environment::now;
 use crate::{format, terminal};
 
-/// One log to compare.
 pub(super) struct LogComparison<'a, S, D, T, K> {
     pub(super) ports: &'a Ports<S, D, T, K>,
     pub(super) source: &'a Source,
@@ -51,34 +50,29 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> LogCo
     /// Returns the checkpoint of an earlier command. If it cannot be continued, says why and deletes its files.
     fn restore(&self, files: &mut WorkingDirectory) -> Result<Option<Checkpoint>, CliError> {
         let days = (self.period.first(), self.period.last());
-        let unusable = match files.restore() {
-            Ok(None) => None,
-            Ok(Some(text)) => match Checkpoint::decode(&text, self.source, self.log, days, now()) {
-                Ok(checkpoint) => {
-                    self.announce(&checkpoint);
-                    return Ok(Some(checkpoint));
-                }
-                Err(unusable) => Some(unusable.to_string()),
-            },
-            Err(error) => Some(format!("its files are damaged ({error})")),
-        };
-        if let Some(unusable) = unusable {
-            terminal::note(&format!(
+        let restored = files.restore().map_err(|error| format!("its files are damaged ({error})"));
+        let checkpoint = restored.and_then(|text| {
+            let decode = |text: String| Checkpoint::decode(&text, self.source, self.log, days, now());
+            text.map(decode).transpose().map_err(|unusable| unusable.to_string())
+        });
+        match checkpoint {
+            Ok(Some(checkpoint)) => {
+                let age = format::age(Some(checkpoint.saved_at()), now());
+                let pages = format::count(u64::from(checkpoint.pages()));
+                terminal::note(&format!(
+                    "continuing the comparison of the {} logs, which stopped after page {pages} ({age})",
+                    self.log
+                ));
+                return Ok(Some(checkpoint));
+            }
+            Ok(None) => {}
+            Err(unusable) => terminal::note(&format!(
                 "an earlier comparison of the {} logs was interrupted, but cannot be continued: {unusable}; reading Slack from the start",
                 self.log
-            ));
+            )),
         }
         files.clear()?;
         Ok(None)
-    }
-
-    fn announce(&self, checkpoint: &Checkpoint) {
-        let age = format::age(Some(checkpoint.saved_at()), now());
-        let pages = format::count(u64::from(checkpoint.pages()));
-        terminal::note(&format!(
-            "continuing the comparison of the {} logs, which stopped after page {pages} ({age})",
-            self.log
-        ));
     }
 
     async fn compare(
@@ -105,11 +99,11 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> LogCo
             if let Some((ids, range)) = records::examples_in_slack(&days) {
                 verification.read_again(ids, range);
                 read(verification, &mut pacer, &progress).await?;
-                records.set_slack_records(verification.kept());
+                records.slack.clone_from(verification.kept());
             }
         }
         let (outages, cursor) = (verification.outages().await?, verification.cursor_read().cloned());
-        Ok(ComparedLog { log: self.log, days, records, outages, cursor, is_continued })
+        Ok(ComparedLog { records, outages, cursor, is_continued, ..ComparedLog::of(days) })
     }
 }
 

@@ -155,7 +155,7 @@ impl Outcome for Compared {
     const ERROR_CODE: u8 = INCONCLUSIVE;
 
     fn json(&self) -> impl Serialize {
-        json::Output::of(self)
+        json::Output(self)
     }
 
     fn print(&self) {
@@ -174,14 +174,13 @@ impl Outcome for Compared {
     }
 }
 
-/// The result, and the working files of each log.
 type ComparedWithFiles = Result<(Compared, Vec<WorkingDirectory>), CliError>;
 
 async fn deployed(args: &Arguments, period: Period) -> ComparedWithFiles {
     let ports = aws::ports(&args.location.aws).await?;
     let archive = Archive::Bucket(ports.day_logs.bucket().to_owned());
     let ports = ports.with(environment::slack()?);
-    let source = source::find_connected(&ports.deployment.load().await?.sources, &args.id)?;
+    let source = source::find_connected(&ports.deployment.load().await?.sources, &args.id, "slacktrail sources")?;
     let logs = logs(args, &source)?;
     compare(args, &ports, source, (archive, logs, period)).await
 }

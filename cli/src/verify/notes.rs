@@ -7,11 +7,10 @@ use slacktrail_core::source::LogType;
 use slacktrail_core::walk::GapKind;
 
 use super::compared::{Compared, ComparedLog};
-use super::period::{range, ranges};
+use super::period::shown_ranges;
 use crate::format::{self, count, counted, counted_as};
 use crate::state;
 
-/// Returns the note that the last minutes were not compared.
 pub(super) fn note_on_end(compared: &Compared) -> Option<String> {
     let minutes = MARGIN_SECONDS / 60;
     (compared.until() < compared.period.last().end()).then(|| {
@@ -22,11 +21,12 @@ pub(super) fn note_on_end(compared: &Compared) -> Option<String> {
     })
 }
 
-/// Returns the notes on a log.
 pub(super) fn notes(compared: &Compared, log: &ComparedLog) -> Vec<String> {
-    let total = log.total(&compared.source);
+    let total = &log.total;
     let mut notes = Vec::new();
-    notes.extend(note_on_comparison(log.log));
+    if log.log == LogType::Access {
+        notes.push("Slack updates access rows on every use, so only their identifying fields were compared (not `count` and `date_last`)".to_owned());
+    }
     if log.log != LogType::Audit && total.count(Kind::Extra) > 0 {
         notes.push(
             "extra rows are no mismatch here, because Slack may delete rows after slacktrail has collected them"
@@ -43,15 +43,9 @@ pub(super) fn notes(compared: &Compared, log: &ComparedLog) -> Vec<String> {
             counted_as(total.undated, "row in Slack has", "rows in Slack have")
         ));
     }
-    notes.extend(not_compared(log, &total));
-    notes.extend(pending(compared, &total));
+    notes.extend(not_compared(log));
+    notes.extend(pending(compared, total));
     notes
-}
-
-fn note_on_comparison(log: LogType) -> Option<String> {
-    (log == LogType::Access).then(|| {
-        "Slack updates access rows on every use, so only their identifying fields were compared (not `count` and `date_last`)".to_owned()
-    })
 }
 
 /// Returns what was compared of each record of a log.
@@ -66,7 +60,7 @@ pub(super) fn compared_part(log: LogType) -> &'static str {
 }
 
 /// Returns what could not be compared, and why.
-fn not_compared(log: &ComparedLog, total: &Findings) -> Vec<String> {
+fn not_compared(log: &ComparedLog) -> Vec<String> {
     let mut notes = Vec::new();
     let lines: u64 = log.days.iter().filter(|day| day.limitations.is_empty()).map(|day| day.not_compared).sum();
     if lines > 0 {
@@ -75,51 +69,42 @@ fn not_compared(log: &ComparedLog, total: &Findings) -> Vec<String> {
             counted_as(lines, "stored line was", "stored lines were")
         ));
     }
-    notes.extend(total.skipped_workspaces.iter().map(|workspace| {
+    notes.extend(log.total.skipped_workspaces.iter().map(|workspace| {
         format!("workspace {} was not compared, because it could not be read (`{}`)", workspace.id, workspace.code)
     }));
-    for limitation in &total.limitations {
-        let days = ranges(log.days_with(|day| day.limitations.contains(limitation)));
-        let days: Vec<String> = days.into_iter().map(|(first, last)| range(first, last)).collect();
-        let text = describe_limitation(*limitation);
+    for limitation in &log.total.limitations {
+        let text = match limitation {
+            Limitation::Forgotten => {
+                "Slack no longer returns any record of the day, so the stored lines could not be compared"
+            }
+            Limitation::PagesEnd => "Slack's pages end before the start of the day, so older records were not compared",
+            Limitation::NotAsked => {
+                "Slack cannot return only the rows without a valid time, so only the stored lines were checked"
+            }
+        };
+        let days = shown_ranges(&log.days_with(|day| day.limitations.contains(limitation)));
         notes.push(if log.days.len() == 1 { text.to_owned() } else { format!("{text} ({})", days.join(", ")) });
     }
     notes
 }
 
-fn describe_limitation(limitation: Limitation) -> &'static str {
-    match limitation {
-        Limitation::Forgotten => {
-            "Slack no longer returns any record of the day, so the stored lines could not be compared"
-        }
-        Limitation::PagesEnd => "Slack's pages end before the start of the day, so older records were not compared",
-        Limitation::NotAsked => {
-            "Slack cannot return only the rows without a valid time, so only the stored lines were checked"
-        }
-    }
-}
-
 /// Explains why records are not collected yet.
 fn pending(compared: &Compared, total: &Findings) -> Vec<String> {
-    let id = &compared.source.id;
-    let describe = |reason| match reason {
-        Reason::NeverCollected => "the log waits for its first tick".to_owned(),
-        Reason::BeforeSince => {
-            format!("older than the start of collection of `{id}`")
-        }
-        Reason::InGap => "in a gap that is still being collected".to_owned(),
-        Reason::SinceLastTick => "newer than the last tick; the next tick collects new records".to_owned(),
-        Reason::SkippedWorkspace => {
-            "from a workspace that could not be read; slacktrail collects its records when it can read it".to_owned()
-        }
-        Reason::BeforeReread => {
-            "published late by Slack; the next re-read collects late records within a day".to_owned()
-        }
+    let older = format!("older than the start of collection of `{}`", compared.source.id);
+    let note = |(reason, records): (Reason, usize)| {
+        let cause = match reason {
+            Reason::NeverCollected => "the log waits for its first tick",
+            Reason::BeforeSince => older.as_str(),
+            Reason::InGap => "in a gap that is still being collected",
+            Reason::SinceLastTick => "newer than the last tick; the next tick collects new records",
+            Reason::SkippedWorkspace => {
+                "from a workspace that could not be read; slacktrail collects its records when it can read it"
+            }
+            Reason::BeforeReread => "published late by Slack; the next re-read collects late records within a day",
+        };
+        format!("{} not collected yet: {cause}", count(records as u64))
     };
-    let pending = total.pending().into_iter();
-    pending
-        .map(|(reason, records)| format!("{} not collected yet: {}", count(records as u64), describe(reason)))
-        .collect()
+    total.pending().into_iter().map(note).collect()
 }
 
 /// Returns the period of an outage, its records and its cause.
@@ -132,7 +117,6 @@ pub(super) fn describe_outage(outage: &Outage) -> String {
     format!("{} to {end}: {records}{}", outage.from, describe_cause(&outage.cause))
 }
 
-/// Returns what is known about the cause of an outage.
 pub(super) fn describe_cause(cause: &Cause) -> String {
     match cause {
         Cause::InitialHistory => "initial history, from before the first tick".to_owned(),
@@ -143,7 +127,6 @@ pub(super) fn describe_cause(cause: &Cause) -> String {
     }
 }
 
-/// Describes the records from before the first tick.
 pub(super) fn describe_initial_history(history: &Outage) -> String {
     let records = counted(history.records.unwrap_or_default(), "earlier record");
     let start = history.to.unwrap_or(history.from);

@@ -30,11 +30,7 @@ pub(super) struct Pacer {
 impl Pacer {
     /// Allows at most `calls_max` calls in any minute.
     pub(super) fn new(calls_max: u32) -> Pacer {
-        Pacer {
-            calls: VecDeque::new(),
-            calls_max: usize::try_from(calls_max).unwrap_or(usize::MAX).max(1),
-            failures: 0,
-        }
+        Pacer { calls: VecDeque::new(), calls_max: calls_max as usize, failures: 0 }
     }
 
     /// Waits until the rate limit allows another call, and counts that call.
@@ -63,7 +59,6 @@ impl Pacer {
     /// Prints the error, and waits until the call may be retried.
     ///
     /// # Errors
-    ///
     /// Returns `error` if it is not transient, if the wait would be too long, or after too many failures.
     pub(super) async fn wait_before_retry(&mut self, error: Error, progress: &Progress) -> Result<(), CliError> {
         let Some(seconds) = self.wait_seconds(&error) else { return Err(error.into()) };

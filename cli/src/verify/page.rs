@@ -13,12 +13,12 @@ use super::compared::{Compared, ComparedLog};
 use super::hints::hints;
 use super::json::{day, key};
 use super::notes::{
-    ABOUT_OUTAGES, compared_part, describe_cause, describe_initial_history, describe_stream, latest, note_on_end, notes,
+    ABOUT_OUTAGES, compared_part, describe_cause, describe_initial_history, describe_stream, note_on_end, notes,
 };
 use super::period::range;
 use super::records::EXAMPLES_MAX;
 use super::report::count_with_label;
-use super::summary::{CORRUPT, difference_count, of_kind, verdict, verdict_name};
+use super::summary::{FIELDS, Field, Importance, VERDICT, verdict, verdict_name};
 use crate::format::{count, counted, duration};
 use crate::logs;
 
@@ -27,26 +27,26 @@ const STYLE: &str = include_str!("../../templates/verify.css");
 #[derive(Template)]
 #[template(path = "verify.html")]
 struct Page<'a> {
-    /// The name of the source.
     name: String,
     verdict: &'static str,
     sentence: Marked,
     /// What was requested, as terms and their values.
     facts: Vec<(&'static str, Marked)>,
+    /// The columns after the day and the verdict.
+    columns: Vec<&'static str>,
     logs: Vec<LogPart<'a>>,
     about_outages: &'static str,
     examples_max: usize,
 }
 
-/// The part on a log.
 struct LogPart<'a> {
     name: &'static str,
     verdict: &'static str,
     compared: &'static str,
     pages: String,
     is_continued: bool,
-    days: Vec<Row>,
-    total: Row,
+    /// The rows of all days, and the total.
+    rows: Vec<Row>,
     /// Each kind of difference with its number, and its examples.
     differences: Vec<(String, Vec<Example<'a>>)>,
     late: Marked,
@@ -61,17 +61,9 @@ struct LogPart<'a> {
 /// A row of the table of days.
 struct Row {
     day: String,
-    slack_records: String,
-    lines: String,
-    objects: String,
-    missing: String,
-    changed: String,
-    duplicate: String,
-    extra: String,
-    pending: String,
-    corrupt: String,
-    latest: String,
     verdict: &'static str,
+    /// One cell for each column in [`Page::columns`].
+    cells: Vec<String>,
 }
 
 struct Example<'a> {
@@ -132,13 +124,13 @@ fn is_dated(word: &str) -> bool {
     day.len() >= 10 && (0..10).all(|at| if [4, 7].contains(&at) { day[at] == b'-' } else { day[at].is_ascii_digit() })
 }
 
-/// Returns the page.
 pub(super) fn html(compared: &Compared) -> String {
     let page = Page {
         name: shown_line(&compared.source.label).into_owned(),
         verdict: verdict_name(compared.verdict()),
         sentence: Marked::new(&verdict(compared)),
         facts: facts(compared).into_iter().map(|(term, value)| (term, Marked::new(&value))).collect(),
+        columns: number_columns().map(|field| field.column.name()).collect(),
         logs: compared.logs.iter().map(|log| LogPart::of(compared, log)).collect(),
         about_outages: ABOUT_OUTAGES,
         examples_max: EXAMPLES_MAX,
@@ -173,7 +165,7 @@ fn facts(compared: &Compared) -> Vec<(&'static str, String)> {
 
 impl<'a> LogPart<'a> {
     fn of(compared: &Compared, log: &'a ComparedLog) -> LogPart<'a> {
-        let total = log.total(&compared.source);
+        let days = log.days.iter().map(|findings| Row::of(day(findings), findings));
         let outages = log.outages.iter().filter(|outage| !outage.is_initial_history()).map(|outage| OutageRow {
             from: outage.from.to_string(),
             to: outage.to.map_or_else(|| "not ended".to_owned(), |to| to.to_string()),
@@ -184,11 +176,11 @@ impl<'a> LogPart<'a> {
             name: log.log.name(),
             verdict: verdict_name(log.verdict()),
             compared: compared_part(log.log),
-            pages: counted(u64::from(total.pages), "page"),
+            pages: counted(u64::from(log.total.pages), "page"),
             is_continued: log.is_continued,
-            days: log.days.iter().map(|findings| Row::of(day(findings), findings)).collect(),
-            differences: Kind::ALL.into_iter().filter_map(|kind| examples(log, &total, kind)).collect(),
-            late: Marked::new(&describe_lateness(log, &total)),
+            rows: days.chain([Row::of("total".to_owned(), &log.total)]).collect(),
+            differences: Kind::ALL.into_iter().filter_map(|kind| examples(log, kind)).collect(),
+            late: Marked::new(&describe_lateness(log)),
             history: log
                 .outages
                 .iter()
@@ -198,33 +190,24 @@ impl<'a> LogPart<'a> {
             outages: outages.collect(),
             notes: Marked::all(notes(compared, log)),
             hints: Marked::all(hints(log, &compared.source, &compared.archive)),
-            total: Row::of("total".to_owned(), &total),
         }
     }
 }
 
 impl Row {
     fn of(day: String, findings: &Findings) -> Row {
-        let of_kind = |kind| of_kind(findings, kind);
-        Row {
-            day,
-            slack_records: count(findings.slack_records),
-            lines: count(findings.lines),
-            objects: count(findings.objects),
-            missing: of_kind(Kind::Missing),
-            changed: of_kind(Kind::Changed),
-            duplicate: of_kind(Kind::Duplicate),
-            extra: of_kind(Kind::Extra),
-            pending: of_kind(Kind::NotCollectedYet),
-            corrupt: count(difference_count(findings, &CORRUPT)),
-            latest: latest(findings),
-            verdict: verdict_name(findings.verdict()),
-        }
+        let cells = number_columns().map(|field| (field.cell)(findings)).collect();
+        Row { day, verdict: verdict_name(findings.verdict()), cells }
     }
 }
 
+/// Returns the columns of each kind of difference and the other numbers.
+fn number_columns() -> impl Iterator<Item = Field> {
+    FIELDS.into_iter().filter(|field| field.importance != Importance::Sum && field.column != VERDICT)
+}
+
 /// Returns the examples of a kind, or `None` if no difference has this kind.
-fn examples<'a>(log: &'a ComparedLog, total: &Findings, kind: Kind) -> Option<(String, Vec<Example<'a>>)> {
+fn examples<'a>(log: &'a ComparedLog, kind: Kind) -> Option<(String, Vec<Example<'a>>)> {
     let example = |day: &'a Findings| {
         day.of_kind(kind).map(move |it| Example {
             time: it.time.map_or_else(|| super::json::day(day), |time| time.to_string()),
@@ -235,12 +218,12 @@ fn examples<'a>(log: &'a ComparedLog, total: &Findings, kind: Kind) -> Option<(S
             stored: log.records.stored_line(day.day, it).map(escaped_json),
         })
     };
-    let number = total.count(kind) as u64;
+    let number = log.total.count(kind) as u64;
     (number > 0).then(|| (count_with_label(kind, number), log.days.iter().flat_map(example).collect()))
 }
 
-fn describe_lateness(log: &ComparedLog, total: &Findings) -> String {
-    let lateness = total.lateness;
+fn describe_lateness(log: &ComparedLog) -> String {
+    let lateness = log.total.lateness;
     let Some(max) = lateness.max_seconds else { return "No record is stored.".to_owned() };
     let history: u64 = log
         .outages
@@ -259,7 +242,7 @@ fn describe_lateness(log: &ComparedLog, total: &Findings) -> String {
         "{} of {} {} stored more than 5 minutes after {} time, {} of them more than 1 hour after it. The latest was \
          stored {} after its time.{of_history}",
         count(lateness.over_5_minutes),
-        counted(total.lines, "stored record"),
+        counted(log.total.lines, "stored record"),
         if lateness.over_5_minutes == 1 { "was" } else { "were" },
         if lateness.over_5_minutes == 1 { "its" } else { "their" },
         count(lateness.over_1_hour),
@@ -279,7 +262,7 @@ mod tests {
         let days = vec![findings(LogType::Audit, differences), findings(LogType::Audit, Vec::new())];
         let from = days[0].day.start();
         let outage = Outage { from, to: None, records: None, cause: Cause::NotRecorded };
-        let log = ComparedLog { days, outages: vec![outage], ..ComparedLog::default() };
+        let log = ComparedLog { outages: vec![outage], ..ComparedLog::of(days) };
         let mut compared = compared(vec![log]);
         compared.source.label = name.to_owned();
         html(&compared)

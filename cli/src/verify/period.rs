@@ -7,11 +7,6 @@ use crate::cli_error::CliError;
 use crate::days::Days;
 use crate::typed_time::shown_day;
 
-/// Returns the period of these days.
-///
-/// # Errors
-///
-/// Returns an error if the days start before March 2018, or have no second that can be compared.
 pub(super) fn of(days: Days, now: Second) -> Result<Period, CliError> {
     let (undated, Days { first, last }) = (Second::EPOCH.day(), days);
     if first.start() < Second::MARCH_2018 && (first, last) != (undated, undated) {
@@ -40,20 +35,14 @@ pub(super) fn within(first: Day, last: Day) -> String {
 }
 
 /// Returns the ranges of consecutive days. `days` are in ascending order.
-pub(super) fn ranges(days: impl IntoIterator<Item = Day>) -> Vec<(Day, Day)> {
-    let mut ranges: Vec<(Day, Day)> = Vec::new();
-    for day in days {
-        match ranges.last_mut() {
-            Some((_, last)) if next(*last) == day => *last = day,
-            _ => ranges.push((day, day)),
-        }
-    }
-    ranges
+pub(super) fn ranges(days: &[Day]) -> Vec<(Day, Day)> {
+    let is_next = |day: &Day, next: &Day| day.end().plus(1).day() == *next;
+    days.chunk_by(is_next).map(|range| (range[0], range[range.len() - 1])).collect()
 }
 
-/// Returns the day after `day`.
-fn next(day: Day) -> Day {
-    day.end().plus(1).day()
+/// Returns the ranges of consecutive days as text. `days` are in ascending order.
+pub(super) fn shown_ranges(days: &[Day]) -> Vec<String> {
+    ranges(days).into_iter().map(|(first, last)| range(first, last)).collect()
 }
 
 #[cfg(test)]
@@ -95,8 +84,7 @@ mod tests {
     #[test]
     fn consecutive_days_are_one_range() {
         let days = ["2026-10-30", "2026-10-31", "2026-11-01", "2026-11-03"].map(day);
-        let shown: Vec<String> = ranges(days).into_iter().map(|(first, last)| range(first, last)).collect();
-        assert_eq!(shown, ["2026-10-30 to 2026-11-01", "2026-11-03"]);
-        assert_eq!(ranges([]), []);
+        assert_eq!(shown_ranges(&days), ["2026-10-30 to 2026-11-01", "2026-11-03"]);
+        assert_eq!(ranges(&[]), []);
     }
 }

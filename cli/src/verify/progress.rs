@@ -8,15 +8,13 @@ use slacktrail_core::time::{Day, Second};
 
 use super::period::range;
 use crate::environment::now;
-use crate::progress::{Bar, ProgressLine};
+use crate::progress::{BAR, ProgressLine, estimate};
 use crate::typed_time::shown_day;
 use crate::{format, terminal, zone};
 
-const BAR: Bar = Bar { template: "{bar:20} ", columns: 21 };
 /// The time after which the rest can be estimated.
 const ESTIMATE_AFTER: Duration = Duration::from_secs(5);
 
-/// The progress of the comparison of a log.
 #[derive(Debug)]
 pub(super) struct Progress {
     line: ProgressLine,
@@ -24,14 +22,8 @@ pub(super) struct Progress {
     first: Day,
     /// The second from which the log is read backwards: the last one that is compared for audit logs, and now for the others.
     newest: Second,
-    start: std::cell::Cell<Option<Start>>,
-}
-
-/// Where and when reading started, to estimate the rest.
-#[derive(Clone, Copy, Debug)]
-struct Start {
-    at: Instant,
-    done: i64,
+    /// When reading started, and how much was done then, to estimate the rest.
+    start: std::cell::Cell<Option<(Instant, i64)>>,
 }
 
 impl Progress {
@@ -76,9 +68,10 @@ impl Progress {
     }
 
     fn estimate(&self, done: i64, all: i64) -> Option<i64> {
-        let start = self.start.get().unwrap_or(Start { at: Instant::now(), done });
-        self.start.set(Some(start));
-        remaining(start.at.elapsed(), start.done, done, all)
+        let (started, done_before) = self.start.get().unwrap_or((Instant::now(), done));
+        self.start.set(Some((started, done_before)));
+        let elapsed = started.elapsed();
+        estimate(elapsed, done - done_before, all - done).filter(|_| elapsed >= ESTIMATE_AFTER)
     }
 
     /// Shows how many objects of a day have been read. `index` is the number of days that were compared before, out of `count`.
@@ -104,28 +97,5 @@ impl Progress {
     /// Prints a note above the progress line.
     pub(super) fn note(&self, text: &str) {
         self.line.suspend(|| terminal::note(text));
-    }
-}
-
-/// Returns the seconds until `all` is done, at the rate since `start` was done, or `None` if it is too early to tell.
-fn remaining(elapsed: Duration, start: i64, done: i64, all: i64) -> Option<i64> {
-    let progress = done.checked_sub(start).filter(|progress| *progress > 0 && elapsed >= ESTIMATE_AFTER)?;
-    let seconds = i128::from(elapsed.as_secs()) * i128::from(all - done) / i128::from(progress);
-    i64::try_from(seconds).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rest_is_estimated_from_rate_of_this_run() {
-        let seconds = Duration::from_secs;
-        assert_eq!(remaining(seconds(60), 0, 1_000, 4_000), Some(180));
-        assert_eq!(remaining(seconds(60), 3_000, 3_500, 4_000), Some(60), "after an interruption");
-        assert_eq!(remaining(seconds(60), 0, 4_000, 4_000), Some(0));
-        assert_eq!(remaining(seconds(60), 500, 500, 4_000), None, "no progress yet");
-        assert_eq!(remaining(seconds(4), 0, 1_000, 4_000), None, "too early");
-        assert_eq!(remaining(seconds(60), 500, 400, 4_000), None, "another pass");
     }
 }

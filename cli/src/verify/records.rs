@@ -19,10 +19,9 @@ pub(super) struct Records {
     /// The stored lines by day, object number and line number.
     stored: BTreeMap<(Day, u32, u64), String>,
     /// Slack's JSON by record ID.
-    slack: BTreeMap<RowId, String>,
+    pub(super) slack: BTreeMap<RowId, String>,
 }
 
-/// Returns the examples of a kind.
 pub(super) fn examples(findings: &Findings, kind: Kind) -> impl Iterator<Item = &Difference> {
     findings.of_kind(kind).take(EXAMPLES_MAX)
 }
@@ -43,23 +42,11 @@ pub(super) fn examples_in_slack(days: &[Findings]) -> Option<(HashSet<RowId>, Ra
 }
 
 impl Records {
-    /// Loads the stored lines of the examples.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if an object can no longer be read.
-    pub(super) async fn load_stored_lines<S, D, T, K, W>(
+    pub(super) async fn load_stored_lines<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore>(
         &mut self,
-        verification: &Verification<'_, S, D, T, K, W>,
+        verification: &Verification<'_, S, D, T, K, impl WorkingFiles>,
         days: &[Findings],
-    ) -> Result<(), CliError>
-    where
-        S: Slack,
-        D: DayLogStore,
-        T: DeploymentStore,
-        K: CredentialStore,
-        W: WorkingFiles,
-    {
+    ) -> Result<(), CliError> {
         for findings in days {
             for example in Kind::ALL.iter().flat_map(|kind| examples(findings, *kind)) {
                 if let (Some(object), Some(line)) = (example.object, example.line)
@@ -72,17 +59,10 @@ impl Records {
         Ok(())
     }
 
-    /// Sets the records that Slack returned.
-    pub(super) fn set_slack_records(&mut self, records: &BTreeMap<RowId, String>) {
-        self.slack.clone_from(records);
-    }
-
-    /// Returns the stored line of a difference.
     pub(super) fn stored_line(&self, day: Day, difference: &Difference) -> Option<&str> {
         Some(self.stored.get(&(day, difference.object?, difference.line?))?)
     }
 
-    /// Returns Slack's JSON of a difference.
     pub(super) fn slack_json(&self, difference: &Difference) -> Option<&str> {
         Some(self.slack.get(&difference.id?)?)
     }

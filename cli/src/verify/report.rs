@@ -8,7 +8,8 @@ use super::compared::{Compared, ComparedLog};
 use super::hints::hints;
 use super::json::{day, key};
 use super::notes::{note_on_end, notes};
-use super::records::{EXAMPLES_MAX, Records, examples};
+use super::records::Records;
+use super::summary::{defects, inconclusive, list_examples};
 use crate::format;
 use crate::table::{self, Column};
 use crate::zone::Zone;
@@ -16,7 +17,7 @@ use crate::zone::Zone;
 /// Returns the whole report.
 pub(super) fn text(compared: &Compared, (log, findings): (&ComparedLog, &Findings), zone: &Zone) -> String {
     let mut parts = vec![table(findings)];
-    parts.extend(Kind::ALL.iter().filter_map(|kind| list(findings, *kind, &log.records, zone)));
+    parts.extend(Kind::ALL.into_iter().filter_map(|kind| list_examples(log, kind, (label(kind), "all"), zone)));
     let mut notes: Vec<String> =
         note_on_end(compared).into_iter().chain(notes(compared, log)).map(|note| format!("note: {note}")).collect();
     let hints = hints(log, &compared.source, &compared.archive);
@@ -57,19 +58,6 @@ pub(super) fn count_with_label(kind: Kind, count: u64) -> String {
     format::counted_as(count, one, label(kind))
 }
 
-/// Lists the examples of a kind, or returns `None` if no difference has this kind.
-fn list(findings: &Findings, kind: Kind, records: &Records, zone: &Zone) -> Option<String> {
-    let count = findings.count(kind);
-    let mut lines = vec![format!("{}:", label(kind))];
-    for example in examples(findings, kind) {
-        lines.extend(example_lines(findings, example, records, zone));
-    }
-    if count > EXAMPLES_MAX {
-        lines.push(format!("  and {} more; `--json` lists all", format::count((count - EXAMPLES_MAX) as u64)));
-    }
-    (count > 0).then(|| lines.join("\n"))
-}
-
 /// Describes an example: its record and its location, and with `--show-records` Slack's JSON and the stored line.
 pub(super) fn example_lines(findings: &Findings, example: &Difference, records: &Records, zone: &Zone) -> Vec<String> {
     let mut lines = vec![format!("  {}", zone.message(&describe_example(findings, example)))];
@@ -107,21 +95,8 @@ fn verdict(findings: &Findings) -> String {
             let records = format::counted(findings.slack_records, noun);
             format!("complete: {records} {on} {time}, each in exactly one line{bytes}")
         }
-        Verdict::Mismatch => {
-            let defects = Kind::ALL.into_iter().filter(|kind| findings.count(*kind) > 0 && kind.is_defect(log));
-            let defects: Vec<_> = defects.map(|kind| count_with_label(kind, findings.count(kind) as u64)).collect();
-            format!("mismatch: {} on {time}", defects.join(", "))
-        }
-        Verdict::Inconclusive => {
-            let reason = match findings.count(Kind::NotCollectedYet) {
-                0 => format!("part of {time} could not be compared"),
-                count => {
-                    let are = if count == 1 { "is" } else { "are" };
-                    format!("{} of {time} {are} not collected yet", format::counted(count as u64, "record"))
-                }
-            };
-            format!("inconclusive: {reason}; everything compared so far matches")
-        }
+        Verdict::Mismatch => format!("mismatch: {} on {time}", defects(&[findings])),
+        Verdict::Inconclusive => inconclusive(&[findings], &time, &format!("of {time}")),
     }
 }
 
@@ -150,8 +125,7 @@ pub(super) mod tests {
     }
 
     fn text(findings: &Findings) -> String {
-        let log = ComparedLog { log: findings.stream.log, days: vec![findings.clone()], ..ComparedLog::default() };
-        let compared = compared(vec![log]);
+        let compared = compared(vec![ComparedLog::of(vec![findings.clone()])]);
         super::text(&compared, (&compared.logs[0], findings), &Zone::Utc)
     }
 

@@ -1,6 +1,5 @@
 //! Writes the report for an auditor to a file, whose ending selects the format.
 
-use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -16,37 +15,24 @@ use crate::terminal;
 pub(super) struct ReportFile {
     path: PathBuf,
     unfinished: NamedTempFile,
-    format: Format,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Format {
-    Json,
-    Html,
-}
-
-fn format(path: &Path) -> Option<Format> {
-    let ending = path.extension().and_then(OsStr::to_str)?.to_ascii_lowercase();
-    [("json", Format::Json), ("html", Format::Html)]
-        .into_iter()
-        .find(|(name, _)| *name == ending)
-        .map(|(_, format)| format)
+/// Returns the ending of a file's name in lowercase.
+fn ending(path: &Path) -> Option<String> {
+    Some(path.extension()?.to_str()?.to_ascii_lowercase())
 }
 
 /// Parses the name of a report's file.
 pub(super) fn parse(text: &str) -> Result<PathBuf, &'static str> {
     let path = PathBuf::from(text);
-    format(&path)
-        .map(|_| path)
-        .ok_or("expected a name that ends in `.html` (to read and print) or `.json` (for programs)")
+    match ending(&path).as_deref() {
+        Some("html" | "json") => Ok(path),
+        _ => Err("expected a name that ends in `.html` (to read and print) or `.json` (for programs)"),
+    }
 }
 
 impl ReportFile {
     /// Creates the file, so that an error is known before Slack is read.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the directory does not exist or the file cannot be created.
     pub(super) fn create(path: &Path) -> Result<ReportFile, CliError> {
         if path.is_dir() {
             return Err(failed(path, &io::Error::from(io::ErrorKind::IsADirectory)));
@@ -59,18 +45,14 @@ impl ReportFile {
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         // The error names the file by its other name, which says nothing to the user.
         let unfinished = builder.tempfile_in(directory).map_err(|error| failed(path, &without_path(error)))?;
-        Ok(ReportFile { path: path.to_owned(), unfinished, format: format(path).unwrap_or(Format::Json) })
+        Ok(ReportFile { path: path.to_owned(), unfinished })
     }
 
-    /// Writes the report and gives the file its name.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the file cannot be written. An older file of this name then remains.
+    /// Writes the report and gives the file its name. If the file cannot be written, an older file of this name remains.
     pub(super) fn write(mut self, compared: &Compared) -> Result<(), CliError> {
-        let text = match self.format {
-            Format::Json => terminal::json_text(&json::Document::of(compared)) + "\n",
-            Format::Html => page::html(compared),
+        let text = match ending(&self.path).as_deref() {
+            Some("html") => page::html(compared),
+            _ => terminal::json_text(&json::Document(compared)) + "\n",
         };
         let file = self.unfinished.as_file_mut();
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
@@ -101,9 +83,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ending_selects_format_and_others_are_rejected() {
-        assert_eq!(format(Path::new("a/october.HTML")), Some(Format::Html));
-        assert_eq!(format(Path::new("october.json")), Some(Format::Json));
+    fn only_names_that_end_in_html_or_json_are_accepted() {
+        for name in ["a/october.HTML", "october.json"] {
+            assert_eq!(parse(name), Ok(name.into()));
+        }
         for other in ["october", "october.pdf", ".html", "html", "october.html.gz", ""] {
             assert!(parse(other).unwrap_err().contains("`.html`"), "{other}");
         }

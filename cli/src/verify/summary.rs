@@ -7,11 +7,11 @@ use super::compared::{Compared, ComparedLog};
 use super::hints::hints;
 use super::json::day;
 use super::notes::{ABOUT_OUTAGES, describe_initial_history, describe_outage, latest, note_on_end, notes};
-use super::period::{range, ranges, within};
+use super::period::{shown_ranges, within};
 use super::records::EXAMPLES_MAX;
 use super::report::{count_with_label, example_lines, label};
-use crate::format::{count, counted};
-use crate::table::{Column, render_within};
+use crate::format::{count, counted, list};
+use crate::table::{Column, fitted};
 use crate::zone::Zone;
 
 /// The space between two columns of a table.
@@ -22,10 +22,14 @@ pub(super) fn text(compared: &Compared, width: usize, zone: &Zone) -> String {
     let (source, days) = (&compared.source, within(compared.period.first(), compared.period.last()));
     let mut parts = vec![format!("{} ({}) {days} (UTC)", source.id, source.label)];
     for log in &compared.logs {
-        parts.push(format!("{}\n\n{}", log.log, table(compared, log, width)));
+        parts.push(format!("{}\n\n{}", log.log, table(log, width)));
     }
     for log in &compared.logs {
-        parts.extend(Kind::ALL.into_iter().filter_map(|kind| examples(log, kind, zone)));
+        let all_listed = format!("up to {EXAMPLES_MAX} per day");
+        parts.extend(Kind::ALL.into_iter().filter_map(|kind| {
+            let title = format!("{}, {}", log.log, label(kind));
+            list_examples(log, kind, (&title, &all_listed), zone)
+        }));
         parts.extend(outages(log).map(|outages| zone.message(&outages).into_owned()));
     }
     let mut remarks: Vec<String> = note_on_end(compared).into_iter().map(|note| format!("note: {note}")).collect();
@@ -50,17 +54,16 @@ pub(super) fn text(compared: &Compared, width: usize, zone: &Zone) -> String {
 
 /// A column of the table.
 #[derive(Clone, Copy)]
-struct Field {
-    column: Column,
+pub(super) struct Field {
+    pub(super) column: Column,
     /// When the column is shown. A narrow terminal shows only the most important ones.
-    importance: Importance,
+    pub(super) importance: Importance,
     /// Returns the cell for the findings of a day or of all days.
-    cell: fn(&Findings) -> String,
+    pub(super) cell: fn(&Findings) -> String,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Importance {
-    /// Always shown.
+pub(super) enum Importance {
     Always,
     /// A kind of difference, shown if it fits: 1 is the most important.
     Kind(u8),
@@ -72,8 +75,10 @@ enum Importance {
     Other(u8),
 }
 
+pub(super) const VERDICT: Column = Column::Left("verdict");
+
 /// The columns after the day.
-const FIELDS: [Field; 12] = [
+pub(super) const FIELDS: [Field; 12] = [
     field(Column::Right("Slack"), Importance::Always, |day| count(day.slack_records)),
     field(Column::Right("stored"), Importance::Always, |day| count(day.lines)),
     field(Column::Right("objects"), Importance::Other(8), |day| count(day.objects)),
@@ -85,7 +90,7 @@ const FIELDS: [Field; 12] = [
     field(Column::Right("pending"), Importance::RareKind(5), |day| of_kind(day, Kind::NotCollectedYet)),
     field(Column::Right("corrupt"), Importance::RareKind(6), |day| count(difference_count(day, &CORRUPT))),
     field(Column::Right("latest"), Importance::Other(7), latest),
-    field(Column::Left("verdict"), Importance::Always, |day| verdict_name(day.verdict()).to_owned()),
+    field(VERDICT, Importance::Always, |day| verdict_name(day.verdict()).to_owned()),
 ];
 
 const fn field(column: Column, importance: Importance, cell: fn(&Findings) -> String) -> Field {
@@ -93,19 +98,17 @@ const fn field(column: Column, importance: Importance, cell: fn(&Findings) -> St
 }
 
 /// The kinds that concern objects and lines as a whole.
-pub(super) const CORRUPT: [Kind; 3] = [Kind::WrongDay, Kind::Unreadable, Kind::MissingObject];
+const CORRUPT: [Kind; 3] = [Kind::WrongDay, Kind::Unreadable, Kind::MissingObject];
 
 /// Returns the number of differences of a kind as text.
-pub(super) fn of_kind(day: &Findings, kind: Kind) -> String {
+fn of_kind(day: &Findings, kind: Kind) -> String {
     count(day.count(kind) as u64)
 }
 
-/// Returns the number of differences of these kinds.
-pub(super) fn difference_count(day: &Findings, kinds: &[Kind]) -> u64 {
+fn difference_count(day: &Findings, kinds: &[Kind]) -> u64 {
     kinds.iter().map(|kind| day.count(*kind) as u64).sum()
 }
 
-/// Returns the verdict as a word.
 pub(super) fn verdict_name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Complete => "complete",
@@ -115,32 +118,30 @@ pub(super) fn verdict_name(verdict: Verdict) -> &'static str {
 }
 
 /// Returns the table of a log's days and their total.
-fn table(compared: &Compared, log: &ComparedLog, width: usize) -> String {
-    let total = log.total(&compared.source);
-    let fields = fields_within(width, &log.days, &total);
+fn table(log: &ComparedLog, width: usize) -> String {
+    let fields = fields_within(width, log);
     let row = |name: String, findings: &Findings| {
         std::iter::once(name).chain(fields.iter().map(|field| (field.cell)(findings))).collect::<Vec<_>>()
     };
     let mut rows: Vec<Vec<String>> = log.days.iter().map(|findings| row(day(findings), findings)).collect();
     if log.days.len() > 1 {
-        rows.push(row("total".to_owned(), &total));
+        rows.push(row("total".to_owned(), &log.total));
     }
     let columns: Vec<Column> =
         std::iter::once(Column::Left("day")).chain(fields.iter().map(|field| field.column)).collect();
-    render_within(width, &columns, rows)
+    fitted(&[], columns, rows, width)
 }
 
 /// Returns the most important columns that fit.
-fn fields_within(width: usize, days: &[Findings], total: &Findings) -> Vec<Field> {
+fn fields_within(width: usize, log: &ComparedLog) -> Vec<Field> {
     let width_of = |field: &Field| {
-        let (Column::Left(name) | Column::Right(name)) = field.column;
-        let cells = days.iter().chain([total]).map(|findings| (field.cell)(findings).chars().count());
-        cells.max().unwrap_or(0).max(name.chars().count()) + GAP
+        let cells = log.days.iter().chain([&log.total]).map(|findings| (field.cell)(findings).chars().count());
+        cells.max().unwrap_or(0).max(field.column.name().len()) + GAP
     };
     let day_width = "2026-10-01".len() + GAP;
     let fits = |fields: &Vec<Field>| day_width + fields.iter().map(width_of).sum::<usize>() <= width;
-    let candidates = (0..=8).rev().map(|least| fields_down_to(least, total));
-    candidates.into_iter().find(fits).unwrap_or_else(|| fields_down_to(0, total))
+    let mut candidates = (0..=8).rev().map(|least| fields_down_to(least, &log.total));
+    candidates.find(fits).unwrap_or_else(|| fields_down_to(0, &log.total))
 }
 
 /// Returns the columns of at least this importance.
@@ -161,10 +162,15 @@ fn fields_down_to(least: u8, total: &Findings) -> Vec<Field> {
         .collect()
 }
 
-/// Lists the examples of a kind in a log, or returns `None` if no difference has this kind.
-fn examples(log: &ComparedLog, kind: Kind, zone: &Zone) -> Option<String> {
+/// Lists the examples of a kind in a log, or returns `None` if no difference has this kind. `all_listed` says where all are listed.
+pub(super) fn list_examples(
+    log: &ComparedLog,
+    kind: Kind,
+    (title, all_listed): (&str, &str),
+    zone: &Zone,
+) -> Option<String> {
     let count_all: usize = log.days.iter().map(|day| day.count(kind)).sum();
-    let mut lines = vec![format!("{}, {}:", log.log, label(kind))];
+    let mut lines = vec![format!("{title}:")];
     let per_day = (EXAMPLES_MAX / log.days_with(|day| day.count(kind) > 0).len().max(1)).max(1);
     let all = log.days.iter().flat_map(|day| day.of_kind(kind).take(per_day).map(move |example| (day, example)));
     let mut listed = 0;
@@ -173,10 +179,7 @@ fn examples(log: &ComparedLog, kind: Kind, zone: &Zone) -> Option<String> {
         lines.extend(example_lines(day, example, &log.records, zone));
     }
     if count_all > listed {
-        lines.push(format!(
-            "  and {} more; `--json` lists up to {EXAMPLES_MAX} per day",
-            count((count_all - listed) as u64)
-        ));
+        lines.push(format!("  and {} more; `--json` lists {all_listed}", count((count_all - listed) as u64)));
     }
     (count_all > 0).then(|| lines.join("\n"))
 }
@@ -195,64 +198,57 @@ fn outages(log: &ComparedLog) -> Option<String> {
     Some(lines.join("\n"))
 }
 
-/// Returns the verdict in one sentence.
 pub(super) fn verdict(compared: &Compared) -> String {
     let mut time = within(compared.period.first(), compared.period.last());
     if compared.until() < compared.period.last().end() {
         time.push_str(&format!(", up to {}", compared.until()));
     }
-    let totals: Vec<Findings> = compared.logs.iter().map(|log| log.total(&compared.source)).collect();
+    let totals: Vec<&Findings> = compared.logs.iter().map(|log| &log.total).collect();
     match compared.verdict() {
         Verdict::Complete => {
-            let records: Vec<String> = totals.iter().map(records_of).collect();
+            let records: Vec<String> = totals.iter().map(|total| records_of(total)).collect();
             format!("complete: {} {time}, each in exactly one line", list(&records))
         }
         Verdict::Mismatch => {
-            let defects: Vec<String> = Kind::ALL
-                .into_iter()
-                .filter_map(|kind| {
-                    let of_log = |total: &&Findings| kind.is_defect(total.stream.log);
-                    let sum: usize = totals.iter().filter(of_log).map(|total| total.count(kind)).sum();
-                    (sum > 0).then(|| count_with_label(kind, sum as u64))
-                })
-                .collect();
             let logs = compared.logs.iter().filter(|log| log.verdict() == Verdict::Mismatch);
             let places: Vec<String> = logs.map(mismatches).collect();
-            format!("mismatch: {} ({})", defects.join(", "), places.join("; "))
+            format!("mismatch: {} ({})", defects(&totals), places.join("; "))
         }
-        Verdict::Inconclusive => {
-            let pending: usize = totals.iter().map(|total| total.count(Kind::NotCollectedYet)).sum();
-            let reason = match pending {
-                0 => format!("part of the logs {time} could not be compared"),
-                pending => {
-                    let are = if pending == 1 { "is" } else { "are" };
-                    format!("{} {time} {are} not collected yet", counted(pending as u64, "record"))
-                }
-            };
-            format!("inconclusive: {reason}; everything compared so far matches")
-        }
+        Verdict::Inconclusive => inconclusive(&totals, &format!("the logs {time}"), &time),
     }
+}
+
+pub(super) fn defects(totals: &[&Findings]) -> String {
+    let defects = Kind::ALL.into_iter().filter_map(|kind| {
+        let of_log = totals.iter().filter(|total| kind.is_defect(total.stream.log));
+        let sum: usize = of_log.map(|total| total.count(kind)).sum();
+        (sum > 0).then(|| count_with_label(kind, sum as u64))
+    });
+    defects.collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the verdict if `what` was not compared completely, because of records of the time `when` or for another reason.
+pub(super) fn inconclusive(totals: &[&Findings], what: &str, when: &str) -> String {
+    let reason = match totals.iter().map(|total| total.count(Kind::NotCollectedYet)).sum::<usize>() {
+        0 => format!("part of {what} could not be compared"),
+        pending => {
+            let are = if pending == 1 { "is" } else { "are" };
+            format!("{} {when} {are} not collected yet", counted(pending as u64, "record"))
+        }
+    };
+    format!("inconclusive: {reason}; everything compared so far matches")
 }
 
 /// Returns the days of a log that do not match.
 fn mismatches(log: &ComparedLog) -> String {
-    let days = ranges(log.days_with(|day| day.verdict() == Verdict::Mismatch));
-    let days: Vec<String> = days.into_iter().map(|(first, last)| range(first, last)).collect();
-    format!("{} on {}", log.log, days.join(", "))
+    let days = log.days_with(|day| day.verdict() == Verdict::Mismatch);
+    format!("{} on {}", log.log, shown_ranges(&days).join(", "))
 }
 
 fn records_of(total: &Findings) -> String {
     let log = total.stream.log;
     let noun = if log == LogType::Audit { "record" } else { "row" };
     counted(total.slack_records, &format!("{log} {noun}"))
-}
-
-/// Joins items with commas and `and`.
-fn list(items: &[String]) -> String {
-    match items {
-        [all @ .., last] if !all.is_empty() => format!("{} and {last}", all.join(", ")),
-        _ => items.join(""),
-    }
 }
 
 #[cfg(test)]
@@ -271,7 +267,7 @@ mod tests {
             let day = one.day.start().plus(number * 86_400).day();
             Findings { day, until: day.end(), ..one }
         });
-        ComparedLog { log, days: days.collect(), ..ComparedLog::default() }
+        ComparedLog::of(days.collect())
     }
 
     fn three_logs(differences: Vec<Difference>) -> Compared {
@@ -298,7 +294,7 @@ mod tests {
     fn table_has_columns_that_fit_width() {
         let compared = three_logs(vec![difference(Kind::Missing, 1)]);
         let header = |width: usize| {
-            let table = table(&compared, &compared.logs[0], width);
+            let table = table(&compared.logs[0], width);
             assert!(table.lines().all(|line| line.chars().count() <= width), "{table}");
             assert_eq!(table.lines().count(), 13, "no cell is wrapped: {table}");
             table.lines().next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
@@ -308,7 +304,7 @@ mod tests {
         assert_eq!(header(100), "day Slack stored objects missing changed duplicate extra latest verdict");
         let pending = Difference { reason: Some(Reason::InGap), ..difference(Kind::NotCollectedYet, 1) };
         let compared = three_logs(vec![pending, difference(Kind::MissingObject, 1)]);
-        let table = table(&compared, &compared.logs[0], 120);
+        let table = table(&compared.logs[0], 120);
         assert!(table.lines().next().unwrap().contains("extra  pending  corrupt"), "{table}");
     }
 
@@ -316,7 +312,7 @@ mod tests {
     fn help_explains_each_column() {
         let columns = super::super::AFTER_HELP.split("What is compared:").next().unwrap();
         for field in FIELDS {
-            let (Column::Left(name) | Column::Right(name)) = field.column;
+            let name = field.column.name();
             assert!(columns.contains(&format!("  {name}")) || columns.contains(&format!(", {name} ")), "{name}");
         }
     }
@@ -338,7 +334,8 @@ mod tests {
             day.differences = (0..30).map(|number| difference(Kind::Missing, number)).collect();
             day.keep_examples(EXAMPLES_MAX);
         }
-        let text = examples(&compared.logs[0], Kind::Missing, &Zone::Utc).unwrap();
+        let titles = ("audit, missing", "up to 20 per day");
+        let text = list_examples(&compared.logs[0], Kind::Missing, titles, &Zone::Utc).unwrap();
         assert_eq!(text.lines().count(), 22, "{text}");
         assert_eq!(text.matches("T00:00:00Z").count(), 2, "ten of each day: {text}");
         assert!(text.ends_with("and 40 more; `--json` lists up to 20 per day"), "{text}");

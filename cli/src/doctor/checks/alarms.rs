@@ -1,4 +1,5 @@
-//! `alarms` and `alarm_states`: every alarm exists, notifies the topic, and is not raised. `metrics` checks the alarms' data.
+//! `alarms`, `alarm_states`, `alarm_recipients`: every alarm exists, notifies the topic, and is not raised, and the topic has a confirmed
+//! subscription. `metrics` checks the alarms' data.
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{MetricAlarm, StateValue};
@@ -12,7 +13,6 @@ use crate::format::{counted, counted_as, quoted};
 /// The time within which CloudWatch evaluates a new alarm: three periods of 5 minutes.
 const EVALUATED_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 
-/// Reads the stack's alarms.
 pub(super) async fn read(facts: &Facts) -> Result<Vec<MetricAlarm>, Problem> {
     let client = Client::new(&facts.config);
     let described = client.describe_alarms().set_alarm_names(Some(facts.deployed.get()?.alarms.clone())).send().await;
@@ -89,4 +89,58 @@ fn is_new(alarm: &MetricAlarm, now: Timestamp) -> bool {
     let configured =
         alarm.alarm_configuration_updated_timestamp().and_then(|time| Timestamp::from_second(time.secs()).ok());
     configured.is_some_and(|configured| now.duration_since(configured) < EVALUATED_WITHIN)
+}
+
+/// Checks that the alarm topic has a confirmed subscription.
+pub(super) async fn recipients(facts: &Facts) -> Verdict {
+    let topic = &facts.deployed.get()?.topic;
+    let subscriptions =
+        aws_sdk_sns::Client::new(&facts.config).list_subscriptions_by_topic().topic_arn(topic).send().await;
+    let subscriptions = subscriptions.map_err(problem("sns:ListSubscriptionsByTopic"))?;
+    let arns: Vec<&str> =
+        subscriptions.subscriptions().iter().filter_map(|subscription| subscription.subscription_arn()).collect();
+    judge_recipients(&arns, facts.parameter("AlarmEmail")?, topic)
+}
+
+/// Judges the subscriptions. An unconfirmed subscription has a word such as `PendingConfirmation` instead of an ARN.
+fn judge_recipients(arns: &[&str], email: &str, topic: &str) -> Verdict {
+    let confirmed = arns.iter().filter(|arn| arn.starts_with("arn:")).count();
+    let subscribe = |address: &str| {
+        format!(
+            "subscribe an address: `aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint {address}`"
+        )
+    };
+    match (confirmed, arns.len()) {
+        (0, 0) if email.is_empty() => Err(Problem::skipped_until(
+            "the parameter `AlarmEmail` is empty and the alarm topic has no subscription, so alarms have no recipient",
+            subscribe("ADDRESS"),
+        )),
+        (0, 0) => Err(Problem::failed(
+            format!("the alarm topic has no subscription, although the parameter `AlarmEmail` is `{email}`"),
+            subscribe(email),
+        )),
+        (0, _) => Err(Problem::failed(
+            "no subscription of the alarm topic is confirmed, so alarms have no recipient",
+            "open the email \"AWS Notification - Subscription Confirmation\" and follow its link",
+        )),
+        (confirmed, all) => {
+            let are = if confirmed == 1 { "is" } else { "are" };
+            Ok(format!("{confirmed} of {} of the alarm topic {are} confirmed", counted(all as u64, "subscription")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::verdict::CheckOutcome;
+
+    #[test]
+    fn topic_needs_one_confirmed_subscription() {
+        let judge = |arns: &[&str], email| judge_recipients(arns, email, "t");
+        assert!(judge(&["arn:aws:sns:1", "PendingConfirmation"], "").is_ok());
+        assert!(matches!(judge(&["PendingConfirmation"], ""), Err(problem) if problem.outcome == CheckOutcome::Failed));
+        assert!(matches!(judge(&[], "a@example.com"), Err(problem) if problem.outcome == CheckOutcome::Failed));
+        assert!(matches!(judge(&[], ""), Err(problem) if problem.outcome == CheckOutcome::Skipped));
+    }
 }

@@ -5,16 +5,15 @@ use std::time::{Duration, Instant};
 use aws_sdk_athena::Client;
 use aws_sdk_athena::types::{QueryExecutionContext, QueryExecutionState, QueryExecutionStatus};
 use jiff::{SignedDuration, Timestamp};
+use slacktrail_core::object::Lines;
 
-use super::day_objects::{DayObjects, Objects};
-use crate::doctor::aws::problem;
+use crate::doctor::aws::{problem, s3};
 use crate::doctor::facts::{Facts, StackResources};
 use crate::doctor::verdict::{Problem, Verdict, ensure};
 use crate::format;
 
 /// The tables, one for each log type. A test compares them with the template.
 const TABLES: [&str; 3] = ["access", "audit", "integration"];
-/// The views on these tables.
 const VIEWS: [&str; 3] = ["access_events", "audit_events", "integration_events"];
 /// The timeout for one query. Athena needs a second or two for a day.
 const QUERY_MAX: Duration = Duration::from_secs(60);
@@ -26,6 +25,13 @@ const DAYS: [i64; 2] = [24, 0];
 const DENIALS: [&str; 4] = ["AccessDenied", "Access Denied", "not authorized", "Insufficient permissions"];
 /// The maximum number of comparisons of a day that gets new objects during each comparison.
 const ATTEMPTS_MAX: usize = 3;
+/// The maximum number of objects of a day. Reading more would take minutes.
+const OBJECTS_MAX: usize = 200;
+/// The maximum total size of a day's objects.
+const BYTES_MAX: i64 = 64 << 20;
+
+/// What was found out about a day, or why the day cannot be compared.
+type OfDay<T> = Result<T, &'static str>;
 
 pub(super) async fn workgroup(facts: &Facts) -> Verdict {
     let name = &facts.deployed.get()?.workgroup;
@@ -50,24 +56,22 @@ pub(super) async fn workgroup(facts: &Facts) -> Verdict {
 }
 
 pub(super) async fn tables(facts: &Facts) -> Verdict {
-    query_today(facts, &TABLES).await?;
-    Ok(format!("queries for today succeed: {}", TABLES.join(", ")))
+    query_today(facts, &TABLES).await
 }
 
 pub(super) async fn views(facts: &Facts) -> Verdict {
-    query_today(facts, &VIEWS).await?;
-    Ok(format!("queries for today succeed: {}", VIEWS.join(", ")))
+    query_today(facts, &VIEWS).await
 }
 
 /// Queries one row of today from each table or view. Selects all columns, because Athena reads and checks only the selected ones.
-async fn query_today(facts: &Facts, names: &[&str]) -> Result<(), Problem> {
+async fn query_today(facts: &Facts, names: &[&str]) -> Verdict {
     let day = day_of(Timestamp::now());
     facts.workgroup.get()?;
     for name in names {
         let sql = format!("select * from {name} where day = '{day}' limit 1");
         query(facts, name, &sql).await?;
     }
-    Ok(())
+    Ok(format!("queries for today succeed: {}", names.join(", ")))
 }
 
 pub(super) async fn rows(facts: &Facts) -> Verdict {
@@ -89,8 +93,8 @@ async fn compare_newest(facts: &Facts, log: &str, now: Timestamp) -> Result<Resu
     for hours_ago in DAYS {
         let day = day_of(now - SignedDuration::from_hours(hours_ago));
         match compare(facts, log, &day).await? {
-            Comparison::Equal(lines) => return Ok(Ok(format!("{log} {day}: {lines}"))),
-            Comparison::Impossible(reason) => reasons.push(format!("{day} {reason}")),
+            Ok(lines) => return Ok(Ok(format!("{log} {day}: {lines}"))),
+            Err(reason) => reasons.push(format!("{day} {reason}")),
         }
     }
     Ok(Err(reasons.join(", ")))
@@ -106,27 +110,17 @@ fn judge_rows(compared: &[String], skipped: &[String]) -> Verdict {
     Ok(if skipped.is_empty() { equal } else { format!("{equal}; {not_compared}") })
 }
 
-/// The result of a comparison that found no difference.
-enum Comparison {
-    /// Athena and the objects have this number of lines.
-    Equal(u64),
-    /// The day cannot be compared, for this reason.
-    Impossible(&'static str),
-}
-
-/// Compares the rows of a day with the lines of its objects.
-async fn compare(facts: &Facts, log: &str, day: &str) -> Result<Comparison, Problem> {
-    let deployed = facts.deployed.get()?;
-    let objects = Objects::new(facts, &deployed.bucket);
+/// Compares the rows of a day with the lines of its objects, and returns their number.
+async fn compare(facts: &Facts, log: &str, day: &str) -> Result<OfDay<u64>, Problem> {
+    let (client, bucket) = (s3(&facts.config), &facts.deployed.get()?.bucket);
     for _ in 0..ATTEMPTS_MAX {
-        let before = match objects.of_day(log, day).await? {
-            DayObjects::None => return Ok(Comparison::Impossible("has no object yet")),
-            DayObjects::TooLarge => return Ok(Comparison::Impossible("is too large to compare")),
-            DayObjects::Keys(keys) => keys,
+        let before = match list(&client, bucket, log, day).await? {
+            Ok(keys) => keys,
+            Err(reason) => return Ok(Err(reason)),
         };
-        let lines = objects.count_lines(&before).await?;
+        let lines = count_lines(&client, bucket, &before).await?;
         let counted = query(facts, log, &format!("select count(*) from {log} where day = '{day}'")).await?;
-        if objects.of_day(log, day).await? != DayObjects::Keys(before) {
+        if list(&client, bucket, log, day).await? != Ok(before) {
             continue; // the poller added an object during the comparison
         }
         let hint = "see \"Verify completeness\" in docs/operations.md, and compare the table with the template";
@@ -139,9 +133,46 @@ async fn compare(facts: &Facts, log: &str, day: &str) -> Result<Comparison, Prob
             ),
             hint,
         )?;
-        return Ok(Comparison::Equal(lines));
+        return Ok(Ok(lines));
     }
-    Ok(Comparison::Impossible("got new objects during each comparison"))
+    Ok(Err("got new objects during each comparison"))
+}
+
+/// Lists the keys of a day's objects, unless the day is too large to read. The first page is enough, because it has up to 1,000 keys.
+async fn list(client: &aws_sdk_s3::Client, bucket: &str, log: &str, day: &str) -> Result<OfDay<Vec<String>>, Problem> {
+    let list = client.list_objects_v2().bucket(bucket).prefix(format!("{log}/{day}/"));
+    let listed = list.send().await.map_err(problem("s3:ListBucket"))?;
+    let objects = listed.contents();
+    let bytes: i64 = objects.iter().filter_map(|object| object.size()).sum();
+    if objects.len() > OBJECTS_MAX || bytes > BYTES_MAX {
+        return Ok(Err("is too large to compare"));
+    }
+    let keys: Vec<String> = objects.iter().filter_map(|object| object.key().map(str::to_owned)).collect();
+    Ok(if keys.is_empty() { Err("has no object yet") } else { Ok(keys) })
+}
+
+async fn count_lines(client: &aws_sdk_s3::Client, bucket: &str, keys: &[String]) -> Result<u64, Problem> {
+    let mut lines = 0;
+    for key in keys {
+        let object = client.get_object().bucket(bucket).key(key).send().await;
+        let object = object.map_err(problem("s3:GetObject"))?;
+        let broken = |reason: String| {
+            let hint = "see \"Corrupt object\" in docs/operations.md";
+            Problem::failed(format!("object `{key}` cannot be read: {reason}"), hint)
+        };
+        let bytes = object.body.collect().await.map_err(|error| broken(error.to_string()))?.into_bytes();
+        lines += lines_of(&bytes).map_err(|error| broken(error.to_string()))?;
+    }
+    Ok(lines)
+}
+
+/// Counts the line breaks of any gzip file, because Athena reads files that slacktrail did not write, too.
+fn lines_of(gzip: &[u8]) -> std::io::Result<u64> {
+    let (mut lines, mut count) = (Lines::of(gzip), 0);
+    while let Some((_, line)) = lines.next_line()? {
+        count += u64::from(line.is_some());
+    }
+    Ok(count)
 }
 
 fn failed(name: &str, reason: &str) -> Problem {
@@ -200,8 +231,18 @@ async fn query(facts: &Facts, name: &str, sql: &str) -> Result<Option<String>, P
 
 #[cfg(test)]
 mod tests {
+    use slacktrail_core::object;
+
     use super::*;
     use crate::doctor::verdict::CheckOutcome;
+
+    #[test]
+    fn lines_of_object_are_counted_and_corruption_is_error() {
+        let gzip = object::encode([&b"{}\n"[..], b"{}\n", b"{}\n"], 1);
+        assert_eq!(lines_of(&gzip).unwrap(), 3);
+        assert!(lines_of(&gzip[..gzip.len() / 2]).is_err());
+        assert!(lines_of(b"no gzip").is_err());
+    }
 
     #[test]
     fn missing_query_permission_skips_and_other_reason_fails() {

@@ -15,8 +15,8 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 
+use super::bucket::{BODY, probe_key, remove};
 use super::policy::{self, reaches_below};
-use super::upload::{probe_key, remove};
 use crate::doctor::aws::{problem, s3};
 use crate::doctor::facts::{Facts, StackResources};
 use crate::doctor::verdict::{Problem, Verdict, ensure};
@@ -26,26 +26,15 @@ const PREFIXES: [&str; 3] = ["audit", "access", "integration"];
 /// A CRC-32 that does not match the body.
 const WRONG_CHECKSUM: &str = "AAAAAA==";
 
-/// S3's decision about an upload.
-#[derive(Debug, Eq, PartialEq)]
-enum Decision {
-    /// S3 denied the upload, with this message.
-    Denied(String),
-    /// S3 permitted the upload, and then rejected its checksum.
-    Permitted,
-    /// S3 stored the upload, although the checksum is wrong.
-    Stored,
-}
-
 pub(super) async fn check(facts: &Facts) -> Verdict {
     let bucket = &facts.deployed.get()?.bucket;
     let client = s3(&facts.config);
     let mut overwritable = Vec::new();
     for prefix in PREFIXES {
         let key = format!("{prefix}/{}", probe_key()?);
-        match upload(&client, bucket, &key, None).await? {
-            Decision::Denied(_) => require_permission(&client, bucket, &key).await?,
-            Decision::Permitted | Decision::Stored => overwritable.push(format!("`{prefix}/`")),
+        match denial(&client, bucket, &key, None).await? {
+            Some(_) => require_permission(&client, bucket, &key).await?,
+            None => overwritable.push(format!("`{prefix}/`")),
         }
     }
     if overwritable.is_empty() {
@@ -105,9 +94,9 @@ pub(super) fn log_prefixes(deployed: &StackResources) -> Vec<String> {
 
 /// Skips the check if the caller may not upload at all, because the denial then proves nothing about the bucket policy.
 async fn require_permission(client: &Client, bucket: &str, key: &str) -> Result<(), Problem> {
-    match upload(client, bucket, key, Some("*")).await? {
-        Decision::Permitted | Decision::Stored => Ok(()),
-        Decision::Denied(message) => Err(Problem::skipped_until(
+    match denial(client, bucket, key, Some("*")).await? {
+        None => Ok(()),
+        Some(message) => Err(Problem::skipped_until(
             format!("S3 rejects uploads with and without `If-None-Match`: {message}"),
             format!(
                 "allow `s3:PutObject` on all keys of bucket `{bucket}`, and `kms:GenerateDataKey` if the stack has a KMS key"
@@ -116,20 +105,23 @@ async fn require_permission(client: &Client, bucket: &str, key: &str) -> Result<
     }
 }
 
-async fn upload(client: &Client, bucket: &str, key: &str, if_none_match: Option<&str>) -> Result<Decision, Problem> {
-    let put = client.put_object().bucket(bucket).key(key).body(ByteStream::from_static(super::upload::BODY));
+/// Uploads a probe with a wrong checksum, and returns S3's message if S3 denied it. If S3 permitted the upload, it then rejects the checksum.
+async fn denial(
+    client: &Client,
+    bucket: &str,
+    key: &str,
+    if_none_match: Option<&str>,
+) -> Result<Option<String>, Problem> {
+    let put = client.put_object().bucket(bucket).key(key).body(ByteStream::from_static(BODY));
     let put = put.checksum_crc32(WRONG_CHECKSUM).set_if_none_match(if_none_match.map(str::to_owned));
     match put.send().await {
-        Ok(_) => {
-            remove(client, bucket, key).await?;
-            Ok(Decision::Stored)
-        }
+        Ok(_) => remove(client, bucket, key).await.map(|()| None), // S3 stored it, although the checksum is wrong
         Err(error) if error.code() == Some("AccessDenied") => {
-            Ok(Decision::Denied(error.message().unwrap_or("AccessDenied").to_owned()))
+            Ok(Some(error.message().unwrap_or("AccessDenied").to_owned()))
         }
         Err(error) if error.raw_response().is_some_and(|response| response.status().as_u16() == 400) => {
             match error.code() {
-                Some("BadDigest" | "XAmzContentChecksumMismatch" | "InvalidDigest") => Ok(Decision::Permitted),
+                Some("BadDigest" | "XAmzContentChecksumMismatch" | "InvalidDigest") => Ok(None),
                 _ => Err(problem("s3:PutObject")(error)),
             }
         }

@@ -1,4 +1,5 @@
-//! `credentials`: AWS accepts the credentials, and a region is set. Also reads AWS's clock.
+//! `credentials`, `aws_clock`, `slack_clock`: AWS accepts the credentials, a region is set, and the local clock agrees with AWS's and Slack's
+//! clocks.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,8 +12,12 @@ use slacktrail_core::time::parse_http_date;
 
 use crate::doctor::aws::problem;
 use crate::doctor::facts::Facts;
-use crate::doctor::verdict::{Problem, Verdict};
+use crate::doctor::verdict::{Problem, Verdict, ensure};
+use crate::environment::variable;
 use crate::{credentials, region};
+
+/// The maximum difference. AWS rejects requests whose time is off by more than 5 minutes.
+const SKEW_SECONDS_MAX: i64 = 60;
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
     let Some(region) = region::of(&facts.config) else {
@@ -29,9 +34,29 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     }
     let identity = response.map_err(problem("sts:GetCallerIdentity"))?;
     facts.caller.set(());
-    let difference = region::difference(&facts.args).map(|difference| format!("; {difference}")).unwrap_or_default();
+    let difference =
+        region::difference(&facts.args, variable).map(|difference| format!("; {difference}")).unwrap_or_default();
     let (arn, region) = (identity.arn().unwrap_or("an identity without an ARN"), region::describe(region, &facts.args));
     Ok(format!("{arn} in region {region}{difference}"))
+}
+
+pub(super) async fn aws_clock(facts: &Facts) -> Verdict {
+    compare_clocks("AWS", *facts.aws_clock_skew_seconds.get()?)
+}
+
+pub(super) async fn slack_clock(facts: &Facts) -> Verdict {
+    compare_clocks("Slack", *facts.slack_clock_skew_seconds.get()?)
+}
+
+fn compare_clocks(whose: &str, seconds_ahead: i64) -> Verdict {
+    let skew = seconds_ahead.abs();
+    let detail = match seconds_ahead {
+        1.. => format!("this machine's clock is {skew} s ahead of {whose}'s"),
+        0 => format!("this machine's clock agrees with {whose}'s"),
+        _ => format!("this machine's clock is {skew} s behind {whose}'s"),
+    };
+    ensure(skew <= SKEW_SECONDS_MAX, &detail, "set this machine's clock, and enable time synchronization (NTP)")?;
+    Ok(detail)
 }
 
 /// Records how far the local clock is ahead of the `Date` header of the last response.
@@ -60,5 +85,17 @@ impl Intercept for ServerClock {
             *seconds = Some(Timestamp::now().as_second() - date.as_second());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clock_may_differ_by_one_minute_either_way() {
+        for (seconds, passes) in [(0, true), (60, true), (-60, true), (61, false), (-61, false), (i64::MAX, false)] {
+            assert_eq!(compare_clocks("AWS", seconds).is_ok(), passes, "{seconds}");
+        }
     }
 }

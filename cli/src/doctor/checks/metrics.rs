@@ -79,7 +79,6 @@ fn is_embedded(metric: &Metric) -> bool {
     metric.namespace() == Some(EMBEDDED)
 }
 
-/// Returns the metrics for which CloudWatch has no recent data.
 async fn without_data<'a>(facts: &Facts, metrics: &'a [Metric], now: Timestamp) -> Result<Vec<&'a Metric>, Problem> {
     let id = |index| format!("metric_{index}");
     let queries = metrics.iter().enumerate().map(|(index, metric)| {

@@ -52,26 +52,17 @@ impl Statement {
 
 /// Returns `true` if `text` matches an IAM pattern, in which `*` matches any text and `?` any character.
 pub(super) fn is_match(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut p, mut t) = (0, 0);
-    let mut star: Option<(usize, usize)> = None; // the positions to resume from if the text after the last `*` does not match
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p + 1, t));
-                p += 1;
-            }
-            Some(byte) if *byte == b'?' || *byte == text[t] => (p, t) = (p + 1, t + 1),
-            _ => match star {
-                Some((after, skipped)) => {
-                    star = Some((after, skipped + 1));
-                    (p, t) = (after, skipped + 1);
-                }
-                None => return false,
-            },
-        }
+    let text = text.as_bytes();
+    // Whether the pattern so far matches the first bytes of the text, by their number.
+    let mut matched: Vec<bool> = (0..=text.len()).map(|length| length == 0).collect();
+    for byte in pattern.bytes() {
+        let matches_last = |length: usize| byte == b'?' || byte == text[length - 1];
+        matched = match byte {
+            b'*' => (0..=text.len()).map(|length| matched[..=length].contains(&true)).collect(),
+            _ => (0..=text.len()).map(|length| length > 0 && matched[length - 1] && matches_last(length)).collect(),
+        };
     }
-    pattern[p..].iter().all(|rest| *rest == b'*')
+    matched[text.len()]
 }
 
 /// Returns `true` if an IAM pattern matches at least one text that starts with `prefix`.

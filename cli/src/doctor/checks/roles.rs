@@ -101,15 +101,23 @@ fn restore(policy: &Policy) -> String {
     format!("remove the statement, or detach the policy `{}`, because the template does not define it", policy.name)
 }
 
-/// Reads a role's inline and attached policies.
 async fn read(client: &Client, role: &str) -> Result<Vec<Policy>, Problem> {
+    let names = client.list_role_policies().role_name(role).into_paginator().items().send().try_collect().await;
+    let names: Vec<String> = names.map_err(|error| match error.code() {
+        Some("NoSuchEntity") => {
+            Problem::failed(format!("the role `{role}` does not exist"), "deploy the stack again to restore the role")
+        }
+        _ => problem("iam:ListRolePolicies")(error),
+    })?;
     let mut policies = Vec::new();
-    for name in inline_names(client, role).await? {
+    for name in names {
         let response = client.get_role_policy().role_name(role).policy_name(&name).send().await;
         let response = response.map_err(problem("iam:GetRolePolicy"))?;
         policies.push(Policy::of(name, response.policy_document())?);
     }
-    for arn in attached_arns(client, role).await? {
+    let attached = client.list_attached_role_policies().role_name(role).into_paginator().items().send();
+    let attached = attached.try_collect().await.map_err(problem("iam:ListAttachedRolePolicies"))?;
+    for arn in attached.into_iter().filter_map(|policy| policy.policy_arn) {
         let response = client.get_policy().policy_arn(&arn).send().await.map_err(problem("iam:GetPolicy"))?;
         let version = response.policy().and_then(|policy| policy.default_version_id()).unwrap_or_default();
         let response = client.get_policy_version().policy_arn(&arn).version_id(version).send().await;
@@ -128,22 +136,6 @@ impl Policy {
         })?;
         Ok(Policy { name, statements })
     }
-}
-
-async fn inline_names(client: &Client, role: &str) -> Result<Vec<String>, Problem> {
-    let names = client.list_role_policies().role_name(role).into_paginator().items().send().try_collect().await;
-    names.map_err(|error| match error.code() {
-        Some("NoSuchEntity") => {
-            Problem::failed(format!("the role `{role}` does not exist"), "deploy the stack again to restore the role")
-        }
-        _ => problem("iam:ListRolePolicies")(error),
-    })
-}
-
-async fn attached_arns(client: &Client, role: &str) -> Result<Vec<String>, Problem> {
-    let policies = client.list_attached_role_policies().role_name(role).into_paginator().items().send();
-    let policies = policies.try_collect().await.map_err(problem("iam:ListAttachedRolePolicies"))?;
-    Ok(policies.into_iter().filter_map(|policy| policy.policy_arn).collect())
 }
 
 #[cfg(test)]

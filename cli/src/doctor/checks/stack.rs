@@ -1,20 +1,38 @@
-//! `stack`: the CloudFormation stack exists, and its last deployment succeeded.
+//! `stack` and `outputs`: the CloudFormation stack exists, its last deployment succeeded, and it has every output and resource that the other
+//! checks use.
 
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_cloudformation::operation::describe_stacks::DescribeStacksError;
+use aws_sdk_cloudformation::error::ProvideErrorMetadata;
+use aws_sdk_cloudformation::types::StackResourceSummary;
 use jiff::Timestamp;
 
 use crate::doctor::aws::problem;
-use crate::doctor::facts::{DescribedStack, Facts};
+use crate::doctor::facts::{DescribedStack, Facts, StackResources};
 use crate::doctor::verdict::{Problem, Verdict, ensure};
+use crate::environment::variable;
+use crate::format::{counted, quoted};
 use crate::region;
+
+/// The outputs that `slacktrail` and the checks read.
+const OUTPUTS: [&str; 8] = [
+    "AlarmTopic",
+    "ApiUrl",
+    "AthenaWorkGroup",
+    "BucketName",
+    "DatabaseName",
+    "PollerFunctionName",
+    "SecretPrefix",
+    "TableName",
+];
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
     facts.caller.get()?;
     let name = &facts.stack_name;
     let described = Client::new(&facts.config).describe_stacks().stack_name(name).send().await;
-    let described = described.map_err(|error| failed(facts, error))?;
+    let described = described.map_err(|error| match error.code() {
+        Some("ValidationError") => missing(facts),
+        _ => problem("cloudformation:DescribeStacks")(error),
+    })?;
     let Some(stack) = described.stacks().first() else { return Err(missing(facts)) };
     let parameters = stack.parameters().iter();
     let outputs = stack.outputs().iter();
@@ -51,13 +69,6 @@ fn hint(status: &str) -> &'static str {
     }
 }
 
-fn failed(facts: &Facts, error: SdkError<DescribeStacksError>) -> Problem {
-    match error.code() {
-        Some("ValidationError") => missing(facts),
-        _ => problem("cloudformation:DescribeStacks")(error),
-    }
-}
-
 fn missing(facts: &Facts) -> Problem {
     let (name, region) = (&facts.stack_name, region::of(&facts.config).unwrap_or_default());
     Problem::failed(
@@ -67,8 +78,56 @@ fn missing(facts: &Facts) -> Problem {
         ),
         format!(
             "check the stack's name (`--stack` or `SLACKTRAIL_STACK`) and the AWS profile, and {}",
-            region::hint(region, &facts.args)
+            region::hint(region, &facts.args, variable)
         ),
+    )
+}
+
+pub(super) async fn outputs(facts: &Facts) -> Verdict {
+    let described = facts.described.get()?;
+    let missing: Vec<&str> = OUTPUTS.into_iter().filter(|name| !described.outputs.contains_key(*name)).collect();
+    if !missing.is_empty() {
+        return Err(incomplete("output", &missing));
+    }
+    let resources = Client::new(&facts.config).list_stack_resources().stack_name(&facts.stack_name).into_paginator();
+    let resources =
+        resources.items().send().try_collect().await.map_err(problem("cloudformation:ListStackResources"))?;
+    let named = |logical: &str| resources.iter().find(|resource| resource.logical_resource_id() == Some(logical));
+    let (oauth, rules) = (named("OAuth"), of_type(&resources, "AWS::Events::Rule"));
+    let (Some(oauth), [rule]) = (oauth.and_then(|resource| resource.physical_resource_id()), &rules[..]) else {
+        return Err(incomplete("resource", &["OAuth", "the poller's rule"]));
+    };
+    let output = |name: &str| described.outputs[name].clone();
+    let deployed = StackResources {
+        bucket: output("BucketName"),
+        table: output("TableName"),
+        secret_prefix: output("SecretPrefix"),
+        url: variable("SLACKTRAIL_URL").unwrap_or_else(|| output("ApiUrl")),
+        poller: output("PollerFunctionName"),
+        oauth: oauth.to_owned(),
+        rule: rule.clone(),
+        database: output("DatabaseName"),
+        workgroup: output("AthenaWorkGroup"),
+        topic: output("AlarmTopic"),
+        alarms: of_type(&resources, "AWS::CloudWatch::Alarm"),
+    };
+    facts.deployed.set(deployed);
+    Ok(format!(
+        "{}, {}",
+        counted(described.outputs.len() as u64, "output"),
+        counted(resources.len() as u64, "resource")
+    ))
+}
+
+fn of_type(resources: &[StackResourceSummary], kind: &str) -> Vec<String> {
+    let matching = resources.iter().filter(|resource| resource.resource_type() == Some(kind));
+    matching.filter_map(|resource| resource.physical_resource_id().map(str::to_owned)).collect()
+}
+
+fn incomplete(what: &str, names: &[&str]) -> Problem {
+    Problem::failed(
+        format!("the stack has no {what} {}", quoted(names, ", ")),
+        "check that it is a slacktrail stack, and deploy the current template",
     )
 }
 

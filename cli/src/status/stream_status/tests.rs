@@ -9,8 +9,7 @@ use super::*;
 
 /// Returns a stream that catches up, with a value in every column of the table.
 pub(crate) fn status_of(source: &str) -> StreamStatus {
-    let gap =
-        GapEntry { kind: GapKind::Backlog, oldest: Some(Second::EPOCH), latest: Some(Second::EPOCH.plus(900_000)) };
+    let gap = GapEntry { kind: GapKind::Backlog, oldest: Second::EPOCH, latest: Second::EPOCH.plus(900_000) };
     StreamStatus {
         since: Some(Second::EPOCH),
         last_success: Some(Second::EPOCH),
@@ -39,8 +38,8 @@ fn source() -> Source {
     }
 }
 
-fn single_status(deployment: &Deployment, target: Target, now: i64) -> StreamStatus {
-    let statuses = statuses(deployment, target, Second::EPOCH.plus(now));
+fn single_status(deployment: &Deployment, place: Place, now: i64) -> StreamStatus {
+    let statuses = statuses(deployment, place, Second::EPOCH.plus(now));
     assert_eq!(statuses.len(), 1);
     statuses[0].clone()
 }
@@ -72,7 +71,7 @@ fn rejected(since: i64) -> Cursor {
 
 #[test]
 fn stream_without_cursor_waits_for_first_tick() {
-    let status = single_status(&deployment(source(), None), Target::Aws, 0);
+    let status = single_status(&deployment(source(), None), Place::Poller, 0);
     assert_eq!((status.state, status.lag_seconds), (State::Waiting, None));
     assert!(status.hint.unwrap().contains("first tick"));
 }
@@ -80,24 +79,24 @@ fn stream_without_cursor_waits_for_first_tick() {
 #[test]
 fn paused_source_is_paused_regardless_of_cursor() {
     let paused = Source { paused: true, ..source() };
-    let status = single_status(&deployment(paused, Some(cursor(0))), Target::Aws, 999_999);
+    let status = single_status(&deployment(paused, Some(cursor(0))), Place::Poller, 999_999);
     assert_eq!((status.state, status.code, status.hint), (State::Paused, None, None));
 }
 
 #[test]
 fn disconnected_source_has_no_status() {
     let deployment = deployment(Source { disconnected: true, ..source() }, Some(cursor(0)));
-    assert_eq!(statuses(&deployment, Target::Aws, Second::EPOCH), []);
+    assert_eq!(statuses(&deployment, Place::Poller, Second::EPOCH), []);
 }
 
 #[test]
 fn stopped_poller_is_failing_and_stopped_pull_is_not() {
     let deployment = deployment(source(), Some(cursor(0)));
-    let status = single_status(&deployment, Target::Aws, 7_200);
+    let status = single_status(&deployment, Place::Poller, 7_200);
     assert_eq!((status.state, status.code.as_deref()), (State::Failing, Some("poller_not_running")));
     assert_eq!(status.since, Some(Second::EPOCH));
-    assert_eq!(single_status(&deployment, Target::Directory, 7_200).state, State::Ok);
-    assert_eq!(single_status(&deployment, Target::Aws, 900).state, State::Ok);
+    assert_eq!(single_status(&deployment, Place::Pull, 7_200).state, State::Ok);
+    assert_eq!(single_status(&deployment, Place::Poller, 900).state, State::Ok);
 }
 
 #[test]
@@ -107,7 +106,7 @@ fn stream_that_slack_told_to_wait_an_hour_is_waiting_and_not_failing() {
     throttled.health = Health { state: State::Waiting, code: Some("ratelimited".to_owned()), ..Health::default() };
     let deployment = deployment(source(), Some(throttled));
     for (now, state) in [(1_801, State::Waiting), (3_660, State::Waiting), (3_600 + 1_800, State::Failing)] {
-        assert_eq!(single_status(&deployment, Target::Aws, now).state, state, "{now}");
+        assert_eq!(single_status(&deployment, Place::Poller, now).state, state, "{now}");
     }
 }
 
@@ -115,17 +114,17 @@ fn stream_that_slack_told_to_wait_an_hour_is_waiting_and_not_failing() {
 fn rejection_before_reconnect_waits_for_next_tick() {
     let again = Source { connected_at: Second::EPOCH.plus(500), ..source() };
     let rejected_before = deployment(again.clone(), Some(rejected(200)));
-    let status = single_status(&rejected_before, Target::Aws, 510);
+    let status = single_status(&rejected_before, Place::Poller, 510);
     assert_eq!((status.state, status.code.as_deref()), (State::Waiting, None));
     assert_eq!(status.hint.as_deref(), Some("wait a minute: the source was reconnected, and the poller retries"));
     assert_eq!(status.since, Some(again.connected_at));
-    assert_eq!(single_status(&rejected_before, Target::Directory, 510).state, State::Reauthorize);
+    assert_eq!(single_status(&rejected_before, Place::Pull, 510).state, State::Reauthorize);
     assert_eq!(
-        single_status(&rejected_before, Target::Aws, 500 + 1_800).code.as_deref(),
+        single_status(&rejected_before, Place::Poller, 500 + 1_800).code.as_deref(),
         Some("poller_not_running"),
         "no tick has run"
     );
-    let rejected_since = single_status(&deployment(again, Some(rejected(501))), Target::Aws, 510);
+    let rejected_since = single_status(&deployment(again, Some(rejected(501))), Place::Poller, 510);
     assert_eq!((rejected_since.state, rejected_since.code.as_deref()), (State::Reauthorize, Some("token_revoked")));
 }
 
@@ -135,7 +134,7 @@ fn unsaved_tick_of_quiet_stream_counts_as_check() {
     let mut quiet = cursor(saved_at);
     quiet.gaps.clear();
     for (at, now, checked, lag) in [(600, 910, 900, 0), (1_800, 1_805, 1_800, 0), (1_800, 9_000, 1_800, 7_200)] {
-        let mut status = single_status(&deployment(source(), Some(quiet.clone())), Target::Directory, now);
+        let mut status = single_status(&deployment(source(), Some(quiet.clone())), Place::Pull, now);
         status.apply_tick(&quiet, second(at), second(now));
         assert_eq!((status.last_success, status.lag_seconds), (Some(second(checked)), Some(lag)), "{at} {now}");
     }
@@ -145,18 +144,14 @@ fn unsaved_tick_of_quiet_stream_counts_as_check() {
     };
     let mut behind = quiet.clone();
     behind.gaps.push(gap);
-    let mut status = single_status(&deployment(source(), Some(behind.clone())), Target::Directory, 1_805);
+    let mut status = single_status(&deployment(source(), Some(behind.clone())), Place::Pull, 1_805);
     status.apply_tick(&behind, second(1_800), second(1_805));
     assert_eq!(status.lag_seconds, Some(1_805), "the gap is not collected");
 }
 
 #[test]
 fn backlog_is_shown_as_time() {
-    let gap = |kind, hours: i64| GapEntry {
-        kind,
-        oldest: Some(Second::EPOCH),
-        latest: Some(Second::EPOCH.plus(hours * 3_600)),
-    };
+    let gap = |kind, hours: i64| GapEntry { kind, oldest: Second::EPOCH, latest: Second::EPOCH.plus(hours * 3_600) };
     let backlog = |gaps: Vec<GapEntry>| StreamStatus { gaps, ..status_of("acme") }.backlog();
     assert_eq!(backlog(Vec::new()), "-");
     assert_eq!(backlog(vec![gap(GapKind::Reread, 50)]), "re-read");
@@ -206,7 +201,7 @@ fn backlog_of_live_gap_excludes_overlap() {
 
 #[test]
 fn status_json_has_documented_keys_and_utc_times() {
-    let status = single_status(&deployment(source(), Some(cursor(60))), Target::Directory, 65);
+    let status = single_status(&deployment(source(), Some(cursor(60))), Place::Pull, 65);
     let json = serde_json::to_string(&status).unwrap();
     assert_eq!(
         json,
