@@ -15,6 +15,8 @@ use crate::{Endless, Request, Response, Row, cursor};
 /// The last page of classic paging.
 const PAGE_MAX: usize = 100;
 const COUNT_MAX: usize = 1_000;
+/// The maximum `limit`. Slack rejects a larger one.
+const LIMIT_MAX: usize = 1_000;
 const ROWS_DEFAULT: usize = 100;
 const LIST: &str = "logins";
 const KEYSET: &str = "logins";
@@ -90,7 +92,7 @@ impl AccessLog {
             return view.classic_page(request, page_fault);
         }
         let limit = request.integer("limit").map_err(|_| ApiError::new("invalid_limit"))?.unwrap_or(0);
-        let limit = usize::try_from(limit).ok().filter(|limit| *limit <= settings.access_limit_max);
+        let limit = usize::try_from(limit).ok().filter(|limit| *limit <= LIMIT_MAX);
         let limit = limit.ok_or_else(|| ApiError::new("invalid_limit"))?;
         if limit == 0 && request.parameter("cursor").is_none() {
             return view.classic_page(request, page_fault);

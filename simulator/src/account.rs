@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::api_error::ApiError;
 use crate::auth::Caller;
-use crate::oauth::{Issued, TokenKind, seconds_until};
+use crate::oauth::{Issued, seconds_until};
 use crate::settings::Settings;
 use crate::tenant::{Install, Token, Workspace};
 use crate::{Request, Response, cursor};
@@ -20,9 +20,7 @@ pub(crate) fn identity(settings: &Settings, now: Timestamp, caller: &Caller) -> 
     let organization = settings.tenant.as_organization();
     let (team_id, team) = match (&token.install, organization) {
         (Install::Organization, Some(organization)) => organization,
-        (Install::Workspace(id), _) => {
-            (id.as_str(), settings.tenant.workspace(id).map_or("", |workspace| workspace.name.as_str()))
-        }
+        (Install::Workspace(id), _) => (id.as_str(), settings.tenant.workspace_name(id)),
         (Install::Organization, None) => ("", ""),
     };
     let mut body = json!({
@@ -51,9 +49,6 @@ fn add_issued_fields(body: &mut Value, now: Timestamp, issued: &Issued) {
     body["user_id"] = issued.user.as_str().into();
     body["app_id"] = issued.app_id.as_str().into();
     body["app_name"] = issued.app_name.as_str().into();
-    if issued.kind == TokenKind::Bot {
-        body["bot_id"] = issued.user.replacen('U', "B", 1).into();
-    }
     if let Some(expires) = issued.expires {
         body["expires_in"] = seconds_until(now, expires).into();
     }

@@ -32,22 +32,17 @@ impl Calls {
 
     /// Returns the number of calls of one path (see [`crate::Request::path`]).
     pub fn of(&self, path: &str) -> u32 {
-        self.minutes(path).map(|(_, count)| count).sum()
+        self.minutes(path).sum()
     }
 
     /// Returns the highest number of calls of one path in any calendar minute.
     pub fn busiest_minute(&self, path: &str) -> u32 {
-        self.minutes(path).map(|(_, count)| count).max().unwrap_or(0)
+        self.minutes(path).max().unwrap_or(0)
     }
 
-    /// Returns each calendar minute with a call of this path: its number since 1970, and the number of calls.
-    pub fn minutes(&self, path: &str) -> impl Iterator<Item = (i64, u32)> {
-        self.by_path.get(path).into_iter().flatten().map(|(minute, count)| (*minute, *count))
-    }
-
-    /// Returns every called path and its number of calls.
-    pub fn paths(&self) -> impl Iterator<Item = (&str, u32)> {
-        self.by_path.iter().map(|(path, minutes)| (path.as_str(), minutes.values().sum()))
+    /// Returns the number of calls of this path in each calendar minute that has any.
+    fn minutes(&self, path: &str) -> impl Iterator<Item = u32> {
+        self.by_path.get(path).into_iter().flat_map(BTreeMap::values).copied()
     }
 
     /// Returns the number of calls of one path that exceeded Slack's rate limit. Scripted 429s do not count.
@@ -56,12 +51,8 @@ impl Calls {
     }
 
     pub(crate) fn record(&mut self, path: &str, now: Timestamp) {
-        if !self.by_path.contains_key(path) {
-            self.by_path.insert(path.to_owned(), BTreeMap::new());
-        }
-        if let Some(minutes) = self.by_path.get_mut(path) {
-            *minutes.entry(now.as_second().div_euclid(60)).or_default() += 1;
-        }
+        let minute = now.as_second().div_euclid(60);
+        *self.by_path.entry(path.to_owned()).or_default().entry(minute).or_default() += 1;
     }
 
     pub(crate) fn record_throttled(&mut self, path: &str) {

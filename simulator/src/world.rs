@@ -23,7 +23,7 @@ use crate::visibility::VisibleRows;
 use crate::{Family, Log, Outcome, Request, Response, Row, account, audit, auth, faults, integration, layout};
 
 /// A simulated Slack: its rows, the scripted faults and the call counts. Clones are independent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct World {
     pub(crate) settings: Arc<Settings>,
     pub(crate) oauth: Oauth,
@@ -45,37 +45,19 @@ pub struct World {
 impl World {
     /// Creates a world without rows or faults.
     pub fn new(settings: Settings) -> World {
-        World {
-            settings: Arc::new(settings),
-            oauth: Oauth::default(),
-            invalidated: Invalidated::default(),
-            audit: RowStore::default(),
-            access: AccessLog::default(),
-            integration: RowStore::default(),
-            script: FaultScript::default(),
-            throttle: Throttle::default(),
-            calls: Calls::default(),
-            journal: None,
-            cut_short: None,
-            answered: 0,
-        }
+        World { settings: Arc::new(settings), ..World::default() }
     }
 
     /// Returns the outcome of a request at `now`. A row is visible from its `visible_at`, whatever its time.
     pub fn answer(&mut self, now: Timestamp, request: &Request) -> Outcome {
         let outcome = self.outcome(now, request);
         if let Some(journal) = &mut self.journal {
-            let response = match &outcome {
-                Outcome::Response(response) => Some(response),
+            let retry_after_seconds = match &outcome {
+                Outcome::Response(response) => response.header("Retry-After").and_then(|text| text.parse().ok()),
                 Outcome::Hangup => None,
             };
-            let retry_after = response.and_then(|response| response.header("Retry-After"));
-            journal.push(Call {
-                at: now,
-                path: request.path.clone(),
-                query: request.query.clone(),
-                retry_after_seconds: retry_after.and_then(|text| text.parse().ok()),
-            });
+            let (path, query) = (request.path.clone(), request.query.clone());
+            journal.push(Call { at: now, path, query, retry_after_seconds });
         }
         outcome
     }
@@ -264,29 +246,20 @@ impl World {
         let caller = auth::web(self.keys(&settings), now, request)?;
         let allowed = match request.path.as_str() {
             "auth.test" => settings.limits.auth_test,
-            "auth.revoke" => settings.limits.tier_three,
-            "apps.uninstall" => None,
+            "auth.revoke" => None,
             _ => settings.limits.tier_two,
         };
         self.admit(request, &throttle_key(request, &caller), allowed, now)?;
         let token = &caller.token;
         let mut response = match request.path.as_str() {
             "auth.test" => account::identity(&settings, now, &caller),
-            "auth.revoke" => self.revoke_response(now, request, &caller),
-            "apps.uninstall" => self.uninstall_response(now, request, &caller)?,
+            "auth.revoke" => self.revoke_response(&caller),
             "auth.teams.list" => account::teams(&settings, now, request, token, page_fault.stale_cursor)?,
             "team.accessLogs" => {
                 auth::web_log(&settings, &caller)?;
                 let visible_rows = VisibleRows::of(&settings, token, request)?;
-                let mut rng = self.rng();
-                self.access.answer(
-                    &settings,
-                    now,
-                    request,
-                    &visible_rows,
-                    (page_fault, Form::of(&settings, self.answered)),
-                    &mut rng,
-                )?
+                let (form, mut rng) = (self.form(), self.rng());
+                self.access.answer(&settings, now, request, &visible_rows, (page_fault, form), &mut rng)?
             }
             _ => {
                 auth::web_log(&settings, &caller)?;
@@ -325,8 +298,8 @@ impl World {
 }
 
 /// The Web API methods that require a token.
-const WEB_METHODS: [&str; 6] =
-    ["apps.uninstall", "auth.revoke", "auth.test", "auth.teams.list", "team.accessLogs", "team.integrationLogs"];
+const WEB_METHODS: [&str; 5] =
+    ["auth.revoke", "auth.test", "auth.teams.list", "team.accessLogs", "team.integrationLogs"];
 
 /// Returns the rate limit key of a Web API call: method, workspace and app.
 fn throttle_key(request: &Request, caller: &Caller) -> String {

@@ -1,7 +1,7 @@
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::{Family, Log, Request, Settings, World};
 
-use crate::walk::{asking, epoch, error, response};
+use crate::walk::{asking, error, response};
 
 #[test]
 fn call_beyond_limit_returns_retry_after() {
@@ -53,8 +53,6 @@ fn calls_are_counted_by_method_and_minute() {
     response(&mut world, 0, &asking(Log::Audit));
     let calls = world.calls();
     assert_eq!((calls.total(), calls.of("auth.test"), calls.busiest_minute("auth.test")), (4, 3, 2));
-    assert_eq!(calls.minutes("auth.test").collect::<Vec<_>>(), [(epoch(0) / 60, 2), (epoch(120) / 60, 1)]);
-    assert_eq!(calls.paths().collect::<Vec<_>>(), [("auth.test", 3), ("logs", 1)]);
     world.reset_calls();
     assert_eq!(world.calls().total(), 0);
 }

@@ -159,7 +159,7 @@ impl Rotating {
 
     /// Returns how often Slack has issued tokens for a refresh token.
     pub fn refreshes(&self) -> usize {
-        self.world.with(|state| state.slack.refreshes().len())
+        self.world.with(|state| state.slack.refreshes())
     }
 
     /// Runs ticks until the source must be healthy, and on beyond the lifetimes of the current token and the next one.

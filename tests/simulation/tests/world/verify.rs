@@ -212,7 +212,7 @@ fn late_record_is_pending_until_last_re_read_and_missing_afterwards() {
 #[test]
 fn access_row_used_again_after_storing_is_no_difference() {
     for order in [AccessColumn::First, AccessColumn::Last] {
-        let settings = Settings { access_order: order, access_limit_max: 1_000, ..organization() };
+        let settings = Settings { access_order: order, ..organization() };
         let mut harness = Harness::new(settings, &[LogType::Access]);
         harness.rows(Log::Access, 9, 60);
         let day = day_ago(&harness, 0);
