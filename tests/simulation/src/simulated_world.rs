@@ -23,7 +23,7 @@ use super::rng::Rng;
 pub struct SimulatedWorld(Rc<RefCell<State>>);
 
 /// The whole state of the simulated world. A clone is independent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct State {
     /// The current time. It advances only on request.
     pub now: Timestamp,
@@ -83,6 +83,8 @@ pub struct State {
     pub(super) tampered: Vec<LogType>,
     /// The size of the chunks in which Slack's responses arrive, in bytes. `None`: each response arrives whole.
     pub chunk_bytes: Option<usize>,
+    /// The number of processes so far.
+    pub(super) processes: u32,
     /// The number of operations of all processes so far.
     pub(super) operations: u64,
     /// Objects that `Mutant::CursorBeforeObject` reported as created and has not written yet.
@@ -247,39 +249,8 @@ pub(super) struct NoResponse;
 impl SimulatedWorld {
     /// Creates a world at `now` with this Slack and these sources.
     pub fn new(now: Timestamp, slack: World, sources: impl IntoIterator<Item = Source>) -> SimulatedWorld {
-        SimulatedWorld(Rc::new(RefCell::new(State {
-            now,
-            clock_ahead: SignedDuration::ZERO,
-            bucket_ahead: SignedDuration::ZERO,
-            slack,
-            operations_max: None,
-            deadline: None,
-            objects: BTreeMap::new(),
-            cursors: BTreeMap::new(),
-            sources: sources.into_iter().map(|source| (source.id.clone(), source)).collect(),
-            garbled_sources: BTreeMap::new(),
-            authorizations: BTreeMap::new(),
-            credentials: BTreeMap::new(),
-            secret_versions: BTreeMap::new(),
-            invoked: Vec::new(),
-            foreign: Vec::new(),
-            faults: Vec::new(),
-            create_faults: VecDeque::new(),
-            struck: false,
-            chance: None,
-            down: Vec::new(),
-            hang: None,
-            traced: true,
-            trace: Vec::new(),
-            broken: None,
-            mutant: None,
-            backfilled: Vec::new(),
-            book: oracle::Book::default(),
-            tampered: Vec::new(),
-            chunk_bytes: None,
-            operations: 0,
-            owed: Vec::new(),
-        })))
+        let sources = sources.into_iter().map(|source| (source.id.clone(), source)).collect();
+        SimulatedWorld(Rc::new(RefCell::new(State { now, slack, sources, traced: true, ..State::default() })))
     }
 
     /// Copies the world. The copy is independent.

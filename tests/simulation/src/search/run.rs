@@ -50,7 +50,6 @@ pub struct Run {
     start: Rc<StartingPoint>,
     world: SimulatedWorld,
     process: Process,
-    processes: u32,
     rows: u32,
     /// The workspace whose rows are long.
     long_rows_of: Option<&'static str>,
@@ -64,16 +63,9 @@ impl Run {
         let source = Source { organization: start.slack.organization, ..acme(BEGINNING, &[start.log]) };
         let world = SimulatedWorld::new(BEGINNING, World::new(start.slack.settings.clone()), [source]);
         world.with(|state| (state.mutant, state.traced) = (mutant, traced));
-        let process = Process::start(0, &world);
-        let mut run = Run {
-            start: Rc::new(start.clone()),
-            world,
-            process,
-            processes: 1,
-            rows: 0,
-            long_rows_of: None,
-            left_no_gap: false,
-        };
+        let process = Process::start(&world);
+        let mut run =
+            Run { start: Rc::new(start.clone()), world, process, rows: 0, long_rows_of: None, left_no_gap: false };
         for event in &start.scenario.before {
             run.apply(event);
         }
@@ -91,7 +83,6 @@ impl Run {
             start: self.start.clone(),
             world,
             process,
-            processes: self.processes,
             rows: self.rows,
             long_rows_of: self.long_rows_of,
             left_no_gap: self.left_no_gap,
@@ -239,8 +230,7 @@ impl Run {
     }
 
     fn restart(&mut self) {
-        self.process = Process::start(self.processes, &self.world);
-        self.processes += 1;
+        self.process = Process::start(&self.world);
     }
 
     fn limits(&self) -> ResourceLimits {
@@ -265,8 +255,7 @@ impl Run {
 
     /// Runs a whole tick of a new process.
     fn other_tick(&mut self) {
-        let own = std::mem::replace(&mut self.process, Process::start(self.processes, &self.world));
-        self.processes += 1;
+        let own = std::mem::replace(&mut self.process, Process::start(&self.world));
         self.tick();
         self.process = own;
     }
@@ -331,9 +320,7 @@ impl Run {
         self.left_no_gap = false;
         let mut ticks = vec![Some(self.begin())];
         for _ in 1..processes {
-            let number = self.processes;
-            self.processes += 1;
-            let other = Process::start(number, &self.world);
+            let other = Process::start(&self.world);
             ticks.push(Some(other.begin(self.start.calls_max(), self.limits())));
         }
         let mut steps = vec![0; processes];

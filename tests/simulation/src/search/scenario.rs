@@ -115,7 +115,8 @@ pub fn scenarios() -> Vec<Scenario> {
     groups.into_iter().flatten().collect()
 }
 
-fn scenario(name: &'static str, before: &[Event]) -> Scenario {
+/// Returns a scenario that every log can have under every Slack.
+pub(super) fn scenario(name: &'static str, before: &[Event]) -> Scenario {
     Scenario {
         name,
         before: before.to_vec(),

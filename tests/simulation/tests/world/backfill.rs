@@ -26,7 +26,7 @@ fn organization() -> Settings {
 /// Returns a source that has collected its seven days, with this many rows on each of the given earlier days.
 fn settled(log: LogType, calls_max: u32, rows_a_day: i64, days: std::ops::Range<i64>) -> Harness {
     let mut harness = Harness::new(organization(), &[log]);
-    harness.calls_max = calls_max;
+    harness.calls_max = Some(calls_max);
     for row in days.flat_map(|day| (0..rows_a_day).map(move |n| day * DAY + n * 600 + 60)) {
         harness.late_row(simulated(log), row);
     }
@@ -194,7 +194,7 @@ fn many_backlogs_during_backfill_do_not_collect_time_between_them() {
         harness.tick();
     }
     assert!(harness.gaps(log).len() >= 10, "{:?}", harness.gaps(log));
-    harness.calls_max = 50;
+    harness.calls_max = Some(50);
     drain(&mut harness, log);
     harness.settle();
     assert_eq!(harness.stored_lines(), 20 + 40 * 12 + 4);
@@ -206,7 +206,7 @@ fn backfill_keeps_uncollected_time_of_failed_workspace() {
     let log = LogType::Integration;
     let mut harness = settled(log, 10, 1, 10..12);
     harness.settings(|settings| settings.integration_count_max = 1_000);
-    harness.calls_max = 2; // a live round now runs only in every other tick, and the backfill in between
+    harness.calls_max = Some(2); // a live round now runs only in every other tick, and the backfill in between
     harness
         .settings(|settings| settings.tenant.workspace_mut("T1").expect("the workspace exists").owner_belongs = false);
     // This is longer than the re-reads cover.
@@ -228,7 +228,7 @@ fn backfill_keeps_uncollected_time_of_failed_workspace() {
         }
         harness.tick();
     }
-    harness.calls_max = 20;
+    harness.calls_max = Some(20);
     harness.settle();
     harness.assert_complete();
 }

@@ -75,13 +75,16 @@ fn backlog_stays_within_calls_per_minute() {
         Harness::new(Settings { limits: Limits::SLACK, audit_limit_max: 3, ..Settings::organization() }, &LogType::ALL);
     harness.rows(Log::Audit, 300, 100);
     harness.rows(Log::Integration, 20, 100);
-    harness.production_calls();
+    harness.calls_max = None;
     for _ in 0..8 {
         harness.tick();
         harness.pass(60);
     }
-    assert_eq!(harness.throttled(), 0);
-    assert_eq!(harness.busiest_minute("logs"), 25);
+    harness.world().with(|state| {
+        let calls = state.slack.calls();
+        assert_eq!(Log::ALL.map(|log| calls.throttled(log.path())), [0; 3]);
+        assert_eq!(calls.busiest_minute("logs"), 25);
+    });
     harness.settle();
     harness.assert_complete();
 }
@@ -114,7 +117,8 @@ fn objects_read(harness: &mut Harness) -> usize {
 fn streams_that_exceed_cache_quota_evict_and_read_again() {
     let reads = |ids_max| {
         let mut harness = Harness::new(unlimited(Settings::organization()), &LogType::ALL);
-        harness.limit(1, ids_max);
+        harness.resources.streams_at_once = 1;
+        harness.resources.stored_ids.total = ids_max;
         for _ in 0..2 {
             LogType::ALL.into_iter().for_each(|log| harness.rows(simulated(log), 10, 30));
             harness.tick();
@@ -131,7 +135,7 @@ fn new_process_reads_last_minutes_and_two_hours_for_hourly_re_read() {
     for log in LogType::ALL {
         let settings = Settings { limits: Limits::OFF, access_order: AccessColumn::Last, ..Settings::organization() };
         let mut harness = Harness::new(settings, &[log]);
-        harness.production_calls();
+        harness.calls_max = None;
         for minute in 0..5 * 60 + 30 {
             harness.rows(simulated(log), 1, 1);
             harness.touch(minute / 2);

@@ -13,7 +13,7 @@ const PER_MINUTE: i64 = 300;
 /// Returns a source with 300 records per minute for ten minutes, each shown `late` seconds after its time.
 fn busy(settings: Settings, late: impl Fn(i64) -> i64) -> Harness {
     let mut harness = Harness::new(settings, &[LogType::Audit]);
-    harness.production_calls();
+    harness.calls_max = None;
     let begin = harness.now();
     for n in 0..MINUTES * PER_MINUTE {
         let time = begin + SignedDuration::from_secs(n * 60 / PER_MINUTE);
@@ -86,7 +86,7 @@ fn tick_of_a_busy_minute(harness: &mut Harness) -> State {
 
 fn pages_of_three() -> Harness {
     let mut harness = Harness::new(Settings { audit_limit_max: 3, ..settings() }, &[LogType::Audit]);
-    harness.production_calls();
+    harness.calls_max = None;
     harness
 }
 

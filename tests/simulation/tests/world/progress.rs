@@ -16,7 +16,7 @@ const KINDS: [Endless; 3] = [Endless::SameCursor, Endless::FreshCursor, Endless:
 fn up_to_date(log: LogType) -> Harness {
     let base = if log == LogType::Integration { Settings::workspace() } else { Settings::organization() };
     let mut harness = Harness::new(unlimited(base), &[log]);
-    harness.production_calls();
+    harness.calls_max = None;
     harness.rows(simulated(log), 5, 30);
     harness.tick();
     harness.pass(60);
@@ -53,7 +53,7 @@ fn integration_log_that_claims_million_rows_has_error_code() {
         unlimited(Settings { integration_page_max: None, ..Settings::workspace() }),
         &[LogType::Integration],
     );
-    harness.production_calls();
+    harness.calls_max = None;
     harness.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::Claims(1_000_000)));
     harness.rows(Log::Integration, 5, 30);
     for _ in 0..3 {
@@ -68,7 +68,7 @@ fn integration_log_that_claims_million_rows_has_error_code() {
 fn integration_log_that_ignores_page_numbers_causes_no_duplicates() {
     let settings = Settings { integration_count_max: 3, ..Settings::workspace() };
     let mut harness = Harness::new(unlimited(settings), &[LogType::Integration]);
-    harness.production_calls();
+    harness.calls_max = None;
     harness.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::PageIgnored));
     harness.rows(Log::Integration, 8, 30);
     for _ in 0..3 {
@@ -83,7 +83,7 @@ fn integration_log_that_ignores_page_numbers_causes_no_duplicates() {
 #[test]
 fn full_integration_page_under_every_number_has_error_code() {
     let mut harness = Harness::new(unlimited(Settings::workspace()), &[LogType::Integration]);
-    harness.production_calls();
+    harness.calls_max = None;
     let newest = harness.now().as_second() - 60;
     let rows: Vec<String> = (0..1_000)
         .map(|n| format!(r#"{{"app_id":"A{n}","user_id":"U1","date":"{}","change_type":"added"}}"#, newest - n))
@@ -142,7 +142,7 @@ fn lag_of_half_read_minute_counts_from_its_start() {
 fn history_before_first_tick_is_no_lag() {
     let mut harness =
         Harness::new(unlimited(Settings { audit_limit_max: 3, ..Settings::organization() }), &[LogType::Audit]);
-    harness.production_calls();
+    harness.calls_max = None;
     for age in 0..600 {
         harness.late_row(Log::Audit, 600 - age + 3_600);
     }
@@ -156,7 +156,7 @@ fn history_before_first_tick_is_no_lag() {
 fn silent_stream_is_reported_during_backlog() {
     let mut harness =
         Harness::new(unlimited(Settings { audit_limit_max: 3, ..Settings::organization() }), &[LogType::Audit]);
-    harness.calls_max = 2;
+    harness.calls_max = Some(2);
     for n in 0..2_400 {
         harness.late_row(Log::Audit, 5 * 86_400 + n * 20);
     }
@@ -213,7 +213,7 @@ fn single_empty_page_after_outage_is_no_success() {
     (0..20).for_each(|_| drop(tick_and_pass(&mut harness)));
     harness.heal();
     harness.fault(Fault::every(CallMatcher::any(), FaultKind::Endless(Endless::FreshCursor)));
-    harness.calls_max = 1;
+    harness.calls_max = Some(1);
     let summary = harness.tick().remove(0);
     assert_eq!((summary.counts.pages, summary.state), (1, State::Failing));
 }
@@ -222,7 +222,7 @@ fn single_empty_page_after_outage_is_no_success() {
 fn second_too_long_for_small_pages_is_read_with_larger_ones() {
     let settings = Settings { envelope: Envelope::Php, ..unlimited(Settings::workspace()) };
     let mut harness = Harness::new(settings, &[LogType::Integration]);
-    harness.production_calls();
+    harness.calls_max = None;
     harness.rows(Log::Integration, 10, 30);
     harness.pass(60);
     (0..9).for_each(|_| harness.equal_row());
@@ -238,7 +238,7 @@ fn second_too_long_for_small_pages_is_read_with_larger_ones() {
 fn history_that_takes_a_day_ends_although_re_reads_are_due() {
     let mut harness =
         Harness::new(unlimited(Settings { audit_limit_max: 3, ..Settings::organization() }), &[LogType::Audit]);
-    harness.calls_max(3);
+    harness.calls_max = Some(3);
     harness.rows(Log::Audit, 500, 600);
     for _ in 0..30 * 4 {
         harness.rows(Log::Audit, 1, 1);

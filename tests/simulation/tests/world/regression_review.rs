@@ -77,7 +77,7 @@ fn tick_whose_token_is_replaced_after(calls: u32, calls_max: u32) -> Harness {
     settings.tokens.push(Token { text: "xoxp-another".to_owned(), ..old.clone() });
     let mut harness = Harness::new(settings, &[LogType::Audit]);
     harness.rows(Log::Audit, 30, 60);
-    let process = Process::start(7, harness.world());
+    let process = Process::start(harness.world());
     let mut tick = process.begin(Some(calls_max), ResourceLimits::default());
     let mut end = None;
     while end.is_none() {
@@ -189,7 +189,7 @@ fn row_stored_before_slack_requires_team_id_is_not_stored_again() {
 fn long_access_walk_advances_while_local_clock_is_slow() {
     let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
     let mut harness = Harness::new(settings, &[LogType::Access]);
-    harness.production_calls();
+    harness.calls_max = None;
     harness.clock_ahead(-3_600);
     harness.rows(Log::Access, 60, 3_600);
     for _ in 0..20 {

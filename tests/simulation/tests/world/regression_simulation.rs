@@ -111,9 +111,9 @@ fn tick_with_only_rejected_range_is_no_success() {
     harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Status(404, String::new())));
     assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
     assert_eq!(tick_and_pass(&mut harness).state, State::Failing);
-    harness.world().with(|state| state.slack.clear_faults());
+    harness.heal();
     harness.clock_ahead(60);
-    harness.calls_max = 1; // the range ends in Slack's future, and no call is left for another request
+    harness.calls_max = Some(1); // the range ends in Slack's future, and no call is left for another request
     let summary = tick_and_pass(&mut harness);
     assert!(summary.code().is_some() && !matches!(summary.state, State::Ok | State::CatchingUp), "{summary:?}");
     harness.clock_ahead(0);
@@ -126,9 +126,9 @@ fn round_in_which_every_workspace_fails_is_no_success() {
     let mut harness = with_two_new_rows(LogType::Integration, Settings::organization());
     // The tick reads the first workspace and ends before the second.
     harness.pass(300);
-    harness.calls_max = 1;
+    harness.calls_max = Some(1);
     tick_and_pass(&mut harness);
-    harness.calls_max = 50;
+    harness.calls_max = Some(50);
     harness.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::Status(404, String::new())));
     let summary = tick_and_pass(&mut harness);
     assert!(summary.code().is_some() && !matches!(summary.state, State::Ok | State::CatchingUp), "{summary:?}");

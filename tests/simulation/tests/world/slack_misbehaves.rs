@@ -27,7 +27,7 @@ fn error_under_200_is_not_end_and_sets_stream_health() {
     assert_eq!(state(&harness.tick()), (State::Waiting, Some("feature_not_enabled")));
     harness.pass(60);
     assert_eq!(state(&harness.tick()), (State::Reconfigure, Some("feature_not_enabled")));
-    harness.world().with(|state| state.slack.clear_faults());
+    harness.heal();
     harness.pass(1_000);
     assert_eq!(state(&harness.tick()), (State::Ok, None));
     harness.assert_complete();
@@ -109,7 +109,7 @@ fn live_records_arrive_at_next_tick_while_backlog_drains() {
     for log in [LogType::Audit, LogType::Access] {
         let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
         let mut harness = Harness::new(settings, &[log]);
-        harness.calls_max = 6;
+        harness.calls_max = Some(6);
         harness.rows(simulated(log), 400, 300);
         harness.tick();
         let mut catching_up = 0;
@@ -348,7 +348,7 @@ fn throttling_delays_only_affected_stream_as_long_as_slack_asks() {
 fn interrupted_walk_resumes_where_it_stopped() {
     let base = Settings { limits: Limits::OFF, audit_limit_max: 3, ..Settings::organization() };
     let mut harness = Harness::new(base, &[LogType::Audit]);
-    harness.production_calls();
+    harness.calls_max = None;
     harness.tick();
     harness.pass(3_000);
     harness.rows(Log::Audit, 60, 50);

@@ -135,7 +135,7 @@ fn stream_that_reads_pages_after_outage_is_catching_up() {
     }
     harness.heal();
     harness.rows(Log::Audit, 20, 50);
-    harness.calls_max = 3;
+    harness.calls_max = Some(3);
     let summary = tick_and_pass(&mut harness);
     assert_eq!((summary.counts.pages, summary.state, summary.code()), (3, State::CatchingUp, None));
 }

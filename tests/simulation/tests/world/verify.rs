@@ -7,8 +7,6 @@ mod slack_faults;
 mod workspaces;
 
 use std::collections::HashSet;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 
 use jiff::SignedDuration;
 use slacktrail_archive::verify::{
@@ -20,8 +18,8 @@ use slacktrail_core::record::RowId;
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::{Day, Second};
 use slacktrail_ports::Ports;
-use slacktrail_simulation::SimulatedPorts;
 use slacktrail_simulation::harness::{Harness, simulated};
+use slacktrail_simulation::{SimulatedPorts, run};
 use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging, Seconds};
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{CallMatcher, Endless, Fault, FaultKind, Log, Row, Settings};
@@ -36,17 +34,6 @@ type Simulated = Ports<SimulatedPorts, SimulatedPorts, SimulatedPorts, Simulated
 
 fn organization() -> Settings {
     Settings { limits: Limits::OFF, audit_limit_max: 3, integration_count_max: 3, ..Settings::organization() }
-}
-
-/// Runs a future of the simulated world, which never waits for anything outside of it.
-fn run<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let mut context = Context::from_waker(Waker::noop());
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return output;
-        }
-    }
 }
 
 fn ports(harness: &Harness) -> Simulated {

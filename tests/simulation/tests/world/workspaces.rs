@@ -72,7 +72,7 @@ fn uncollected_time_of_workspace_survives_failed_write() {
 #[test]
 fn workspace_that_leaves_before_its_backlog_is_collected_on_return() {
     let mut harness = Harness::new(organization(), &INTEGRATION);
-    harness.calls_max = 4;
+    harness.calls_max = Some(4);
     for n in 0..15 {
         row(&mut harness, "T1", 4 * DAY + n * 60, &format!("one{n}"));
         row(&mut harness, "T2", 5 * DAY + n * 60, &format!("two{n}"));
@@ -83,7 +83,7 @@ fn workspace_that_leaves_before_its_backlog_is_collected_on_return() {
     harness.restart();
     harness.settle_within(30);
     harness.settings(|settings| workspace(settings, "T2").app_added = true);
-    harness.calls_max = 10;
+    harness.calls_max = Some(10);
     harness.restart();
     harness.settle_within(30);
     harness.assert_complete();
@@ -94,7 +94,7 @@ fn workspace_that_leaves_during_backfill_is_collected_on_return() {
     let mut harness = Harness::new(organization(), &INTEGRATION);
     harness.tick();
     harness.pass(60);
-    harness.calls_max = 4;
+    harness.calls_max = Some(4);
     for n in 0..15 {
         row(&mut harness, "T1", 10 * DAY + n * 60, &format!("one{n}"));
         row(&mut harness, "T2", 11 * DAY + n * 60, &format!("two{n}"));
@@ -107,7 +107,7 @@ fn workspace_that_leaves_during_backfill_is_collected_on_return() {
     harness.settle_within(30);
     assert_eq!(harness.stored_lines(), 15);
     harness.settings(|settings| workspace(settings, "T2").app_added = true);
-    harness.calls_max = 10;
+    harness.calls_max = Some(10);
     harness.restart();
     harness.settle_within(30);
     assert_eq!(harness.stored_lines(), 30);
@@ -120,7 +120,7 @@ fn backlog_of_any_number_of_workspaces_drains_alongside_live_records() {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let settings = Settings { tenant: Tenant::organization("E1", &ids), ..organization() };
         let mut harness = Harness::new(settings, &INTEGRATION);
-        harness.production_calls();
+        harness.calls_max = None;
         for n in 0..60 {
             row(&mut harness, "T01", 4 * DAY + n * 60, &format!("one{n}"));
             row(&mut harness, "T02", 5 * DAY + n / 4 * 60, "two"); // groups of equal rows at every page boundary
@@ -194,7 +194,7 @@ fn workspace_that_fails_for_15_minutes_no_longer_blocks_others() {
         (18..60).map(persistent).collect::<Vec<_>>(),
         "the error remains while the workspace is retried every quarter of an hour"
     );
-    harness.world().with(|state| state.slack.clear_faults());
+    harness.heal();
     harness.settle();
     harness.assert_complete();
 }
@@ -249,7 +249,7 @@ fn listed_workspace_without_id_is_counted_and_blocks_no_other() {
         harness.pass(60);
     }
     assert_eq!(harness.stored_lines(), 6);
-    harness.world().with(|state| state.slack.clear_faults());
+    harness.heal();
     harness.pass(3_600);
     assert_eq!(harness.tick()[0].workspaces_failing, 0);
 }
@@ -285,7 +285,7 @@ fn records_of_unreadable_workspace_do_not_count_as_late() {
 #[test]
 fn endless_pages_of_one_workspace_do_not_block_next_one() {
     let mut harness = Harness::new(organization(), &INTEGRATION);
-    harness.production_calls();
+    harness.calls_max = None;
     harness.settings(|settings| settings.integration_page_max = None);
     harness.tick();
     let of_t1 = CallMatcher::log(Log::Integration).team("T1");
@@ -441,7 +441,7 @@ fn workspace_list_is_read_over_several_pages() {
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let mut harness =
         Harness::new(Settings { tenant: Tenant::organization("E1", &ids), ..organization() }, &INTEGRATION);
-    harness.calls_max = 2_000;
+    harness.calls_max = Some(2_000);
     for id in ["T0000", "T1199"] {
         row(&mut harness, id, 5, id);
     }
@@ -480,7 +480,7 @@ fn error_names_at_most_ten_unreadable_workspaces() {
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let settings = Settings { tenant: Tenant::organization("E1", &ids), ..organization() };
     let mut harness = Harness::new(settings, &INTEGRATION);
-    harness.calls_max = 100;
+    harness.calls_max = Some(100);
     harness.tick();
     for id in &ids[..12] {
         let on = CallMatcher::log(Log::Integration).team(id);
@@ -500,7 +500,7 @@ fn late_records_of_many_workspaces_are_collected_although_re_reads_take_hours() 
     let ids: Vec<String> = (0..60).map(|n| format!("T{n:03}")).collect();
     let tenant = Tenant::organization("E1", &ids.iter().map(String::as_str).collect::<Vec<_>>());
     let mut harness = Harness::new(Settings { tenant, ..organization() }, &INTEGRATION);
-    harness.production_calls();
+    harness.calls_max = None;
     for _ in 0..3 * 24 * 6 {
         harness.tick();
         harness.pass(600); // so that a re-read of all workspaces takes longer than an hour

@@ -67,7 +67,7 @@ fn listed_workspace_without_id_makes_verify_inconclusive() {
     assert_eq!(skipped, [("(no ID)", "workspace_list_failed")]);
     assert_eq!((findings.slack_records, findings.verdict()), (8, Verdict::Inconclusive), "{findings:?}");
 
-    harness.world().with(|state| state.slack.clear_faults());
+    harness.heal();
     harness.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"name":"x"}"#)));
     let (ports, source) = (ports(&harness), source(&harness));
     let range = (day, verify::until(day, now(&harness)).unwrap());
