@@ -85,11 +85,6 @@ impl Harness {
         self.add(row);
     }
 
-    /// Adds an integration row that equals all others of this second.
-    pub fn equal_row(&mut self) {
-        self.add(Row::small_integration(self.now(), "Equal"));
-    }
-
     /// Returns a new integration row of now that differs from all others.
     pub fn integration_row(&mut self) -> Row {
         self.row(Log::Integration, self.now())
@@ -139,11 +134,7 @@ impl Harness {
     /// # Panics
     /// Panics if the stream has no cursor yet.
     pub fn backfill(&mut self, log: LogType, oldest_ago: i64, latest_ago: i64) -> Backfill {
-        self.world.with(|state| {
-            let now = Second::of(state.now);
-            let request = |cursor: &mut Cursor| cursor.backfill(log, now.plus(-oldest_ago), now.plus(-latest_ago), now);
-            state.edit_cursor(log, request).expect("the stream has a cursor")
-        })
+        self.world.backfill(log, oldest_ago, latest_ago).expect("the stream has a cursor")
     }
 
     /// Deletes all objects of a log's day, as a user does before a backfill collects the day again.
@@ -196,14 +187,6 @@ impl Harness {
         self.world.lose_cursors();
     }
 
-    /// Edits every stored cursor.
-    ///
-    /// # Panics
-    /// Panics if a cursor is not JSON.
-    pub fn edit_cursors(&mut self, edit: impl Fn(&mut serde_json::Value)) {
-        self.world.edit_cursors(edit);
-    }
-
     /// Edits every stored cursor, and tells the oracle that it is corrupt.
     pub fn tamper_with_cursors(&mut self, edit: impl Fn(&mut serde_json::Value)) {
         self.world.edit_cursors(edit);
@@ -213,11 +196,6 @@ impl Harness {
     /// Edits the stored source.
     pub fn edit_source(&mut self, edit: impl Fn(&mut Source)) {
         self.world.with(|state| state.sources.values_mut().for_each(edit));
-    }
-
-    /// Delivers Slack's responses in chunks of this many bytes.
-    pub fn chunks(&mut self, bytes: usize) {
-        self.world.with(|state| state.chunk_bytes = Some(bytes));
     }
 
     /// Ends all of Slack's faults.

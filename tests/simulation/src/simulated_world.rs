@@ -9,12 +9,13 @@ use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_connect::AuthorizationId;
-use slacktrail_core::cursor::Cursor;
+use slacktrail_core::cursor::{Backfill, Cursor};
 use slacktrail_core::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_ports::shard::Shard;
 use slacktrail_simulator::World;
 
+use super::harness::simulated;
 use super::oracle;
 use super::rng::Rng;
 
@@ -301,6 +302,19 @@ impl SimulatedWorld {
             let workspace = state.slack.settings_mut().tenant.workspace_mut(workspace);
             workspace.expect("the workspace belongs to the organization").owner_belongs = !barred;
         });
+    }
+
+    /// Requests a backfill of the time between two ages in seconds, as `slacktrail backfill` does. Returns `None` if the log has no cursor.
+    pub(super) fn backfill(&self, log: LogType, oldest_ago: i64, latest_ago: i64) -> Option<Backfill> {
+        self.with(|state| {
+            let now = Second::of(state.now);
+            let (oldest, latest) = (now.plus(-oldest_ago), now.plus(-latest_ago));
+            let outcome = state.edit_cursor(log, |cursor| cursor.backfill(log, oldest, latest, now));
+            if outcome == Some(Backfill::Started) {
+                state.backfilled.push((simulated(log), oldest.instant(), latest.instant()));
+            }
+            outcome
+        })
     }
 
     /// Writes the year 2100 into every cursor: into all of its times, or only into its watermark.

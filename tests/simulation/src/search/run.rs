@@ -5,7 +5,6 @@ use std::rc::Rc;
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_collector::tick::{Quota, ResourceLimits};
 use slacktrail_core::source::{LogType, Source};
-use slacktrail_core::time::Second;
 use slacktrail_simulator::{CallMatcher, Fault as SlackFault, FaultKind as SlackFaultKind, Row, World};
 
 use super::rows::{damaged, long, of_no_time, row, twin};
@@ -152,7 +151,9 @@ impl Run {
                 self.world.pass(3_600);
                 self.tick();
             }),
-            Event::Backfill(oldest, latest) => self.backfill(*oldest, *latest),
+            Event::Backfill(oldest, latest) => {
+                self.world.backfill(self.start.log, *oldest, *latest);
+            }
             Event::ClockAhead(seconds) => {
                 self.world.with(|state| state.clock_ahead = SignedDuration::from_secs(*seconds));
             }
@@ -167,17 +168,6 @@ impl Run {
     fn slack(&self, n: u32, kind: SlackFaultKind) {
         let fault = SlackFault::nth(n, CallMatcher::log(simulated(self.start.log)), kind);
         self.world.with(|state| state.slack.fault(fault));
-    }
-
-    /// Requests a backfill, as `slacktrail backfill` does.
-    fn backfill(&mut self, oldest_ago: i64, latest_ago: i64) {
-        let log = self.start.log;
-        self.world.with(|state| {
-            let now = Second::of(state.now);
-            let (oldest, latest) = (now.plus(-oldest_ago), now.plus(-latest_ago));
-            state.edit_cursor(log, |cursor| cursor.backfill(log, oldest, latest, now));
-            state.backfilled.push((simulated(log), oldest.instant(), latest.instant()));
-        });
     }
 
     /// Returns the next row.

@@ -97,22 +97,6 @@ fn access_row_that_moves_past_backfill_is_collected() {
 }
 
 #[test]
-fn repeated_backfill_request_changes_nothing() {
-    for log in LogType::ALL {
-        let mut harness = settled(log, 6, 8, 10..30);
-        // Ages count from now, so the same time is a minute older a minute later.
-        assert_eq!(harness.backfill(log, 25 * DAY, 15 * DAY), Backfill::Started);
-        for minutes in 1..4 {
-            harness.pass(60);
-            harness.tick();
-            let age = minutes * 60;
-            assert_eq!(harness.backfill(log, 25 * DAY + age, 15 * DAY + age), Backfill::InProgress, "{log}");
-        }
-        assert_eq!(harness.gaps(log).iter().filter(|kind| **kind == GapKind::Backfill).count(), 1);
-    }
-}
-
-#[test]
 fn re_reads_find_late_records_during_backfill() {
     for log in [LogType::Audit, LogType::Access] {
         let mut harness = settled(log, 4, 100, 10..30);
@@ -128,21 +112,6 @@ fn re_reads_find_late_records_during_backfill() {
         assert!(late_seconds_max >= 40 * 60, "{log}: {late_seconds_max}");
         let gaps = harness.gaps(log);
         assert_eq!(gaps, [GapKind::Backfill], "{log}: the re-reads are complete, but not the backfill");
-    }
-}
-
-#[test]
-fn poller_killed_during_backfill_stores_each_record_once() {
-    for log in LogType::ALL {
-        let mut harness = settled(log, 8, 4, 10..30);
-        harness.backfill(log, 25 * DAY, 15 * DAY);
-        for steps in 1..25 {
-            harness.pass(60);
-            harness.kill_a_tick_after(steps);
-        }
-        drain(&mut harness, log);
-        assert_eq!(harness.stored_lines(), 20 + 40, "{log}");
-        harness.assert_complete();
     }
 }
 
@@ -180,25 +149,6 @@ fn deleted_day_is_collected_again_once_despite_kill_at_each_operation() {
             }
         }
     }
-}
-
-#[test]
-fn many_backlogs_during_backfill_do_not_collect_time_between_them() {
-    let log = LogType::Audit;
-    let mut harness = settled(log, 1, 4, 10..30);
-    assert_eq!(harness.backfill(log, 30 * DAY, 29 * DAY), Backfill::Started);
-    // Each tick leaves its live gap half read, so that the cursor exceeds its maximum number of gaps.
-    for _ in 0..40 {
-        harness.pass(60);
-        harness.rows(Log::Audit, 12, 2);
-        harness.tick();
-    }
-    assert!(harness.gaps(log).len() >= 10, "{:?}", harness.gaps(log));
-    harness.calls_max = Some(50);
-    drain(&mut harness, log);
-    harness.settle();
-    assert_eq!(harness.stored_lines(), 20 + 40 * 12 + 4);
-    harness.assert_complete();
 }
 
 #[test]

@@ -114,23 +114,6 @@ fn objects_read(harness: &mut Harness) -> usize {
 }
 
 #[test]
-fn streams_that_exceed_cache_quota_evict_and_read_again() {
-    let reads = |ids_max| {
-        let mut harness = Harness::new(unlimited(Settings::organization()), &LogType::ALL);
-        harness.resources.streams_at_once = 1;
-        harness.resources.stored_ids.total = ids_max;
-        for _ in 0..2 {
-            LogType::ALL.into_iter().for_each(|log| harness.rows(simulated(log), 10, 30));
-            harness.tick();
-            harness.pass(60);
-        }
-        objects_read(&mut harness)
-    };
-    assert_eq!(reads(8_000), 0, "a process does not read back what it has cached");
-    assert!(reads(80) > 0, "a process reads back what it has evicted");
-}
-
-#[test]
 fn new_process_reads_last_minutes_and_two_hours_for_hourly_re_read() {
     for log in LogType::ALL {
         let settings = Settings { limits: Limits::OFF, access_order: AccessColumn::Last, ..Settings::organization() };

@@ -136,29 +136,6 @@ fn single_missing_argument_hides_no_access_row() {
 }
 
 #[test]
-fn single_over_pagination_limit_drops_no_integration_gap() {
-    for nth in 1..=3 {
-        let settings = Settings { integration_count_max: 3, ..organization() };
-        let mut harness = Harness::new(settings, &[LogType::Integration]);
-        for n in 0..30 {
-            let time = harness.now().saturating_sub(jiff::SignedDuration::from_hours(n * 5)).unwrap();
-            let row = Row::small_integration(time, &format!("r{n}")).in_workspace("T1");
-            harness.add(row.visible_from(harness.now()));
-        }
-        harness.fault(Fault::nth(
-            nth,
-            CallMatcher::log(Log::Integration).team("T1"),
-            FaultKind::not_ok("over_pagination_limit"),
-        ));
-        harness.try_tick();
-        harness.pass(60);
-        harness.settle_within(3);
-        assert_eq!(harness.stored_lines(), 30, "{nth}");
-        harness.assert_complete();
-    }
-}
-
-#[test]
 fn row_stored_before_slack_requires_team_id_is_not_stored_again() {
     let scenario = |fault_at: Option<u32>| {
         let mut harness = Harness::new(organization(), &[LogType::Access]);

@@ -6,7 +6,7 @@ use slacktrail_core::hints::Place;
 use slacktrail_core::source::LogType;
 use slacktrail_core::stream::StreamOutcome;
 use slacktrail_simulation::harness::{Harness, simulated};
-use slacktrail_simulator::settings::{AccessColumn, Direction, Fill, Layout, Limits, Paging};
+use slacktrail_simulator::settings::{AccessColumn, Direction, Fill, Limits, Paging};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
 
 const AUDIT: [LogType; 1] = [LogType::Audit];
@@ -58,23 +58,6 @@ fn revoked_token_is_reported_and_rarely_retried_until_reconnect() {
     harness.pass(60);
     assert_eq!(harness.tick().iter().filter(|stream| stream.polled).count(), 3);
     harness.settle();
-    harness.assert_complete();
-}
-
-#[test]
-fn record_25_hours_late_is_collected_and_its_lateness_is_measured() {
-    let mut harness = Harness::new(organization(), &AUDIT);
-    harness.rows(Log::Audit, 3, 30);
-    harness.tick();
-    harness.late_row(Log::Audit, 25 * 3600);
-    harness.pass(60);
-    harness.tick();
-    let mut late_seconds_max = 0;
-    for _ in 0..60 {
-        harness.pass(3_600);
-        late_seconds_max = late_seconds_max.max(harness.tick()[0].counts.late_seconds_max);
-    }
-    assert!((25 * 3600..52 * 3600).contains(&late_seconds_max), "{late_seconds_max}");
     harness.assert_complete();
 }
 
@@ -135,18 +118,6 @@ fn access_logs_continue_beyond_100_pages() {
 }
 
 #[test]
-fn access_log_that_fails_after_page_does_not_count_as_collected() {
-    let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
-    let mut harness = Harness::new(settings, &[LogType::Access]);
-    harness.rows(Log::Access, 9, 600);
-    harness.fault(Fault::nth(2, CallMatcher::log(Log::Access), FaultKind::not_ok("over_pagination_limit")));
-    assert_eq!(harness.tick()[0].code(), Some("over_pagination_limit"));
-    harness.pass(1_000);
-    harness.settle();
-    harness.assert_complete();
-}
-
-#[test]
 fn workspace_with_invalid_auth_is_isolated_and_collected_later() {
     let mut harness = Harness::new(organization(), &[LogType::Integration]);
     harness.rows(Log::Integration, 6, 60);
@@ -162,17 +133,6 @@ fn workspace_with_invalid_auth_is_isolated_and_collected_later() {
     harness.assert_workspace_stored(Log::Integration, "T2");
     harness.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = true);
     harness.settle();
-    harness.assert_complete();
-}
-
-#[test]
-fn workspace_that_joins_is_collected_from_start() {
-    let mut harness = Harness::new(organization(), &[LogType::Integration]);
-    harness.settings(|settings| settings.tenant.workspace_mut("T2").unwrap().app_added = false);
-    harness.rows(Log::Integration, 8, 3_000);
-    harness.tick();
-    harness.settings(|settings| settings.tenant.workspace_mut("T2").unwrap().app_added = true);
-    harness.settle_within(200);
     harness.assert_complete();
 }
 
@@ -232,25 +192,6 @@ fn access_row_is_stored_once_however_often_user_returns() {
             harness.touch(1);
         }
         assert_eq!(harness.stored_lines(), 3);
-    }
-}
-
-#[test]
-fn equal_integration_rows_across_page_boundary_are_each_stored_once() {
-    for insert_between in [false, true] {
-        let mut harness = Harness::new(
-            Settings { integration_count_max: 3, limits: Limits::OFF, ..Settings::workspace() },
-            &[LogType::Integration],
-        );
-        for _ in 0..7 {
-            harness.equal_row();
-        }
-        if insert_between {
-            let row = harness.integration_row();
-            harness.fault(Fault::nth(2, CallMatcher::log(Log::Integration), FaultKind::Insert(vec![row])));
-        }
-        harness.settle();
-        harness.assert_complete();
     }
 }
 
@@ -316,15 +257,6 @@ fn malformed_rows_are_stored_counted_and_reported() {
         .sum();
     assert_eq!(malformed, 3);
     harness.assert_stored_bytes(&odd);
-}
-
-#[test]
-fn pretty_printed_responses_are_stored_one_record_per_line() {
-    let settings = Settings { layout: Layout::Pretty, ..organization() };
-    let mut harness = Harness::new(settings, &AUDIT);
-    harness.rows(Log::Audit, 7, 30);
-    harness.settle();
-    assert_eq!(harness.stored_lines(), 7);
 }
 
 #[test]
@@ -397,20 +329,6 @@ fn three_pages_of_any_size() -> Harness {
     let mut harness = Harness::new(Settings { limits: Limits::OFF, ..limited }, &[LogType::Integration]);
     harness.rows(Log::Integration, 700, 30);
     harness
-}
-
-#[test]
-fn truncated_page_hides_no_row_beyond_last_small_page() {
-    for faults in 1..4 {
-        let mut harness = three_pages_of_any_size();
-        for _ in 0..faults {
-            harness.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Truncated));
-            assert_eq!(state(&harness.tick()), (State::Waiting, Some("incomplete_response")));
-            harness.pass(60);
-        }
-        harness.settle_within(40);
-        harness.assert_complete();
-    }
 }
 
 #[test]

@@ -267,32 +267,6 @@ fn with_secret(edit: impl Fn(&mut Value)) -> Rotating {
 }
 
 #[test]
-fn token_with_impossible_stored_expiry_is_refreshed_at_once() {
-    for end in [json!(4_102_444_800_i64), json!(0), json!(-1), json!("soon"), json!(1e300), Value::Null] {
-        let mut rotating = with_secret(|secret| secret["expires_at"] = end.clone());
-        assert_eq!(rotating.minute().unwrap().state, State::Ok, "{end}");
-        assert_eq!(rotating.refreshes(), 1, "{end}");
-        rotating.minute();
-        assert_eq!(rotating.refreshes(), 1, "{end}: the expiry of the new token is known");
-        must_outlive(rotating, &end.to_string());
-    }
-}
-
-#[test]
-fn refresh_lease_until_2100_blocks_no_refresh() {
-    for lease in [json!({}), json!({"error_code": "invalid_refresh_token"})] {
-        let mut rotating = with_secret(|secret| {
-            secret["refresh_lease"] = lease.clone();
-            secret["refresh_lease"]["expires_at"] = json!(4_102_444_800_i64);
-        });
-        rotating.pass(NOT_YET + DUE);
-        assert_eq!(rotating.minute().unwrap().state, State::Ok, "{lease}");
-        assert_eq!(rotating.refreshes(), 1, "{lease}");
-        must_outlive(rotating, &lease.to_string());
-    }
-}
-
-#[test]
 fn token_with_unknown_expiry_is_used_while_refresh_fails() {
     let mut rotating = with_secret(|secret| secret["expires_at"] = json!(0));
     fail_refreshes(&rotating, |refresh| Fault::every(refresh, SlackFault::Html(502)));

@@ -30,15 +30,8 @@ const COMMAND: u32 = 1_000;
 /// The maximum number of steps of a verification.
 const STEPS_MAX: usize = 10_000;
 
-type Simulated = Ports<SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts>;
-
 fn organization() -> Settings {
     Settings { limits: Limits::OFF, audit_limit_max: 3, integration_count_max: 3, ..Settings::organization() }
-}
-
-fn ports(harness: &Harness) -> Simulated {
-    let ports = SimulatedPorts::of(harness.world(), COMMAND);
-    Ports { slack: ports.clone(), day_logs: ports.clone(), deployment: ports.clone(), credentials: ports }
 }
 
 fn source(harness: &Harness) -> Source {
@@ -53,23 +46,40 @@ fn day_ago(harness: &Harness, days: i64) -> Day {
     now(harness).plus(-days * DAY).day()
 }
 
-type Verifying<'a> = Verification<'a, SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts, InMemory>;
+type Verifying<F = InMemory> = Verification<'static, SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts, F>;
 
-/// Prepares to verify a day up to a second.
-async fn begin<'a>(
-    ports: &'a Simulated,
-    source: &'a Source,
-    log: LogType,
-    (day, until): (Day, Second),
-) -> Result<Verifying<'a>, Error> {
-    Verification::begin(ports, source, log, Period::of_day(day, until), InMemory::default()).await
+/// Returns the ports of the command and the source. They live until the end of the test process, so that a verification can borrow them.
+fn ports_and_source(
+    harness: &Harness,
+) -> (&'static Ports<SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts>, &'static Source) {
+    let ports = SimulatedPorts::of(harness.world(), COMMAND);
+    let ports = Ports { slack: ports.clone(), day_logs: ports.clone(), deployment: ports.clone(), credentials: ports };
+    (Box::leak(Box::new(ports)), Box::leak(Box::new(source(harness))))
+}
+
+fn begin(harness: &Harness, log: LogType, period: Period) -> Verifying {
+    begin_with(harness, log, period, InMemory::default())
+}
+
+fn begin_with<F: WorkingFiles>(harness: &Harness, log: LogType, period: Period, files: F) -> Verifying<F> {
+    let (ports, source) = ports_and_source(harness);
+    run(Verification::begin(ports, source, log, period, files)).unwrap()
+}
+
+/// Begins to verify a day.
+fn begin_day(harness: &Harness, log: LogType, day: Day) -> Verifying {
+    begin(harness, log, Period::new(day, day, now(harness)).unwrap())
+}
+
+/// Begins to verify today.
+fn begin_today(harness: &Harness, log: LogType) -> (Day, Verifying) {
+    let day = day_ago(harness, 0);
+    (day, begin_day(harness, log, day))
 }
 
 /// Verifies a day. Calls `between` after Slack was read and before the archive is.
 fn verify_while(harness: &mut Harness, log: LogType, day: Day, between: impl FnOnce(&mut Harness)) -> Findings {
-    let (ports, source) = (ports(harness), source(harness));
-    let until = verify::until(day, now(harness)).unwrap();
-    let mut verification = run(begin(&ports, &source, log, (day, until))).unwrap();
+    let mut verification = begin_day(harness, log, day);
     let read = (0..STEPS_MAX).find(|_| run(verification.step(now(harness))).unwrap() == Step::Done);
     assert!(read.is_some(), "{:?}", verification.position());
     between(harness);
@@ -82,9 +92,7 @@ fn verify_day(harness: &mut Harness, log: LogType, day: Day) -> Findings {
 
 /// Returns the error that ends the verification of today.
 fn verification_error(harness: &Harness, log: LogType) -> Error {
-    let (ports, source, day) = (ports(harness), source(harness), day_ago(harness, 0));
-    let until = verify::until(day, now(harness)).unwrap();
-    let mut verification = run(begin(&ports, &source, log, (day, until))).unwrap();
+    let (_, mut verification) = begin_today(harness, log);
     (0..STEPS_MAX)
         .find_map(|_| run(verification.step(now(harness))).err())
         .expect("the verification ends with an error")
@@ -229,8 +237,8 @@ fn undated_rows_are_counted_and_their_day_is_not_requested() {
     assert_eq!((findings.verdict(), findings.slack_records, findings.undated), (Verdict::Complete, 2, 1));
 
     let calls = harness.calls();
-    let (ports, source, day) = (ports(&harness), source(&harness), Second::EPOCH.day());
-    let mut verification = run(begin(&ports, &source, LogType::Audit, (day, day.end()))).unwrap();
+    let day = Second::EPOCH.day();
+    let mut verification = begin_day(&harness, LogType::Audit, day);
     assert!(read(&harness, &mut verification, 1));
     let findings = run(verification.conclude(day, |_, _| ())).unwrap();
     assert_eq!((findings.verdict(), findings.lines), (Verdict::Inconclusive, 1));
@@ -288,9 +296,7 @@ fn position_reports_pages_and_how_far_back_they_go() {
     nine_access_rows(&mut harness, 0);
     harness.settle();
     harness.pass(600);
-    let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-    let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(begin(&ports, &source, LogType::Access, range)).unwrap();
+    let (day, mut verification) = begin_today(&harness, LogType::Access);
     for pages in 1..=3 {
         run(verification.step(now(&harness))).unwrap();
         let position = verification.position();
@@ -323,9 +329,7 @@ fn stored_line_and_slack_json_of_chosen_records_can_be_shown() {
     harness.rows(Log::Audit, 4, 60);
     harness.settle();
     harness.pass(600);
-    let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-    let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(begin(&ports, &source, LogType::Audit, range)).unwrap();
+    let (day, mut verification) = begin_today(&harness, LogType::Audit);
     while run(verification.step(now(&harness))).unwrap() == Step::More {}
 
     let stored = |object, line| run(verification.stored_line(day, object, line)).unwrap();
@@ -348,11 +352,11 @@ fn stored_line_and_slack_json_of_chosen_records_can_be_shown() {
 }
 
 /// Runs steps until Slack is read, or until `steps` steps are done.
-fn read(harness: &Harness, verification: &mut Verifying<'_>, steps: usize) -> bool {
+fn read(harness: &Harness, verification: &mut Verifying, steps: usize) -> bool {
     (0..steps).any(|_| run(verification.step(now(harness))).unwrap() == Step::Done)
 }
 
-fn compare_all(verification: &mut Verifying<'_>) -> Vec<Findings> {
+fn compare_all(verification: &mut Verifying) -> Vec<Findings> {
     let days: Vec<Day> = verification.period().days().collect();
     days.into_iter().map(|day| run(verification.conclude(day, |_, _| ())).unwrap()).collect()
 }
@@ -371,8 +375,7 @@ fn period_is_read_once_and_has_findings_of_each_day() {
         let days: Vec<Findings> = period.days().map(|day| verify_day(&mut harness, log, day)).collect();
         let most_pages = days.iter().map(|findings| findings.pages).max().unwrap();
 
-        let (ports, source) = (ports(&harness), source(&harness));
-        let mut verification = run(Verification::begin(&ports, &source, log, period, InMemory::default())).unwrap();
+        let mut verification = begin(&harness, log, period);
         assert!(read(&harness, &mut verification, STEPS_MAX));
         let pages = verification.position().pages;
         let found = compare_all(&mut verification);
@@ -397,9 +400,8 @@ fn memory_holds_no_records_while_slack_is_read() {
     harness.rows(Log::Audit, 300, 600);
     harness.pass(600);
     let period = last_days(&harness, 4);
-    let (ports, source) = (ports(&harness), source(&harness));
     let mut files = InMemory::default();
-    let mut verification = run(Verification::begin(&ports, &source, LogType::Audit, period, &mut files)).unwrap();
+    let mut verification = begin_with(&harness, LogType::Audit, period, &mut files);
     while run(verification.step(now(&harness))).unwrap() == Step::More {}
     drop(verification);
     let bytes: u64 = period.days().map(|day| files.bytes(day)).sum();
@@ -421,9 +423,7 @@ fn time_without_stored_objects_is_outage_with_its_records() {
     }
     harness.settle_within(2);
     let period = last_days(&harness, 2);
-    let (ports, source) = (ports(&harness), source(&harness));
-    let mut verification =
-        run(Verification::begin(&ports, &source, LogType::Audit, period, InMemory::default())).unwrap();
+    let mut verification = begin(&harness, LogType::Audit, period);
     assert!(read(&harness, &mut verification, STEPS_MAX));
     compare_all(&mut verification);
     let outages = run(verification.outages()).unwrap();
@@ -451,8 +451,7 @@ fn time_before_first_tick_is_initial_history_and_not_outage() {
         // The first period contains the start of collection. The others start within the initial history.
         for days in [9, 5, 2] {
             let period = last_days(&harness, days);
-            let (ports, source) = (ports(&harness), source(&harness));
-            let mut verification = run(Verification::begin(&ports, &source, log, period, InMemory::default())).unwrap();
+            let mut verification = begin(&harness, log, period);
             assert!(read(&harness, &mut verification, STEPS_MAX));
             compare_all(&mut verification);
             let outages = run(verification.outages()).unwrap();

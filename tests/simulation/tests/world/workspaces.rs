@@ -2,14 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
 use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::Harness;
 use slacktrail_simulation::{Fault, FaultKind};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::tenant::{Tenant, Workspace};
-use slacktrail_simulator::{CallMatcher, Fault as SlackFault, FaultKind as SlackFaultKind, Log, Row, Settings, When};
+use slacktrail_simulator::{CallMatcher, Fault as SlackFault, FaultKind as SlackFaultKind, Log, Row, Settings};
 
 const INTEGRATION: [LogType; 1] = [LogType::Integration];
 const DAY: i64 = 86_400;
@@ -134,18 +133,6 @@ fn backlog_of_any_number_of_workspaces_drains_alongside_live_records() {
 }
 
 #[test]
-fn token_revoked_between_workspaces_is_stream_error_at_once() {
-    let mut harness = Harness::new(organization(), &INTEGRATION);
-    harness.tick();
-    harness.pass(60);
-    let on = CallMatcher::log(Log::Integration).team("T2");
-    harness.fault(SlackFault::next(on, SlackFaultKind::not_ok("token_revoked")));
-    let streams = harness.tick();
-    assert_eq!(streams[0].code(), Some("token_revoked"));
-    assert_eq!(streams[0].workspaces_failing, 0);
-}
-
-#[test]
 fn round_that_read_nothing_reaches_up_to_now_in_next_tick() {
     for kind in
         [SlackFaultKind::Hangup, SlackFaultKind::Status(500, String::new()), SlackFaultKind::not_ok("token_revoked")]
@@ -170,7 +157,7 @@ fn workspace_that_fails_for_15_minutes_no_longer_blocks_others() {
     let mut harness = Harness::new(organization(), &INTEGRATION);
     harness.tick();
     let on = CallMatcher::log(Log::Integration).team("T1");
-    harness.fault(SlackFault { when: When::EveryNth(1), on, kind: SlackFaultKind::Status(500, String::new()) });
+    harness.fault(SlackFault::every(on, SlackFaultKind::Status(500, String::new())));
     let tick = |harness: &mut Harness, n: u32| {
         harness.pass(60);
         row(harness, "T1", 7, &format!("one{n}"));
@@ -206,7 +193,7 @@ fn workspace_with_one_hour_retry_after_waits_and_blocks_no_other() {
     let on = CallMatcher::log(Log::Integration).team("T1");
     let body = r#"{"ok":false,"error":"team_added_to_org"}"#.to_owned();
     let kind = SlackFaultKind::Throttled { retry_after: Some("3600".to_owned()), body: Some(body) };
-    harness.fault(SlackFault { when: When::EveryNth(1), on, kind });
+    harness.fault(SlackFault::every(on, kind));
     let mut reported = 0;
     for n in 0..50 {
         harness.pass(60);
@@ -226,7 +213,7 @@ fn workspace_that_moves_or_rejects_request_blocks_no_other() {
         let mut harness = Harness::new(organization(), &INTEGRATION);
         harness.tick();
         let on = CallMatcher::log(Log::Integration).team("T1");
-        harness.fault(SlackFault { when: When::EveryNth(1), on, kind: SlackFaultKind::not_ok(code) });
+        harness.fault(SlackFault::every(on, SlackFaultKind::not_ok(code)));
         for n in 0..3 {
             harness.pass(60);
             row(&mut harness, "T2", 5, &format!("two{n}"));
@@ -252,34 +239,6 @@ fn listed_workspace_without_id_is_counted_and_blocks_no_other() {
     harness.heal();
     harness.pass(3_600);
     assert_eq!(harness.tick()[0].workspaces_failing, 0);
-}
-
-#[test]
-fn workspace_list_without_any_id_is_reported() {
-    let mut harness = Harness::new(organization(), &INTEGRATION);
-    let list = r#"{"ok":true,"teams":[{"name":"x"}]}"#.to_owned();
-    harness.fault(SlackFault::next(CallMatcher::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
-    assert_eq!(harness.tick()[0].code(), Some("workspace_list_failed"));
-}
-
-#[test]
-fn records_of_unreadable_workspace_do_not_count_as_late() {
-    let mut harness = Harness::new(organization(), &INTEGRATION);
-    harness.tick();
-    row(&mut harness, "T2", 30, "two");
-    harness.pass(60);
-    // T2 has been failing for a minute, and a re-read is at T2. The re-read continues there, although no live round enters T2 yet.
-    harness.edit_cursors(|cursor| {
-        let watermark = cursor["watermark"].as_i64().unwrap();
-        let (workspace, walk) = (json!({"id": "T2"}), json!({"integration": {}}));
-        cursor["gaps"] = json!([{
-            "kind": "reread", "oldest": watermark - 3_600, "latest": watermark, "workspace": workspace, "walk": walk,
-        }]);
-        cursor["workspaces"]["T2"] =
-            json!({"code": "x", "uncollected_since": watermark - 60, "not_before": watermark + 1_200});
-    });
-    let summary = harness.tick().remove(0);
-    assert_eq!((summary.counts.records, summary.counts.late), (1, 0));
 }
 
 #[test]
@@ -341,80 +300,6 @@ fn rows_of_failing_workspace_are_collected_from_its_first_error() {
         assert_eq!(harness.stored_lines(), 1, "{id}");
         assert_eq!(harness.tick()[0].workspaces_failing, 0, "{id}");
     }
-}
-
-#[test]
-fn failing_workspace_is_retried_after_reconnect() {
-    let mut harness = with_one_failing("T2");
-    row(&mut harness, "T2", 1, "two");
-    harness.heal();
-    harness.pass(120);
-    harness.tick();
-    assert_eq!(harness.stored_lines(), 0, "the workspace is not retried for a quarter of an hour");
-    harness.connect_again();
-    harness.pass(60);
-    harness.tick();
-    assert_eq!(harness.stored_lines(), 1);
-}
-
-#[test]
-fn workspace_is_retried_despite_stored_wait_beyond_one_hour() {
-    for wait in [2 * 3_600, 100 * 365 * DAY] {
-        let mut harness = with_one_failing("T2");
-        row(&mut harness, "T2", 1, "two");
-        harness.heal();
-        let not_before = harness.now().as_second() + wait;
-        harness.edit_cursors(|cursor| cursor["workspaces"]["T2"]["not_before"] = json!(not_before));
-        harness.pass(60);
-        harness.tick();
-        assert_eq!(harness.stored_lines(), 1, "{wait}");
-    }
-}
-
-#[test]
-fn unread_workspace_is_reported_despite_future_stored_time() {
-    let mut harness = with_one_failing("T2");
-    let far = harness.now().as_second() + 100 * 365 * DAY;
-    harness.edit_cursors(|cursor| cursor["workspaces"]["T2"]["since"] = json!(far));
-    let mut codes = (0..17).map(|_| {
-        harness.pass(60);
-        harness.tick().remove(0).code().map(str::to_owned)
-    });
-    assert!(codes.any(|code| code.as_deref() == Some("workspaces_unreadable")));
-}
-
-#[test]
-fn single_error_of_other_workspace_does_not_hide_persistent_one() {
-    let mut harness = Harness::new(organization(), &INTEGRATION);
-    let of = |team: &str| CallMatcher::log(Log::Integration).team(team);
-    harness.fault(SlackFault::every(of("T2"), SlackFaultKind::not_ok("invalid_auth")));
-    let reported: Vec<bool> = (0..20)
-        .map(|minute| {
-            if minute == 10 {
-                harness.fault(SlackFault::next(of("T1"), SlackFaultKind::not_ok("invalid_auth")));
-            }
-            harness.pass(60);
-            harness.tick().remove(0).code() == Some("workspaces_unreadable")
-        })
-        .collect();
-    assert!(reported[16..].iter().all(|is_reported| *is_reported), "{reported:?}");
-}
-
-#[test]
-fn error_of_every_workspace_is_stream_error_and_skips_no_workspace() {
-    let mut harness = Harness::new(organization(), &INTEGRATION);
-    harness.tick();
-    harness.pass(60);
-    harness.fault(SlackFault::every(CallMatcher::log(Log::Integration), SlackFaultKind::not_ok("no_permission")));
-    let stream = harness.tick().remove(0);
-    assert_eq!((stream.code(), stream.workspaces_failing), (Some("no_permission"), 0));
-    harness.heal();
-    for id in ["T1", "T2"] {
-        row(&mut harness, id, 5, id);
-    }
-    harness.pass(60);
-    harness.tick();
-    assert_eq!(harness.stored_lines(), 2);
 }
 
 #[test]

@@ -10,9 +10,7 @@ fn slack_faults_are_reported_and_step_can_be_retried() {
     harness.pass(600);
     for kind in [FaultKind::EmptyPage, FaultKind::Oversize(7), FaultKind::StaleCursor, FaultKind::Html(502)] {
         harness.fault(Fault::nth(2, CallMatcher::log(Log::Audit), kind.clone()));
-        let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-        let until = verify::until(day, now(&harness)).unwrap();
-        let mut verification = run(begin(&ports, &source, LogType::Audit, (day, until))).unwrap();
+        let (day, mut verification) = begin_today(&harness, LogType::Audit);
         let mut failures = 0;
         let is_done = |step| matches!(step, Ok(Step::Done));
         while !is_done(run(verification.step(now(&harness))).inspect_err(|_| failures += 1)) {}
@@ -62,9 +60,7 @@ fn day_is_read_with_replaced_token() {
         harness.rows(simulated(log), 9, 60);
         harness.settle();
         harness.pass(600);
-        let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-        let range = (day, verify::until(day, now(&harness)).unwrap());
-        let mut verification = run(begin(&ports, &source, log, range)).unwrap();
+        let (day, mut verification) = begin_today(&harness, log);
         assert_eq!(run(verification.step(now(&harness))).unwrap(), Step::More);
         harness.revoke();
         let other = slacktrail_simulator::tenant::Token::organization("xoxp-simulated-other");
@@ -112,9 +108,7 @@ fn rows_that_move_during_long_access_walk_are_compared() {
     harness.late_row(Log::Access, age(ROWS)); // never collected
     harness.settings(|settings| settings.access_fill = Fill::UpTo(100));
 
-    let (ports, source) = (ports(&harness), source(&harness));
-    let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(begin(&ports, &source, LogType::Access, range)).unwrap();
+    let mut verification = begin_day(&harness, LogType::Access, day);
     assert_eq!(run(verification.step(now(&harness))).unwrap(), Step::More);
     // The oldest rows move to the start of the log before the first pass reaches them, so only the second pass reads them.
     harness.pass(60);
@@ -168,9 +162,7 @@ fn pages_that_break_off_are_requested_with_fewer_rows() {
         harness.settle();
         harness.pass(600);
         harness.settings(|settings| settings.response_bytes_max = Some(2_000));
-        let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-        let range = (day, verify::until(day, now(&harness)).unwrap());
-        let mut verification = run(begin(&ports, &source, log, range)).unwrap();
+        let (day, mut verification) = begin_today(&harness, log);
         let mut failures = 0; // since the last success, as the pacer counts them
         for _ in 0..STEPS_MAX {
             match run(verification.step(now(&harness))) {
@@ -204,9 +196,7 @@ fn rows_beyond_last_small_page_are_read_with_larger_pages() {
             1 => harness.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Truncated)),
             _ => harness.settings(|settings| settings.response_bytes_max = Some(60_000)),
         }
-        let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-        let range = (day, verify::until(day, now(&harness)).unwrap());
-        let mut verification = run(begin(&ports, &source, LogType::Integration, range)).unwrap();
+        let (day, mut verification) = begin_today(&harness, LogType::Integration);
         assert!((0..200).any(|_| matches!(run(verification.step(now(&harness))), Ok(Step::Done))));
         let findings = run(verification.conclude(day, |_, _| ())).unwrap();
         assert_eq!(findings.verdict(), verdict, "{findings:?}");
@@ -220,11 +210,9 @@ fn range_that_ends_in_slacks_future_ends_five_minutes_before_its_present() {
     harness.rows(Log::Audit, 9, 600);
     harness.settle();
     harness.clock_ahead(600);
-    let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-    let local = now(&harness).plus(600);
+    let (day, local) = (day_ago(&harness, 0), now(&harness).plus(600));
     let period = Period::new(day, day, local).unwrap();
-    let mut verification =
-        run(Verification::begin(&ports, &source, LogType::Audit, period, InMemory::default())).unwrap();
+    let mut verification = begin(&harness, LogType::Audit, period);
     assert!((0..STEPS_MAX).any(|_| run(verification.step(local)).unwrap() == Step::Done));
     let until = now(&harness).plus(-verify::MARGIN_SECONDS);
     assert_eq!(verification.period().until(), until);
@@ -238,11 +226,9 @@ fn day_that_slack_has_not_reached_has_no_records() {
     let mut harness = Harness::new(settings, &[LogType::Audit]);
     harness.rows(Log::Audit, 9, 600);
     harness.settle();
-    let (ports, source) = (ports(&harness), source(&harness));
     let local = now(&harness).day().end().plus(400); // past midnight, by a wrong clock
     let period = Period::new(local.day(), local.day(), local).unwrap();
-    let mut verification =
-        run(Verification::begin(&ports, &source, LogType::Audit, period, InMemory::default())).unwrap();
+    let mut verification = begin(&harness, LogType::Audit, period);
     assert!((0..STEPS_MAX).any(|_| run(verification.step(local)).unwrap() == Step::Done));
     let findings = run(verification.conclude(local.day(), |_, _| ())).unwrap();
     assert_eq!((findings.slack_records, findings.until), (0, local.day().start()));
