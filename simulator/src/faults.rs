@@ -25,10 +25,8 @@ pub struct Fault {
 pub enum When {
     /// The n-th call since the fault was added, counting from 1.
     Nth(u32),
-    /// Every n-th call.
+    /// Every n-th call, until the faults are cleared.
     EveryNth(u32),
-    /// Every call, until the faults are cleared.
-    Every,
     /// Every call in this time range, including both ends.
     During(Timestamp, Timestamp),
 }
@@ -103,7 +101,7 @@ pub enum FaultKind {
     Delay(Duration),
 }
 
-/// A page cursor that never reaches the end. With [`When::Every`], the log is endless.
+/// A page cursor that never reaches the end. With [`Fault::every`], the log is endless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endless {
     /// No rows, and the cursor of the request.
@@ -181,7 +179,7 @@ impl Fault {
 
     /// Creates a fault for every matching call.
     pub fn every(on: CallMatcher, kind: FaultKind) -> Fault {
-        Fault { when: When::Every, on, kind }
+        Fault { when: When::EveryNth(1), on, kind }
     }
 
     /// Creates a fault for every matching call from `from` to `until`.
@@ -235,7 +233,6 @@ impl FaultScript {
             let (applies, is_exhausted) = match fault.when {
                 When::Nth(n) => (*matched == n, *matched >= n),
                 When::EveryNth(n) => (n > 0 && *matched % n == 0, false),
-                When::Every => (true, false),
                 When::During(from, until) => (from <= now && now <= until, now > until),
             };
             if applies {

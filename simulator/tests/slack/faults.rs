@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use slacktrail_simulator::settings::Paging;
-use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Outcome, Row, Settings, World};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings, World};
 
 use crate::walk::{asking, at, audit_world, column, error, json, next, response, walk};
 
@@ -189,18 +189,4 @@ fn date_header_can_be_missing_or_wrong() {
     let wrong = FaultKind::Date(Some("yesterday".to_owned()));
     let wrong = response(&mut faulty(Log::Audit, wrong), 100, &asking(Log::Audit));
     assert_eq!(wrong.header("Date"), Some("yesterday"));
-}
-
-#[test]
-fn connection_can_close_without_response() {
-    let mut world = faulty(Log::Audit, FaultKind::Hangup);
-    assert_eq!(world.answer(at(100), &asking(Log::Audit)), Outcome::Hangup);
-    assert_eq!(world.calls().of("logs"), 1);
-}
-
-#[test]
-fn response_can_be_delayed() {
-    let mut world = faulty(Log::Audit, FaultKind::Delay(Duration::from_secs(7)));
-    let slow = response(&mut world, 100, &asking(Log::Audit));
-    assert_eq!((slow.status, slow.delay), (200, Duration::from_secs(7)));
 }
