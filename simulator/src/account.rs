@@ -38,17 +38,20 @@ pub(crate) fn identity(settings: &Settings, now: Timestamp, caller: &Caller) -> 
         body["enterprise_id"] = Value::from(id);
     }
     if let Some(issued) = &caller.issued {
-        add_issued_fields(&mut body, now, issued);
+        add_issued_fields(&mut body, settings, now, issued);
     }
     Response::json(200, body.to_string())
 }
 
 /// Adds the user and the app of a token that OAuth issued.
-fn add_issued_fields(body: &mut Value, now: Timestamp, issued: &Issued) {
-    body["user"] = issued.user_name.as_str().into();
+fn add_issued_fields(body: &mut Value, settings: &Settings, now: Timestamp, issued: &Issued) {
+    let user = settings.users.iter().find(|user| user.id == issued.user);
+    body["user"] = user.map_or("bot", |user| user.name.as_str()).into();
     body["user_id"] = issued.user.as_str().into();
-    body["app_id"] = issued.app_id.as_str().into();
-    body["app_name"] = issued.app_name.as_str().into();
+    if let Some(app) = settings.apps.iter().find(|app| app.client_id == issued.client_id) {
+        body["app_id"] = app.app_id.as_str().into();
+        body["app_name"] = app.name.as_str().into();
+    }
     if let Some(expires) = issued.expires {
         body["expires_in"] = seconds_until(now, expires).into();
     }

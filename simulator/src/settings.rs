@@ -90,10 +90,6 @@ pub struct Limits {
     pub audit_used_by_others: u32,
     /// Calls of one tier 2 method by one app for one workspace.
     pub tier_two: Option<u32>,
-    /// Calls of `auth.test` by one app.
-    pub auth_test: Option<u32>,
-    /// Calls of `oauth.v2.access` by one app. This method has the same special tier as `auth.test`.
-    pub oauth: Option<u32>,
 }
 
 /// A column of an access row.
@@ -194,11 +190,9 @@ pub enum Layout {
 
 impl Limits {
     /// The rate limits that Slack documents.
-    pub const SLACK: Limits =
-        Limits { audit: Some(50), audit_used_by_others: 0, tier_two: Some(20), auth_test: Some(300), oauth: Some(300) };
+    pub const SLACK: Limits = Limits { audit: Some(50), audit_used_by_others: 0, tier_two: Some(20) };
     /// No rate limits.
-    pub const OFF: Limits =
-        Limits { audit: None, audit_used_by_others: 0, tier_two: None, auth_test: None, oauth: None };
+    pub const OFF: Limits = Limits { audit: None, audit_used_by_others: 0, tier_two: None };
 }
 
 impl Settings {

@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 
 use crate::access::AccessLog;
 use crate::api_error::ApiError;
-use crate::auth::{Caller, Invalidated, Keys};
+use crate::auth::{Caller, Invalidated};
 use crate::calls::{Call, Calls};
 use crate::faults::{Fault, FaultKind, FaultScript};
 use crate::oauth::Oauth;
@@ -63,7 +63,7 @@ impl World {
     }
 
     fn outcome(&mut self, now: Timestamp, request: &Request) -> Outcome {
-        self.calls.record(&request.path, now);
+        self.calls.record(&request.path);
         self.answered += 1;
         let faults = self.script.next_faults(now, request);
         let page_fault = self.apply(&faults, now, request);
@@ -231,7 +231,7 @@ impl World {
         page_fault: PageFault,
     ) -> Result<Response, ApiError> {
         let settings = self.settings.clone();
-        auth::audit(self.keys(&settings), now, request)?;
+        auth::audit(self, now, request)?;
         let limits = settings.limits;
         let allowed = limits.audit.map(|calls| calls.saturating_sub(limits.audit_used_by_others));
         self.admit(request, "audit", allowed, now)?;
@@ -243,12 +243,8 @@ impl World {
         if !WEB_METHODS.contains(&request.path.as_str()) {
             return Err(ApiError::new("unknown_method"));
         }
-        let caller = auth::web(self.keys(&settings), now, request)?;
-        let allowed = match request.path.as_str() {
-            "auth.test" => settings.limits.auth_test,
-            "auth.revoke" => None,
-            _ => settings.limits.tier_two,
-        };
+        let caller = auth::web(self, now, request)?;
+        let allowed = settings.limits.tier_two.filter(|_| !matches!(&*request.path, "auth.test" | "auth.revoke"));
         self.admit(request, &throttle_key(request, &caller), allowed, now)?;
         let token = &caller.token;
         let mut response = match request.path.as_str() {
@@ -271,21 +267,8 @@ impl World {
         Ok(response)
     }
 
-    fn keys<'a>(&'a self, settings: &'a Settings) -> Keys<'a> {
-        Keys { settings, oauth: &self.oauth, invalidated: &self.invalidated }
-    }
-
-    pub(crate) fn admit(
-        &mut self,
-        request: &Request,
-        key: &str,
-        allowed: Option<u32>,
-        now: Timestamp,
-    ) -> Result<(), ApiError> {
-        self.throttle.admit(key, allowed, now).map_err(|seconds| {
-            self.calls.record_throttled(&request.path);
-            ApiError::throttled(request.family, seconds)
-        })
+    fn admit(&mut self, request: &Request, key: &str, allowed: Option<u32>, now: Timestamp) -> Result<(), ApiError> {
+        self.throttle.admit(key, allowed, now).map_err(|seconds| ApiError::throttled(request.family, seconds))
     }
 
     fn form(&self) -> Form {

@@ -24,8 +24,6 @@ impl World {
         }
         let settings = self.settings.clone();
         let app = client(&settings, request)?;
-        let key = format!("{} {}", request.path, app.client_id);
-        self.admit(request, &key, settings.limits.oauth, now)?;
         match request.parameter("grant_type") {
             None | Some("authorization_code") => self.exchange(now, app, request),
             Some("refresh_token") => self.refresh(now, app, request),

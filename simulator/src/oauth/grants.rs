@@ -70,11 +70,8 @@ pub(crate) struct Pair {
 #[derive(Clone, Debug)]
 pub(crate) struct Issued {
     pub(crate) client_id: String,
-    pub(crate) app_id: String,
-    pub(crate) app_name: String,
     pub(crate) kind: TokenKind,
     pub(crate) user: String,
-    pub(crate) user_name: String,
     pub(crate) expires: Option<Timestamp>,
 }
 
@@ -102,7 +99,6 @@ impl Oauth {
     pub(crate) fn find(&self, settings: &Settings, text: &str) -> Option<(Token, Issued)> {
         let mut tokens = self.grants.iter().flat_map(|grant| grant.tokens.iter().map(move |token| (grant, token)));
         let (grant, access) = tokens.find(|(_, token)| token.text == text)?;
-        let app = settings.apps.iter().find(|app| app.client_id == grant.client_id);
         let user = settings.users.iter().find(|user| user.id == grant.user);
         let token = Token {
             text: access.text.clone(),
@@ -112,11 +108,8 @@ impl Oauth {
         };
         let issued = Issued {
             client_id: grant.client_id.clone(),
-            app_id: app.map(|app| app.app_id.clone()).unwrap_or_default(),
-            app_name: app.map(|app| app.name.clone()).unwrap_or_default(),
             kind: grant.kind,
             user: grant.user.clone(),
-            user_name: user.map_or_else(|| "bot".to_owned(), |user| user.name.clone()),
             expires: access.expires,
         };
         Some((token, issued))

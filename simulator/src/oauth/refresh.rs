@@ -16,8 +16,6 @@ pub struct Rules {
     pub refresh_grace: SignedDuration,
     /// The response to a used refresh token in its grace period.
     pub grace_reuse: GraceReuse,
-    /// The JSON value of `token_type` in the response to a refresh. An empty text omits the field. `None` returns the documented value.
-    pub refreshed_token_type: Option<&'static str>,
 }
 
 /// The response to a refresh token that is used again in its grace period.
@@ -31,11 +29,7 @@ pub enum GraceReuse {
 
 impl Default for Rules {
     fn default() -> Rules {
-        Rules {
-            refresh_grace: SignedDuration::from_secs(120),
-            grace_reuse: GraceReuse::SamePair,
-            refreshed_token_type: None,
-        }
+        Rules { refresh_grace: SignedDuration::from_secs(120), grace_reuse: GraceReuse::SamePair }
     }
 }
 
@@ -79,10 +73,6 @@ impl World {
             TokenKind::Bot => body.insert("bot_user_id".to_owned(), bot_user(app).into()),
         };
         body.extend(install_fields(&self.settings, app, &grant.install));
-        if let Some(json) = self.settings.oauth.refreshed_token_type {
-            body.remove("token_type");
-            body.extend(serde_json::from_str(json).ok().map(|value: Value| ("token_type".to_owned(), value)));
-        }
         Response::json(200, Value::Object(body).to_string())
     }
 

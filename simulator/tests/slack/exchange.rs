@@ -3,8 +3,7 @@ use slacktrail_simulator::tenant::Role;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Method, Outcome, Request, Settings, World};
 
 use crate::install::{
-    REDIRECT_URL, access, asking_for, calling, code_of, exchanging, install, organization, owner_becomes, parameter,
-    text,
+    REDIRECT_URL, access, asking_for, calling, code_of, exchanging, install, organization, parameter, text,
 };
 use crate::walk::{at, error, error_code, json, response};
 
@@ -62,21 +61,6 @@ fn workspace_install_in_organization_names_both_and_reads_no_audit() {
     assert_eq!(given["is_enterprise_install"], false);
     let asked = Request::for_log(Log::Audit).bearer(text(&given, "/authed_user/access_token"));
     assert_eq!(error(&mut world, 0, &asked), (403, "team_not_authorized".to_owned()));
-}
-
-#[test]
-fn standalone_workspace_has_no_enterprise() {
-    let app = App::workspace(REDIRECT_URL, "T1");
-    let mut world = World::new(Settings { apps: vec![app.clone()], ..Settings::workspace() });
-    assert_eq!(
-        world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()),
-        Err("invalid_team_for_non_distributed_app")
-    );
-    let given = install(&mut world, 0, &app, "admin", &Consent::workspace("T1"));
-    assert_eq!((&given["team"]["id"], &given["enterprise"]), (&"T1".into(), &serde_json::Value::Null));
-    assert_eq!(given["is_enterprise_install"], false);
-    let token = text(&given, "/authed_user/access_token");
-    assert_eq!(json(&mut world, 0, &Request::for_log(Log::Access).bearer(token))["ok"], true);
 }
 
 #[test]
@@ -177,20 +161,6 @@ fn scopes_are_separate_per_user_and_tenant() {
     assert_eq!(scope(&install(&mut world, 0, &app, "admin", &Consent::workspace("T2"))), "admin");
     assert_eq!(scope(&install(&mut world, 0, &app, "admin", &Consent::workspace("T1").by("W2"))), "admin");
     assert_eq!(world.live_tokens(at(0)).len(), 3);
-}
-
-#[test]
-fn token_has_current_rights_of_its_user() {
-    let (app, mut world) = organization();
-    let given = install(&mut world, 0, &app, "auditlogs:read,admin", &Consent::organization());
-    let token = text(&given, "/authed_user/access_token");
-    let audit = Request::for_log(Log::Audit).bearer(token);
-    owner_becomes(&mut world, Role::Admin);
-    assert_eq!(error(&mut world, 0, &audit), (403, "user_not_authorized".to_owned()));
-    owner_becomes(&mut world, Role::Member);
-    assert_eq!(error_code(&mut world, 0, &Request::for_log(Log::Access).bearer(token)), "no_permission");
-    owner_becomes(&mut world, Role::Owner);
-    assert_eq!(response(&mut world, 0, &audit).status, 200);
 }
 
 #[test]

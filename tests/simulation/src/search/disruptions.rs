@@ -149,6 +149,6 @@ pub(super) fn slack_fault(rng: &mut Rng, start: &StartingPoint, rows: u32) -> Fa
         FaultKind::AuditError(403, "feature_not_enabled".to_owned()),
         FaultKind::AuditError(400, "invalid_range".to_owned()),
         FaultKind::Status(404, String::new()),
-        FaultKind::Date(None),
+        FaultKind::NoDate,
     ])
 }

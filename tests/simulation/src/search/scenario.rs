@@ -507,7 +507,7 @@ fn barred() -> Vec<Scenario> {
         .chain(minutes(14))
         .collect();
     // A re-read is in a workspace while a live walk misses its rows. It then starts again with the newest ones, which are not late.
-    let rejected = SlackFaultKind::NotOk { code: "invalid_auth".to_owned(), needed: None, provided: None };
+    let rejected = SlackFaultKind::not_ok("invalid_auth");
     let missed_before_reread: Vec<Event> = [Rows(96, 30), Tick]
         .into_iter()
         .chain(minutes(8))

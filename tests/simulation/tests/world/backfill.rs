@@ -7,25 +7,17 @@ use slacktrail_core::time::Second;
 use slacktrail_core::walk::GapKind;
 use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulation::{End, FaultKind as ProcessFault};
-use slacktrail_simulator::settings::{AccessColumn, Fill, Limits};
+use slacktrail_simulator::settings::{AccessColumn, Fill};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
+
+use crate::minutes::small_pages;
 
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
 
-fn organization() -> Settings {
-    Settings {
-        limits: Limits::OFF,
-        audit_limit_max: 3,
-        access_fill: Fill::UpTo(3),
-        integration_count_max: 3,
-        ..Settings::organization()
-    }
-}
-
 /// Returns a source that has collected its seven days, with this many rows on each of the given earlier days.
 fn settled(log: LogType, calls_max: u32, rows_a_day: i64, days: std::ops::Range<i64>) -> Harness {
-    let mut harness = Harness::new(organization(), &[log]);
+    let mut harness = Harness::new(Settings { access_fill: Fill::UpTo(3), ..small_pages() }, &[log]);
     harness.calls_max = Some(calls_max);
     for row in days.flat_map(|day| (0..rows_a_day).map(move |n| day * DAY + n * 600 + 60)) {
         harness.late_row(simulated(log), row);

@@ -4,8 +4,9 @@ use jiff::SignedDuration;
 use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::Harness;
-use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Log, Row, Settings};
+
+use crate::minutes::unlimited;
 
 const MINUTES: i64 = 10;
 const PER_MINUTE: i64 = 300;
@@ -33,14 +34,10 @@ fn assert_stored_by_next_tick(mut harness: Harness, minutes: i64) {
     assert_eq!(harness.stored_lines() as i64, MINUTES * PER_MINUTE);
 }
 
-fn settings() -> Settings {
-    Settings { limits: Limits::OFF, ..Settings::organization() }
-}
-
 #[test]
 fn records_up_to_five_minutes_late_are_stored_by_next_tick_under_load() {
-    assert_stored_by_next_tick(busy(settings(), |n| 20 + n * 37 % 101), MINUTES + 4);
-    let short_pages = Settings { audit_limit_max: 150, ..settings() };
+    assert_stored_by_next_tick(busy(unlimited(Settings::organization()), |n| 20 + n * 37 % 101), MINUTES + 4);
+    let short_pages = Settings { audit_limit_max: 150, ..unlimited(Settings::organization()) };
     assert_stored_by_next_tick(busy(short_pages, |n| n * 53 % 296), MINUTES + 7);
 }
 
@@ -53,7 +50,8 @@ fn tick_of_a_busy_minute(harness: &mut Harness) -> State {
 }
 
 fn pages_of_three() -> Harness {
-    let mut harness = Harness::new(Settings { audit_limit_max: 3, ..settings() }, &[LogType::Audit]);
+    let mut harness =
+        Harness::new(Settings { audit_limit_max: 3, ..unlimited(Settings::organization()) }, &[LogType::Audit]);
     harness.calls_max = None;
     harness
 }
@@ -68,7 +66,7 @@ fn backlog_gets_half_of_calls_alongside_live_records_under_load() {
 
 #[test]
 fn record_in_second_of_last_tick_is_not_late() {
-    let mut harness = Harness::new(settings(), &[LogType::Audit]);
+    let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Audit]);
     harness.tick();
     harness.row_shown_after(LogType::Audit, 0, 1);
     harness.pass(60);

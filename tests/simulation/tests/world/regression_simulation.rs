@@ -11,7 +11,7 @@ use crate::minutes::{tick_and_pass, unlimited, with_two_new_rows};
 
 #[test]
 fn no_response_or_date_skips_no_time_with_clock_ahead() {
-    for kind in [FaultKind::Hangup, FaultKind::Date(None)] {
+    for kind in [FaultKind::Hangup, FaultKind::NoDate] {
         let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Audit]);
         harness.rows(Log::Audit, 3, 30);
         harness.tick();

@@ -9,11 +9,9 @@ use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulator::settings::{AccessColumn, Direction, Fill, Limits, Paging};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
 
-const AUDIT: [LogType; 1] = [LogType::Audit];
+use crate::minutes::{small_pages, unlimited};
 
-fn organization() -> Settings {
-    Settings { limits: Limits::OFF, audit_limit_max: 3, integration_count_max: 3, ..Settings::organization() }
-}
+const AUDIT: [LogType; 1] = [LogType::Audit];
 
 fn state(streams: &[StreamOutcome]) -> (State, Option<&str>) {
     (streams[0].state, streams[0].code())
@@ -21,7 +19,7 @@ fn state(streams: &[StreamOutcome]) -> (State, Option<&str>) {
 
 #[test]
 fn error_under_200_is_not_end_and_sets_stream_health() {
-    let mut harness = Harness::new(organization(), &AUDIT);
+    let mut harness = Harness::new(small_pages(), &AUDIT);
     harness.rows(Log::Audit, 5, 30);
     harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::not_ok("feature_not_enabled")));
     assert_eq!(state(&harness.tick()), (State::Waiting, Some("feature_not_enabled")));
@@ -35,7 +33,7 @@ fn error_under_200_is_not_end_and_sets_stream_health() {
 
 #[test]
 fn revoked_token_is_reported_and_rarely_retried_until_reconnect() {
-    let mut harness = Harness::new(organization(), &LogType::ALL);
+    let mut harness = Harness::new(small_pages(), &LogType::ALL);
     harness.rows(Log::Audit, 3, 30);
     harness.tick();
     harness.revoke();
@@ -65,7 +63,7 @@ fn revoked_token_is_reported_and_rarely_retried_until_reconnect() {
 fn late_records_up_to_26_hours_are_collected() {
     for log in LogType::ALL {
         for hour in 0..25 {
-            let mut harness = Harness::new(organization(), &[log]);
+            let mut harness = Harness::new(small_pages(), &[log]);
             harness.row_shown_after(log, 26 * 3600 + hour * 3600, hour * 3600);
             for _ in 0..110 {
                 harness.tick();
@@ -78,7 +76,7 @@ fn late_records_up_to_26_hours_are_collected() {
 
 #[test]
 fn late_records_from_before_long_outage_are_collected() {
-    let mut harness = Harness::new(organization(), &AUDIT);
+    let mut harness = Harness::new(small_pages(), &AUDIT);
     harness.rows(Log::Audit, 3, 30);
     harness.tick();
     harness.row_shown_after(LogType::Audit, -1, 20 * 3600); // from just before the outage, shown in the middle of it
@@ -90,7 +88,7 @@ fn late_records_from_before_long_outage_are_collected() {
 #[test]
 fn live_records_arrive_at_next_tick_while_backlog_drains() {
     for log in [LogType::Audit, LogType::Access] {
-        let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
+        let settings = Settings { access_fill: Fill::UpTo(3), ..small_pages() };
         let mut harness = Harness::new(settings, &[log]);
         harness.calls_max = Some(6);
         harness.rows(simulated(log), 400, 300);
@@ -110,7 +108,7 @@ fn live_records_arrive_at_next_tick_while_backlog_drains() {
 
 #[test]
 fn access_logs_continue_beyond_100_pages() {
-    let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
+    let settings = Settings { access_fill: Fill::UpTo(3), ..small_pages() };
     let mut harness = Harness::new(settings, &[LogType::Access]);
     harness.rows(Log::Access, 330, 200);
     harness.settle_within(60);
@@ -119,7 +117,7 @@ fn access_logs_continue_beyond_100_pages() {
 
 #[test]
 fn workspace_with_invalid_auth_is_isolated_and_collected_later() {
-    let mut harness = Harness::new(organization(), &[LogType::Integration]);
+    let mut harness = Harness::new(small_pages(), &[LogType::Integration]);
     harness.rows(Log::Integration, 6, 60);
     harness.tick();
     harness.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = false);
@@ -138,7 +136,7 @@ fn workspace_with_invalid_auth_is_isolated_and_collected_later() {
 
 #[test]
 fn every_page_of_audit_walk_has_same_range_and_no_action_filter() {
-    let mut harness = Harness::new(organization(), &AUDIT);
+    let mut harness = Harness::new(small_pages(), &AUDIT);
     harness.rows(Log::Audit, 12, 30);
     let operations = harness.operations_of_tick();
     let pages: Vec<&str> = operations.iter().filter_map(|what| what.strip_prefix("slack logs ")).collect();
@@ -150,7 +148,7 @@ fn every_page_of_audit_walk_has_same_range_and_no_action_filter() {
 
 #[test]
 fn killed_invocation_does_not_block_next_one() {
-    let mut harness = Harness::new(organization(), &LogType::ALL);
+    let mut harness = Harness::new(small_pages(), &LogType::ALL);
     for log in Log::ALL {
         harness.rows(log, 5, 30);
     }
@@ -167,7 +165,7 @@ fn killed_invocation_does_not_block_next_one() {
 fn access_row_that_moves_during_walk_is_not_lost() {
     for access_order in [AccessColumn::First, AccessColumn::Last] {
         for access_paging in [Paging::Keyset, Paging::Offset] {
-            let settings = Settings { access_fill: Fill::UpTo(3), access_order, access_paging, ..organization() };
+            let settings = Settings { access_fill: Fill::UpTo(3), access_order, access_paging, ..small_pages() };
             let mut harness = Harness::new(settings, &[LogType::Access]);
             harness.tick();
             harness.pass(60);
@@ -184,7 +182,7 @@ fn access_row_that_moves_during_walk_is_not_lost() {
 #[test]
 fn access_row_is_stored_once_however_often_user_returns() {
     for access_order in [AccessColumn::First, AccessColumn::Last] {
-        let mut harness = Harness::new(Settings { access_order, ..organization() }, &[LogType::Access]);
+        let mut harness = Harness::new(Settings { access_order, ..small_pages() }, &[LogType::Access]);
         harness.rows(Log::Access, 3, 30);
         for _ in 0..30 {
             harness.tick();
@@ -201,7 +199,7 @@ fn wrong_clock_is_reported_and_skips_no_time() {
         .into_iter()
         .flat_map(|log| [-3_600, -600, 600, 3_600].map(|ahead| (log, ahead)))
     {
-        let settings = Settings { audit_range_strict: true, ..organization() };
+        let settings = Settings { audit_range_strict: true, ..small_pages() };
         let mut harness = Harness::new(settings, &[log]);
         harness.clock_ahead(ahead);
         for _ in 0..20 {
@@ -220,7 +218,7 @@ fn wrong_clock_is_reported_and_skips_no_time() {
 
 #[test]
 fn clock_that_steps_back_loses_nothing() {
-    let mut harness = Harness::new(organization(), &AUDIT);
+    let mut harness = Harness::new(small_pages(), &AUDIT);
     for step in [60, 60, 60, 60] {
         harness.pass(step);
         harness.rows(Log::Audit, 2, 1);
@@ -236,7 +234,7 @@ fn clock_that_steps_back_loses_nothing() {
 
 #[test]
 fn malformed_rows_are_stored_counted_and_reported() {
-    let mut harness = Harness::new(organization(), &AUDIT);
+    let mut harness = Harness::new(small_pages(), &AUDIT);
     let now = harness.now();
     let odd = [
         r#"{"date_create":1795356000,"action":"no id"}"#,
@@ -261,7 +259,7 @@ fn malformed_rows_are_stored_counted_and_reported() {
 
 #[test]
 fn throttling_delays_only_affected_stream_as_long_as_slack_asks() {
-    let mut harness = Harness::new(organization(), &[LogType::Audit, LogType::Access]);
+    let mut harness = Harness::new(small_pages(), &[LogType::Audit, LogType::Access]);
     harness.rows(Log::Audit, 5, 30);
     harness.rows(Log::Access, 5, 30);
     harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::throttled("150")));
@@ -278,7 +276,7 @@ fn throttling_delays_only_affected_stream_as_long_as_slack_asks() {
 
 #[test]
 fn interrupted_walk_resumes_where_it_stopped() {
-    let base = Settings { limits: Limits::OFF, audit_limit_max: 3, ..Settings::organization() };
+    let base = small_pages();
     let mut harness = Harness::new(base, &[LogType::Audit]);
     harness.calls_max = None;
     harness.tick();
@@ -295,7 +293,7 @@ fn interrupted_walk_resumes_where_it_stopped() {
 
 #[test]
 fn standalone_workspace_reports_missing_argument_of_access_logs() {
-    let mut harness = Harness::new(Settings { limits: Limits::OFF, ..Settings::workspace() }, &[LogType::Access]);
+    let mut harness = Harness::new(unlimited(Settings::workspace()), &[LogType::Access]);
     harness.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::not_ok("missing_argument")));
     let summary = harness.tick().remove(0);
     assert_eq!((summary.counts.calls, summary.code()), (1, Some("missing_argument")));
@@ -326,7 +324,7 @@ fn integration_log_without_its_newest_page_is_not_collected() {
 /// Returns an integration log of 700 rows. Slack shows three pages of at most 1,000 rows.
 fn three_pages_of_any_size() -> Harness {
     let limited = Settings { integration_page_max: Some(3), ..Settings::workspace() };
-    let mut harness = Harness::new(Settings { limits: Limits::OFF, ..limited }, &[LogType::Integration]);
+    let mut harness = Harness::new(unlimited(limited), &[LogType::Integration]);
     harness.rows(Log::Integration, 700, 30);
     harness
 }

@@ -63,17 +63,6 @@ fn token_is_refreshed_once_in_time_and_stored_before_use() {
 }
 
 #[test]
-fn refreshed_pair_with_odd_or_missing_token_type_is_kept() {
-    for json in ["", "null", "[]", "{}", "7", r#""User""#] {
-        let mut rotating = due(NO_GRACE);
-        rotating.harness.world().with(|state| state.slack.settings_mut().oauth.refreshed_token_type = Some(json));
-        assert_eq!(rotating.minute().unwrap().state, State::Ok, "{json}");
-        assert_eq!(rotating.refreshes(), 1, "{json}");
-        must_outlive(rotating, json);
-    }
-}
-
-#[test]
 fn no_single_fault_during_refresh_loses_token() {
     let mut schedules = 0;
     for grace in GRACES {

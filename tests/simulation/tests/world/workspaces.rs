@@ -6,16 +6,13 @@ use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::Harness;
 use slacktrail_simulation::{Fault, FaultKind};
-use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::tenant::{Tenant, Workspace};
 use slacktrail_simulator::{CallMatcher, Fault as SlackFault, FaultKind as SlackFaultKind, Log, Row, Settings};
 
+use crate::minutes::small_pages;
+
 const INTEGRATION: [LogType; 1] = [LogType::Integration];
 const DAY: i64 = 86_400;
-
-fn organization() -> Settings {
-    Settings { limits: Limits::OFF, integration_count_max: 3, ..Settings::organization() }
-}
 
 fn workspace<'a>(settings: &'a mut Settings, id: &str) -> &'a mut Workspace {
     settings.tenant.workspace_mut(id).unwrap()
@@ -30,7 +27,7 @@ fn row(harness: &mut Harness, id: &str, age: i64, name: &str) {
 
 /// Returns an organization whose workspace T2 has just joined with rows that are days old. The next tick finds it.
 fn with_one_that_joins() -> Harness {
-    let mut harness = Harness::new(organization(), &INTEGRATION);
+    let mut harness = Harness::new(small_pages(), &INTEGRATION);
     harness.settings(|settings| workspace(settings, "T2").app_added = false);
     for n in 0..5 {
         row(&mut harness, "T1", 600 + n * 60, &format!("one{n}"));
@@ -70,7 +67,7 @@ fn uncollected_time_of_workspace_survives_failed_write() {
 
 #[test]
 fn workspace_that_leaves_before_its_backlog_is_collected_on_return() {
-    let mut harness = Harness::new(organization(), &INTEGRATION);
+    let mut harness = Harness::new(small_pages(), &INTEGRATION);
     harness.calls_max = Some(4);
     for n in 0..15 {
         row(&mut harness, "T1", 4 * DAY + n * 60, &format!("one{n}"));
@@ -90,7 +87,7 @@ fn workspace_that_leaves_before_its_backlog_is_collected_on_return() {
 
 #[test]
 fn workspace_that_leaves_during_backfill_is_collected_on_return() {
-    let mut harness = Harness::new(organization(), &INTEGRATION);
+    let mut harness = Harness::new(small_pages(), &INTEGRATION);
     harness.tick();
     harness.pass(60);
     harness.calls_max = Some(4);
@@ -117,7 +114,7 @@ fn backlog_of_any_number_of_workspaces_drains_alongside_live_records() {
     for count in [5, 6, 7, 8, 9, 10, 11] {
         let ids: Vec<String> = (1..=count).map(|number| format!("T{number:02}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let settings = Settings { tenant: Tenant::organization("E1", &ids), ..organization() };
+        let settings = Settings { tenant: Tenant::organization("E1", &ids), ..small_pages() };
         let mut harness = Harness::new(settings, &INTEGRATION);
         harness.calls_max = None;
         for n in 0..60 {
@@ -137,7 +134,7 @@ fn round_that_read_nothing_reaches_up_to_now_in_next_tick() {
     for kind in
         [SlackFaultKind::Hangup, SlackFaultKind::Status(500, String::new()), SlackFaultKind::not_ok("token_revoked")]
     {
-        let mut harness = Harness::new(organization(), &INTEGRATION);
+        let mut harness = Harness::new(small_pages(), &INTEGRATION);
         harness.tick();
         harness.pass(60);
         harness.fault(SlackFault::next(CallMatcher::log(Log::Integration), kind));
@@ -154,7 +151,7 @@ fn round_that_read_nothing_reaches_up_to_now_in_next_tick() {
 
 #[test]
 fn workspace_that_fails_for_15_minutes_no_longer_blocks_others() {
-    let mut harness = Harness::new(organization(), &INTEGRATION);
+    let mut harness = Harness::new(small_pages(), &INTEGRATION);
     harness.tick();
     let on = CallMatcher::log(Log::Integration).team("T1");
     harness.fault(SlackFault::every(on, SlackFaultKind::Status(500, String::new())));
@@ -188,7 +185,7 @@ fn workspace_that_fails_for_15_minutes_no_longer_blocks_others() {
 
 #[test]
 fn workspace_with_one_hour_retry_after_waits_and_blocks_no_other() {
-    let mut harness = Harness::new(organization(), &INTEGRATION);
+    let mut harness = Harness::new(small_pages(), &INTEGRATION);
     harness.tick();
     let on = CallMatcher::log(Log::Integration).team("T1");
     let body = r#"{"ok":false,"error":"team_added_to_org"}"#.to_owned();
@@ -210,7 +207,7 @@ fn workspace_with_one_hour_retry_after_waits_and_blocks_no_other() {
 #[test]
 fn workspace_that_moves_or_rejects_request_blocks_no_other() {
     for code in ["invalid_team_id", "team_added_to_org", "org_login_required"] {
-        let mut harness = Harness::new(organization(), &INTEGRATION);
+        let mut harness = Harness::new(small_pages(), &INTEGRATION);
         harness.tick();
         let on = CallMatcher::log(Log::Integration).team("T1");
         harness.fault(SlackFault::every(on, SlackFaultKind::not_ok(code)));
@@ -225,7 +222,7 @@ fn workspace_that_moves_or_rejects_request_blocks_no_other() {
 
 #[test]
 fn listed_workspace_without_id_is_counted_and_blocks_no_other() {
-    let mut harness = Harness::new(organization(), &INTEGRATION);
+    let mut harness = Harness::new(small_pages(), &INTEGRATION);
     let list = r#"{"ok":true,"teams":[{"id":"T1"},{"name":"x"},null,{"id":"T2","name":[]}]}"#.to_owned();
     harness.fault(SlackFault::every(CallMatcher::path("auth.teams.list"), SlackFaultKind::Status(200, list)));
     for n in 0..3 {
@@ -243,7 +240,7 @@ fn listed_workspace_without_id_is_counted_and_blocks_no_other() {
 
 #[test]
 fn endless_pages_of_one_workspace_do_not_block_next_one() {
-    let mut harness = Harness::new(organization(), &INTEGRATION);
+    let mut harness = Harness::new(small_pages(), &INTEGRATION);
     harness.calls_max = None;
     harness.settings(|settings| settings.integration_page_max = None);
     harness.tick();
@@ -261,7 +258,7 @@ fn endless_pages_of_one_workspace_do_not_block_next_one() {
 
 /// Returns an organization in which `id` has been failing for a minute.
 fn with_one_failing(id: &str) -> Harness {
-    let settings = Settings { tenant: Tenant::organization("E1", &["T1", "T2", "T3"]), ..organization() };
+    let settings = Settings { tenant: Tenant::organization("E1", &["T1", "T2", "T3"]), ..small_pages() };
     let mut harness = Harness::new(settings, &INTEGRATION);
     harness.tick();
     harness.pass(60);
@@ -304,7 +301,7 @@ fn rows_of_failing_workspace_are_collected_from_its_first_error() {
 
 #[test]
 fn workspace_absent_for_days_is_collected_on_return() {
-    let mut harness = Harness::new(organization(), &INTEGRATION);
+    let mut harness = Harness::new(small_pages(), &INTEGRATION);
     harness.tick();
     harness.settings(|settings| workspace(settings, "T2").app_added = false);
     for hour in 0..5 * 24 {
@@ -325,7 +322,7 @@ fn workspace_list_is_read_over_several_pages() {
     let ids: Vec<String> = (0..1_200).map(|number| format!("T{number:04}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let mut harness =
-        Harness::new(Settings { tenant: Tenant::organization("E1", &ids), ..organization() }, &INTEGRATION);
+        Harness::new(Settings { tenant: Tenant::organization("E1", &ids), ..small_pages() }, &INTEGRATION);
     harness.calls_max = Some(2_000);
     for id in ["T0000", "T1199"] {
         row(&mut harness, id, 5, id);
@@ -363,7 +360,7 @@ fn workspace_unreadable_for_15_minutes_is_reported_until_it_recovers() {
 fn error_names_at_most_ten_unreadable_workspaces() {
     let ids: Vec<String> = (1..=14).map(|number| format!("T{number:02}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let settings = Settings { tenant: Tenant::organization("E1", &ids), ..organization() };
+    let settings = Settings { tenant: Tenant::organization("E1", &ids), ..small_pages() };
     let mut harness = Harness::new(settings, &INTEGRATION);
     harness.calls_max = Some(100);
     harness.tick();
@@ -384,7 +381,7 @@ fn error_names_at_most_ten_unreadable_workspaces() {
 fn late_records_of_many_workspaces_are_collected_although_re_reads_take_hours() {
     let ids: Vec<String> = (0..60).map(|n| format!("T{n:03}")).collect();
     let tenant = Tenant::organization("E1", &ids.iter().map(String::as_str).collect::<Vec<_>>());
-    let mut harness = Harness::new(Settings { tenant, ..organization() }, &INTEGRATION);
+    let mut harness = Harness::new(Settings { tenant, ..small_pages() }, &INTEGRATION);
     harness.calls_max = None;
     for _ in 0..3 * 24 * 6 {
         harness.tick();

@@ -37,14 +37,14 @@ fn resume_after_each_page(
 
 #[test]
 fn interrupted_reading_resumes_without_loss_or_false_duplicates() {
-    let by_last = Settings { access_order: AccessColumn::Last, access_paging: Paging::Offset, ..organization() };
-    let ascending = Settings { integration_order: Direction::OldestFirst, ..organization() };
+    let by_last = Settings { access_order: AccessColumn::Last, access_paging: Paging::Offset, ..small_pages() };
+    let ascending = Settings { integration_order: Direction::OldestFirst, ..small_pages() };
     for (settings, log) in [
-        (organization(), LogType::Audit),
-        (Settings { access_fill: Fill::UpTo(3), ..organization() }, LogType::Access),
+        (small_pages(), LogType::Audit),
+        (Settings { access_fill: Fill::UpTo(3), ..small_pages() }, LogType::Access),
         (Settings { access_fill: Fill::UpTo(3), ..by_last }, LogType::Access),
         (Settings { access_fill: Fill::UpTo(3), ..by_workspace() }, LogType::Access),
-        (organization(), LogType::Integration),
+        (small_pages(), LogType::Integration),
         (ascending, LogType::Integration),
     ] {
         let settings = Settings { cursor_ttl: Some(SignedDuration::from_mins(10)), ..settings };
@@ -69,7 +69,7 @@ fn interrupted_reading_resumes_without_loss_or_false_duplicates() {
 
 #[test]
 fn checkpoint_of_other_request_or_day_is_not_resumed() {
-    let mut harness = Harness::new(organization(), &[LogType::Audit]);
+    let mut harness = Harness::new(small_pages(), &[LogType::Audit]);
     harness.rows(Log::Audit, 9, 60);
     harness.settle();
     let (source, period) = (source(&harness), last_days(&harness, 3));

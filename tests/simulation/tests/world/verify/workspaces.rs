@@ -4,10 +4,7 @@ use super::*;
 
 #[test]
 fn one_failing_workspace_is_inconclusive_and_all_failing_is_token_error() {
-    let mut harness = Harness::new(organization(), &[LogType::Integration]);
-    harness.rows(Log::Integration, 8, 60);
-    harness.settle();
-    harness.pass(600);
+    let mut harness = collected(small_pages(), LogType::Integration, 8);
     let day = day_ago(&harness, 0);
     let bar = |harness: &mut Harness, number: usize| {
         harness.settings(|settings| {
@@ -41,10 +38,7 @@ fn access_rows_stored_before_team_id_was_needed_are_no_difference() {
 
 #[test]
 fn listed_workspace_without_id_makes_verify_inconclusive() {
-    let mut harness = Harness::new(organization(), &[LogType::Integration]);
-    harness.rows(Log::Integration, 8, 60);
-    harness.settle();
-    harness.pass(600);
+    let mut harness = collected(small_pages(), LogType::Integration, 8);
     let day = day_ago(&harness, 0);
     let list = |teams: &str| FaultKind::Status(200, format!(r#"{{"ok":true,"teams":[{teams}]}}"#));
     harness.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"id":"T1"},{"name":"x"},{"id":"T2"}"#)));
@@ -65,8 +59,8 @@ fn listed_workspace_without_id_makes_verify_inconclusive() {
 fn only_access_logs_of_organization_are_read_per_workspace_instead() {
     for (settings, log, code) in [
         (Settings { limits: Limits::OFF, ..Settings::workspace() }, LogType::Access, "missing_argument"),
-        (organization(), LogType::Audit, "missing_argument"),
-        (organization(), LogType::Access, "invalid_arguments"),
+        (small_pages(), LogType::Audit, "missing_argument"),
+        (small_pages(), LogType::Access, "invalid_arguments"),
     ] {
         let mut harness = Harness::new(settings, &[log]);
         let calling = if log == LogType::Audit { CallMatcher::log(Log::Audit) } else { CallMatcher::log(Log::Access) };
