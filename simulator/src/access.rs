@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rand::{RngExt, rngs::StdRng};
 
 use crate::api_error::ApiError;
-use crate::page::{Form, PageFault, Tail};
+use crate::page::{Form, PageFault, Tail, count_and_page};
 use crate::settings::{AccessColumn, Fill, Paging, Settings};
 use crate::visibility::VisibleRows;
 use crate::{Endless, Request, Response, Row, cursor};
@@ -15,6 +15,8 @@ use crate::{Endless, Request, Response, Row, cursor};
 /// The last page of classic paging.
 const PAGE_MAX: usize = 100;
 const COUNT_MAX: usize = 1_000;
+/// The maximum `limit`. Slack rejects a larger one.
+const LIMIT_MAX: usize = 1_000;
 const ROWS_DEFAULT: usize = 100;
 const LIST: &str = "logins";
 const KEYSET: &str = "logins";
@@ -90,7 +92,7 @@ impl AccessLog {
             return view.classic_page(request, page_fault);
         }
         let limit = request.integer("limit").map_err(|_| ApiError::new("invalid_limit"))?.unwrap_or(0);
-        let limit = usize::try_from(limit).ok().filter(|limit| *limit <= settings.access_limit_max);
+        let limit = usize::try_from(limit).ok().filter(|limit| *limit <= LIMIT_MAX);
         let limit = limit.ok_or_else(|| ApiError::new("invalid_limit"))?;
         if limit == 0 && request.parameter("cursor").is_none() {
             return view.classic_page(request, page_fault);
@@ -118,7 +120,7 @@ struct View<'a> {
 
 impl<'a> View<'a> {
     fn classic_page(&self, request: &Request, page_fault: PageFault) -> Result<Response, ApiError> {
-        let (count, page) = count_and_page(request, ROWS_DEFAULT)?;
+        let (count, page) = count_and_page(request)?;
         if count > COUNT_MAX || page > PAGE_MAX {
             return Err(ApiError::new("over_pagination_limit"));
         }
@@ -129,12 +131,7 @@ impl<'a> View<'a> {
         let rows: Vec<&Row> = self.rows(Bound::Unbounded).map(|(_, row)| row).collect();
         // Without a cursor, an empty page means the end. A fault must not produce one.
         let page_fault = PageFault { empty: false, ..page_fault };
-        let shown = page_fault.rows_of_numbered(self.settings, count, page * count >= rows.len());
-        let of_page = if page_fault.page_ignored { 1 } else { page };
-        let shown = rows.iter().skip((of_page - 1) * count).take(shown);
-        let shown: Vec<&Row> = shown.copied().collect();
-        let total = page_fault.claims.unwrap_or(rows.len());
-        Ok(self.form.page(LIST, &shown, Tail::Paging { count, total, page }))
+        Ok(self.form.numbered_page(LIST, &rows, (count, page), page_fault))
     }
 
     fn cursor_page(&self, request: &Request, rows_max: usize, page_fault: PageFault) -> Result<Response, ApiError> {
@@ -230,16 +227,6 @@ impl<'a> View<'a> {
             .filter(move |(_, row)| row.is_visible(now) && visible_rows.covers(row))
             .filter(move |(_, row)| value(row, settings.before_column) <= before)
     }
-}
-
-/// Returns `count` and `page`, which Slack types as strings.
-pub(crate) fn count_and_page(request: &Request, count_default: usize) -> Result<(usize, usize), ApiError> {
-    let number = |name, default| match request.integer(name) {
-        Ok(number) => usize::try_from(number.unwrap_or(default)).ok().filter(|number| *number > 0),
-        Err(_) => None,
-    };
-    let count = number("count", i64::try_from(count_default).unwrap_or(i64::MAX));
-    count.zip(number("page", 1)).ok_or_else(|| ApiError::new("invalid_arguments"))
 }
 
 fn value(row: &Row, column: AccessColumn) -> i64 {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::api_error::ApiError;
 use crate::auth::Caller;
-use crate::oauth::{Issued, TokenKind, seconds_until};
+use crate::oauth::{Issued, seconds_until};
 use crate::settings::Settings;
 use crate::tenant::{Install, Token, Workspace};
 use crate::{Request, Response, cursor};
@@ -20,9 +20,7 @@ pub(crate) fn identity(settings: &Settings, now: Timestamp, caller: &Caller) -> 
     let organization = settings.tenant.as_organization();
     let (team_id, team) = match (&token.install, organization) {
         (Install::Organization, Some(organization)) => organization,
-        (Install::Workspace(id), _) => {
-            (id.as_str(), settings.tenant.workspace(id).map_or("", |workspace| workspace.name.as_str()))
-        }
+        (Install::Workspace(id), _) => (id.as_str(), settings.tenant.workspace_name(id)),
         (Install::Organization, None) => ("", ""),
     };
     let mut body = json!({
@@ -40,19 +38,19 @@ pub(crate) fn identity(settings: &Settings, now: Timestamp, caller: &Caller) -> 
         body["enterprise_id"] = Value::from(id);
     }
     if let Some(issued) = &caller.issued {
-        add_issued_fields(&mut body, now, issued);
+        add_issued_fields(&mut body, settings, now, issued);
     }
     Response::json(200, body.to_string())
 }
 
 /// Adds the user and the app of a token that OAuth issued.
-fn add_issued_fields(body: &mut Value, now: Timestamp, issued: &Issued) {
-    body["user"] = issued.user_name.as_str().into();
+fn add_issued_fields(body: &mut Value, settings: &Settings, now: Timestamp, issued: &Issued) {
+    let user = settings.users.iter().find(|user| user.id == issued.user);
+    body["user"] = user.map_or("bot", |user| user.name.as_str()).into();
     body["user_id"] = issued.user.as_str().into();
-    body["app_id"] = issued.app_id.as_str().into();
-    body["app_name"] = issued.app_name.as_str().into();
-    if issued.kind == TokenKind::Bot {
-        body["bot_id"] = issued.user.replacen('U', "B", 1).into();
+    if let Some(app) = settings.apps.iter().find(|app| app.client_id == issued.client_id) {
+        body["app_id"] = app.app_id.as_str().into();
+        body["app_name"] = app.name.as_str().into();
     }
     if let Some(expires) = issued.expires {
         body["expires_in"] = seconds_until(now, expires).into();

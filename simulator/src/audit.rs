@@ -3,10 +3,8 @@
 use jiff::Timestamp;
 use rand::seq::SliceRandom;
 use rand::{RngExt, rngs::StdRng};
-use serde_json::Value;
 
 use crate::api_error::ApiError;
-use crate::generate::KNOWN_ACTIONS;
 use crate::page::{Form, PageFault, Tail};
 use crate::row_store::RowStore;
 use crate::settings::{SecondOrder, Seconds, Settings};
@@ -15,12 +13,11 @@ use crate::{Endless, Request, Response, Row, cursor};
 /// The number of rows of a page if the request has no `limit`.
 const LIMIT_DEFAULT: usize = 100;
 /// 1 March 2018, before which Slack has no audit records.
-pub const AUDIT_BEGINNING: Timestamp = Timestamp::constant(1_519_862_400, 0);
-const ACTIONS_MAX: usize = 30;
+const AUDIT_BEGINNING: Timestamp = Timestamp::constant(1_519_862_400, 0);
 const CURSOR: &str = "audit";
 
 /// The validated parameters of one audit log request.
-struct LogQuery<'a> {
+struct LogQuery {
     oldest: i64,
     latest: i64,
     /// The second to continue with, and how many of its rows to skip.
@@ -28,14 +25,6 @@ struct LogQuery<'a> {
     rows_max: usize,
     /// Whether a fault makes the page empty but keeps its cursor.
     emptied: bool,
-    filter: Filter<'a>,
-}
-
-/// The filters on the content of rows. They are slow, because rows are stored as text.
-struct Filter<'a> {
-    actions: Vec<&'a str>,
-    actor: Option<&'a str>,
-    entity: Option<&'a str>,
 }
 
 /// Returns the response of `logs`.
@@ -89,14 +78,14 @@ fn endless_page(
     form.page("entries", &rows, Tail::Cursor(Some(&next), settings.audit_end))
 }
 
-impl<'a> LogQuery<'a> {
+impl LogQuery {
     fn read(
         settings: &Settings,
         now: Timestamp,
-        request: &'a Request,
+        request: &Request,
         page_fault: PageFault,
         rng: &mut StdRng,
-    ) -> Result<LogQuery<'a>, ApiError> {
+    ) -> Result<LogQuery, ApiError> {
         let bound = |name| request.integer(name).map_err(|_| ApiError::new("invalid_range"));
         let (mut oldest, mut latest) = (bound("oldest")?, bound("latest")?);
         check_range(oldest, latest, now, settings.audit_range_strict)?;
@@ -119,22 +108,21 @@ impl<'a> LogQuery<'a> {
             position,
             rows_max: page_fault.rows(limit, settings.audit_fill, |most| rng.random_range(0..=most)),
             emptied: page_fault.empty,
-            filter: Filter::read(request)?,
         })
     }
 
     /// Returns the rows of the page, and the position where the next page starts.
-    fn page<'l>(
+    fn page<'a>(
         &self,
-        store: &'l RowStore,
+        store: &'a RowStore,
         settings: &Settings,
         now: Timestamp,
-    ) -> (Vec<&'l Row>, Option<(i64, usize)>) {
+    ) -> (Vec<&'a Row>, Option<(i64, usize)>) {
         let whole = settings.audit_seconds == Seconds::Whole;
         let (start, mut skip) = self.position;
         let mut page: Vec<&Row> = Vec::with_capacity(self.rows_max.min(store.rows().len()));
         for row in store.between(self.oldest, self.latest.min(start)).iter().rev() {
-            if !row.is_visible(now) || !self.filter.admits(row) {
+            if !row.is_visible(now) {
                 continue;
             }
             if skip > 0 && row.second() == start {
@@ -166,35 +154,6 @@ impl<'a> LogQuery<'a> {
         let count = page.iter().filter(|row| row.second() == second).count();
         (second, if second == start { skip + count } else { count })
     }
-}
-
-impl<'a> Filter<'a> {
-    fn read(request: &'a Request) -> Result<Filter<'a>, ApiError> {
-        let actions: Vec<&str> = request.parameter("action").map(|list| list.split(',').collect()).unwrap_or_default();
-        let unknown = actions.iter().any(|action| !KNOWN_ACTIONS.contains(action));
-        if unknown || actions.len() > ACTIONS_MAX {
-            return Err(ApiError::new("invalid_action"));
-        }
-        Ok(Filter { actions, actor: request.parameter("actor"), entity: request.parameter("entity") })
-    }
-
-    fn admits(&self, row: &Row) -> bool {
-        if self.actions.is_empty() && self.actor.is_none() && self.entity.is_none() {
-            return true;
-        }
-        let Ok(value) = serde_json::from_str::<Value>(&row.json) else {
-            return false;
-        };
-        let action = value["action"].as_str().unwrap_or_default();
-        (self.actions.is_empty() || self.actions.contains(&action))
-            && self.actor.is_none_or(|id| subject(&value["actor"]) == Some(id))
-            && self.entity.is_none_or(|id| subject(&value["entity"]) == Some(id))
-    }
-}
-
-/// Returns the ID inside `{"type":"user","user":{"id":...}}`.
-fn subject(value: &Value) -> Option<&str> {
-    value[value["type"].as_str()?]["id"].as_str()
 }
 
 /// Rejects a range that is reversed, before audit logs existed, or in the future. The documentation does not say whether Slack rejects a

@@ -5,21 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::api_error::ApiError;
-use crate::oauth::{Issued, Oauth, TokenKind};
+use crate::oauth::{Issued, TokenKind};
 use crate::settings::Settings;
 use crate::tenant::{Install, Plan, Role, Token};
-use crate::{Family, Method, Request};
+use crate::{Family, Method, Request, World};
 
 /// Invalidated tokens, each with the error code that the Web API returns for it.
 pub(crate) type Invalidated = BTreeMap<String, String>;
-
-/// All tokens, including expired and invalidated ones.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Keys<'a> {
-    pub(crate) settings: &'a Settings,
-    pub(crate) oauth: &'a Oauth,
-    pub(crate) invalidated: &'a Invalidated,
-}
 
 /// The token of an authenticated call.
 #[derive(Clone, Debug)]
@@ -30,7 +22,7 @@ pub(crate) struct Caller {
 }
 
 /// Checks an audit call.
-pub(crate) fn audit(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result<(), ApiError> {
+pub(crate) fn audit(world: &World, now: Timestamp, request: &Request) -> Result<(), ApiError> {
     if request.method != Method::Get {
         return Err(ApiError::new("method_not_allowed"));
     }
@@ -38,14 +30,14 @@ pub(crate) fn audit(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result
         return Err(ApiError::new("bad_endpoint"));
     }
     let text = request.bearer.as_deref().ok_or_else(|| ApiError::new("missing_authentication"))?;
-    let token = match keys.find(text) {
-        Some(caller) if !keys.invalidated.contains_key(text) && !caller.is_expired(now) && !caller.is_bot() => {
+    let token = match find(world, text) {
+        Some(caller) if !world.invalidated.contains_key(text) && !caller.is_expired(now) && !caller.is_bot() => {
             caller.token
         }
         _ => return Err(ApiError::new("invalid_authentication")),
     };
     let code = match token {
-        _ if keys.settings.plan != Plan::Enterprise => "feature_not_enabled",
+        _ if world.settings.plan != Plan::Enterprise => "feature_not_enabled",
         _ if token.install != Install::Organization => "team_not_authorized",
         _ if token.rights != Role::Owner => "user_not_authorized",
         _ if !has_scope(&token, "auditlogs:read") => "invalid_authentication",
@@ -55,14 +47,14 @@ pub(crate) fn audit(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result
 }
 
 /// Returns the caller of a Web API call, if its token is valid.
-pub(crate) fn web(keys: Keys<'_>, now: Timestamp, request: &Request) -> Result<Caller, ApiError> {
+pub(crate) fn web(world: &World, now: Timestamp, request: &Request) -> Result<Caller, ApiError> {
     debug_assert_eq!(request.family, Family::Web);
     let text = request.bearer.as_deref().or_else(|| request.parameter("token"));
     let text = text.ok_or_else(|| ApiError::new("not_authed"))?;
-    if let Some(code) = keys.invalidated.get(text) {
+    if let Some(code) = world.invalidated.get(text) {
         return Err(ApiError::new(code));
     }
-    let caller = keys.find(text).ok_or_else(|| ApiError::new("invalid_auth"))?;
+    let caller = find(world, text).ok_or_else(|| ApiError::new("invalid_auth"))?;
     if caller.is_expired(now) {
         return Err(ApiError::new("token_expired"));
     }
@@ -88,13 +80,12 @@ pub(crate) fn web_log(settings: &Settings, caller: &Caller) -> Result<(), ApiErr
     Ok(())
 }
 
-impl Keys<'_> {
-    fn find(&self, text: &str) -> Option<Caller> {
-        if let Some(token) = self.settings.tokens.iter().find(|token| token.text == text) {
-            return Some(Caller { token: token.clone(), issued: None });
-        }
-        self.oauth.find(self.settings, text).map(|(token, issued)| Caller { token, issued: Some(issued) })
+/// Returns the token with this text, even if it is expired or invalidated.
+fn find(world: &World, text: &str) -> Option<Caller> {
+    if let Some(token) = world.settings.tokens.iter().find(|token| token.text == text) {
+        return Some(Caller { token: token.clone(), issued: None });
     }
+    world.oauth.find(&world.settings, text).map(|(token, issued)| Caller { token, issued: Some(issued) })
 }
 
 impl Caller {

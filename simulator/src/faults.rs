@@ -25,10 +25,8 @@ pub struct Fault {
 pub enum When {
     /// The n-th call since the fault was added, counting from 1.
     Nth(u32),
-    /// Every n-th call.
+    /// Every n-th call, until the faults are cleared.
     EveryNth(u32),
-    /// Every call, until the faults are cleared.
-    Every,
     /// Every call in this time range, including both ends.
     During(Timestamp, Timestamp),
 }
@@ -53,15 +51,8 @@ pub enum FaultKind {
     Html(u16),
     /// 401 without a body, as the audit API returns for an invalid token.
     EmptyUnauthorized,
-    /// HTTP 200 with `ok:false`.
-    NotOk {
-        /// The error code.
-        code: String,
-        /// The `needed` scopes of `missing_scope`.
-        needed: Option<String>,
-        /// The `provided` scopes of `missing_scope`.
-        provided: Option<String>,
-    },
+    /// HTTP 200 with `ok:false` and this error code.
+    NotOk(String),
     /// A status and an error code of the audit API.
     AuditError(u16, String),
     /// 429, with the family's error code in the body unless `body` is set.
@@ -93,8 +84,8 @@ pub enum FaultKind {
     Insert(Vec<Row>),
     /// The user of the access row with this number (see [`crate::World::add`]) returns just before the response.
     Touch(usize),
-    /// The `Date` header has this text. `None` omits the header.
-    Date(Option<String>),
+    /// The response has no `Date` header.
+    NoDate,
     /// The connection closes without a response, and the call has no effect.
     Hangup,
     /// The call takes effect, but the connection closes without a response.
@@ -103,7 +94,7 @@ pub enum FaultKind {
     Delay(Duration),
 }
 
-/// A page cursor that never reaches the end. With [`When::Every`], the log is endless.
+/// A page cursor that never reaches the end. With [`Fault::every`], the log is endless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endless {
     /// No rows, and the cursor of the request.
@@ -181,7 +172,7 @@ impl Fault {
 
     /// Creates a fault for every matching call.
     pub fn every(on: CallMatcher, kind: FaultKind) -> Fault {
-        Fault { when: When::Every, on, kind }
+        Fault { when: When::EveryNth(1), on, kind }
     }
 
     /// Creates a fault for every matching call from `from` to `until`.
@@ -193,7 +184,7 @@ impl Fault {
 impl FaultKind {
     /// Returns `ok:false` with this code.
     pub fn not_ok(code: &str) -> FaultKind {
-        FaultKind::NotOk { code: code.to_owned(), needed: None, provided: None }
+        FaultKind::NotOk(code.to_owned())
     }
 
     /// Returns 429 with this `Retry-After`.
@@ -235,7 +226,6 @@ impl FaultScript {
             let (applies, is_exhausted) = match fault.when {
                 When::Nth(n) => (*matched == n, *matched >= n),
                 When::EveryNth(n) => (n > 0 && *matched % n == 0, false),
-                When::Every => (true, false),
                 When::During(from, until) => (from <= now && now <= until, now > until),
             };
             if applies {
@@ -254,9 +244,7 @@ pub(crate) fn replacement(fault: &FaultKind, family: Family, now: Timestamp) -> 
         FaultKind::Status(status, text) => Response::text(*status, text.as_str()),
         FaultKind::Html(status) => Response::html(*status, HTML),
         FaultKind::EmptyUnauthorized => Response::empty(401),
-        FaultKind::NotOk { code, needed, provided } => {
-            Response::json(200, not_ok(code, needed.clone(), provided.clone()))
-        }
+        FaultKind::NotOk(code) => Response::json(200, not_ok(code, None, None)),
         FaultKind::AuditError(status, code) => Response::json(*status, not_ok(code, None, None)),
         FaultKind::Throttled { retry_after, body } => {
             let usual = || not_ok(throttled_code(family), None, None);
@@ -280,13 +268,7 @@ pub(crate) fn replacement(fault: &FaultKind, family: Family, now: Timestamp) -> 
 pub(crate) fn apply(response: &mut Response, fault: &FaultKind) {
     match fault {
         FaultKind::Truncated => cut_off(response, response.body.len() / 2),
-        FaultKind::Date(text) => {
-            response.headers.retain(|(name, _)| name != "Date");
-            if let Some(text) = text {
-                response.push("Date", text.as_str());
-            }
-        }
-        FaultKind::Unavailable(_) => response.headers.retain(|(name, _)| name != "Date"),
+        FaultKind::NoDate | FaultKind::Unavailable(_) => response.headers.retain(|(name, _)| name != "Date"),
         FaultKind::Delay(delay) => response.delay += *delay,
         _ => {}
     }

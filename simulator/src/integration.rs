@@ -2,18 +2,12 @@
 
 use jiff::Timestamp;
 
-use crate::access::count_and_page;
 use crate::api_error::ApiError;
-use crate::page::{Form, PageFault, Tail};
+use crate::page::{Form, PageFault, count_and_page};
 use crate::row_store::RowStore;
 use crate::settings::{Direction, Settings};
 use crate::visibility::VisibleRows;
 use crate::{Request, Response, Row};
-
-const ROWS_DEFAULT: usize = 100;
-/// The filter parameters, and the row field that each one is compared with.
-const FILTERS: [(&str, &str); 4] =
-    [("app_id", "app_id"), ("service_id", "service_id"), ("user", "user_id"), ("change_type", "change_type")];
 
 /// Returns the response of `team.integrationLogs`.
 pub(crate) fn answer(
@@ -25,27 +19,15 @@ pub(crate) fn answer(
     page_fault: PageFault,
     form: Form,
 ) -> Result<Response, ApiError> {
-    let (count, page) = count_and_page(request, ROWS_DEFAULT)?;
+    let (count, page) = count_and_page(request)?;
     if settings.integration_page_max.is_some_and(|last| page > last) {
         return Err(ApiError::new("over_pagination_limit"));
     }
     let count = count.min(settings.integration_count_max);
-    let visible =
-        store.rows().iter().filter(|row| row.is_visible(now) && visible_rows.covers(row) && admits(request, row));
+    let visible = store.rows().iter().filter(|row| row.is_visible(now) && visible_rows.covers(row));
     let mut rows: Vec<&Row> = visible.collect();
     if settings.integration_order == Direction::NewestFirst {
         rows.reverse();
     }
-    let of_page = if page_fault.page_ignored { 1 } else { page };
-    let shown = page_fault.rows_of_numbered(settings, count, of_page * count >= rows.len());
-    let shown = rows.iter().skip((of_page - 1) * count).take(shown);
-    let shown: Vec<&Row> = shown.copied().collect();
-    let total = page_fault.claims.unwrap_or(rows.len());
-    Ok(form.page("logs", &shown, Tail::Paging { count, total, page }))
-}
-
-fn admits(request: &Request, row: &Row) -> bool {
-    FILTERS.iter().all(|(parameter, field)| {
-        request.parameter(parameter).is_none_or(|wanted| row.field(field).as_deref() == Some(wanted))
-    })
+    Ok(form.numbered_page("logs", &rows, (count, page), page_fault))
 }

@@ -66,7 +66,6 @@ mod access;
 mod account;
 mod audit;
 mod integration;
-pub use audit::AUDIT_BEGINNING;
 
 // Authentication, visibility and pagination, which the endpoints share.
 mod api_error;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::api_error::ApiError;
 use crate::faults::Endless;
 use crate::settings::{End, Envelope, Fill, Settings};
-use crate::{Response, Row};
+use crate::{Request, Response, Row};
 
 /// The effects of scripted faults on one page.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,14 +34,6 @@ impl PageFault {
     /// Returns `true` if the page may contain fewer rows than requested.
     pub(crate) fn cuts_short(self) -> bool {
         self.empty || self.oversize.is_some()
-    }
-
-    /// Returns the number of rows of a numbered page. The PHP envelope may omit the total. A caller could then not detect that the last page
-    /// is incomplete, so the last page is always complete.
-    pub(crate) fn rows_of_numbered(self, settings: &Settings, count: usize, is_last: bool) -> usize {
-        let shown = self.rows(count, Fill::Full, |most| most);
-        let stays_whole = is_last && self.cuts_short() && settings.envelope == Envelope::Php;
-        if stays_whole { shown.max(count) } else { shown }
     }
 }
 
@@ -92,6 +85,24 @@ impl Form {
         };
         let shown = Shown { rows: rows.iter().map(|row| (*row).clone()).collect(), next, whole: true };
         Response { shown: Some(shown), ..Response::json(200, body) }
+    }
+
+    /// Returns a numbered page of `list`, which consists of `rows`.
+    pub(crate) fn numbered_page(
+        self,
+        list: &str,
+        rows: &[&Row],
+        (count, page): (usize, usize),
+        page_fault: PageFault,
+    ) -> Response {
+        let of_page = if page_fault.page_ignored { 1 } else { page };
+        // The PHP envelope may omit the total. A caller could then not detect that the last page is incomplete, so it is always complete.
+        let is_whole = self.envelope == Envelope::Php && of_page * count >= rows.len() && page_fault.cuts_short();
+        let shown = page_fault.rows(count, Fill::Full, |most| most);
+        let shown = if is_whole { shown.max(count) } else { shown };
+        let shown: Vec<&Row> = rows.iter().skip((of_page - 1) * count).take(shown).copied().collect();
+        let total = page_fault.claims.unwrap_or(rows.len());
+        self.page(list, &shown, Tail::Paging { count, total, page })
     }
 
     fn documented(self, list: &str, rows: &[&Row], tail: Tail<'_>) -> Vec<u8> {
@@ -183,4 +194,13 @@ fn documented_tail(tail: Tail<'_>) -> String {
             format!(r#","paging":{{"count":{count},"total":{total},"page":{page},"pages":{pages}}}"#)
         }
     }
+}
+
+/// Returns `count` and `page`, which Slack types as strings.
+pub(crate) fn count_and_page(request: &Request) -> Result<(usize, usize), ApiError> {
+    let number = |name, default| match request.integer(name) {
+        Ok(number) => usize::try_from(number.unwrap_or(default)).ok().filter(|number| *number > 0),
+        Err(_) => None,
+    };
+    number("count", 100).zip(number("page", 1)).ok_or_else(|| ApiError::new("invalid_arguments"))
 }

@@ -37,6 +37,24 @@ impl Log {
             Log::Integration => "team.integrationLogs",
         }
     }
+
+    /// Returns the text that identifies a row in its log and never changes:
+    ///
+    /// - audit: the `id`
+    /// - access: the user, IP address, user agent and first date
+    /// - integration: the whole content, although equal rows can exist
+    pub fn identity(self, row: &Value) -> String {
+        match self {
+            Log::Audit => text(&row["id"]),
+            Log::Access => ["user_id", "ip", "user_agent", "date_first"].map(|name| text(&row[name])).join("\u{1f}"),
+            Log::Integration => row.to_string(),
+        }
+    }
+}
+
+/// Returns the content of a string, or the JSON of any other value.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A row of a log.
@@ -139,10 +157,7 @@ impl Row {
 
     /// Returns a field as text: the content of a string, or the JSON of any other value. Returns `None` if the field is missing.
     pub fn field(&self, name: &str) -> Option<String> {
-        match serde_json::from_str::<Value>(&self.json).ok()?.get(name)? {
-            Value::String(text) => Some(text.clone()),
-            other => Some(other.to_string()),
-        }
+        serde_json::from_str::<Value>(&self.json).ok()?.get(name).map(text)
     }
 
     /// Returns the `id` of an audit row.
@@ -150,19 +165,9 @@ impl Row {
         self.field("id")
     }
 
-    /// Returns the text that identifies this row in its log and never changes:
-    ///
-    /// - audit: the `id`
-    /// - access: the user, IP address, user agent and first date
-    /// - integration: the whole JSON text, although equal rows can exist
+    /// Returns the text that identifies this row (see [`Log::identity`]).
     pub fn identity(&self) -> String {
-        match self.log {
-            Log::Audit => self.id().unwrap_or_default(),
-            Log::Access => ["user_id", "ip", "user_agent", "date_first"]
-                .map(|name| self.field(name).unwrap_or_else(|| "null".to_owned()))
-                .join("\u{1f}"),
-            Log::Integration => self.json.to_string(),
-        }
+        self.log.identity(&serde_json::from_str(&self.json).unwrap_or_default())
     }
 
     /// Returns the row's time in seconds, as Slack compares it.

@@ -63,8 +63,6 @@ pub struct Settings {
     pub access_classic: bool,
     /// How the last access page shows that it is the last, in cursor mode.
     pub access_end: End,
-    /// The maximum `limit` of access requests. Slack rejects a larger one with `invalid_limit`.
-    pub access_limit_max: usize,
     /// The meaning of `team_id` with an organization's token.
     pub access_team: AccessTeam,
 
@@ -92,13 +90,6 @@ pub struct Limits {
     pub audit_used_by_others: u32,
     /// Calls of one tier 2 method by one app for one workspace.
     pub tier_two: Option<u32>,
-    /// Calls of `auth.test` by one app.
-    pub auth_test: Option<u32>,
-    /// Calls of `oauth.v2.access` by one app. This method has the same special tier as `auth.test`.
-    pub oauth: Option<u32>,
-    /// Calls of one tier 3 method, such as `auth.revoke`, by one app for one workspace. The simulator does not limit `apps.uninstall`, because
-    /// no app remains after its first success.
-    pub tier_three: Option<u32>,
 }
 
 /// A column of an access row.
@@ -199,17 +190,9 @@ pub enum Layout {
 
 impl Limits {
     /// The rate limits that Slack documents.
-    pub const SLACK: Limits = Limits {
-        audit: Some(50),
-        audit_used_by_others: 0,
-        tier_two: Some(20),
-        auth_test: Some(300),
-        oauth: Some(300),
-        tier_three: Some(50),
-    };
+    pub const SLACK: Limits = Limits { audit: Some(50), audit_used_by_others: 0, tier_two: Some(20) };
     /// No rate limits.
-    pub const OFF: Limits =
-        Limits { audit: None, audit_used_by_others: 0, tier_two: None, auth_test: None, oauth: None, tier_three: None };
+    pub const OFF: Limits = Limits { audit: None, audit_used_by_others: 0, tier_two: None };
 }
 
 impl Settings {
@@ -250,7 +233,6 @@ impl Settings {
             access_fill: Fill::Full,
             access_classic: false,
             access_end: End::EmptyString,
-            access_limit_max: 1_000,
             access_team: AccessTeam::Narrows,
             integration_order: Direction::NewestFirst,
             integration_count_max: 1_000,

@@ -116,6 +116,11 @@ impl Tenant {
     pub(crate) fn workspace(&self, id: &str) -> Option<&Workspace> {
         self.workspaces().iter().find(|workspace| workspace.id == id)
     }
+
+    /// Returns the name of the workspace with this ID, or an empty text if it is unknown.
+    pub(crate) fn workspace_name(&self, id: &str) -> &str {
+        self.workspace(id).map_or("", |workspace| &workspace.name)
+    }
 }
 
 impl Token {

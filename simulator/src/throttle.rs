@@ -19,12 +19,7 @@ impl Throttle {
             return Ok(());
         };
         let now = now.as_second();
-        if !self.windows.contains_key(key) {
-            self.windows.insert(key.to_owned(), VecDeque::new());
-        }
-        let Some(window) = self.windows.get_mut(key) else {
-            return Ok(());
-        };
+        let window = self.windows.entry(key.to_owned()).or_default();
         while window.front().is_some_and(|first| first + WINDOW_SECONDS <= now) {
             window.pop_front();
         }

@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 
 use crate::access::AccessLog;
 use crate::api_error::ApiError;
-use crate::auth::{Caller, Invalidated, Keys};
+use crate::auth::{Caller, Invalidated};
 use crate::calls::{Call, Calls};
 use crate::faults::{Fault, FaultKind, FaultScript};
 use crate::oauth::Oauth;
@@ -23,7 +23,7 @@ use crate::visibility::VisibleRows;
 use crate::{Family, Log, Outcome, Request, Response, Row, account, audit, auth, faults, integration, layout};
 
 /// A simulated Slack: its rows, the scripted faults and the call counts. Clones are independent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct World {
     pub(crate) settings: Arc<Settings>,
     pub(crate) oauth: Oauth,
@@ -45,43 +45,25 @@ pub struct World {
 impl World {
     /// Creates a world without rows or faults.
     pub fn new(settings: Settings) -> World {
-        World {
-            settings: Arc::new(settings),
-            oauth: Oauth::default(),
-            invalidated: Invalidated::default(),
-            audit: RowStore::default(),
-            access: AccessLog::default(),
-            integration: RowStore::default(),
-            script: FaultScript::default(),
-            throttle: Throttle::default(),
-            calls: Calls::default(),
-            journal: None,
-            cut_short: None,
-            answered: 0,
-        }
+        World { settings: Arc::new(settings), ..World::default() }
     }
 
     /// Returns the outcome of a request at `now`. A row is visible from its `visible_at`, whatever its time.
     pub fn answer(&mut self, now: Timestamp, request: &Request) -> Outcome {
         let outcome = self.outcome(now, request);
         if let Some(journal) = &mut self.journal {
-            let response = match &outcome {
-                Outcome::Response(response) => Some(response),
+            let retry_after_seconds = match &outcome {
+                Outcome::Response(response) => response.header("Retry-After").and_then(|text| text.parse().ok()),
                 Outcome::Hangup => None,
             };
-            let retry_after = response.and_then(|response| response.header("Retry-After"));
-            journal.push(Call {
-                at: now,
-                path: request.path.clone(),
-                query: request.query.clone(),
-                retry_after_seconds: retry_after.and_then(|text| text.parse().ok()),
-            });
+            let (path, query) = (request.path.clone(), request.query.clone());
+            journal.push(Call { at: now, path, query, retry_after_seconds });
         }
         outcome
     }
 
     fn outcome(&mut self, now: Timestamp, request: &Request) -> Outcome {
-        self.calls.record(&request.path, now);
+        self.calls.record(&request.path);
         self.answered += 1;
         let faults = self.script.next_faults(now, request);
         let page_fault = self.apply(&faults, now, request);
@@ -249,7 +231,7 @@ impl World {
         page_fault: PageFault,
     ) -> Result<Response, ApiError> {
         let settings = self.settings.clone();
-        auth::audit(self.keys(&settings), now, request)?;
+        auth::audit(self, now, request)?;
         let limits = settings.limits;
         let allowed = limits.audit.map(|calls| calls.saturating_sub(limits.audit_used_by_others));
         self.admit(request, "audit", allowed, now)?;
@@ -261,32 +243,19 @@ impl World {
         if !WEB_METHODS.contains(&request.path.as_str()) {
             return Err(ApiError::new("unknown_method"));
         }
-        let caller = auth::web(self.keys(&settings), now, request)?;
-        let allowed = match request.path.as_str() {
-            "auth.test" => settings.limits.auth_test,
-            "auth.revoke" => settings.limits.tier_three,
-            "apps.uninstall" => None,
-            _ => settings.limits.tier_two,
-        };
+        let caller = auth::web(self, now, request)?;
+        let allowed = settings.limits.tier_two.filter(|_| !matches!(&*request.path, "auth.test" | "auth.revoke"));
         self.admit(request, &throttle_key(request, &caller), allowed, now)?;
         let token = &caller.token;
         let mut response = match request.path.as_str() {
             "auth.test" => account::identity(&settings, now, &caller),
-            "auth.revoke" => self.revoke_response(now, request, &caller),
-            "apps.uninstall" => self.uninstall_response(now, request, &caller)?,
+            "auth.revoke" => self.revoke_response(&caller),
             "auth.teams.list" => account::teams(&settings, now, request, token, page_fault.stale_cursor)?,
             "team.accessLogs" => {
                 auth::web_log(&settings, &caller)?;
                 let visible_rows = VisibleRows::of(&settings, token, request)?;
-                let mut rng = self.rng();
-                self.access.answer(
-                    &settings,
-                    now,
-                    request,
-                    &visible_rows,
-                    (page_fault, Form::of(&settings, self.answered)),
-                    &mut rng,
-                )?
+                let (form, mut rng) = (self.form(), self.rng());
+                self.access.answer(&settings, now, request, &visible_rows, (page_fault, form), &mut rng)?
             }
             _ => {
                 auth::web_log(&settings, &caller)?;
@@ -298,21 +267,8 @@ impl World {
         Ok(response)
     }
 
-    fn keys<'a>(&'a self, settings: &'a Settings) -> Keys<'a> {
-        Keys { settings, oauth: &self.oauth, invalidated: &self.invalidated }
-    }
-
-    pub(crate) fn admit(
-        &mut self,
-        request: &Request,
-        key: &str,
-        allowed: Option<u32>,
-        now: Timestamp,
-    ) -> Result<(), ApiError> {
-        self.throttle.admit(key, allowed, now).map_err(|seconds| {
-            self.calls.record_throttled(&request.path);
-            ApiError::throttled(request.family, seconds)
-        })
+    fn admit(&mut self, request: &Request, key: &str, allowed: Option<u32>, now: Timestamp) -> Result<(), ApiError> {
+        self.throttle.admit(key, allowed, now).map_err(|seconds| ApiError::throttled(request.family, seconds))
     }
 
     fn form(&self) -> Form {
@@ -325,8 +281,8 @@ impl World {
 }
 
 /// The Web API methods that require a token.
-const WEB_METHODS: [&str; 6] =
-    ["apps.uninstall", "auth.revoke", "auth.test", "auth.teams.list", "team.accessLogs", "team.integrationLogs"];
+const WEB_METHODS: [&str; 5] =
+    ["auth.revoke", "auth.test", "auth.teams.list", "team.accessLogs", "team.integrationLogs"];
 
 /// Returns the rate limit key of a Web API call: method, workspace and app.
 fn throttle_key(request: &Request, caller: &Caller) -> String {

@@ -10,14 +10,12 @@ use rand::{RngExt, SeedableRng};
 use crate::{Log, Row, Settings, World};
 
 mod access;
-mod actions;
 mod audit;
 mod details;
 mod directory;
 mod entity;
 mod integration;
 
-pub use actions::KNOWN_ACTIONS;
 use directory::Directory;
 
 const DAY_MICROSECONDS: i64 = 86_400_000_000;

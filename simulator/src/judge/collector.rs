@@ -17,18 +17,18 @@ pub(crate) struct Collector {
     pub(crate) logs: Vec<String>,
     /// A command that runs once before the first run of a day, for example to write configuration files.
     #[serde(default)]
-    prepare: Vec<String>,
+    pub(crate) prepare: Vec<String>,
     /// A command that runs in the background from before the first run to the end of a day, such as an emulated cloud.
     #[serde(default)]
-    service: Vec<String>,
+    pub(crate) service: Vec<String>,
     /// The command of one run.
-    run: Vec<String>,
+    pub(crate) run: Vec<String>,
     /// Whether the collector keeps running and polls by itself. Otherwise, a run must end by itself.
     #[serde(default)]
     pub(crate) continuous: bool,
     /// The command to measure, which ends when everything is collected, if it is not `run`.
     #[serde(default)]
-    run_once: Vec<String>,
+    pub(crate) run_once: Vec<String>,
     /// A file in which `run` writes the CPU seconds and the peak memory so far, if it starts more than the collector.
     #[serde(default)]
     pub(crate) usage: Option<String>,
@@ -47,7 +47,7 @@ pub(crate) struct Collector {
     pub(crate) reported: Reported,
     /// The folder of the description file.
     #[serde(skip)]
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 /// Where and how a collector writes records.
@@ -58,7 +58,7 @@ pub(crate) struct Output {
     pub(crate) path: String,
     /// A command that runs after each run and writes the records there, for example from a bucket.
     #[serde(default)]
-    fetch: Vec<String>,
+    pub(crate) fetch: Vec<String>,
     /// The JSON pointer of Slack's row in a line. An empty pointer is the whole line.
     #[serde(default)]
     pub(crate) row: String,
@@ -79,10 +79,10 @@ pub(crate) struct State {
     pub(crate) path: Option<String>,
     /// A command that saves a copy of the state in `{copy}`, if the state is not a file.
     #[serde(default)]
-    save: Vec<String>,
+    pub(crate) save: Vec<String>,
     /// A command that restores this copy.
     #[serde(default)]
-    restore: Vec<String>,
+    pub(crate) restore: Vec<String>,
 }
 
 /// How a collector reports an error.
@@ -95,18 +95,6 @@ pub(crate) struct Reported {
     /// Whether an exit code other than 0 does not report an error, because the collector also has one for other reasons.
     #[serde(default)]
     pub(crate) ignore_exit_code: bool,
-}
-
-/// The commands of a description.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Action {
-    Prepare,
-    Service,
-    Run,
-    RunOnce,
-    Fetch,
-    SaveState,
-    RestoreState,
 }
 
 /// The names of the placeholders.
@@ -172,26 +160,6 @@ impl Collector {
         Duration::from_secs_f64(self.run_seconds)
     }
 
-    /// Returns the folder of the description file.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// Returns the program and arguments of an action, or `None` if the collector needs none.
-    pub(crate) fn command(&self, action: Action, placeholders: &Placeholders) -> Option<Vec<String>> {
-        let words = match action {
-            Action::Prepare => &self.prepare,
-            Action::Service => &self.service,
-            Action::Run => &self.run,
-            Action::RunOnce => &self.run_once,
-            Action::Fetch => &self.output.fetch,
-            Action::SaveState => &self.state.save,
-            Action::RestoreState => &self.state.restore,
-        };
-        let words: Vec<String> = words.iter().map(|word| placeholders.fill(word)).collect();
-        (!words.is_empty()).then_some(words)
-    }
-
     /// Returns the environment variables of all commands.
     pub(crate) fn environment(&self, placeholders: &Placeholders) -> BTreeMap<String, String> {
         self.environment.iter().map(|(name, value)| (name.clone(), placeholders.fill(value))).collect()
@@ -243,9 +211,8 @@ mod tests {
         .unwrap();
         let placeholders =
             Placeholders(vec![("dir", "/d".into()), ("audit_url", "http://s/".into()), ("token", "t".into())]);
-        let run = collector.command(Action::Run, &placeholders).unwrap();
+        let run: Vec<String> = collector.run.iter().map(|word| placeholders.fill(word)).collect();
         assert_eq!(run, ["collect", "--url=http://s/", "/d/out"]);
-        assert_eq!(collector.command(Action::Prepare, &placeholders), None);
         assert_eq!(collector.environment(&placeholders)["TOKEN"], "t");
         assert!(collector.collects(Log::Audit) && !collector.collects(Log::Access));
         assert!(collector.adds("received") && collector.adds("p_row_id") && !collector.adds("id"));

@@ -84,39 +84,38 @@ fn audit_days() -> Vec<Day> {
         about,
         log: Log::Audit,
         settings: Settings { audit_limit_max: PAGE, ..Settings::organization() },
-        steps: steps.to_vec(),
+        steps: settled(steps),
     };
     // A usual start: a short history is collected, and a minute later there are several pages of new rows.
     let start = [History { count: 5, apart: HOUR }, Run, Pass(MINUTE), Rows { count: 25, ago: 1 }];
     let begun = |rest: &[Step]| [&start[..], rest].concat();
     let mut days = vec![
-        day("backlog", "two days of history, in several pages", &settled(&[History { count: 48, apart: HOUR }, Run])),
-        day(
-            "live minutes",
-            "a few rows in each of five minutes",
-            &(0..5).flat_map(|_| [Rows { count: 3, ago: 1 }, Run, Pass(MINUTE)]).chain([Run]).collect::<Vec<_>>(),
-        ),
+        day("backlog", "two days of history, in several pages", &[History { count: 48, apart: HOUR }, Run]),
+        Day {
+            steps: (0..5).flat_map(|_| [Rows { count: 3, ago: 1 }, Run, Pass(MINUTE)]).chain([Run]).collect(),
+            ..day("live minutes", "a few rows in each of five minutes", &[])
+        },
         day(
             "error on page two",
             "HTTP 500 instead of the second page",
-            &settled(&begun(&[Fault(2, FaultKind::Status(500, String::new())), Run])),
+            &begun(&[Fault(2, FaultKind::Status(500, String::new())), Run]),
         ),
-        day("killed between pages", "a kill after the first page, and a restart", &settled(&begun(&[RunKilled(2)]))),
+        day("killed between pages", "a kill after the first page, and a restart", &begun(&[RunKilled(2)])),
         day(
             "killed before the state",
             "a kill after the output is written, before the state is",
-            &settled(&begun(&[RunLosingState])),
+            &begun(&[RunLosingState]),
         ),
-        day("two runs at once", "a second run starts before the first has ended", &settled(&begun(&[RunTwice]))),
+        day("two runs at once", "a second run starts before the first has ended", &begun(&[RunTwice])),
         day(
             "response lost",
             "the connection closes instead of the second page",
-            &settled(&begun(&[Fault(2, FaultKind::HangupAfter), Run])),
+            &begun(&[Fault(2, FaultKind::HangupAfter), Run]),
         ),
         day(
             "response incomplete",
             "the second page ends in the middle",
-            &settled(&begun(&[Fault(2, FaultKind::Truncated), Run])),
+            &begun(&[Fault(2, FaultKind::Truncated), Run]),
         ),
     ];
     // The row appears right after a run, because time also passes during a run: it must be older than the newest row of that run.
@@ -125,26 +124,22 @@ fn audit_days() -> Vec<Day> {
         [&start[..], &[Rows { count: 1, ago: seconds }, Pass(MINUTE)]].concat()
     };
     days.extend([
-        day("30 seconds late", "a row appears 30 seconds after its time, behind newer ones", &settled(&late(30))),
+        day("30 seconds late", "a row appears 30 seconds after its time, behind newer ones", &late(30)),
         day(
             "10 minutes late",
             "a row appears 10 minutes after its time; runs for two hours",
-            &settled(
-                &[late(10 * MINUTE), vec![Run, Pass(HOUR), Rows { count: 1, ago: 1 }, Run, Pass(HOUR), Run]].concat(),
-            ),
+            &[late(10 * MINUTE), vec![Run, Pass(HOUR), Rows { count: 1, ago: 1 }, Run, Pass(HOUR), Run]].concat(),
         ),
         day(
             "20 hours late",
             "a row appears 20 hours after its time; runs for two days",
-            &settled(
-                &[late(20 * HOUR), (0..4).flat_map(|_| [Run, Pass(12 * HOUR), Rows { count: 1, ago: 1 }]).collect()]
-                    .concat(),
-            ),
+            &[late(20 * HOUR), (0..4).flat_map(|_| [Run, Pass(12 * HOUR), Rows { count: 1, ago: 1 }]).collect()]
+                .concat(),
         ),
         day(
             "a long second",
             "more rows of one second than fit on a page, and later one more of that second",
-            &settled(&[
+            &[
                 History { count: 5, apart: HOUR },
                 Run,
                 Pass(MINUTE),
@@ -152,37 +147,33 @@ fn audit_days() -> Vec<Day> {
                 SameSecond { count: 24 },
                 Run,
                 SameSecond { count: 1 },
-            ]),
+            ],
         ),
         day(
             "rows between pages",
             "a row with an older time appears between two pages",
-            &settled(&begun(&[RowBetweenPages { ago: 8 }, Run])),
+            &begun(&[RowBetweenPages { ago: 8 }, Run]),
         ),
-        day(
-            "stale page cursor",
-            "Slack rejects the page cursor",
-            &settled(&begun(&[Fault(1, FaultKind::StaleCursor), Run])),
-        ),
+        day("stale page cursor", "Slack rejects the page cursor", &begun(&[Fault(1, FaultKind::StaleCursor), Run])),
         day(
             "empty page",
             "a page in the middle is empty, but has a page cursor",
-            &settled(&begun(&[Fault(2, FaultKind::EmptyPage), Run])),
+            &begun(&[Fault(2, FaultKind::EmptyPage), Run]),
         ),
         day(
             "throttled",
             "429 with `Retry-After: 2` on the second page",
-            &settled(&begun(&[Fault(2, FaultKind::throttled("2")), Run])),
+            &begun(&[Fault(2, FaultKind::throttled("2")), Run]),
         ),
         day(
             "throttled without valid Retry-After",
             "429 with a `Retry-After` that is not a number",
-            &settled(&begun(&[Fault(2, FaultKind::throttled("soon")), Run])),
+            &begun(&[Fault(2, FaultKind::throttled("soon")), Run]),
         ),
         day(
             "revoked token",
             "Slack rejects the token for an hour",
-            &settled(&begun(&[
+            &begun(&[
                 Revoked,
                 Run,
                 Pass(MINUTE),
@@ -192,17 +183,17 @@ fn audit_days() -> Vec<Day> {
                 Healed,
                 Pass(16 * MINUTE),
                 Run,
-            ])),
+            ]),
         ),
         day(
             "HTML instead of JSON",
             "HTTP 200 with an HTML page, for five minutes",
-            &settled(&begun(&[Broken(FaultKind::Html(200)), Run, Pass(5 * MINUTE), Run, Healed, Pass(MINUTE), Run])),
+            &begun(&[Broken(FaultKind::Html(200)), Run, Pass(5 * MINUTE), Run, Healed, Pass(MINUTE), Run]),
         ),
         day(
             "endless page cursor",
             "each page is empty and has the same page cursor, for ten minutes",
-            &settled(&begun(&[
+            &begun(&[
                 Broken(FaultKind::Endless(Endless::SameCursor)),
                 Run,
                 Pass(5 * MINUTE),
@@ -212,13 +203,13 @@ fn audit_days() -> Vec<Day> {
                 Healed,
                 Pass(MINUTE),
                 Run,
-            ])),
+            ]),
         ),
-        day("huge row", "a row of 3 MB", &settled(&begun(&[HugeRow(3_000_000), Run]))),
+        day("huge row", "a row of 3 MB", &begun(&[HugeRow(3_000_000), Run])),
         day(
             "clock steps back",
             "the collector's clock is 5 minutes ahead, and is then corrected",
-            &settled(&[
+            &[
                 History { count: 5, apart: HOUR },
                 Skew(5 * MINUTE),
                 Run,
@@ -226,7 +217,7 @@ fn audit_days() -> Vec<Day> {
                 Pass(MINUTE),
                 Rows { count: 5, ago: 1 },
                 Run,
-            ]),
+            ],
         ),
     ]);
     days
@@ -241,21 +232,17 @@ fn begun_in_pages(rest: &[Step]) -> Vec<Step> {
 /// Returns the days of both logs whose pages shift when a row appears.
 fn days_of_moving_pages(day: &impl Fn(&'static str, &'static str, &[Step]) -> Day) -> Vec<Day> {
     vec![
-        day("backlog", "two days of history, in several pages", &settled(&[History { count: 48, apart: HOUR }, Run])),
-        day(
-            "killed between pages",
-            "a kill after the first page, and a restart",
-            &settled(&begun_in_pages(&[RunKilled(2)])),
-        ),
+        day("backlog", "two days of history, in several pages", &[History { count: 48, apart: HOUR }, Run]),
+        day("killed between pages", "a kill after the first page, and a restart", &begun_in_pages(&[RunKilled(2)])),
         day(
             "killed before the state",
             "a kill after the output is written, before the state is",
-            &settled(&begun_in_pages(&[RunLosingState])),
+            &begun_in_pages(&[RunLosingState]),
         ),
         day(
             "rows between pages",
             "a row appears between two pages and shifts the second",
-            &settled(&begun_in_pages(&[RowBetweenPages { ago: 0 }, Run])),
+            &begun_in_pages(&[RowBetweenPages { ago: 0 }, Run]),
         ),
     ]
 }
@@ -271,19 +258,19 @@ fn access_days() -> Vec<Day> {
             access_order: AccessColumn::Last,
             ..Settings::workspace()
         },
-        steps: steps.to_vec(),
+        steps: settled(steps),
     };
     let mut days = days_of_moving_pages(&day);
     days.extend([
         day(
             "error on page two",
             "HTTP 500 instead of the second page",
-            &settled(&begun_in_pages(&[Fault(2, FaultKind::Status(500, String::new())), Run])),
+            &begun_in_pages(&[Fault(2, FaultKind::Status(500, String::new())), Run]),
         ),
         day(
             "users return",
             "Slack updates rows that are stored, and moves them to the front",
-            &settled(&begun_in_pages(&[Run, Pass(MINUTE), Return(5), Run])),
+            &begun_in_pages(&[Run, Pass(MINUTE), Return(5), Run]),
         ),
     ]);
     days
@@ -295,7 +282,7 @@ fn integration_days() -> Vec<Day> {
         about,
         log: Log::Integration,
         settings,
-        steps: steps.to_vec(),
+        steps: settled(steps),
     };
     let settings =
         Settings { integration_count_max: PAGE, integration_order: Direction::NewestFirst, ..Settings::workspace() };
@@ -309,7 +296,7 @@ fn integration_days() -> Vec<Day> {
         organization,
         "a barred workspace",
         "Slack rejects one workspace of an organization for an hour",
-        &settled(&[&barred[..], &admitted].concat()),
+        &[&barred[..], &admitted].concat(),
     ));
     days
 }

@@ -69,47 +69,47 @@ pub(crate) struct Arguments {
 }
 
 /// Plays the days. The exit code is 0 if every collector passed every day, 1 if one did not, and 2 if a day could not be played.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints to its user")]
+#[expect(clippy::print_stderr, reason = "a command prints to its user")]
 pub(crate) async fn run(arguments: Arguments) -> ExitCode {
+    match execute(&arguments).await {
+        Ok(is_good) => ExitCode::from(u8::from(!is_good)),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs the command. Returns `false` if a collector did not pass a day.
+#[expect(clippy::print_stdout, reason = "a command prints to its user")]
+async fn execute(arguments: &Arguments) -> Result<bool, String> {
     let all = days::days();
     if arguments.list {
         print!("{}", if arguments.json { format!("{:#}\n", list_json(&all)) } else { list_text(&all) });
-        return ExitCode::SUCCESS;
+        return Ok(true);
     }
+    let collectors = arguments.collectors.iter().map(|file| Collector::read(file)).collect::<Result<Vec<_>, _>>()?;
     if let Some(records) = arguments.measure {
-        return match measured(&arguments, records).await {
-            Ok(usage) => {
-                println!("{usage:#}");
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::from(2)
-            }
-        };
+        println!("{:#}", measured(&collectors, records, arguments.rounds).await?);
+        return Ok(true);
     }
-    let played = match prepare(&arguments, &all) {
-        Ok((collectors, days)) => judge(&collectors, days, &arguments).await.map(|verdicts| (collectors, verdicts)),
-        Err(error) => Err(error),
-    };
-    let (collectors, verdicts) = match played {
-        Ok(played) => played,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(2);
-        }
-    };
+    let days = chosen_days(arguments, &collectors, &all)?;
+    if let Some(keep) = &arguments.keep {
+        std::fs::create_dir(keep)
+            .map_err(|error| format!("`{}`: {error}\nhint: name a folder that does not exist", keep.display()))?;
+    }
+    let verdicts = judge(&collectors, days, arguments).await?;
+    let is_good = verdicts.iter().flat_map(|day| &day.verdicts).flatten().all(Verdict::is_good);
     if arguments.json {
         println!("{:#}", to_json(&collectors, &verdicts));
-    } else {
-        print!("{}", table::markdown(&collectors, &verdicts));
-        print_differences(&collectors, &verdicts);
+        return Ok(is_good);
     }
-    let is_good = verdicts.iter().flat_map(|day| &day.verdicts).flatten().all(Verdict::is_good);
-    if !is_good && arguments.keep.is_none() && !arguments.json {
+    print!("{}", table::markdown(&collectors, &verdicts));
+    print_differences(&collectors, &verdicts);
+    if !is_good && arguments.keep.is_none() {
         println!("\nhint: `--keep DIR` keeps what the collector wrote, and the output of each run");
     }
-    ExitCode::from(u8::from(!is_good))
+    Ok(is_good)
 }
 
 fn path(day: &Day) -> String {
@@ -128,9 +128,8 @@ fn list_json(days: &[Day]) -> serde_json::Value {
     json!({ "days": days.collect::<Vec<_>>() })
 }
 
-/// Reads the descriptions, and selects the days.
-fn prepare<'a>(arguments: &Arguments, all: &'a [Day]) -> Result<(Vec<Collector>, Vec<&'a Day>), String> {
-    let collectors = arguments.collectors.iter().map(|file| Collector::read(file)).collect::<Result<Vec<_>, _>>()?;
+/// Returns the days that the arguments name and that at least one collector can collect.
+fn chosen_days<'a>(arguments: &Arguments, collectors: &[Collector], all: &'a [Day]) -> Result<Vec<&'a Day>, String> {
     let is_named = |day: &&Day, name: &String| *name == day.name || *name == path(day);
     if let Some(unknown) = arguments.day.iter().find(|name| !all.iter().any(|day| is_named(&day, name))) {
         return Err(format!("unknown day `{unknown}`\nhint: `slack-simulator judge --list` prints all days"));
@@ -143,11 +142,7 @@ fn prepare<'a>(arguments: &Arguments, all: &'a [Day]) -> Result<(Vec<Collector>,
     if days.is_empty() {
         return Err("no collector collects the log of these days\nhint: see `logs` in its description file".to_owned());
     }
-    if let Some(keep) = &arguments.keep {
-        std::fs::create_dir(keep)
-            .map_err(|error| format!("`{}`: {error}\nhint: name a folder that does not exist", keep.display()))?;
-    }
-    Ok((collectors, days))
+    Ok(days)
 }
 
 async fn judge<'a>(
@@ -182,20 +177,19 @@ async fn play_day<'a>(root: &Path, collectors: &[Collector], day: &'a Day) -> Re
 
 /// Measures every collector in each round.
 #[expect(clippy::print_stderr, reason = "a command prints to its user")]
-async fn measured(arguments: &Arguments, records: u32) -> Result<serde_json::Value, String> {
-    let collectors = arguments.collectors.iter().map(|file| Collector::read(file)).collect::<Result<Vec<_>, _>>()?;
-    let mut rounds = Vec::new();
-    for round in 1..=arguments.rounds {
+async fn measured(collectors: &[Collector], records: u32, rounds: usize) -> Result<serde_json::Value, String> {
+    let mut measured = Vec::new();
+    for round in 1..=rounds {
         let world = measure::backlog(records);
-        for collector in &collectors {
+        for collector in collectors {
             eprintln!("round {round}: {}", collector.name);
             let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
             let usage = measure::measure(collector, &world, scratch.path()).await;
             let usage = usage.map_err(|error| format!("{}: {error}", collector.name))?;
-            rounds.push(json!({ "round": round, "collector": collector.name, "usage": usage }));
+            measured.push(json!({ "round": round, "collector": collector.name, "usage": usage }));
         }
     }
-    Ok(json!({ "records": records, "rounds": rounds }))
+    Ok(json!({ "records": records, "rounds": measured }))
 }
 
 async fn play_in(root: &Path, collector: &Collector, day: &Day) -> io::Result<Verdict> {

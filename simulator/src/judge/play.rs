@@ -6,6 +6,7 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_simulator::settings::Settings;
+use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{Call, CallMatcher, Fault, FaultKind, Log, Row, World};
 
 use super::collector::Collector;
@@ -19,6 +20,8 @@ struct Play<'a> {
     log: Log,
     stage: Stage<'a>,
     token: String,
+    /// The tenant in which no workspace is barred.
+    tenant: Tenant,
     /// The number of rows so far, which makes each row different.
     rows: usize,
     /// The time of the last row.
@@ -51,6 +54,7 @@ pub(crate) async fn play(collector: &Collector, day: &Day, folder: &Path) -> io:
         log: day.log,
         stage,
         token,
+        tenant: day.settings.tenant.clone(),
         rows: 0,
         last: None,
         access: Vec::new(),
@@ -105,7 +109,7 @@ impl Play<'_> {
                 self.after_run()?;
             }
             Step::RunKilled(call) => {
-                self.stage.run_killed(CallMatcher::log(self.log), *call).await?;
+                self.stage.run_killed(self.log, *call).await?;
                 self.after_run()?;
             }
             Step::RunLosingState => {
@@ -131,31 +135,19 @@ impl Play<'_> {
             }
             Step::Barred(workspace) => {
                 self.is_wrong = true;
-                self.bar(workspace, false);
+                let mut world = self.stage.world();
+                if let Some(workspace) = world.settings_mut().tenant.workspace_mut(workspace) {
+                    workspace.owner_belongs = false;
+                }
             }
             Step::Healed => {
                 self.is_wrong = false;
                 self.stage.world().restore(&self.token);
                 self.stage.world().clear_faults();
-                let ids: Vec<String> = self
-                    .stage
-                    .world()
-                    .settings()
-                    .tenant
-                    .workspaces()
-                    .iter()
-                    .map(|workspace| workspace.id.clone())
-                    .collect();
-                ids.iter().for_each(|id| self.bar(id, true));
+                self.stage.world().settings_mut().tenant = self.tenant.clone();
             }
         }
         Ok(())
-    }
-
-    fn bar(&self, workspace: &str, belongs: bool) {
-        if let Some(workspace) = self.stage.world().settings_mut().tenant.workspace_mut(workspace) {
-            workspace.owner_belongs = belongs;
-        }
     }
 
     /// Records whether a run has reported an error, if something is wrong.
@@ -211,7 +203,7 @@ impl Play<'_> {
         verdict::compare(self.collector, log, world.visible_rows(log, now), &lines, &mut self.verdict);
         let after_first = |row: &&Row| self.first_run.is_some_and(|first| row.visible_at > first);
         let delays = world.visible_rows(log, now).filter(after_first).filter_map(|row| {
-            let stored_at = self.stored_at.get(&verdict::identity_of(row))?;
+            let stored_at = self.stored_at.get(&row.identity())?;
             Some(stored_at.duration_since(row.visible_at).as_secs())
         });
         self.verdict.delay_max_seconds = delays.max().unwrap_or(0);

@@ -11,11 +11,11 @@ use std::time::{Duration, SystemTime};
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::{Pid, Signal, kill_process_group};
 use slacktrail_simulator::fake_clock::FakeClock;
-use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Server, World};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Server, World};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-use super::collector::{Action, Collector, Placeholders};
+use super::collector::{Collector, Placeholders};
 use super::{measure, output};
 
 /// The pause between two checks whether Slack has received a call.
@@ -89,7 +89,7 @@ impl<'a> Stage<'a> {
         placeholders.0.extend([
             ("dir", own.to_string_lossy().into_owned()),
             ("copy", folder.join("state").to_string_lossy().into_owned()),
-            ("here", collector.folder().to_string_lossy().into_owned()),
+            ("here", collector.folder.to_string_lossy().into_owned()),
             ("api_url", server.api_url()),
             ("audit_url", server.audit_url()),
         ]);
@@ -109,8 +109,8 @@ impl<'a> Stage<'a> {
             runs: 0,
             dated: Vec::new(),
         };
-        stage.service = stage.spawn(Action::Service, "service")?;
-        stage.execute(Action::Prepare, "prepare").await?;
+        stage.service = stage.spawn(&collector.service, "service")?;
+        stage.execute(&collector.prepare, "prepare").await?;
         Ok(stage)
     }
 
@@ -138,15 +138,16 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// Returns an error if a process cannot be started, if fetching the output fails, or if a file cannot be read.
     pub(crate) async fn run(&mut self) -> io::Result<Ending> {
-        let run = match self.running.take() {
+        let mut run = match self.running.take() {
             Some(running) => {
                 self.wait_as_asked().await;
                 running
             }
             None => self.start_run()?,
         };
-        let ending = self.end_of(run).await?;
-        self.after_run().await?;
+        let status = ended(&mut run, self.collector.run_max()).await?;
+        let ending = self.ending(run, status).await?;
+        self.fetch().await?;
         Ok(ending)
     }
 
@@ -183,7 +184,7 @@ impl<'a> Stage<'a> {
         let (first, second) = (self.ending(first, one?).await?, self.ending(second, other?).await?);
         self.stop_running().await?;
         self.world().clear_faults();
-        self.after_run().await?;
+        self.fetch().await?;
         Ok(Ending {
             reported: first.reported || second.reported,
             timed_out: first.timed_out || second.timed_out,
@@ -191,18 +192,17 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// Runs the collector and kills it while Slack handles its call number `call` that matches `on`.
+    /// Runs the collector and kills it while Slack handles its call number `call` to a log.
     ///
     /// # Errors
     /// Returns an error if a process cannot be started or stopped, if fetching the output fails, or if a file cannot be read.
-    pub(crate) async fn run_killed(&mut self, on: CallMatcher, call: u32) -> io::Result<()> {
+    pub(crate) async fn run_killed(&mut self, log: Log, call: u32) -> io::Result<()> {
         self.stop_running().await?;
-        let path = on.path.clone().unwrap_or_default();
-        let before = self.world().calls().of(&path);
-        self.world().fault(Fault::nth(call, on, FaultKind::Delay(HELD_BACK)));
+        let before = self.world().calls().of(log.path());
+        self.world().fault(Fault::nth(call, CallMatcher::log(log), FaultKind::Delay(HELD_BACK)));
         let mut run = self.start_run()?;
         let called = async {
-            while self.world().calls().of(&path) < before + call {
+            while self.world().calls().of(log.path()) < before + call {
                 sleep(CHECK_INTERVAL).await;
             }
         };
@@ -213,7 +213,7 @@ impl<'a> Stage<'a> {
         }
         kill(&mut run.process).await?;
         self.world().clear_faults();
-        self.after_run().await
+        self.fetch().await
     }
 
     /// Runs the collector, and then restores its earlier state, as after a kill between the output and the state.
@@ -227,13 +227,13 @@ impl<'a> Stage<'a> {
         let path = self.collector.state.path.as_ref().map(|path| PathBuf::from(self.placeholders.fill(path)));
         match &path {
             Some(path) => replace(path, &copy)?,
-            None => self.execute(Action::SaveState, "save").await?,
+            None => self.execute(&self.collector.state.save, "save").await?,
         }
         self.run().await?;
         self.stop_running().await?;
         match &path {
             Some(path) => replace(&copy, path)?,
-            None => self.execute(Action::RestoreState, "restore").await?,
+            None => self.execute(&self.collector.state.restore, "restore").await?,
         }
         Ok(())
     }
@@ -245,8 +245,8 @@ impl<'a> Stage<'a> {
     pub(crate) async fn measured_run(&mut self, interval: Duration) -> io::Result<u64> {
         self.runs += 1;
         let name = format!("run-{}", self.runs);
-        let process = match self.spawn(Action::RunOnce, &name)? {
-            None if !self.collector.continuous => self.spawn(Action::Run, &name)?,
+        let process = match self.spawn(&self.collector.run_once, &name)? {
+            None if !self.collector.continuous => self.spawn(&self.collector.run, &name)?,
             once => once,
         };
         let mut process = process.ok_or_else(|| io::Error::other("a continuous collector needs `run_once`"))?;
@@ -272,14 +272,6 @@ impl<'a> Stage<'a> {
         cpu.zip(memory)
             .map(Some)
             .ok_or_else(|| io::Error::other(format!("`{file}` has no `cpu_seconds` and `memory_peak`")))
-    }
-
-    /// Fetches the output.
-    ///
-    /// # Errors
-    /// Returns an error if the command fails, or if a file cannot be read.
-    pub(crate) async fn fetch(&mut self) -> io::Result<()> {
-        self.after_run().await
     }
 
     /// Returns the size of the files with records.
@@ -337,14 +329,9 @@ impl<'a> Stage<'a> {
     fn start_run(&mut self) -> io::Result<Run> {
         self.runs += 1;
         let name = format!("run-{}", self.runs);
-        let process = self.spawn(Action::Run, &name)?;
+        let process = self.spawn(&self.collector.run, &name)?;
         let process = process.ok_or_else(|| io::Error::other("the collector has no command for a run"))?;
         Ok(Run { process, log: self.log_of(&name), read: 0 })
-    }
-
-    async fn end_of(&mut self, mut run: Run) -> io::Result<Ending> {
-        let status = ended(&mut run, self.collector.run_max()).await?;
-        self.ending(run, status).await
     }
 
     /// Returns how a run ended, and keeps a continuous collector that has not ended.
@@ -380,8 +367,11 @@ impl<'a> Stage<'a> {
     }
 
     /// Fetches the output, and gives new files the time of the simulated clock.
-    async fn after_run(&mut self) -> io::Result<()> {
-        self.execute(Action::Fetch, "fetch").await?;
+    ///
+    /// # Errors
+    /// Returns an error if the command fails, or if a file cannot be read.
+    pub(crate) async fn fetch(&mut self) -> io::Result<()> {
+        self.execute(&self.collector.output.fetch, "fetch").await?;
         let ahead = Duration::from_secs(self.ahead.load(Ordering::Relaxed).unsigned_abs());
         for file in output::files(&self.folder.join("collector"))? {
             if !self.dated.contains(&file) {
@@ -394,28 +384,29 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Runs a command of the description to its end.
-    async fn execute(&self, action: Action, name: &str) -> io::Result<()> {
-        let Some(mut process) = self.spawn(action, name)? else { return Ok(()) };
+    /// Runs a command of the description to its end, if there is one.
+    async fn execute(&self, command: &[String], name: &str) -> io::Result<()> {
+        let Some(mut process) = self.spawn(command, name)? else { return Ok(()) };
         let status = match timeout(COMMAND_MAX, process.wait()).await {
             Ok(status) => status?,
             Err(_) => {
                 kill(&mut process).await?;
-                return Err(io::Error::other(format!(
-                    "the command of {action:?} did not end in {} s",
-                    COMMAND_MAX.as_secs()
-                )));
+                return Err(io::Error::other(format!("`{name}` did not end in {} s", COMMAND_MAX.as_secs())));
             }
         };
         if status.success() {
             return Ok(());
         }
         let output = fs::read_to_string(self.log_of(name)).unwrap_or_default();
-        Err(io::Error::other(format!("the command of {action:?} failed with {status}: {output}")))
+        Err(io::Error::other(format!("`{name}` failed with {status}: {output}")))
     }
 
-    fn spawn(&self, action: Action, name: &str) -> io::Result<Option<Child>> {
-        let Some(words) = self.collector.command(action, &self.placeholders) else { return Ok(None) };
+    /// Starts a command of the description, if there is one.
+    fn spawn(&self, command: &[String], name: &str) -> io::Result<Option<Child>> {
+        if command.is_empty() {
+            return Ok(None);
+        }
+        let words: Vec<String> = command.iter().map(|word| self.placeholders.fill(word)).collect();
         let log = File::options().create(true).append(true).open(self.log_of(name))?;
         let named = |error: io::Error| {
             let hint = "hint: commands run in `{dir}`; write a path with `{here}`, the folder of the description file";

@@ -1,6 +1,6 @@
 //! The verdict on one day: what Slack has shown, compared with what the collector has written.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -74,25 +74,13 @@ impl Verdict {
     }
 }
 
-/// Returns what identifies a record in its log. Integration rows have no ID, so their whole content identifies them.
-fn identity(log: Log, row: &Value) -> String {
-    let field = |name: &str| match &row[name] {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    match log {
-        Log::Audit => field("id"),
-        Log::Access => ["user_id", "ip", "user_agent", "date_first"].map(field).join("\u{1f}"),
-        Log::Integration => content(log, row),
-    }
-}
-
 /// Returns the content of a record that Slack does not update, independent of the order of its fields.
 fn content(log: Log, row: &Value) -> String {
-    let Value::Object(fields) = row else { return row.to_string() };
-    let kept = |name: &&String| log != Log::Access || !UPDATED.contains(&name.as_str());
-    let sorted: BTreeMap<&String, &Value> = fields.iter().filter(|(name, _)| kept(name)).collect();
-    serde_json::to_string(&sorted).unwrap_or_default()
+    let mut row = row.clone();
+    if let (Log::Access, Value::Object(fields)) = (log, &mut row) {
+        fields.retain(|name, _| !UPDATED.contains(&name.as_str()));
+    }
+    row.to_string()
 }
 
 /// Returns Slack's row in a line, without the fields that the collector adds.
@@ -106,12 +94,7 @@ fn row_of(collector: &Collector, line: &Line) -> Option<Value> {
 
 /// Returns the identities of the records in the lines.
 pub(crate) fn identities(collector: &Collector, log: Log, lines: &[Line]) -> HashSet<String> {
-    lines.iter().filter_map(|line| row_of(collector, line)).map(|row| identity(log, &row)).collect()
-}
-
-/// Returns what identifies a row of the simulated Slack.
-pub(crate) fn identity_of(row: &Row) -> String {
-    identity(row.log, &serde_json::from_str(&row.json).unwrap_or_default())
+    lines.iter().filter_map(|line| row_of(collector, line)).map(|row| log.identity(&row)).collect()
 }
 
 /// A record that Slack has shown.
@@ -134,7 +117,7 @@ pub(crate) fn compare<'a>(
     let mut shown: HashMap<String, Shown> = HashMap::new();
     for row in rows {
         let value: Value = serde_json::from_str(&row.json).unwrap_or_default();
-        let record = shown.entry(identity(log, &value)).or_insert_with(|| Shown {
+        let record = shown.entry(log.identity(&value)).or_insert_with(|| Shown {
             content: content(log, &value),
             row: value,
             time: row.time,
@@ -149,7 +132,7 @@ pub(crate) fn compare<'a>(
     }
     for line in lines {
         let row = row_of(collector, line);
-        let Some(record) = row.as_ref().and_then(|row| shown.get_mut(&identity(log, row))) else {
+        let Some(record) = row.as_ref().and_then(|row| shown.get_mut(&log.identity(row))) else {
             verdict.unexpected += 1;
             verdict.examples.push(format!("unexpected: {}, in `{}`", unexpected(collector, line), line.file.display()));
             continue;

@@ -1,6 +1,6 @@
 //! `GET /oauth/v2/authorize`: reads an installation request and checks it against the app's settings (docs.slack.dev, installing with OAuth).
 
-use super::{App, Distribution, TokenKind};
+use super::{App, TokenKind};
 use crate::Request;
 use crate::settings::Settings;
 
@@ -15,8 +15,6 @@ pub(crate) struct InstallRequest<'a> {
     /// The `redirect_uri` parameter. The exchange must repeat it.
     pub(crate) redirect_sent: Option<String>,
     pub(crate) state: Option<String>,
-    /// The workspace to preselect.
-    pub(crate) team: Option<String>,
 }
 
 impl<'a> InstallRequest<'a> {
@@ -36,20 +34,7 @@ impl<'a> InstallRequest<'a> {
         if user_scopes.is_empty() && bot_scopes.is_empty() {
             return Err("invalid_scope");
         }
-        let (state, team) = (text("state"), text("team"));
-        if matches!((&app.distribution, &team), (Distribution::Home(home), Some(team)) if home != team) {
-            return Err("invalid_team_for_non_distributed_app");
-        }
-        Ok(InstallRequest { app, user_scopes, bot_scopes, redirect, redirect_sent, state, team })
-    }
-
-    /// Returns the request of an installation that starts on Slack's own pages. It has all scopes of the app, the first redirect URL and no
-    /// state.
-    pub(crate) fn from_slack(settings: &'a Settings, client_id: &str) -> Result<InstallRequest<'a>, &'static str> {
-        let app = app_of(settings, Some(client_id)).ok_or("invalid_client_id")?;
-        let redirect = app.redirect_for(None).ok_or("bad_redirect_uri")?;
-        let (user_scopes, bot_scopes) = (app.user_scopes.clone(), app.bot_scopes.clone());
-        Ok(InstallRequest { app, user_scopes, bot_scopes, redirect, redirect_sent: None, state: None, team: None })
+        Ok(InstallRequest { app, user_scopes, bot_scopes, redirect, redirect_sent, state: text("state") })
     }
 
     /// Returns the requested scopes.

@@ -3,12 +3,30 @@
 
 use jiff::Timestamp;
 
-use super::authorize::InstallRequest;
-use super::{App, Distribution, TokenKind, User, page, redirect};
+use super::authorize::{InstallRequest, app_of};
+use super::{App, TokenKind, page, redirect};
 use crate::api_error::ApiError;
 use crate::settings::Settings;
 use crate::tenant::{Install, Role};
 use crate::{Family, Method, Request, Response, World};
+
+/// A user of the tenant, who can sign in to the consent page and belongs to every workspace.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The ID, `W...` or `U...`.
+    pub id: String,
+    /// The name that `auth.test` and the consent page show.
+    pub name: String,
+    /// The role in the tenant. Tokens have the current role of their user, not the role at the time of the installation.
+    pub rights: Role,
+}
+
+impl User {
+    /// Creates a user.
+    pub fn new(id: &str, name: &str, rights: Role) -> User {
+        User { id: id.to_owned(), name: name.to_owned(), rights }
+    }
+}
 
 /// An approval on the consent page, for tests without a browser.
 #[derive(Clone, Debug)]
@@ -21,19 +39,17 @@ pub struct Consent {
     pub deselected: Vec<String>,
 }
 
-/// A code that Slack issued to an app.
+/// An unused code that Slack issued to an app.
 #[derive(Clone, Debug)]
 pub(crate) struct Code {
     pub(crate) client_id: String,
     pub(crate) user: String,
-    pub(crate) rights: Role,
     pub(crate) install: Install,
     pub(crate) user_scopes: Vec<String>,
     pub(crate) bot_scopes: Vec<String>,
     pub(crate) redirect: String,
     pub(crate) redirect_sent: Option<String>,
     pub(crate) issued: Timestamp,
-    pub(crate) used: bool,
 }
 
 impl Consent {
@@ -69,7 +85,9 @@ impl World {
     pub fn consent(&mut self, now: Timestamp, authorize_url: &str, consent: &Consent) -> Result<String, &'static str> {
         let settings = self.settings.clone();
         let install_request = InstallRequest::read(&settings, &Request::authorize(authorize_url))?;
-        self.consent_to(now, &install_request, consent)
+        let user = user(&settings, consent.user.as_deref())?;
+        let is_checked = |scope: &str| consent.deselected.iter().all(|name| name != scope);
+        self.allow(now, &install_request, user, &consent.install, is_checked)
     }
 
     /// Denies an installation request, and returns the redirect URL with the error.
@@ -93,22 +111,23 @@ impl World {
         client_id: &str,
         consent: &Consent,
     ) -> Result<String, &'static str> {
-        let settings = self.settings.clone();
-        let install_request = InstallRequest::from_slack(&settings, client_id)?;
-        self.consent_to(now, &install_request, consent)
+        let app = app_of(&self.settings, Some(client_id)).ok_or("invalid_client_id")?;
+        let scopes = [app.user_scopes.join(","), app.bot_scopes.join(",")];
+        let query = format!("client_id={client_id}&user_scope={}&scope={}", scopes[0], scopes[1]);
+        self.consent(now, &query, consent)
     }
 
-    /// Returns the response to a browser.
+    /// Returns the response to a browser. The first user is signed in.
     pub(crate) fn browser_response(&mut self, now: Timestamp, request: &Request) -> Result<Response, ApiError> {
         debug_assert_eq!(request.family, Family::Browser);
         let settings = self.settings.clone();
         match (request.path.as_str(), request.method) {
             ("authorize", Method::Get) => {
                 let install_request = InstallRequest::read(&settings, request).map_err(ApiError::new)?;
-                let user = user(&settings, request.parameter(page::USER_PARAMETER)).map_err(ApiError::new)?;
+                let user = user(&settings, None).map_err(ApiError::new)?;
                 let targets = targets(&settings, install_request.app, user);
                 if targets.is_empty() {
-                    return Err(ApiError::new(no_target_error(install_request.app)));
+                    return Err(ApiError::new(target_error(install_request.app)));
                 }
                 Ok(page::consent(&settings, request, &install_request, user, &targets))
             }
@@ -128,45 +147,17 @@ impl World {
         let to = match request.parameter("decision") {
             Some("deny") => declined(&install_request),
             Some("allow") => {
-                let user = user(settings, request.parameter(page::USER_PARAMETER))?;
-                let targets = targets(settings, install_request.app, user);
-                let chosen = request.parameter("install");
+                let chosen = request.parameter("install").unwrap_or_default();
+                let is_organization = settings.tenant.as_organization().is_some_and(|(id, _)| id == chosen);
                 let install =
-                    targets.iter().find(|target| install_id(settings, target) == chosen).ok_or("not_offered")?;
-                let is_checked = |kind: TokenKind, scope: &str| {
-                    let value = page::optional_value(kind, scope);
-                    request.query.iter().any(|(name, checked)| name == "optional" && *checked == value)
-                };
-                self.allow(now, &install_request, user, install, is_checked)
+                    if is_organization { Install::Organization } else { Install::Workspace(chosen.to_owned()) };
+                let is_checked =
+                    |scope: &str| request.query.iter().any(|(name, checked)| name == "optional" && checked == scope);
+                self.allow(now, &install_request, user(settings, None)?, &install, is_checked)?
             }
             _ => return Err("invalid_arguments"),
         };
         Ok(Response::redirect(&to))
-    }
-
-    fn consent_to(
-        &mut self,
-        now: Timestamp,
-        install_request: &InstallRequest<'_>,
-        consent: &Consent,
-    ) -> Result<String, &'static str> {
-        let settings = self.settings.clone();
-        let user = user(&settings, consent.user.as_deref())?;
-        if consent.user.as_ref().is_some_and(|id| *id != user.id) {
-            return Err("not_offered");
-        }
-        if !targets(&settings, install_request.app, user).contains(&consent.install) {
-            return Err(target_error(install_request.app, &consent.install));
-        }
-        let is_deselected = |scope: &str| consent.deselected.iter().any(|name| name == scope);
-        let is_offered = |kind: TokenKind, name: &String| {
-            install_request.scopes(kind).contains(name) && install_request.app.is_optional(kind, name)
-        };
-        let kinds = [TokenKind::User, TokenKind::Bot];
-        if !consent.deselected.iter().all(|name| kinds.iter().any(|kind| is_offered(*kind, name))) {
-            return Err("not_offered");
-        }
-        Ok(self.allow(now, install_request, user, &consent.install, |_, scope| !is_deselected(scope)))
     }
 
     /// Creates a code, and returns the redirect URL. The code grants only the optional scopes that are still checked.
@@ -176,60 +167,47 @@ impl World {
         install_request: &InstallRequest<'_>,
         user: &User,
         install: &Install,
-        is_checked: impl Fn(TokenKind, &str) -> bool,
-    ) -> String {
+        is_checked: impl Fn(&str) -> bool,
+    ) -> Result<String, &'static str> {
+        if !targets(&self.settings, install_request.app, user).contains(install) {
+            return Err(target_error(install_request.app));
+        }
         let granted = |kind| {
             let scopes = install_request.scopes(kind).iter();
-            scopes
-                .filter(|scope| !install_request.app.is_optional(kind, scope) || is_checked(kind, scope))
-                .cloned()
-                .collect()
+            scopes.filter(|scope| !install_request.app.is_optional(kind, scope) || is_checked(scope)).cloned().collect()
         };
         let code = Code {
             client_id: install_request.app.client_id.clone(),
             user: user.id.clone(),
-            rights: user.rights,
             install: install.clone(),
             user_scopes: granted(TokenKind::User),
             bot_scopes: granted(TokenKind::Bot),
             redirect: install_request.redirect.clone(),
             redirect_sent: install_request.redirect_sent.clone(),
             issued: now,
-            used: false,
         };
         let text = self.oauth.token_generator.code(self.settings.seed);
         let to = redirect_url(install_request, ("code", &text));
         self.oauth.codes.insert(text, code);
-        to
+        Ok(to)
     }
 }
 
-/// Returns where the user can install the app: the organization first, if the user is its owner and the app is org-ready, then workspaces.
-pub(crate) fn targets(settings: &Settings, app: &App, user: &User) -> Vec<Install> {
+/// Returns where the user can install the app: the organization first, if the user is its owner and the app has a bot, then workspaces.
+fn targets(settings: &Settings, app: &App, user: &User) -> Vec<Install> {
     let organization = settings.tenant.as_organization().is_some()
-        && app.is_org_ready()
-        && app.distribution == Distribution::Distributed
+        && !app.bot_scopes.is_empty()
+        && app.home.is_none()
         && user.rights == Role::Owner;
-    let workspaces = settings.tenant.workspaces().iter().filter(|workspace| {
-        let elsewhere = matches!(&app.distribution, Distribution::Home(home) if *home != workspace.id);
-        !elsewhere && user.belongs_to(&workspace.id)
-    });
-    let workspaces = workspaces.map(|workspace| Install::Workspace(workspace.id.clone()));
+    let workspaces = settings.tenant.workspaces().iter().map(|workspace| &workspace.id);
+    let workspaces = workspaces.filter(|id| app.home.as_ref().is_none_or(|home| home == *id));
+    let workspaces = workspaces.map(|id| Install::Workspace(id.clone()));
     organization.then_some(Install::Organization).into_iter().chain(workspaces).collect()
 }
 
-/// Returns the ID of an installation target: `E...` or `T...`.
-pub(crate) fn install_id<'a>(settings: &'a Settings, install: &'a Install) -> Option<&'a str> {
-    match install {
-        Install::Organization => settings.tenant.as_organization().map(|(id, _)| id),
-        Install::Workspace(id) => Some(id),
-    }
-}
-
-/// Returns the user with this ID, or the first user if there is none.
+/// Returns the user with this ID, or the first user if there is no ID.
 fn user<'a>(settings: &'a Settings, id: Option<&str>) -> Result<&'a User, &'static str> {
-    let named = settings.users.iter().find(|user| Some(user.id.as_str()) == id);
-    named.or(settings.users.first()).ok_or("not_offered")
+    settings.users.iter().find(|user| id.is_none_or(|id| user.id == id)).ok_or("not_offered")
 }
 
 fn declined(install_request: &InstallRequest<'_>) -> String {
@@ -242,18 +220,7 @@ fn redirect_url(install_request: &InstallRequest<'_>, answer: (&str, &str)) -> S
     redirect::with_parameters(&install_request.redirect, &parameters)
 }
 
-/// Returns the error code if the app cannot be installed anywhere.
-fn no_target_error(app: &App) -> &'static str {
-    match app.distribution {
-        Distribution::Home(_) => "invalid_team_for_non_distributed_app",
-        Distribution::Distributed => "not_offered",
-    }
-}
-
-/// Returns the error code if the app cannot be installed here.
-fn target_error(app: &App, install: &Install) -> &'static str {
-    match (&app.distribution, install) {
-        (Distribution::Home(home), Install::Workspace(id)) if home == id => "not_offered",
-        _ => no_target_error(app),
-    }
+/// Returns the error code if the page does not offer an installation target.
+fn target_error(app: &App) -> &'static str {
+    if app.home.is_some() { "invalid_team_for_non_distributed_app" } else { "not_offered" }
 }

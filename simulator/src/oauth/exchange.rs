@@ -3,13 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::App;
 use super::authorize::app_of;
 use super::consent::Code;
-use super::grants::Pair;
-use super::{App, Grant, TokenKind};
+use super::grants::{Grant, Pair, TokenKind};
 use crate::api_error::ApiError;
 use crate::settings::Settings;
-use crate::tenant::{Install, Role};
+use crate::tenant::Install;
 use crate::{Method, Request, Response, World};
 
 /// The lifetime of a code (docs.slack.dev, installing with OAuth).
@@ -24,8 +24,6 @@ impl World {
         }
         let settings = self.settings.clone();
         let app = client(&settings, request)?;
-        let key = format!("{} {}", request.path, app.client_id);
-        self.admit(request, &key, settings.limits.oauth, now)?;
         match request.parameter("grant_type") {
             None | Some("authorization_code") => self.exchange(now, app, request),
             Some("refresh_token") => self.refresh(now, app, request),
@@ -38,9 +36,7 @@ impl World {
         let code = self.oauth.codes.get(text).cloned();
         let code = code.ok_or_else(|| ApiError::new("invalid_code"))?;
         self.check(now, app, &code, request).map_err(ApiError::new)?;
-        if let Some(code) = self.oauth.codes.get_mut(text) {
-            code.used = true;
-        }
+        self.oauth.codes.remove(text);
         let mut body = Map::new();
         let mut authed_user = json!({"id": code.user});
         for (kind, user, scopes) in
@@ -67,7 +63,7 @@ impl World {
 
     /// Checks that the code may be exchanged. A rejected exchange does not use up the code. Slack does not document this.
     fn check(&self, now: Timestamp, app: &App, code: &Code, request: &Request) -> Result<(), &'static str> {
-        if code.client_id != app.client_id || code.used || now.duration_since(code.issued) >= CODE_TTL {
+        if code.client_id != app.client_id || now.duration_since(code.issued) >= CODE_TTL {
             return Err("invalid_code");
         }
         let sent = request.parameter("redirect_uri");
@@ -78,9 +74,6 @@ impl World {
         };
         if !is_same {
             return Err("bad_redirect_uri");
-        }
-        if request.parameter("code_verifier").is_some() {
-            return Err("pkce_not_allowed");
         }
         if code.user_scopes.is_empty() && code.bot_scopes.is_empty() {
             return Err("no_scopes");
@@ -102,19 +95,15 @@ impl World {
                 install: code.install.clone(),
                 scopes: Vec::new(),
                 tokens: Vec::new(),
-                ended: None,
-                rights: Role::Member,
+                is_revoked: false,
                 refresh_tokens: Vec::new(),
             });
             self.oauth.grants.len() - 1
         });
-        let grant = &mut self.oauth.grants[index];
-        if kind == TokenKind::User {
-            grant.rights = code.rights;
-        }
+        let granted = &mut self.oauth.grants[index].scopes;
         for scope in scopes {
-            if !grant.scopes.contains(scope) {
-                grant.scopes.push(scope.clone());
+            if !granted.contains(scope) {
+                granted.push(scope.clone());
             }
         }
         index
@@ -173,7 +162,7 @@ pub(crate) fn install_fields(settings: &Settings, app: &App, install: &Install) 
     let named = |id: &str, name: &str| json!({"id": id, "name": name});
     let team = match install {
         Install::Organization => Value::Null,
-        Install::Workspace(id) => named(id, settings.tenant.workspace(id).map_or("", |workspace| &workspace.name)),
+        Install::Workspace(id) => named(id, settings.tenant.workspace_name(id)),
     };
     let enterprise = settings.tenant.as_organization().map_or(Value::Null, |(id, name)| named(id, name));
     let fields = [
@@ -197,5 +186,5 @@ pub(crate) fn bot_user(app: &App) -> String {
 }
 
 fn is_on_organization(grant: &Grant, app: &App) -> bool {
-    grant.client_id == app.client_id && grant.ended.is_none() && grant.install == Install::Organization
+    grant.client_id == app.client_id && !grant.is_revoked && grant.install == Install::Organization
 }

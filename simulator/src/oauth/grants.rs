@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::App;
 use super::consent::Code;
 use super::token_generator::TokenGenerator;
-use super::{App, Refresh};
 use crate::World;
 use crate::settings::Settings;
 use crate::tenant::{Install, Role, Token};
@@ -17,8 +17,8 @@ pub(crate) const ACCESS_TOKEN_TTL: SignedDuration = SignedDuration::from_secs(43
 const LIVE_TOKENS_MAX: usize = 2;
 
 /// The identity that a token acts for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TokenKind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenKind {
     /// The user who approved the installation.
     User,
     /// The app's bot.
@@ -27,51 +27,28 @@ pub enum TokenKind {
 
 /// An app's grant at one workspace or organization, for one user or for its bot. Scopes accumulate until it is revoked.
 #[derive(Clone, Debug)]
-pub struct Grant {
-    /// The client ID of the app.
-    pub client_id: String,
-    /// The identity that the tokens act for.
-    pub kind: TokenKind,
+pub(crate) struct Grant {
+    pub(crate) client_id: String,
+    pub(crate) kind: TokenKind,
     /// The ID of the user or bot.
-    pub user: String,
-    /// The installation target.
-    pub install: Install,
+    pub(crate) user: String,
+    pub(crate) install: Install,
     /// The accumulated scopes, in the order in which they were first granted.
-    pub scopes: Vec<String>,
+    pub(crate) scopes: Vec<String>,
     /// All issued access tokens, oldest first.
-    pub tokens: Vec<AccessToken>,
-    /// When the grant was revoked or the app was removed.
-    pub ended: Option<Timestamp>,
-    /// The role of the user at the last approval. Used only if [`Settings::users`] no longer contains the user.
-    pub rights: Role,
+    pub(crate) tokens: Vec<AccessToken>,
     /// All issued refresh tokens, oldest first.
     pub(crate) refresh_tokens: Vec<RefreshToken>,
+    pub(crate) is_revoked: bool,
 }
 
 /// An access token of a grant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccessToken {
-    /// The token as a caller sends it.
-    pub text: String,
-    /// When the token was issued.
-    pub issued: Timestamp,
-    /// When the token expires.
-    pub expires: Option<Timestamp>,
-}
-
-/// An access token that is valid at a given instant.
 #[derive(Clone, Debug)]
-pub struct LiveToken {
-    /// The client ID of the app.
-    pub client_id: String,
-    /// The identity that the token acts for.
-    pub kind: TokenKind,
-    /// The ID of the user or bot.
-    pub user: String,
-    /// The token with its permissions.
-    pub token: Token,
-    /// When the token expires.
-    pub expires: Option<Timestamp>,
+pub(crate) struct AccessToken {
+    /// The token as a caller sends it.
+    pub(crate) text: String,
+    /// When the token expires, which is the first second in which it is no longer valid.
+    pub(crate) expires: Option<Timestamp>,
 }
 
 /// A refresh token and the token pair that replaced it.
@@ -93,11 +70,8 @@ pub(crate) struct Pair {
 #[derive(Clone, Debug)]
 pub(crate) struct Issued {
     pub(crate) client_id: String,
-    pub(crate) app_id: String,
-    pub(crate) app_name: String,
     pub(crate) kind: TokenKind,
     pub(crate) user: String,
-    pub(crate) user_name: String,
     pub(crate) expires: Option<Timestamp>,
 }
 
@@ -106,7 +80,7 @@ pub(crate) struct Issued {
 pub(crate) struct Oauth {
     pub(crate) codes: BTreeMap<String, Code>,
     pub(crate) grants: Vec<Grant>,
-    pub(crate) refreshes: Vec<Refresh>,
+    pub(crate) refreshes: usize,
     pub(crate) token_generator: TokenGenerator,
 }
 
@@ -120,46 +94,25 @@ impl TokenKind {
     }
 }
 
-impl AccessToken {
-    /// Returns `true` if the token is expired at `now`. It is no longer valid at the exact time of its expiry.
-    pub fn is_expired(&self, now: Timestamp) -> bool {
-        self.expires.is_some_and(|expires| expires <= now)
-    }
-}
-
-impl Grant {
-    /// Returns the current role of the user.
-    pub(crate) fn rights_now(&self, settings: &Settings) -> Role {
-        settings.users.iter().find(|user| user.id == self.user).map_or(self.rights, |user| user.rights)
-    }
-
-    fn token(&self, settings: &Settings, access: &AccessToken) -> Token {
-        Token {
-            text: access.text.clone(),
-            install: self.install.clone(),
-            rights: self.rights_now(settings),
-            scopes: self.scopes.clone(),
-        }
-    }
-}
-
 impl Oauth {
     /// Returns the issued access token with this text, even if it is expired or its grant is revoked.
     pub(crate) fn find(&self, settings: &Settings, text: &str) -> Option<(Token, Issued)> {
         let mut tokens = self.grants.iter().flat_map(|grant| grant.tokens.iter().map(move |token| (grant, token)));
         let (grant, access) = tokens.find(|(_, token)| token.text == text)?;
-        let app = settings.apps.iter().find(|app| app.client_id == grant.client_id);
-        let person = settings.users.iter().find(|user| user.id == grant.user);
+        let user = settings.users.iter().find(|user| user.id == grant.user);
+        let token = Token {
+            text: access.text.clone(),
+            install: grant.install.clone(),
+            rights: user.map_or(Role::Member, |user| user.rights),
+            scopes: grant.scopes.clone(),
+        };
         let issued = Issued {
             client_id: grant.client_id.clone(),
-            app_id: app.map(|app| app.app_id.clone()).unwrap_or_default(),
-            app_name: app.map(|app| app.name.clone()).unwrap_or_default(),
             kind: grant.kind,
             user: grant.user.clone(),
-            user_name: person.map_or_else(|| "bot".to_owned(), |person| person.name.clone()),
             expires: access.expires,
         };
-        Some((grant.token(settings, access), issued))
+        Some((token, issued))
     }
 
     /// Returns the index of the active grant, if there is one.
@@ -171,7 +124,7 @@ impl Oauth {
         install: &Install,
     ) -> Option<usize> {
         self.grants.iter().position(|grant| {
-            grant.ended.is_none()
+            !grant.is_revoked
                 && grant.client_id == client_id
                 && grant.kind == kind
                 && grant.user == user
@@ -181,26 +134,14 @@ impl Oauth {
 }
 
 impl World {
-    /// Returns all grants, including revoked ones.
-    pub fn grants(&self) -> &[Grant] {
-        &self.oauth.grants
-    }
-
     /// Returns all issued access tokens that are valid at `now`: not expired, revoked or invalidated. With rotation, a grant has at most two.
-    pub fn live_tokens(&self, now: Timestamp) -> Vec<LiveToken> {
-        let live = |grant: &Grant, access: &AccessToken| LiveToken {
-            client_id: grant.client_id.clone(),
-            kind: grant.kind,
-            user: grant.user.clone(),
-            token: grant.token(&self.settings, access),
-            expires: access.expires,
-        };
-        let tokens = self.oauth.grants.iter().flat_map(|grant| grant.tokens.iter().map(move |token| (grant, token)));
-        tokens.filter(|(_, token)| self.is_live(token, now)).map(|(grant, token)| live(grant, token)).collect()
+    pub fn live_tokens(&self, now: Timestamp) -> Vec<String> {
+        let tokens = self.oauth.grants.iter().flat_map(|grant| &grant.tokens);
+        tokens.filter(|token| self.is_live(token, now)).map(|token| token.text.clone()).collect()
     }
 
     pub(crate) fn is_live(&self, token: &AccessToken, now: Timestamp) -> bool {
-        !token.is_expired(now) && !self.invalidated.contains_key(&token.text)
+        token.expires.is_none_or(|expires| expires > now) && !self.invalidated.contains_key(&token.text)
     }
 
     /// Creates a token pair for the grant at `index`. With rotation, a third valid access token revokes the oldest one.
@@ -209,7 +150,7 @@ impl World {
         let expires = rotating.then(|| now.saturating_add(ACCESS_TOKEN_TTL).unwrap_or(Timestamp::MAX));
         let text = self.oauth.token_generator.access_token(seed, self.oauth.grants[index].kind, rotating);
         let refresh = rotating.then(|| self.oauth.token_generator.refresh_token(seed));
-        let access = AccessToken { text, issued: now, expires };
+        let access = AccessToken { text, expires };
         let grant = &mut self.oauth.grants[index];
         grant.tokens.push(access.clone());
         grant.refresh_tokens.extend(refresh.clone().map(|text| RefreshToken { text, replaced: None }));

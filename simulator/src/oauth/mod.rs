@@ -18,27 +18,19 @@
 //! assert_eq!(slack.live_tokens(now).len(), 1);
 //! ```
 
-// Apps, users, and rules for behavior that the documentation leaves open.
 mod app;
-pub use app::{App, Distribution, Redirects};
-
-mod user;
-pub use user::{Membership, User};
-
-mod rules;
-pub use rules::{GraceReuse, Rules};
+pub use app::{App, Redirects};
 
 // Grants and their tokens.
 mod grants;
-pub use grants::{AccessToken, Grant, LiveToken, TokenKind};
-pub(crate) use grants::{Issued, Oauth};
+pub(crate) use grants::{Issued, Oauth, TokenKind};
 
 // The consent page, which issues codes.
 mod authorize;
 mod consent;
 mod page;
 mod redirect;
-pub use consent::Consent;
+pub use consent::{Consent, User};
 pub(crate) use page::error as error_page;
 
 // Exchange, refresh and revocation of tokens.
@@ -47,4 +39,4 @@ pub(crate) use exchange::seconds_until;
 mod refresh;
 mod revoke;
 mod token_generator;
-pub use refresh::Refresh;
+pub use refresh::{GraceReuse, Rules};

@@ -3,14 +3,11 @@
 use std::fmt::Write as _;
 
 use super::authorize::InstallRequest;
-use super::consent::install_id;
 use super::{TokenKind, User};
 use crate::settings::Settings;
 use crate::tenant::Install;
 use crate::{Request, Response};
 
-/// The parameter with the ID of the signed-in user. Only the simulator has it. Slack uses a session.
-pub(crate) const USER_PARAMETER: &str = "simulated_user";
 /// The query parameters that the form repeats.
 const CARRIED: [&str; 5] = ["client_id", "scope", "user_scope", "redirect_uri", "state"];
 const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:40em;margin:2em auto;padding:0 1em}\
@@ -27,15 +24,13 @@ pub(crate) fn consent(
     let app = escape(&install_request.app.name);
     let mut body = format!("<h1>Install {app}?</h1>\n");
     let _ = writeln!(body, "<p>Signed in as <b id=\"user\">{}</b>.</p>", escape(&user.name));
-    user_links(&mut body, settings, request, user);
     body.push_str("<form method=\"post\" action=\"/oauth/v2/consent\">\n");
-    let carried = CARRIED.iter().filter_map(|name| Some((*name, request.parameter(name)?)));
-    for (name, value) in carried.chain([(USER_PARAMETER, user.id.as_str())]) {
+    for (name, value) in CARRIED.iter().filter_map(|name| Some((*name, request.parameter(name)?))) {
         let _ = writeln!(body, "<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(value));
     }
     body.push_str("<p><label>Install on <select name=\"install\">\n");
     for target in targets {
-        option(&mut body, settings, install_request, target);
+        option(&mut body, settings, target);
     }
     body.push_str("</select></label></p>\n");
     scopes(&mut body, install_request, TokenKind::User, "On your behalf");
@@ -55,35 +50,15 @@ pub(crate) fn error(code: &str) -> Response {
     Response::html(status, document("something went wrong", &body))
 }
 
-/// Returns the form value of an optional scope's checkbox.
-pub(crate) fn optional_value(kind: TokenKind, scope: &str) -> String {
-    format!("{}:{scope}", kind.name())
-}
-
-/// Adds links to the same page for the other users.
-fn user_links(body: &mut String, settings: &Settings, request: &Request, user: &User) {
-    for other in settings.users.iter().filter(|other| other.id != user.id) {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(request.query.iter().filter(|(name, _)| name != USER_PARAMETER));
-        let query = query.append_pair(USER_PARAMETER, &other.id).finish();
-        let (href, name) = (escape(&query), escape(&other.name));
-        let _ =
-            writeln!(body, "<p><a href=\"/oauth/v2/authorize?{href}\">Continue as {name} ({:?})</a></p>", other.rights);
-    }
-}
-
-fn option(body: &mut String, settings: &Settings, install_request: &InstallRequest<'_>, target: &Install) {
-    let id = install_id(settings, target).unwrap_or_default();
-    let name = match target {
+fn option(body: &mut String, settings: &Settings, target: &Install) {
+    let (id, name) = match target {
         Install::Organization => {
-            format!("{} (the whole organization)", settings.tenant.as_organization().map_or("", |(_, name)| name))
+            let (id, name) = settings.tenant.as_organization().unwrap_or_default();
+            (id, format!("{name} (the whole organization)"))
         }
-        Install::Workspace(id) => settings.tenant.workspace(id).map(|it| it.name.clone()).unwrap_or_default(),
+        Install::Workspace(id) => (id.as_str(), settings.tenant.workspace_name(id).to_owned()),
     };
-    // Slack does not document that `team=E...` preselects the organization.
-    let is_selected = *target != Install::Organization && install_request.team.as_deref() == Some(id);
-    let selected = if is_selected { " selected" } else { "" };
-    let _ = writeln!(body, "<option value=\"{}\"{selected}>{}</option>", escape(id), escape(&name));
+    let _ = writeln!(body, "<option value=\"{}\">{}</option>", escape(id), escape(&name));
 }
 
 fn scopes(body: &mut String, install_request: &InstallRequest<'_>, kind: TokenKind, heading: &str) {
@@ -94,8 +69,7 @@ fn scopes(body: &mut String, install_request: &InstallRequest<'_>, kind: TokenKi
     for scope in install_request.scopes(kind) {
         let text = escape(scope);
         let _ = if install_request.app.is_optional(kind, scope) {
-            let value = escape(&optional_value(kind, scope));
-            let input = format!("<input type=\"checkbox\" name=\"optional\" value=\"{value}\" checked>");
+            let input = format!("<input type=\"checkbox\" name=\"optional\" value=\"{text}\" checked>");
             writeln!(body, "<li><label>{input} {text} (optional)</label></li>")
         } else {
             writeln!(body, "<li>{text}</li>")

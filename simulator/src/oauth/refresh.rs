@@ -1,50 +1,49 @@
 //! Token rotation: exchanges a single-use refresh token for a new token pair (docs.slack.dev, using token rotation).
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::App;
 use super::exchange::{bot_user, install_fields, token_fields};
-use super::grants::Pair;
-use super::{App, GraceReuse, TokenKind};
+use super::grants::{Pair, TokenKind};
 use crate::api_error::ApiError;
 use crate::{Request, Response, World};
 
-/// A successful refresh. Its response may have been lost.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refresh {
-    /// The time of the refresh.
-    pub at: Timestamp,
-    /// The client ID of the app.
-    pub client_id: String,
-    /// The refresh token of the request.
-    pub used: String,
-    /// The access token of the response.
-    pub access_token: String,
-    /// The refresh token of the response.
-    pub refresh_token: String,
-    /// Whether the refresh token had already been used or replaced, and was in its grace period.
-    pub in_grace: bool,
+/// Rules for OAuth behavior that the documentation leaves open. The defaults are the most likely behavior.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// How long a refresh token still works after its use. Slack does not document the length of this grace period.
+    pub refresh_grace: SignedDuration,
+    /// The response to a used refresh token in its grace period.
+    pub grace_reuse: GraceReuse,
+}
+
+/// The response to a refresh token that is used again in its grace period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GraceReuse {
+    /// The same pair as before, or a new pair if that access token is no longer valid.
+    SamePair,
+    /// A new pair, which counts toward the limit of two valid access tokens.
+    NewPair,
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules { refresh_grace: SignedDuration::from_secs(120), grace_reuse: GraceReuse::SamePair }
+    }
 }
 
 impl World {
-    /// Returns all successful refreshes, in order.
-    pub fn refreshes(&self) -> &[Refresh] {
-        &self.oauth.refreshes
-    }
-
-    /// Returns the number of successful refreshes with this token. More than one means that a response was lost, or that two callers refreshed
-    /// at once.
-    pub fn refreshes_with(&self, refresh_token: &str) -> usize {
-        self.oauth.refreshes.iter().filter(|refresh| refresh.used == refresh_token).count()
+    /// Returns the number of successful refreshes, including those whose response was lost.
+    pub fn refreshes(&self) -> usize {
+        self.oauth.refreshes
     }
 
     pub(crate) fn refresh(&mut self, now: Timestamp, app: &App, request: &Request) -> Result<Response, ApiError> {
         let rejected = || ApiError::new("invalid_refresh_token");
         let text = request.parameter("refresh_token").ok_or_else(rejected)?;
         let (index, number) = self.find_refresh_token(app, text).ok_or_else(rejected)?;
-        let replaced = self.oauth.grants[index].refresh_tokens[number].replaced.clone();
-        let in_grace = replaced.is_some();
-        let pair = match replaced {
+        let pair = match self.oauth.grants[index].refresh_tokens[number].replaced.clone() {
             None => {
                 let pair = self.new_pair(now, index, app);
                 self.oauth.grants[index].refresh_tokens[number].replaced = Some((now, pair.clone()));
@@ -55,14 +54,7 @@ impl World {
             }
             Some((_, pair)) => self.pair_in_grace(now, index, app, pair),
         };
-        self.oauth.refreshes.push(Refresh {
-            at: now,
-            client_id: app.client_id.clone(),
-            used: text.to_owned(),
-            access_token: pair.access.text.clone(),
-            refresh_token: pair.refresh.clone().unwrap_or_default(),
-            in_grace,
-        });
+        self.oauth.refreshes += 1;
         Ok(self.refresh_response(now, index, app, &pair))
     }
 
@@ -81,10 +73,6 @@ impl World {
             TokenKind::Bot => body.insert("bot_user_id".to_owned(), bot_user(app).into()),
         };
         body.extend(install_fields(&self.settings, app, &grant.install));
-        if let Some(json) = self.settings.oauth.refreshed_token_type {
-            body.remove("token_type");
-            body.extend(serde_json::from_str(json).ok().map(|value: Value| ("token_type".to_owned(), value)));
-        }
         Response::json(200, Value::Object(body).to_string())
     }
 
@@ -92,7 +80,7 @@ impl World {
     fn find_refresh_token(&self, app: &App, text: &str) -> Option<(usize, usize)> {
         let mut grants = self.oauth.grants.iter().enumerate();
         grants.find_map(|(index, grant)| {
-            let is_open = grant.client_id == app.client_id && grant.ended.is_none();
+            let is_open = grant.client_id == app.client_id && !grant.is_revoked;
             let number = grant.refresh_tokens.iter().position(|token| token.text == text)?;
             is_open.then_some((index, number))
         })

@@ -2,8 +2,8 @@ use std::sync::{Arc, Mutex};
 
 use reqwest::Client;
 use reqwest::redirect::Policy;
-use slacktrail_simulator::oauth::{App, User};
-use slacktrail_simulator::tenant::{Role, Tenant};
+use slacktrail_simulator::oauth::App;
+use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{CallMatcher, Family, Fault, FaultKind, Method, Request, Server, World};
 
 use crate::install::{REDIRECT_URL, asking_for, code_of, organization, parameter, world_of};
@@ -59,7 +59,6 @@ fn names_and_parameters_are_escaped() {
     let app = App { name: SCRIPT.to_owned(), ..App::organization(REDIRECT_URL) };
     let mut world = world_of(&app);
     world.settings_mut().users[0].name = "\"><b onclick='x'>&".to_owned();
-    world.settings_mut().users.push(User::new("W2", SCRIPT, Role::Admin));
     if let Tenant::Organization { name, workspaces, .. } = &mut world.settings_mut().tenant {
         *name = SCRIPT.to_owned();
         workspaces[0].name = SCRIPT.to_owned();
@@ -67,35 +66,10 @@ fn names_and_parameters_are_escaped() {
     }
     let (_, html) = page(&mut world, &asking_for(&app, "admin").replace("s%201", "\"'><i>"));
     assert!(!html.contains("<script") && !html.contains("<i>") && !html.contains("<b onclick"), "{html}");
-    assert_eq!(html.matches("&lt;script&gt;alert(1)&lt;/script&gt;").count(), 5, "{html}");
+    assert_eq!(html.matches("&lt;script&gt;alert(1)&lt;/script&gt;").count(), 4, "{html}");
     assert!(html.contains("<b id=\"user\">&quot;&gt;&lt;b onclick=&#39;x&#39;&gt;&amp;</b>"), "{html}");
     let (status, html) = page(&mut world, "client_id=<script>");
     assert_eq!((status, html.contains("<script")), (400, false));
-}
-
-#[test]
-fn query_preselects_workspace_but_not_organization() {
-    let (app, mut world) = organization();
-    let asked = |team: &str| format!("{}&team={team}", asking_for(&app, "admin"));
-    assert!(page(&mut world, &asked("T2")).1.contains("<option value=\"T2\" selected>"));
-    assert!(!page(&mut world, &asked("E1")).1.contains("selected"));
-}
-
-#[test]
-fn other_user_sees_other_targets() {
-    let (app, mut world) = organization();
-    world.settings_mut().users.push(User::new("W2", "Ada", Role::Admin).of(&["T2"]));
-    let asked = asking_for(&app, "admin");
-    let (_, html) = page(&mut world, &asked);
-    assert!(html.contains("simulated_user=W2\">Continue as Ada (Admin)</a>"), "{html}");
-    let (_, html) = page(&mut world, &format!("{asked}&simulated_user=W2"));
-    assert!(html.contains("<option value=\"T2\">") && !html.contains("\"E1\"") && !html.contains("\"T1\""), "{html}");
-    let chosen = [("decision", "allow"), ("install", "T1"), ("simulated_user", "W2")];
-    assert_eq!(
-        response(&mut world, 0, &form(&app, &chosen)).status,
-        400,
-        "an install target that the page does not offer is rejected"
-    );
 }
 
 #[test]
@@ -118,10 +92,10 @@ fn only_optional_scopes_are_checkboxes() {
     let app = App { user_optional: vec!["admin".to_owned()], ..App::organization(REDIRECT_URL) };
     let mut world = world_of(&app);
     let (_, html) = page(&mut world, &asking_for(&app, "auditlogs:read,admin"));
-    assert!(html.contains("<input type=\"checkbox\" name=\"optional\" value=\"user:admin\" checked>"), "{html}");
+    assert!(html.contains("<input type=\"checkbox\" name=\"optional\" value=\"admin\" checked>"), "{html}");
     assert_eq!(html.matches("checkbox").count(), 1);
     let allow = [("decision", "allow"), ("install", "E1")];
-    for (checked, scopes) in [(None, "auditlogs:read"), (Some("user:admin"), "auditlogs:read,admin")] {
+    for (checked, scopes) in [(None, "auditlogs:read"), (Some("admin"), "auditlogs:read,admin")] {
         let request = checked.iter().fold(form(&app, &allow), |form, value| form.with("optional", value));
         let code = code_of(&location(&mut world, &request));
         let given = crate::walk::json(&mut world, 0, &crate::install::exchanging(&app, &code));

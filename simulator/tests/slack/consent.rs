@@ -1,9 +1,9 @@
 use slacktrail_simulator::World;
-use slacktrail_simulator::oauth::{App, Consent, Distribution, Redirects, User};
+use slacktrail_simulator::oauth::{App, Consent, Redirects};
 use slacktrail_simulator::tenant::Role;
 
 use crate::install::{
-    REDIRECT_URL, access, asking_for, code_of, exchanging, install, organization, owner_becomes, parameter, world_of,
+    REDIRECT_URL, access, asking_for, code_of, exchanging, organization, owner_becomes, parameter, world_of,
 };
 use crate::walk::{at, error_code, json};
 
@@ -60,7 +60,7 @@ fn app_that_accepts_any_valid_redirect_url_requires_one() {
 }
 
 #[test]
-fn organization_is_offered_only_to_owner_of_org_ready_app() {
+fn organization_is_offered_only_to_owner_of_app_with_bot() {
     let (app, mut world) = organization();
     let asked = asking_for(&app, "admin");
     let to_organization = |world: &mut World| world.consent(at(0), &asked, &Consent::organization()).map(|_| ());
@@ -70,25 +70,21 @@ fn organization_is_offered_only_to_owner_of_org_ready_app() {
     owner_becomes(&mut world, Role::Owner);
     world.settings_mut().apps[0].bot_scopes.clear();
     assert_eq!(to_organization(&mut world), Err("not_offered"));
-    world.settings_mut().apps[0] = App { org_deploy_enabled: false, ..app.clone() };
-    assert_eq!(to_organization(&mut world), Err("not_offered"));
+    assert_eq!(world.consent(at(0), &asked, &Consent::workspace("T9")), Err("not_offered"));
+    assert_eq!(world.consent(at(0), &asked, &Consent::workspace("T1").by("W9")), Err("not_offered"));
 }
 
 #[test]
-fn users_install_on_workspaces_they_belong_to() {
-    let (app, mut world) = organization();
-    world.settings_mut().users.push(User::new("W2", "Ada", Role::Admin).of(&["T2"]));
-    let asked = asking_for(&app, "admin");
-    let mut by = |consent: Consent| world.consent(at(0), &asked, &consent).map(|_| ());
-    assert_eq!(by(Consent::workspace("T2").by("W2")), Ok(()));
-    assert_eq!(by(Consent::workspace("T1").by("W2")), Err("not_offered"));
-    assert_eq!(by(Consent::workspace("T9")), Err("not_offered"));
-    assert_eq!(by(Consent::workspace("T1").by("W9")), Err("not_offered"));
+fn installation_without_scopes_grants_nothing() {
+    let app = App { user_optional: vec!["admin".to_owned()], ..App::organization(REDIRECT_URL) };
+    let mut world = world_of(&app);
+    let redirect = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization().without("admin"));
+    assert_eq!(error_code(&mut world, 0, &exchanging(&app, &code_of(&redirect.expect("a redirect")))), "no_scopes");
 }
 
 #[test]
 fn undistributed_app_stays_on_its_own_workspace() {
-    let app = App { distribution: Distribution::Home("T1".to_owned()), ..App::organization(REDIRECT_URL) };
+    let app = App { home: Some("T1".to_owned()), ..App::organization(REDIRECT_URL) };
     let mut world = world_of(&app);
     let asked = asking_for(&app, "admin");
     let elsewhere = Err("invalid_team_for_non_distributed_app".to_owned());
@@ -96,18 +92,4 @@ fn undistributed_app_stays_on_its_own_workspace() {
     assert_eq!(to(&asked, Consent::workspace("T1")), Ok(()));
     assert_eq!(to(&asked, Consent::workspace("T2")), elsewhere);
     assert_eq!(to(&asked, Consent::organization()), elsewhere);
-    assert_eq!(to(&format!("{asked}&team=T2"), Consent::workspace("T1")), elsewhere);
-}
-
-#[test]
-fn only_scopes_marked_optional_can_be_deselected() {
-    let app = App { user_optional: vec!["admin".to_owned()], ..App::organization(REDIRECT_URL) };
-    let mut world = world_of(&app);
-    let answer = Consent::organization().without("admin");
-    let given = install(&mut world, 0, &app, "auditlogs:read,admin", &answer);
-    assert_eq!(given["authed_user"]["scope"], "auditlogs:read");
-    let answer = Consent::organization().without("auditlogs:read");
-    assert_eq!(world.consent(at(0), &asking_for(&app, "auditlogs:read"), &answer), Err("not_offered"));
-    let redirect = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization().without("admin"));
-    assert_eq!(error_code(&mut world, 0, &exchanging(&app, &code_of(&redirect.expect("a redirect")))), "no_scopes");
 }

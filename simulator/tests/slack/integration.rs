@@ -38,14 +38,6 @@ fn integration_pages_are_numbered_and_counted() {
 }
 
 #[test]
-fn rows_are_filtered_by_app_and_user() {
-    let mut world = world(Settings::default());
-    let filtered = json(&mut world, 100, &asking_t1().with("app_id", "A2").with("user", "U1"));
-    assert_eq!((column(&filtered, "app_id").len(), &filtered["paging"]["total"]), (2, &2.into()));
-    assert_eq!(column(&json(&mut world, 100, &asking_t1().with("change_type", "removed")), "app_id").len(), 0);
-}
-
-#[test]
 fn organization_token_needs_team_that_it_can_access() {
     let mut settings = Settings { tenant: Tenant::organization("E1", &["T1", "T2", "T3"]), ..Settings::default() };
     if let Tenant::Organization { workspaces, .. } = &mut settings.tenant {

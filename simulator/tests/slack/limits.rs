@@ -1,7 +1,7 @@
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::{Family, Log, Request, Settings, World};
 
-use crate::walk::{asking, epoch, error, response};
+use crate::walk::{asking, error, response};
 
 #[test]
 fn call_beyond_limit_returns_retry_after() {
@@ -14,7 +14,6 @@ fn call_beyond_limit_returns_retry_after() {
     assert_eq!(rejected.body, br#"{"error":"rate_limited","ok":false}"#);
     assert_eq!(response(&mut world, 59, &asking(Log::Audit)).status, 429);
     assert_eq!(response(&mut world, 60, &asking(Log::Audit)).status, 200);
-    assert_eq!((world.calls().of("logs"), world.calls().throttled("logs")), (53, 2));
 }
 
 #[test]
@@ -38,13 +37,7 @@ fn each_method_and_workspace_has_own_limit() {
 }
 
 #[test]
-fn limits_can_be_disabled() {
-    let mut world = World::new(Settings { limits: Limits::OFF, ..Settings::default() });
-    assert!((0..1_000).all(|_| response(&mut world, 0, &asking(Log::Audit)).status == 200));
-}
-
-#[test]
-fn calls_are_counted_by_method_and_minute() {
+fn calls_are_counted_by_method() {
     let mut world = World::new(Settings::default());
     let test = Request::get(Family::Web, "auth.test").bearer(ORGANIZATION_TOKEN);
     for second in [0, 1, 120] {
@@ -52,9 +45,7 @@ fn calls_are_counted_by_method_and_minute() {
     }
     response(&mut world, 0, &asking(Log::Audit));
     let calls = world.calls();
-    assert_eq!((calls.total(), calls.of("auth.test"), calls.busiest_minute("auth.test")), (4, 3, 2));
-    assert_eq!(calls.minutes("auth.test").collect::<Vec<_>>(), [(epoch(0) / 60, 2), (epoch(120) / 60, 1)]);
-    assert_eq!(calls.paths().collect::<Vec<_>>(), [("auth.test", 3), ("logs", 1)]);
+    assert_eq!((calls.total(), calls.of("auth.test")), (4, 3));
     world.reset_calls();
     assert_eq!(world.calls().total(), 0);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use slacktrail_simulator::settings::{AccessTeam, Envelope, Fill, Limits, ORGANIZATION_TOKEN, WORKSPACE_TOKEN};
+use slacktrail_simulator::settings::{AccessTeam, Envelope, Fill, Limits, WORKSPACE_TOKEN};
 use slacktrail_simulator::{CallMatcher, Endless, Fault, FaultKind, Log, Request, Row, Settings, World};
 
 use crate::walk::{asking, at, audit_world, column, error, json, next, response};
@@ -144,18 +144,6 @@ fn long_responses_are_truncated_and_short_ones_are_not() {
     assert_eq!((long.body.len(), long.breaks_off, long.shown.map(|shown| shown.whole)), (240, true, Some(false)));
     let short = response(&mut world, 100, &asking(Log::Audit).with("limit", 1));
     assert!(short.body.len() < 240 && !short.breaks_off && short.shown.is_some_and(|shown| shown.whole));
-}
-
-#[test]
-fn auth_test_distinguishes_empty_401_from_revoked_token() {
-    let mut world = audit_world(Settings::default(), &ROWS);
-    let identity = Request::post("auth.test").bearer(ORGANIZATION_TOKEN);
-    world.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
-    assert_eq!(response(&mut world, 100, &asking(Log::Audit)).status, 401);
-    assert_eq!(json(&mut world, 100, &identity)["ok"], true);
-    world.revoke(ORGANIZATION_TOKEN);
-    assert_eq!(response(&mut world, 100, &asking(Log::Audit)).status, 401);
-    assert_eq!(error(&mut world, 100, &identity).1, "token_revoked");
 }
 
 #[test]

@@ -88,7 +88,7 @@ async fn hangup_is_transport_error_and_next_call_succeeds() {
 #[tokio::test]
 async fn response_can_omit_date() {
     let (server, world) = served().await;
-    world.lock().expect("the world").fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::Date(None)));
+    world.lock().expect("the world").fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::NoDate));
     let response = get(format!("{}logs", server.audit_url())).await;
     assert!(!response.headers().contains_key("date"));
     server.stop().await;

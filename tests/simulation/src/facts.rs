@@ -132,6 +132,19 @@ impl Facts {
         }
     }
 
+    /// Counts a call. Returns the violation if the tick may not make it.
+    ///
+    /// By default, a tick may make half of the 50 audit calls that Slack allows per organization and minute, and half of the 20 calls that it
+    /// allows for each other method.
+    pub(super) fn count_call(&mut self, source: &Source, method: &str) -> Option<String> {
+        let log = log_of_call(source, method);
+        let max = self.calls_max.unwrap_or(if log == Some(LogType::Audit) { 25 } else { 10 });
+        let calls = &mut self.of_call(source, method).calls;
+        *calls += 1;
+        (log.is_some() && *calls > max)
+            .then(|| format!("budget: call {calls}, of `{method}`, in a tick that may make {max} calls to this log"))
+    }
+
     /// Records that an object with these lines was created.
     pub(super) fn record_created(&mut self, key: &str, bytes: &[u8], lines: &[Rc<Line>]) {
         let facts = &mut self.logs[log_of(key) as usize];

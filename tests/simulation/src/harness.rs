@@ -11,7 +11,7 @@ use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{Fault, Log, Row, Settings, World};
 
 use super::oracle;
-use super::process::{End, Process};
+use super::process::{End, Process, Tick};
 use super::simulated_world::{BEGINNING, Fault as WorldFault, FaultKind, SimulatedWorld, State, acme, operation_in};
 
 /// A source and a process that collects it.
@@ -19,12 +19,11 @@ use super::simulated_world::{BEGINNING, Fault as WorldFault, FaultKind, Simulate
 pub struct Harness {
     world: SimulatedWorld,
     process: Process,
-    processes: u32,
     rows: u32,
-    resources: ResourceLimits,
-    /// Calls to Slack per stream and tick.
-    pub calls_max: u32,
-    production_calls: bool,
+    /// The limits of a tick.
+    pub resources: ResourceLimits,
+    /// Calls to Slack per stream and tick. `None`: the production limit.
+    pub calls_max: Option<u32>,
 }
 
 impl Harness {
@@ -33,37 +32,13 @@ impl Harness {
         let organization = matches!(settings.tenant, Tenant::Organization { .. });
         let source = Source { organization, ..acme(BEGINNING, logs) };
         let world = SimulatedWorld::new(BEGINNING, World::new(settings), [source]);
-        let process = Process::start(0, &world);
-        Harness {
-            world,
-            process,
-            processes: 1,
-            rows: 0,
-            resources: ResourceLimits::default(),
-            calls_max: 50,
-            production_calls: false,
-        }
-    }
-
-    /// Allows a tick as many calls as in production.
-    pub fn production_calls(&mut self) {
-        self.production_calls = true;
-    }
-
-    /// Allows a tick this many calls to each log.
-    pub fn calls_max(&mut self, calls: u32) {
-        self.calls_max = calls;
+        let process = Process::start(&world);
+        Harness { world, process, rows: 0, resources: ResourceLimits::default(), calls_max: Some(50) }
     }
 
     /// Limits the IDs that the process can cache.
     pub fn stored_ids_max(&mut self, count: usize) {
         self.resources.stored_ids = Quota { per_stream: count, total: count };
-    }
-
-    /// Limits the number of concurrent streams, and the IDs that all of them can cache.
-    pub fn limit(&mut self, streams_at_once: usize, stored_ids: usize) {
-        self.resources.streams_at_once = streams_at_once;
-        self.resources.stored_ids.total = stored_ids;
     }
 
     /// Returns the simulated world.
@@ -108,11 +83,6 @@ impl Harness {
         let row =
             self.row(log, time).visible_from(time.saturating_add(SignedDuration::from_secs(late)).expect("in range"));
         self.add(row);
-    }
-
-    /// Adds an integration row that equals all others of this second.
-    pub fn equal_row(&mut self) {
-        self.add(Row::small_integration(self.now(), "Equal"));
     }
 
     /// Returns a new integration row of now that differs from all others.
@@ -164,11 +134,7 @@ impl Harness {
     /// # Panics
     /// Panics if the stream has no cursor yet.
     pub fn backfill(&mut self, log: LogType, oldest_ago: i64, latest_ago: i64) -> Backfill {
-        self.world.with(|state| {
-            let now = Second::of(state.now);
-            let request = |cursor: &mut Cursor| cursor.backfill(log, now.plus(-oldest_ago), now.plus(-latest_ago), now);
-            state.edit_cursor(log, request).expect("the stream has a cursor")
-        })
+        self.world.backfill(log, oldest_ago, latest_ago).expect("the stream has a cursor")
     }
 
     /// Deletes all objects of a log's day, as a user does before a backfill collects the day again.
@@ -202,7 +168,8 @@ impl Harness {
 
     /// Injects a fault into an operation of the next tick, counted from 0.
     pub fn fault_at(&mut self, operation: u32, kind: FaultKind) {
-        let fault = WorldFault { process: self.processes - 1, operation: self.process.operations() + operation, kind };
+        let operation = self.process.operations() + operation;
+        let fault = WorldFault { process: self.process.number(), operation, kind };
         self.world.with(|state| state.faults = vec![fault]);
     }
 
@@ -220,14 +187,6 @@ impl Harness {
         self.world.lose_cursors();
     }
 
-    /// Edits every stored cursor.
-    ///
-    /// # Panics
-    /// Panics if a cursor is not JSON.
-    pub fn edit_cursors(&mut self, edit: impl Fn(&mut serde_json::Value)) {
-        self.world.edit_cursors(edit);
-    }
-
     /// Edits every stored cursor, and tells the oracle that it is corrupt.
     pub fn tamper_with_cursors(&mut self, edit: impl Fn(&mut serde_json::Value)) {
         self.world.edit_cursors(edit);
@@ -237,11 +196,6 @@ impl Harness {
     /// Edits the stored source.
     pub fn edit_source(&mut self, edit: impl Fn(&mut Source)) {
         self.world.with(|state| state.sources.values_mut().for_each(edit));
-    }
-
-    /// Delivers Slack's responses in chunks of this many bytes.
-    pub fn chunks(&mut self, bytes: usize) {
-        self.world.with(|state| state.chunk_bytes = Some(bytes));
     }
 
     /// Ends all of Slack's faults.
@@ -256,14 +210,12 @@ impl Harness {
 
     /// Replaces the process with a new one, which has an empty cache.
     pub fn restart(&mut self) {
-        self.process = Process::start(self.processes, &self.world);
-        self.processes += 1;
+        self.process = Process::start(&self.world);
     }
 
     /// Runs a tick of a new process, and keeps the own one with its cache.
     pub fn other_tick(&mut self) {
-        let own = std::mem::replace(&mut self.process, Process::start(self.processes, &self.world));
-        self.processes += 1;
+        let own = std::mem::replace(&mut self.process, Process::start(&self.world));
         self.tick();
         self.process = own;
     }
@@ -275,7 +227,7 @@ impl Harness {
 
     /// Starts a tick, and kills its process after this many steps.
     pub fn kill_a_tick_after(&mut self, steps: u32) {
-        let mut tick = self.process.begin(Some(self.calls_max), self.resources);
+        let mut tick = self.begin();
         (0..steps).find_map(|_| tick.step());
         drop(tick);
         self.restart();
@@ -294,7 +246,12 @@ impl Harness {
 
     /// Runs a tick, and returns its end, even if it fails.
     pub fn try_tick(&mut self) -> End {
-        self.process.tick((!self.production_calls).then_some(self.calls_max), self.resources)
+        self.begin().run()
+    }
+
+    /// Starts a tick that the caller runs step by step.
+    pub fn begin(&self) -> Tick {
+        self.process.begin(self.calls_max, self.resources)
     }
 
     /// Returns the number of operations of the process so far.
@@ -325,17 +282,6 @@ impl Harness {
     /// Returns the number of calls to Slack so far.
     pub fn calls(&self) -> u32 {
         self.world.with(|state| state.slack.calls().total())
-    }
-
-    /// Returns the maximum number of calls of a method within a minute.
-    pub fn busiest_minute(&self, method: &str) -> u32 {
-        self.world.with(|state| state.slack.calls().busiest_minute(method))
-    }
-
-    /// Returns the number of calls that Slack throttled.
-    pub fn throttled(&self) -> u32 {
-        let methods = Log::ALL.map(Log::path);
-        self.world.with(|state| methods.iter().map(|method| state.slack.calls().throttled(method)).sum())
     }
 
     /// Returns the number of lines in the bucket.

@@ -13,10 +13,9 @@ pub mod oracle;
 mod ports;
 mod process;
 pub mod rng;
-pub mod rotating;
 pub mod search;
 mod simulated_world;
 
 pub use ports::SimulatedPorts;
-pub use process::{End, Operations, Process, Tick};
+pub use process::{End, Operations, Process, Tick, run};
 pub use simulated_world::{BEGINNING, Chance, Fault, FaultKind, Hang, Part, SimulatedWorld, State, StoredCursor};

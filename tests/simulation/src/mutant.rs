@@ -1,7 +1,6 @@
 //! Mutants of the collector, which test the simulation itself. Each is the real collector behind one port that behaves differently, and has
 //! the effect of a typical mistake.
 
-use slacktrail_core::slack::Response;
 use slacktrail_simulator::Request;
 
 /// A mistake in a collector.
@@ -30,16 +29,14 @@ impl Mutant {
         }
     }
 
-    /// Edits the text of the response, so that its rows stay as Slack sent them.
-    pub(super) fn alter_response(mutant: Option<Mutant>, response: &mut Response) {
-        let Ok(text) = String::from_utf8(response.body.clone()) else { return };
+    /// Edits the text of a response, so that its rows stay as Slack sent them.
+    pub(super) fn alter_response(self, body: &mut Vec<u8>) {
+        let Ok(text) = std::str::from_utf8(body) else { return };
         let empty = ["\"entries\":[]", "\"logins\":[]", "\"logs\":[]"].iter().any(|rows| text.contains(rows));
-        let ends =
-            mutant == Some(Mutant::ClosesGapAfterFirstPage) || (mutant == Some(Mutant::EndsAtAnEmptyPage) && empty);
-        if ends {
+        if self == Mutant::ClosesGapAfterFirstPage || (self == Mutant::EndsAtAnEmptyPage && empty) {
             let text = text.replace("\"next_cursor\"", "\"no_cursor\"");
             let text = text.replace("\"pages\":", "\"pages\":1,\"pages_that_are\":");
-            response.body = text.replace("\"total\":", "\"total_that_is\":").into_bytes();
+            *body = text.replace("\"total\":", "\"total_that_is\":").into_bytes();
         }
     }
 }

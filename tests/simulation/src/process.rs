@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -17,8 +17,22 @@ use super::oracle;
 use super::ports::{SimulatedPorts, ports};
 use super::simulated_world::SimulatedWorld;
 
-/// Polls after which a tick counts as an endless loop.
+/// Polls after which a future counts as an endless loop.
 const POLLS_MAX: u32 = 100_000;
+
+/// Runs a future of the simulated world, which never waits for anything outside of it, to its end.
+///
+/// # Panics
+/// Panics if the future does not end.
+pub fn run<R>(future: impl Future<Output = R>) -> R {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    let output = (0..POLLS_MAX).find_map(|_| match future.as_mut().poll(&mut context) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    });
+    output.expect("the future ends")
+}
 
 /// The identity and the counters of a process.
 #[derive(Clone, Debug)]
@@ -27,10 +41,6 @@ pub(super) struct Id {
     operations: Rc<Cell<u32>>,
     /// The read-only operations of the current tick.
     reads: Rc<RefCell<Vec<u32>>>,
-    /// Calls to Slack's logs in the current tick: audit, access, integration.
-    calls: Rc<Cell<[u32; 3]>>,
-    /// Calls that a tick may make. `None`: the production limit.
-    calls_max: Rc<Cell<Option<u32>>>,
     dead: Rc<Cell<bool>>,
     /// The facts of the current tick.
     facts: Rc<RefCell<Facts>>,
@@ -38,8 +48,8 @@ pub(super) struct Id {
 
 impl Id {
     pub(super) fn of(number: u32) -> Id {
-        let (operations, reads, calls, calls_max, dead, facts) = Default::default();
-        Id { number, operations, reads, calls, calls_max, dead, facts }
+        let (operations, reads, dead, facts) = Default::default();
+        Id { number, operations, reads, dead, facts }
     }
 
     pub(super) fn next_operation(&self, only_reads: bool) -> u32 {
@@ -65,37 +75,11 @@ impl Id {
             ..Facts::default()
         });
         self.reads.borrow_mut().clear();
-        self.calls.set([0; 3]);
-        self.calls_max.set(calls_max);
-    }
-
-    /// Counts a call to Slack, and reports a violation if it exceeds the budget.
-    pub(super) fn count_call(&self, world: &SimulatedWorld, method: &str) {
-        let Some((log, promised)) = budget(method) else { return };
-        let mut calls = self.calls.get();
-        calls[log] += 1;
-        self.calls.set(calls);
-        let max = self.calls_max.get().unwrap_or(promised);
-        if calls[log] > max {
-            let invariant = || format!("budget: call {} of `{method}` in a tick that may make {max}", calls[log]);
-            world.with(|state| state.broken = state.broken.take().or_else(|| Some(invariant())));
-        }
     }
 
     pub(super) async fn die<R>(&self) -> R {
         self.dead.set(true);
         std::future::pending().await
-    }
-}
-
-/// Returns the log that a method counts for, and its calls per tick. These are half of the 50 audit calls that Slack allows per
-/// organization, and half of the 20 calls that it allows for each other method.
-fn budget(method: &str) -> Option<(usize, u32)> {
-    match method {
-        "logs" => Some((0, 25)),
-        "team.accessLogs" => Some((1, 10)),
-        "team.integrationLogs" | "auth.teams.list" => Some((2, 10)),
-        _ => None,
     }
 }
 
@@ -135,9 +119,12 @@ pub struct Tick {
 }
 
 impl Process {
-    /// Starts a process with an empty cache.
-    pub fn start(number: u32, world: &SimulatedWorld) -> Process {
-        let id = Id::of(number);
+    /// Starts a process with an empty cache. The processes of a world are numbered from 0.
+    pub fn start(world: &SimulatedWorld) -> Process {
+        let id = Id::of(world.with(|state| {
+            state.processes += 1;
+            state.processes - 1
+        }));
         let poller = Rc::new(Poller::new(ports(world, &id)));
         Process { id, world: world.clone(), poller }
     }
@@ -194,11 +181,6 @@ impl Process {
             poller.tick_deployment(deployment, now, &limits).await
         };
         Tick { id: self.id.clone(), world: self.world.clone(), future: Box::pin(future) }.run()
-    }
-
-    /// Runs a tick to its end.
-    pub fn tick(&self, calls_max: Option<u32>, resources: ResourceLimits) -> End {
-        self.begin(calls_max, resources).run()
     }
 }
 

@@ -9,12 +9,13 @@ use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_connect::AuthorizationId;
-use slacktrail_core::cursor::Cursor;
+use slacktrail_core::cursor::{Backfill, Cursor};
 use slacktrail_core::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_ports::shard::Shard;
 use slacktrail_simulator::World;
 
+use super::harness::simulated;
 use super::oracle;
 use super::rng::Rng;
 
@@ -23,7 +24,7 @@ use super::rng::Rng;
 pub struct SimulatedWorld(Rc<RefCell<State>>);
 
 /// The whole state of the simulated world. A clone is independent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct State {
     /// The current time. It advances only on request.
     pub now: Timestamp,
@@ -83,6 +84,8 @@ pub struct State {
     pub(super) tampered: Vec<LogType>,
     /// The size of the chunks in which Slack's responses arrive, in bytes. `None`: each response arrives whole.
     pub chunk_bytes: Option<usize>,
+    /// The number of processes so far.
+    pub(super) processes: u32,
     /// The number of operations of all processes so far.
     pub(super) operations: u64,
     /// Objects that `Mutant::CursorBeforeObject` reported as created and has not written yet.
@@ -247,39 +250,8 @@ pub(super) struct NoResponse;
 impl SimulatedWorld {
     /// Creates a world at `now` with this Slack and these sources.
     pub fn new(now: Timestamp, slack: World, sources: impl IntoIterator<Item = Source>) -> SimulatedWorld {
-        SimulatedWorld(Rc::new(RefCell::new(State {
-            now,
-            clock_ahead: SignedDuration::ZERO,
-            bucket_ahead: SignedDuration::ZERO,
-            slack,
-            operations_max: None,
-            deadline: None,
-            objects: BTreeMap::new(),
-            cursors: BTreeMap::new(),
-            sources: sources.into_iter().map(|source| (source.id.clone(), source)).collect(),
-            garbled_sources: BTreeMap::new(),
-            authorizations: BTreeMap::new(),
-            credentials: BTreeMap::new(),
-            secret_versions: BTreeMap::new(),
-            invoked: Vec::new(),
-            foreign: Vec::new(),
-            faults: Vec::new(),
-            create_faults: VecDeque::new(),
-            struck: false,
-            chance: None,
-            down: Vec::new(),
-            hang: None,
-            traced: true,
-            trace: Vec::new(),
-            broken: None,
-            mutant: None,
-            backfilled: Vec::new(),
-            book: oracle::Book::default(),
-            tampered: Vec::new(),
-            chunk_bytes: None,
-            operations: 0,
-            owed: Vec::new(),
-        })))
+        let sources = sources.into_iter().map(|source| (source.id.clone(), source)).collect();
+        SimulatedWorld(Rc::new(RefCell::new(State { now, slack, sources, traced: true, ..State::default() })))
     }
 
     /// Copies the world. The copy is independent.
@@ -339,6 +311,19 @@ impl SimulatedWorld {
             let workspace = state.slack.settings_mut().tenant.workspace_mut(workspace);
             workspace.expect("the workspace belongs to the organization").app_added = is_listed;
         });
+    }
+
+    /// Requests a backfill of the time between two ages in seconds, as `slacktrail backfill` does. Returns `None` if the log has no cursor.
+    pub(super) fn backfill(&self, log: LogType, oldest_ago: i64, latest_ago: i64) -> Option<Backfill> {
+        self.with(|state| {
+            let now = Second::of(state.now);
+            let (oldest, latest) = (now.plus(-oldest_ago), now.plus(-latest_ago));
+            let outcome = state.edit_cursor(log, |cursor| cursor.backfill(log, oldest, latest, now));
+            if outcome == Some(Backfill::Started) {
+                state.backfilled.push((simulated(log), oldest.instant(), latest.instant()));
+            }
+            outcome
+        })
     }
 
     /// Writes the year 2100 into every cursor: into all of its times, or only into its watermark.

@@ -109,7 +109,7 @@ async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
     }
 
     // After the token is revoked, `status` shows the state and a hint.
-    let token = deployment.slack().live_tokens(Timestamp::now())[0].token.text.clone();
+    let token = deployment.slack().live_tokens(Timestamp::now())[0].clone();
     deployment.slack().revoke(&token);
     activity.add_recent_rows(&mut deployment.slack(), 30);
     deployment.invoke().await;

@@ -123,7 +123,7 @@ impl Deployed {
         self.expire_token_soon(&acme).await;
         let poller = self.poller();
         self.local.drain().await;
-        assert_eq!(self.local.slack().refreshes().len(), 1, "the token was refreshed");
+        assert_eq!(self.local.slack().refreshes(), 1, "the token was refreshed");
         poller.kill().await;
 
         activity.add_recent_rows(&mut self.local.slack(), 20);

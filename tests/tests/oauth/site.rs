@@ -90,7 +90,7 @@ impl Site {
     /// Returns the tokens that are valid at Slack.
     pub(crate) fn valid_tokens(&self) -> Vec<String> {
         let now = self.world.now();
-        self.slack(|slack| slack.live_tokens(now).into_iter().map(|valid| valid.token.text).collect())
+        self.slack(|slack| slack.live_tokens(now))
     }
 
     pub(crate) fn settings<R>(&self, f: impl FnOnce(&mut Settings) -> R) -> R {

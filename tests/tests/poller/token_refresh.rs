@@ -50,7 +50,7 @@ async fn expiring_token_is_refreshed_once_and_its_secrets_stay_hidden() {
     let poller = deployment.poller();
     deployment.drain().await;
     let after = deployment.secret(&acme).await;
-    assert_eq!(deployment.slack().refreshes().len(), 1);
+    assert_eq!(deployment.slack().refreshes(), 1);
     for field in ["token", "refresh_token"] {
         assert_ne!(after[field], before[field], "`{field}` is replaced");
     }
@@ -60,7 +60,7 @@ async fn expiring_token_is_refreshed_once_and_its_secrets_stay_hidden() {
 
     activity.add_recent_rows(&mut deployment.slack(), 20);
     deployment.drain().await;
-    assert_eq!(deployment.slack().refreshes().len(), 1, "a fresh token is not refreshed");
+    assert_eq!(deployment.slack().refreshes(), 1, "a fresh token is not refreshed");
     deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
 
     let lines = poller.kill().await;
@@ -104,7 +104,7 @@ async fn token_that_expires_in_decades_is_refreshed_and_reported() {
     let poller = deployment.poller();
     let summary = deployment.invoke().await;
     assert_eq!(summary.stream("acme", Log::Audit)["state"], "ok", "{summary:?}");
-    assert_eq!(deployment.slack().refreshes().len(), 1);
+    assert_eq!(deployment.slack().refreshes(), 1);
     let lines = poller.kill().await;
     let lines: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let line = lines.iter().find(|line| line["fields"]["message"] == "token refreshed").unwrap();

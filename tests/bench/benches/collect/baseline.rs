@@ -13,18 +13,17 @@ use reqwest::{Client, Url};
 use slacktrail_core::object::GZIP_LEVEL;
 use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 
-use crate::Outcome;
 use crate::backlog::Backlog;
 use crate::meter::Meter;
-use crate::stored::Objects;
 use crate::task::Run;
+use crate::{Outcome, stored};
 
 /// Downloads the backlog page by page and compresses the pages into `file`.
 ///
 /// If `collected` is set, compresses the lines in that directory instead of the pages. Reads these lines before the measurement starts.
 pub(crate) async fn run(backlog: Backlog, audit_url: &str, file: &Path, collected: Option<&Path>) -> Outcome<Run> {
-    let stored_lines =
-        collected.map(|directory| Objects::under(directory)?.collect::<Outcome<Vec<_>>>()).transpose()?;
+    let read = |directory| stored::objects(directory)?.iter().map(|object| stored::lines(object)).collect();
+    let stored_lines: Option<Vec<Vec<u8>>> = collected.map(read).transpose()?;
     let meter = Meter::start();
     let client = Client::builder()
         .user_agent("baseline")

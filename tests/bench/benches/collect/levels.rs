@@ -8,9 +8,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
-use crate::Outcome;
 use crate::meter::Meter;
-use crate::stored::Objects;
+use crate::{Outcome, stored};
 
 /// The number of compressed records.
 pub(crate) const RECORDS: usize = 100_000;
@@ -33,8 +32,8 @@ pub(crate) struct Level {
 /// Measures all levels on the records in `directory`.
 pub(crate) fn run(directory: &Path) -> Outcome<Vec<Level>> {
     let (mut objects, mut remaining) = (Vec::new(), RECORDS);
-    for lines in Objects::under(directory)? {
-        let lines = lines?;
+    for object in stored::objects(directory)? {
+        let lines = stored::lines(&object)?;
         let ends: Vec<usize> = memchr::memchr_iter(b'\n', &lines).take(remaining).collect();
         objects.push(lines[..ends.last().map_or(0, |end| end + 1)].to_vec());
         remaining -= ends.len();

@@ -7,8 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use slacktrail_core::object::GZIP_LEVEL;
 
-use crate::Outcome;
-use crate::stored::Objects;
+use crate::{Outcome, stored};
 
 /// The numbers of records per object.
 const SIZES: [usize; 4] = [10_000, 100, 10, 1];
@@ -26,8 +25,8 @@ pub(crate) struct Size {
 /// Compresses the records in `directory` into objects of each size.
 pub(crate) fn run(directory: &Path) -> Outcome<Vec<Size>> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
-    for object in Objects::under(directory)? {
-        lines.extend(object?.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec));
+    for object in stored::objects(directory)? {
+        lines.extend(stored::lines(&object)?.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec));
         if lines.len() >= RECORDS {
             break;
         }

@@ -8,11 +8,6 @@ use flate2::read::GzDecoder;
 
 use crate::Outcome;
 
-/// An iterator over the decompressed lines of each object.
-pub(crate) struct Objects {
-    files: std::vec::IntoIter<PathBuf>,
-}
-
 /// The size of the collected records.
 #[derive(Default)]
 pub(crate) struct Stored {
@@ -24,41 +19,29 @@ pub(crate) struct Stored {
     pub(crate) gzipped: u64,
 }
 
-impl Objects {
-    /// Returns the objects in `directory`, in the order of their keys.
-    pub(crate) fn under(directory: &Path) -> Outcome<Objects> {
-        let mut files = Vec::new();
-        find(&directory.join("audit"), &mut files)?;
-        files.sort();
-        Ok(Objects { files: files.into_iter() })
-    }
+/// Returns the objects in `directory`, in the order of their keys.
+pub(crate) fn objects(directory: &Path) -> Outcome<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    find(&directory.join("audit"), &mut files)?;
+    files.sort();
+    Ok(files)
 }
 
-impl Iterator for Objects {
-    type Item = Outcome<Vec<u8>>;
-
-    fn next(&mut self) -> Option<Outcome<Vec<u8>>> {
-        let file = self.files.next()?;
-        let read = || {
-            let mut lines = Vec::new();
-            GzDecoder::new(BufReader::new(File::open(&file)?)).read_to_end(&mut lines)?;
-            Ok(lines)
-        };
-        Some(read())
-    }
+/// Returns the decompressed lines of an object.
+pub(crate) fn lines(object: &Path) -> Outcome<Vec<u8>> {
+    let mut lines = Vec::new();
+    GzDecoder::new(BufReader::new(File::open(object)?)).read_to_end(&mut lines)?;
+    Ok(lines)
 }
 
 /// Measures the collected records in `directory`.
 pub(crate) fn measure(directory: &Path) -> Outcome<Stored> {
     let mut stored = Stored::default();
-    let objects = Objects::under(directory)?;
-    for file in objects.files.as_slice() {
-        stored.gzipped += fs::metadata(file)?.len();
-    }
-    for lines in objects {
-        let lines = lines?;
+    for object in objects(directory)? {
+        let lines = lines(&object)?;
         stored.records += memchr::memchr_iter(b'\n', &lines).count() as u64;
         stored.bytes += lines.len() as u64;
+        stored.gzipped += fs::metadata(object)?.len();
     }
     Ok(stored)
 }

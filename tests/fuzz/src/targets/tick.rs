@@ -10,9 +10,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 
 use slacktrail_collector::tick::{Poller, ResourceLimits, Summary, TickLimits};
 use slacktrail_core::error::Error;
@@ -23,7 +21,7 @@ use slacktrail_core::slack::{Request, Response};
 use slacktrail_core::source::{LogType, Plan, Source, StreamId};
 use slacktrail_core::time::Day;
 use slacktrail_ports::{Body, CallAuth, Ports, Slack};
-use slacktrail_simulation::{SimulatedPorts, SimulatedWorld, StoredCursor};
+use slacktrail_simulation::{SimulatedPorts, SimulatedWorld, StoredCursor, run};
 use slacktrail_simulator::tenant::Token;
 use slacktrail_simulator::{Settings, World};
 
@@ -32,8 +30,6 @@ use crate::error_text::{assert_loggable, assert_safe_error};
 
 /// The token that no output may contain.
 const TOKEN: &str = "xoxp-1-hush0123456789";
-/// The number of polls after which a tick counts as endless.
-const POLLS_MAX: usize = 100_000;
 /// The seconds between the two ticks.
 const PAUSE_SECONDS: i64 = 60;
 
@@ -50,7 +46,7 @@ pub(super) fn tick(bytes: &[u8]) {
     for pause in [0, PAUSE_SECONDS] {
         environment.world.pass(pause);
         let limits = TickLimits { resources: ResourceLimits::default(), deadline_reached: &|| false };
-        match finish(poller.tick(environment.world.now(), &limits)) {
+        match run(poller.tick(environment.world.now(), &limits)) {
             Ok(summary) => assert_summary(&summary),
             Err(error) => assert_safe_error(&error),
         }
@@ -173,16 +169,6 @@ fn object(log: LogType, rows: &[u8]) -> Vec<u8> {
     let rows = rows.lines().filter_map(|json| serde_json::value::RawValue::from_string(json.to_owned()).ok());
     let lines: Vec<Vec<u8>> = rows.map(|json| row::write(&Record::read(log, None, json.get()))).collect();
     encode(lines.iter().map(Vec::as_slice), GZIP_LEVEL)
-}
-
-fn finish<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    for _ in 0..POLLS_MAX {
-        if let Poll::Ready(done) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return done;
-        }
-    }
-    panic!("the tick did not end after {POLLS_MAX} polls");
 }
 
 fn assert_summary(summary: &Summary) {

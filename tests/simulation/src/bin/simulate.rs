@@ -156,7 +156,7 @@ fn run(work: Work, least: u64) -> ExitCode {
             println!("{:>4} s {:>11} schedules; {last}", started.elapsed().as_secs(), thousands(ran));
         }
     });
-    println!("{}", tally.table(started.elapsed(), cpu_time()));
+    println!("{}", tally.table(started.elapsed()));
     match found {
         Some(found) => report(&found),
         None if tally.total() < least => {
@@ -218,12 +218,4 @@ fn print_replay(schedule: &Schedule) -> bool {
         Err(invariant) => println!("\nVIOLATED: {invariant}"),
     }
     outcome.is_ok()
-}
-
-/// Returns the CPU time of this process on all cores.
-fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |field: usize| fields.get(field).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-    Duration::from_millis((ticks(11) + ticks(12)) * 10)
 }

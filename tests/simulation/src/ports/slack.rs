@@ -31,8 +31,9 @@ impl SimulatedPorts {
 
 impl Slack for SimulatedPorts {
     async fn call(&self, source: &Source, request: &Request, auth: CallAuth<'_>) -> Result<Response<Body>, Error> {
-        self.id.count_call(&self.world, request.method);
-        self.id.record(|facts| facts.of_call(source, request.method).calls += 1);
+        if let Some(invariant) = self.id.record(|facts| facts.count_call(source, request.method)) {
+            self.world.with(|state| state.broken = state.broken.take().or(Some(invariant)));
+        }
         let outcome = self
             .operate(
                 Part::Slack,
@@ -63,7 +64,7 @@ impl Slack for SimulatedPorts {
                     body: response.body,
                 };
                 if let Some(mutant) = self.world.with(|state| state.mutant) {
-                    Mutant::alter_response(Some(mutant), &mut response);
+                    mutant.alter_response(&mut response.body);
                 }
                 let Response { status, retry_after, date, scopes, body } = response;
                 Ok(Response { status, retry_after, date, scopes, body: self.body(body, breaks_off) })

@@ -2,9 +2,7 @@
 //! a source, revoke its token, reconnect it, bar a workspace and request a backfill.
 
 use jiff::SignedDuration;
-use slacktrail_core::cursor::Backfill;
 use slacktrail_core::source::LogType;
-use slacktrail_core::time::Second;
 use slacktrail_simulator::{CallMatcher, Endless, Fault, FaultKind};
 
 use super::randomized::RandomizedRun;
@@ -116,15 +114,7 @@ impl RandomizedRun {
     fn backfill(&mut self) {
         let oldest_ago = self.rng.seconds(21 * 86_400);
         let length = self.rng.pick(&[300, 86_400, 21 * 86_400]);
-        let log = self.start.log;
-        self.world.with(|state| {
-            let now = Second::of(state.now);
-            let (oldest, latest) = (now.plus(-oldest_ago), now.plus((length - oldest_ago).min(0)));
-            let outcome = state.edit_cursor(log, |cursor| cursor.backfill(log, oldest, latest, now));
-            if outcome == Some(Backfill::Started) {
-                state.backfilled.push((simulated(log), oldest.instant(), latest.instant()));
-            }
-        });
+        self.world.backfill(self.start.log, oldest_ago, (oldest_ago - length).max(0));
         self.world.trace_event(|| format!("backfill request: from {oldest_ago} s ago, {length} s long"));
     }
 }
@@ -159,6 +149,6 @@ pub(super) fn slack_fault(rng: &mut Rng, start: &StartingPoint, rows: u32) -> Fa
         FaultKind::AuditError(403, "feature_not_enabled".to_owned()),
         FaultKind::AuditError(400, "invalid_range".to_owned()),
         FaultKind::Status(404, String::new()),
-        FaultKind::Date(None),
+        FaultKind::NoDate,
     ])
 }

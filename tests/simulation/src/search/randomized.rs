@@ -8,7 +8,7 @@ use slacktrail_simulator::{CallMatcher, Fault, Row, World};
 
 use super::disruptions::slack_fault;
 use super::rows::{damaged, row, twin};
-use super::scenario::Scenario;
+use super::scenario::scenario;
 use super::schedule::caught;
 use super::slacks::sampled;
 use super::starting_point::StartingPoint;
@@ -40,7 +40,6 @@ pub(super) struct RandomizedRun {
     pub(super) world: SimulatedWorld,
     resources: ResourceLimits,
     pub(super) processes: Vec<Process>,
-    started: u32,
     suspended: Vec<Tick>,
     rows: u32,
     /// One in this many rows is shown 20 to 120 seconds late. `None`: no row.
@@ -82,20 +81,10 @@ impl RandomizedRun {
             ..ResourceLimits::default()
         };
         let late_one_in = rng.pick(&[None, None, Some(2), Some(10)]);
-        let scenario = Scenario {
-            name: "randomized",
-            before: Vec::new(),
-            calls_max: None,
-            is_tiny: false,
-            batch_bytes: None,
-            of_workspaces: false,
-            of_whole: false,
-            is_odd: false,
-            logs: &LogType::ALL,
-        };
+        let scenario = scenario("randomized", &[]);
         let start = StartingPoint { log, scenario, slack, warm: true };
         let starting_points = logs.into_iter().map(|log| StartingPoint { log, ..start.clone() }).collect();
-        let processes = vec![Process::start(0, &world)];
+        let processes = vec![Process::start(&world)];
         RandomizedRun {
             rng,
             start,
@@ -103,7 +92,6 @@ impl RandomizedRun {
             world,
             resources,
             processes,
-            started: 1,
             suspended: Vec::new(),
             rows: 0,
             late_one_in,
@@ -198,9 +186,8 @@ impl RandomizedRun {
         self.processes[who].begin(None, self.resources)
     }
 
-    pub(super) fn start(&mut self) -> Process {
-        self.started += 1;
-        Process::start(self.started, &self.world)
+    pub(super) fn start(&self) -> Process {
+        Process::start(&self.world)
     }
 
     fn ended(&mut self, who: usize, end: &End) {

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_collector::tick::{Quota, ResourceLimits};
 use slacktrail_core::source::{LogType, Source};
-use slacktrail_core::time::Second;
 use slacktrail_simulator::{CallMatcher, Fault as SlackFault, FaultKind as SlackFaultKind, Row, World};
 
 use super::rows::{damaged, long, of_no_time, row, twin};
@@ -50,7 +49,6 @@ pub struct Run {
     start: Rc<StartingPoint>,
     world: SimulatedWorld,
     process: Process,
-    processes: u32,
     rows: u32,
     /// The workspace whose rows are long.
     long_rows_of: Option<&'static str>,
@@ -64,16 +62,9 @@ impl Run {
         let source = Source { organization: start.slack.organization, ..acme(BEGINNING, &[start.log]) };
         let world = SimulatedWorld::new(BEGINNING, World::new(start.slack.settings.clone()), [source]);
         world.with(|state| (state.mutant, state.traced) = (mutant, traced));
-        let process = Process::start(0, &world);
-        let mut run = Run {
-            start: Rc::new(start.clone()),
-            world,
-            process,
-            processes: 1,
-            rows: 0,
-            long_rows_of: None,
-            left_no_gap: false,
-        };
+        let process = Process::start(&world);
+        let mut run =
+            Run { start: Rc::new(start.clone()), world, process, rows: 0, long_rows_of: None, left_no_gap: false };
         for event in &start.scenario.before {
             run.apply(event);
         }
@@ -91,7 +82,6 @@ impl Run {
             start: self.start.clone(),
             world,
             process,
-            processes: self.processes,
             rows: self.rows,
             long_rows_of: self.long_rows_of,
             left_no_gap: self.left_no_gap,
@@ -161,7 +151,9 @@ impl Run {
                 self.world.pass(3_600);
                 self.tick();
             }),
-            Event::Backfill(oldest, latest) => self.backfill(*oldest, *latest),
+            Event::Backfill(oldest, latest) => {
+                self.world.backfill(self.start.log, *oldest, *latest);
+            }
             Event::ClockAhead(seconds) => {
                 self.world.with(|state| state.clock_ahead = SignedDuration::from_secs(*seconds));
             }
@@ -178,17 +170,6 @@ impl Run {
     fn slack(&self, n: u32, kind: SlackFaultKind) {
         let fault = SlackFault::nth(n, CallMatcher::log(simulated(self.start.log)), kind);
         self.world.with(|state| state.slack.fault(fault));
-    }
-
-    /// Requests a backfill, as `slacktrail backfill` does.
-    fn backfill(&mut self, oldest_ago: i64, latest_ago: i64) {
-        let log = self.start.log;
-        self.world.with(|state| {
-            let now = Second::of(state.now);
-            let (oldest, latest) = (now.plus(-oldest_ago), now.plus(-latest_ago));
-            state.edit_cursor(log, |cursor| cursor.backfill(log, oldest, latest, now));
-            state.backfilled.push((simulated(log), oldest.instant(), latest.instant()));
-        });
     }
 
     /// Returns the next row.
@@ -241,8 +222,7 @@ impl Run {
     }
 
     fn restart(&mut self) {
-        self.process = Process::start(self.processes, &self.world);
-        self.processes += 1;
+        self.process = Process::start(&self.world);
     }
 
     fn limits(&self) -> ResourceLimits {
@@ -267,8 +247,7 @@ impl Run {
 
     /// Runs a whole tick of a new process.
     fn other_tick(&mut self) {
-        let own = std::mem::replace(&mut self.process, Process::start(self.processes, &self.world));
-        self.processes += 1;
+        let own = std::mem::replace(&mut self.process, Process::start(&self.world));
         self.tick();
         self.process = own;
     }
@@ -333,9 +312,7 @@ impl Run {
         self.left_no_gap = false;
         let mut ticks = vec![Some(self.begin())];
         for _ in 1..processes {
-            let number = self.processes;
-            self.processes += 1;
-            let other = Process::start(number, &self.world);
+            let other = Process::start(&self.world);
             ticks.push(Some(other.begin(self.start.calls_max(), self.limits())));
         }
         let mut steps = vec![0; processes];

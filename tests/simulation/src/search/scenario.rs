@@ -119,7 +119,8 @@ pub fn scenarios() -> Vec<Scenario> {
     groups.into_iter().flatten().collect()
 }
 
-fn scenario(name: &'static str, before: &[Event]) -> Scenario {
+/// Returns a scenario that every log can have under every Slack.
+pub(super) fn scenario(name: &'static str, before: &[Event]) -> Scenario {
     Scenario {
         name,
         before: before.to_vec(),
@@ -510,7 +511,7 @@ fn barred() -> Vec<Scenario> {
         .chain(minutes(14))
         .collect();
     // A re-read is in a workspace while a live walk misses its rows. It then starts again with the newest ones, which are not late.
-    let rejected = SlackFaultKind::NotOk { code: "invalid_auth".to_owned(), needed: None, provided: None };
+    let rejected = SlackFaultKind::not_ok("invalid_auth");
     let missed_before_reread: Vec<Event> = [Rows(96, 30), Tick]
         .into_iter()
         .chain(minutes(8))

@@ -38,7 +38,7 @@ impl Tally {
     }
 
     /// Formats the counts and rates as a table.
-    pub fn table(&self, wall: Duration, cpu: Duration) -> String {
+    pub fn table(&self, wall: Duration) -> String {
         let mut text =
             format!("{:<16}{:>12}{:>12}{:>12}{:>12}\n", "schedules", "audit", "access", "integration", "all");
         let kinds = Kind::EXHAUSTIVE.into_iter().chain([Kind::Randomized]);
@@ -56,18 +56,13 @@ impl Tally {
             }
             text.push('\n');
         }
-        let rate = |seconds: f64| thousands((self.total() as f64 / seconds.max(0.001)) as u64);
         if let Some((first, count)) = self.seeds.filter(|(_, count)| *count > 0) {
             text += &format!("Randomized runs: seeds {first} to {} of each log.\n", first + count - 1);
         }
-        text += &format!(
-            "{:.0} s, {:.0} CPU s: {} schedules per second, {} per CPU second. Everything was stored within {} ticks.",
-            wall.as_secs_f64(),
-            cpu.as_secs_f64(),
-            rate(wall.as_secs_f64()),
-            rate(cpu.as_secs_f64()),
-            self.settled_after_max
-        );
+        let seconds = wall.as_secs_f64();
+        let rate = thousands((self.total() as f64 / seconds.max(0.001)) as u64);
+        let most = self.settled_after_max;
+        text += &format!("{seconds:.0} s: {rate} schedules per second. Everything was stored within {most} ticks.");
         text
     }
 }

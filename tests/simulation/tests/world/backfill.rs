@@ -7,26 +7,18 @@ use slacktrail_core::time::Second;
 use slacktrail_core::walk::GapKind;
 use slacktrail_simulation::harness::{Harness, simulated};
 use slacktrail_simulation::{End, FaultKind as ProcessFault};
-use slacktrail_simulator::settings::{AccessColumn, Fill, Limits};
+use slacktrail_simulator::settings::{AccessColumn, Fill};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
+
+use crate::minutes::small_pages;
 
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
 
-fn organization() -> Settings {
-    Settings {
-        limits: Limits::OFF,
-        audit_limit_max: 3,
-        access_fill: Fill::UpTo(3),
-        integration_count_max: 3,
-        ..Settings::organization()
-    }
-}
-
 /// Returns a source that has collected its seven days, with this many rows on each of the given earlier days.
 fn settled(log: LogType, calls_max: u32, rows_a_day: i64, days: std::ops::Range<i64>) -> Harness {
-    let mut harness = Harness::new(organization(), &[log]);
-    harness.calls_max = calls_max;
+    let mut harness = Harness::new(Settings { access_fill: Fill::UpTo(3), ..small_pages() }, &[log]);
+    harness.calls_max = Some(calls_max);
     for row in days.flat_map(|day| (0..rows_a_day).map(move |n| day * DAY + n * 600 + 60)) {
         harness.late_row(simulated(log), row);
     }
@@ -97,22 +89,6 @@ fn access_row_that_moves_past_backfill_is_collected() {
 }
 
 #[test]
-fn repeated_backfill_request_changes_nothing() {
-    for log in LogType::ALL {
-        let mut harness = settled(log, 6, 8, 10..30);
-        // Ages count from now, so the same time is a minute older a minute later.
-        assert_eq!(harness.backfill(log, 25 * DAY, 15 * DAY), Backfill::Started);
-        for minutes in 1..4 {
-            harness.pass(60);
-            harness.tick();
-            let age = minutes * 60;
-            assert_eq!(harness.backfill(log, 25 * DAY + age, 15 * DAY + age), Backfill::InProgress, "{log}");
-        }
-        assert_eq!(harness.gaps(log).iter().filter(|kind| **kind == GapKind::Backfill).count(), 1);
-    }
-}
-
-#[test]
 fn re_reads_find_late_records_during_backfill() {
     for log in [LogType::Audit, LogType::Access] {
         let mut harness = settled(log, 4, 100, 10..30);
@@ -128,21 +104,6 @@ fn re_reads_find_late_records_during_backfill() {
         assert!(late_seconds_max >= 40 * 60, "{log}: {late_seconds_max}");
         let gaps = harness.gaps(log);
         assert_eq!(gaps, [GapKind::Backfill], "{log}: the re-reads are complete, but not the backfill");
-    }
-}
-
-#[test]
-fn poller_killed_during_backfill_stores_each_record_once() {
-    for log in LogType::ALL {
-        let mut harness = settled(log, 8, 4, 10..30);
-        harness.backfill(log, 25 * DAY, 15 * DAY);
-        for steps in 1..25 {
-            harness.pass(60);
-            harness.kill_a_tick_after(steps);
-        }
-        drain(&mut harness, log);
-        assert_eq!(harness.stored_lines(), 20 + 40, "{log}");
-        harness.assert_complete();
     }
 }
 
@@ -183,30 +144,11 @@ fn deleted_day_is_collected_again_once_despite_kill_at_each_operation() {
 }
 
 #[test]
-fn many_backlogs_during_backfill_do_not_collect_time_between_them() {
-    let log = LogType::Audit;
-    let mut harness = settled(log, 1, 4, 10..30);
-    assert_eq!(harness.backfill(log, 30 * DAY, 29 * DAY), Backfill::Started);
-    // Each tick leaves its live gap half read, so that the cursor exceeds its maximum number of gaps.
-    for _ in 0..40 {
-        harness.pass(60);
-        harness.rows(Log::Audit, 12, 2);
-        harness.tick();
-    }
-    assert!(harness.gaps(log).len() >= 10, "{:?}", harness.gaps(log));
-    harness.calls_max = 50;
-    drain(&mut harness, log);
-    harness.settle();
-    assert_eq!(harness.stored_lines(), 20 + 40 * 12 + 4);
-    harness.assert_complete();
-}
-
-#[test]
 fn backfill_keeps_uncollected_time_of_failed_workspace() {
     let log = LogType::Integration;
     let mut harness = settled(log, 10, 1, 10..12);
     harness.settings(|settings| settings.integration_count_max = 1_000);
-    harness.calls_max = 2; // a live round now runs only in every other tick, and the backfill in between
+    harness.calls_max = Some(2); // a live round now runs only in every other tick, and the backfill in between
     harness
         .settings(|settings| settings.tenant.workspace_mut("T1").expect("the workspace exists").owner_belongs = false);
     // This is longer than the re-reads cover.
@@ -228,7 +170,7 @@ fn backfill_keeps_uncollected_time_of_failed_workspace() {
         }
         harness.tick();
     }
-    harness.calls_max = 20;
+    harness.calls_max = Some(20);
     harness.settle();
     harness.assert_complete();
 }

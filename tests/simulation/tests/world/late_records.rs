@@ -4,8 +4,9 @@ use jiff::SignedDuration;
 use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::Harness;
-use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Log, Row, Settings};
+
+use crate::minutes::unlimited;
 
 const MINUTES: i64 = 10;
 const PER_MINUTE: i64 = 300;
@@ -13,7 +14,7 @@ const PER_MINUTE: i64 = 300;
 /// Returns a source with 300 records per minute for ten minutes, each shown `late` seconds after its time.
 fn busy(settings: Settings, late: impl Fn(i64) -> i64) -> Harness {
     let mut harness = Harness::new(settings, &[LogType::Audit]);
-    harness.production_calls();
+    harness.calls_max = None;
     let begin = harness.now();
     for n in 0..MINUTES * PER_MINUTE {
         let time = begin + SignedDuration::from_secs(n * 60 / PER_MINUTE);
@@ -33,47 +34,11 @@ fn assert_stored_by_next_tick(mut harness: Harness, minutes: i64) {
     assert_eq!(harness.stored_lines() as i64, MINUTES * PER_MINUTE);
 }
 
-fn settings() -> Settings {
-    Settings { limits: Limits::OFF, ..Settings::organization() }
-}
-
-#[test]
-fn records_20_to_120_seconds_late_are_stored_by_next_tick_under_load() {
-    assert_stored_by_next_tick(busy(settings(), |n| 20 + n * 37 % 101), MINUTES + 4);
-}
-
 #[test]
 fn records_up_to_five_minutes_late_are_stored_by_next_tick_under_load() {
-    let short_pages = Settings { audit_limit_max: 150, ..settings() };
+    assert_stored_by_next_tick(busy(unlimited(Settings::organization()), |n| 20 + n * 37 % 101), MINUTES + 4);
+    let short_pages = Settings { audit_limit_max: 150, ..unlimited(Settings::organization()) };
     assert_stored_by_next_tick(busy(short_pages, |n| n * 53 % 296), MINUTES + 7);
-}
-
-#[test]
-fn lateness_of_records_is_measured() {
-    let mut harness = Harness::new(settings(), &[LogType::Audit]);
-    harness.rows(Log::Audit, 3, 9);
-    harness.tick();
-    harness.pass(60);
-    harness.late_row(Log::Audit, 200);
-    harness.rows(Log::Audit, 1, 1);
-    let summary = harness.tick().into_iter().next().expect("the source has a stream");
-    assert_eq!((summary.counts.records, summary.counts.late, summary.counts.late_seconds_max), (2, 1, 200));
-}
-
-#[test]
-fn timely_records_after_failed_tick_are_not_late() {
-    let mut harness = Harness::new(settings(), &[LogType::Audit]);
-    harness.tick();
-    harness.fault(slacktrail_simulator::Fault::next(
-        slacktrail_simulator::CallMatcher::any(),
-        slacktrail_simulator::FaultKind::Hangup,
-    ));
-    harness.pass(60);
-    harness.rows(Log::Audit, 2, 20);
-    harness.tick();
-    harness.pass(60);
-    let summary = harness.tick().into_iter().next().expect("the source has a stream");
-    assert_eq!((summary.counts.records, summary.counts.late, summary.counts.late_seconds_max), (2, 0, 0));
 }
 
 /// Runs a tick, and adds three pages of new records in the next minute.
@@ -85,8 +50,9 @@ fn tick_of_a_busy_minute(harness: &mut Harness) -> State {
 }
 
 fn pages_of_three() -> Harness {
-    let mut harness = Harness::new(Settings { audit_limit_max: 3, ..settings() }, &[LogType::Audit]);
-    harness.production_calls();
+    let mut harness =
+        Harness::new(Settings { audit_limit_max: 3, ..unlimited(Settings::organization()) }, &[LogType::Audit]);
+    harness.calls_max = None;
     harness
 }
 
@@ -99,19 +65,8 @@ fn backlog_gets_half_of_calls_alongside_live_records_under_load() {
 }
 
 #[test]
-fn record_five_minutes_late_is_stored_by_next_tick_if_calls_suffice() {
-    let mut harness = pages_of_three();
-    for _ in 0..10 {
-        tick_of_a_busy_minute(&mut harness);
-    }
-    harness.late_row(Log::Audit, 290);
-    harness.tick();
-    assert_eq!(harness.missing(), None);
-}
-
-#[test]
 fn record_in_second_of_last_tick_is_not_late() {
-    let mut harness = Harness::new(settings(), &[LogType::Audit]);
+    let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Audit]);
     harness.tick();
     harness.row_shown_after(LogType::Audit, 0, 1);
     harness.pass(60);

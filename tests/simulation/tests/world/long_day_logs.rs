@@ -2,8 +2,9 @@
 
 use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::Harness;
-use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Log, Settings};
+
+use crate::minutes::{small_pages, unlimited};
 
 /// Runs ticks `apart` seconds apart, each of which stores one object.
 fn store(harness: &mut Harness, log: Log, objects: u32, apart: i64) {
@@ -21,7 +22,7 @@ fn limit_operations(harness: &Harness, operations: u32) {
 
 #[test]
 fn backlog_continues_over_ticks_alongside_live_records_of_same_day() {
-    let settings = Settings { audit_limit_max: 3, limits: Limits::OFF, ..Settings::organization() };
+    let settings = small_pages();
     let mut harness = Harness::new(settings, &[LogType::Audit]);
     store(&mut harness, Log::Audit, 160, 60);
     (0..40).for_each(|n| harness.late_row(Log::Audit, n * 240));
@@ -36,7 +37,7 @@ fn backlog_continues_over_ticks_alongside_live_records_of_same_day() {
 
 #[test]
 fn page_with_rows_of_many_days_is_checked_over_several_ticks() {
-    let settings = Settings { limits: Limits::OFF, ..Settings::organization() };
+    let settings = unlimited(Settings::organization());
     let mut harness = Harness::new(settings, &[LogType::Access]);
     store(&mut harness, Log::Access, 60, 8_640);
     harness.lose_cursors();

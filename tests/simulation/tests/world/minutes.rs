@@ -11,6 +11,11 @@ pub(crate) fn unlimited(base: Settings) -> Settings {
     Settings { limits: Limits::OFF, ..base }
 }
 
+/// Returns an organization whose logs have pages of three rows, except access logs read by cursor.
+pub(crate) fn small_pages() -> Settings {
+    Settings { audit_limit_max: 3, integration_count_max: 3, ..unlimited(Settings::organization()) }
+}
+
 /// Returns a source that was collected a minute ago and has two new rows.
 pub(crate) fn with_two_new_rows(log: LogType, base: Settings) -> Harness {
     let mut harness = Harness::new(unlimited(base), &[log]);

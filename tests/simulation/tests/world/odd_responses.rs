@@ -5,28 +5,12 @@ use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;
 use slacktrail_simulation::End;
 use slacktrail_simulation::harness::{Harness, simulated};
-use slacktrail_simulator::settings::{AccessTeam, Envelope, Fill, Layout, Limits};
+use slacktrail_simulator::settings::{Fill, Limits};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
 
 fn settings(log: LogType) -> Settings {
     let base = if log == LogType::Integration { Settings::workspace() } else { Settings::organization() };
     Settings { limits: Limits::OFF, audit_limit_max: 3, access_fill: Fill::UpTo(3), integration_count_max: 3, ..base }
-}
-
-#[test]
-fn php_envelopes_lose_no_record() {
-    for log in LogType::ALL {
-        for seed in 0..24 {
-            let mut harness = Harness::new(Settings { envelope: Envelope::Php, seed, ..settings(log) }, &[log]);
-            for _ in 0..4 {
-                harness.rows(simulated(log), 7, 4);
-                let summary = harness.tick().into_iter().next().unwrap();
-                assert_eq!((summary.state, summary.code()), (State::Ok, None), "{log} {seed}");
-                assert_eq!(harness.missing(), None, "{log} {seed}");
-                harness.pass(60);
-            }
-        }
-    }
 }
 
 #[test]
@@ -55,140 +39,6 @@ fn rows_of_page_with_malformed_end_are_stored() {
         let summary = harness.tick().remove(0);
         assert_eq!((summary.state, summary.counts.records, harness.missing()), (State::Waiting, 1, None), "{end}");
     }
-}
-
-#[test]
-fn revoked_token_is_detected_alongside_empty_list() {
-    let mut harness = Harness::new(settings(LogType::Access), &[LogType::Access]);
-    let body = r#"{"ok":false,"error":"token_revoked","response_metadata":[]}"#;
-    harness.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::Status(200, body.to_owned())));
-    harness.revoke();
-    let summary = harness.tick().into_iter().next().unwrap();
-    assert_eq!((summary.state, summary.code()), (State::Reauthorize, Some("token_revoked")));
-}
-
-#[test]
-fn row_with_invalid_utf8_is_stored_with_replacement_and_counted() {
-    for log in LogType::ALL {
-        let mut harness = Harness::new(settings(log), &[log]);
-        harness.rows(simulated(log), 2, 4);
-        let now = harness.now();
-        harness.add(
-            match log {
-                LogType::Audit => Row::audit(
-                    now,
-                    format!(r#"{{"id":"bad","date_create":{},"action":"caf{}"}}"#, now.as_second(), '\u{fffd}'),
-                ),
-                LogType::Access => Row::small_access(now, now, "bad", "203.0.113.7", "caf\u{fffd}"),
-                LogType::Integration => Row::small_integration(now, "caf\u{fffd}"),
-            }
-            .damaged(),
-        );
-        let summary = harness.tick().into_iter().next().unwrap();
-        assert_eq!((summary.state, summary.counts.records, summary.counts.repaired), (State::Ok, 3, 1), "{log}");
-        harness.assert_complete();
-        harness.pass(60);
-        assert_eq!(harness.tick()[0].counts.repaired, 0, "the row is stored only once");
-    }
-}
-
-#[test]
-fn responses_in_small_chunks_store_each_record_once() {
-    for log in LogType::ALL {
-        for (layout, bytes) in [(Layout::Compact, 1), (Layout::Compact, 97), (Layout::Pretty, 1), (Layout::Pretty, 97)]
-        {
-            let mut harness = Harness::new(Settings { layout, ..settings(log) }, &[log]);
-            harness.chunks(bytes);
-            for n in 0..12 {
-                harness.rows(simulated(log), 2, 4);
-                let now = harness.now();
-                let name = format!("caf\u{fffd}{n}");
-                harness.add(match log {
-                    LogType::Audit => Row::small_audit(now, &name).damaged(),
-                    LogType::Access => Row::small_access(now, now, "bad", "203.0.113.7", &name).damaged(),
-                    LogType::Integration => Row::small_integration(now, &name).damaged(),
-                });
-                harness.tick();
-                harness.restart();
-                harness.pass(60);
-            }
-            harness.settle();
-            harness.assert_complete();
-        }
-    }
-}
-
-#[test]
-fn classic_access_pages_are_read_to_end() {
-    for envelope in [Envelope::Documented, Envelope::Php] {
-        let settings = Settings { access_classic: true, envelope, ..settings(LogType::Access) };
-        let mut harness = Harness::new(settings, &[LogType::Access]);
-        for _ in 0..4 {
-            harness.rows(Log::Access, 8, 5);
-            let summary = harness.tick().into_iter().next().unwrap();
-            assert_eq!((summary.state, harness.missing()), (State::Ok, None));
-            harness.pass(60);
-        }
-        harness.touch(2);
-        harness.tick();
-        harness.assert_complete();
-    }
-}
-
-#[test]
-fn access_page_shorter_than_claimed_is_read_again() {
-    for (rows, nth) in [(3, 1), (30, 1), (30, 3)] {
-        let base = Settings { access_classic: true, ..settings(LogType::Access) };
-        let mut harness = Harness::new(base, &[LogType::Access]);
-        harness.rows(Log::Access, rows, 5);
-        harness.fault(Fault::nth(nth, CallMatcher::log(Log::Access), FaultKind::Oversize(1)));
-        let summary = harness.tick().into_iter().next().unwrap();
-        assert_eq!((summary.state, harness.missing()), (State::Ok, None), "{rows} rows, page {nth}");
-    }
-}
-
-#[test]
-fn long_pages_shrink_until_complete() {
-    for log in [LogType::Audit, LogType::Access] {
-        let base = Settings { limits: Limits::OFF, response_bytes_max: Some(2_000), ..Settings::organization() };
-        let mut harness = Harness::new(base, &[log]);
-        harness.rows(simulated(log), 60, 7);
-        let limits = |harness: &mut Harness| -> Vec<u32> {
-            let operations = harness.operations_of_tick();
-            let words = operations.iter().flat_map(|operation| operation.split(' '));
-            words.filter_map(|word| word.strip_prefix("limit=")?.parse().ok()).collect()
-        };
-        let first = limits(&mut harness);
-        harness.pass(60);
-        let second = limits(&mut harness);
-        assert!(second.iter().min() < first.iter().min(), "{log}: {first:?}, and then {second:?}");
-        harness.settle();
-        harness.assert_complete();
-    }
-}
-
-#[test]
-fn access_logs_are_read_per_workspace_where_slack_requires_it() {
-    let settings = Settings { access_team: AccessTeam::Required, ..settings(LogType::Access) };
-    let mut harness = Harness::new(settings, &[LogType::Access]);
-    let row = |harness: &mut Harness, user: &str, team: &str| {
-        let now = harness.now();
-        harness.add(Row::small_access(now, now, user, "203.0.113.7", "x").in_workspace(team));
-    };
-    for n in 0..5 {
-        row(&mut harness, &format!("u{n}"), ["T1", "T2"][n % 2]);
-    }
-    harness.settle_within(2); // the second tick confirms the error of the first
-    harness.assert_complete();
-    // An error of one workspace does not affect the other.
-    harness.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = false);
-    row(&mut harness, "late1", "T1");
-    row(&mut harness, "late2", "T2");
-    let summary = harness.tick().into_iter().next().unwrap();
-    assert_eq!((summary.counts.records, summary.workspaces_failing), (1, 1), "{summary:?}");
-    harness.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = true);
-    harness.settle();
-    harness.assert_complete();
 }
 
 #[test]

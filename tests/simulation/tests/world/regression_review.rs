@@ -8,17 +8,15 @@ use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_simulation::harness::Harness;
 use slacktrail_simulation::{End, FaultKind as ProcessFault, Process, StoredCursor};
-use slacktrail_simulator::settings::{AccessTeam, Fill, Limits};
+use slacktrail_simulator::settings::{AccessTeam, Fill};
 use slacktrail_simulator::tenant::Token;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
 
-fn organization() -> Settings {
-    Settings { limits: Limits::OFF, ..Settings::organization() }
-}
+use crate::minutes::unlimited;
 
 #[test]
 fn later_since_after_pause_skips_nothing() {
-    let mut harness = Harness::new(organization(), &[LogType::Audit]);
+    let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Audit]);
     harness.rows(Log::Audit, 3, 10);
     harness.tick();
     harness.world().with(|state| state.sources.values_mut().for_each(|source| source.paused = true));
@@ -40,7 +38,8 @@ fn later_since_after_pause_skips_nothing() {
 
 #[test]
 fn number_of_deleted_object_is_not_reused() {
-    let mut harness = Harness::new(Settings { audit_limit_max: 3, ..organization() }, &[LogType::Audit]);
+    let mut harness =
+        Harness::new(Settings { audit_limit_max: 3, ..unlimited(Settings::organization()) }, &[LogType::Audit]);
     for _ in 0..30 {
         harness.rows(Log::Audit, 1, 0);
         harness.tick();
@@ -72,12 +71,12 @@ fn number_of_deleted_object_is_not_reused() {
 
 /// Runs a tick of `calls_max` calls, and replaces the token after `calls` of them.
 fn tick_whose_token_is_replaced_after(calls: u32, calls_max: u32) -> Harness {
-    let mut settings = Settings { audit_limit_max: 3, ..organization() };
+    let mut settings = Settings { audit_limit_max: 3, ..unlimited(Settings::organization()) };
     let old = settings.tokens[0].clone();
     settings.tokens.push(Token { text: "xoxp-another".to_owned(), ..old.clone() });
     let mut harness = Harness::new(settings, &[LogType::Audit]);
     harness.rows(Log::Audit, 30, 60);
-    let process = Process::start(7, harness.world());
+    let process = Process::start(harness.world());
     let mut tick = process.begin(Some(calls_max), ResourceLimits::default());
     let mut end = None;
     while end.is_none() {
@@ -117,7 +116,7 @@ fn desktop_row(harness: &mut Harness, user: &str, workspace: &str) {
 #[test]
 fn single_missing_argument_hides_no_access_row() {
     for first in [true, false] {
-        let mut harness = Harness::new(organization(), &[LogType::Access]);
+        let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Access]);
         if !first {
             harness.settle_within(2);
         }
@@ -136,32 +135,9 @@ fn single_missing_argument_hides_no_access_row() {
 }
 
 #[test]
-fn single_over_pagination_limit_drops_no_integration_gap() {
-    for nth in 1..=3 {
-        let settings = Settings { integration_count_max: 3, ..organization() };
-        let mut harness = Harness::new(settings, &[LogType::Integration]);
-        for n in 0..30 {
-            let time = harness.now().saturating_sub(jiff::SignedDuration::from_hours(n * 5)).unwrap();
-            let row = Row::small_integration(time, &format!("r{n}")).in_workspace("T1");
-            harness.add(row.visible_from(harness.now()));
-        }
-        harness.fault(Fault::nth(
-            nth,
-            CallMatcher::log(Log::Integration).team("T1"),
-            FaultKind::not_ok("over_pagination_limit"),
-        ));
-        harness.try_tick();
-        harness.pass(60);
-        harness.settle_within(3);
-        assert_eq!(harness.stored_lines(), 30, "{nth}");
-        harness.assert_complete();
-    }
-}
-
-#[test]
 fn row_stored_before_slack_requires_team_id_is_not_stored_again() {
     let scenario = |fault_at: Option<u32>| {
-        let mut harness = Harness::new(organization(), &[LogType::Access]);
+        let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Access]);
         desktop_row(&mut harness, "first", "T1");
         harness.settle_within(2);
         harness.restart();
@@ -187,7 +163,7 @@ fn row_stored_before_slack_requires_team_id_is_not_stored_again() {
 
 #[test]
 fn failed_workspace_list_does_not_restart_access_history() {
-    let mut harness = Harness::new(organization(), &[LogType::Access]);
+    let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Access]);
     desktop_row(&mut harness, "first", "T1");
     harness.settle_within(2);
     harness.settings(|settings| settings.access_team = AccessTeam::Required);
@@ -197,7 +173,7 @@ fn failed_workspace_list_does_not_restart_access_history() {
         harness.pass(60);
         drop(harness.try_tick());
     }
-    harness.edit_cursors(|cursor| {
+    harness.tamper_with_cursors(|cursor| {
         let workspaces = cursor["workspaces"].as_object().unwrap();
         assert_eq!(workspaces.len(), 2);
         assert!(workspaces.values().all(|state| state.get("uncollected_since").is_none()), "{cursor}");
@@ -206,9 +182,9 @@ fn failed_workspace_list_does_not_restart_access_history() {
 
 #[test]
 fn long_access_walk_advances_while_local_clock_is_slow() {
-    let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
+    let settings = Settings { access_fill: Fill::UpTo(3), ..unlimited(Settings::organization()) };
     let mut harness = Harness::new(settings, &[LogType::Access]);
-    harness.production_calls();
+    harness.calls_max = None;
     harness.clock_ahead(-3_600);
     harness.rows(Log::Access, 60, 3_600);
     for _ in 0..20 {
@@ -221,7 +197,7 @@ fn long_access_walk_advances_while_local_clock_is_slow() {
 
 #[test]
 fn access_row_of_future_is_stored_once_when_its_time_comes() {
-    let mut harness = Harness::new(organization(), &[LogType::Access]);
+    let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Access]);
     for n in 0..12 {
         let (now, time) = (harness.now(), harness.now().saturating_add(jiff::SignedDuration::from_hours(24)).unwrap());
         let row = Row::small_access(time, time, &format!("future{n}"), "203.0.113.7", "x");
@@ -241,7 +217,7 @@ fn access_row_of_future_is_stored_once_when_its_time_comes() {
 
 #[test]
 fn deleted_day_is_collected_again_after_a_page_of_it_broke_off() {
-    let mut harness = Harness::new(organization(), &[LogType::Audit]);
+    let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Audit]);
     harness.late_row(Log::Audit, 2 * 86_400);
     harness.late_row(Log::Audit, 2 * 86_400 + 60);
     harness.settle_within(2);

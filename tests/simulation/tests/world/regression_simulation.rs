@@ -4,60 +4,28 @@
 use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::Harness;
-use slacktrail_simulator::settings::{AccessColumn, Direction, Fill};
+use slacktrail_simulator::settings::{AccessColumn, Fill};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 
 use crate::minutes::{tick_and_pass, unlimited, with_two_new_rows};
 
-const AHEAD: i64 = 500;
-
-/// Returns a source that is up to date and whose clock is now ahead of Slack's clock.
-fn ahead() -> Harness {
-    let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Audit]);
-    harness.rows(Log::Audit, 3, 30);
-    harness.tick();
-    harness.clock_ahead(AHEAD);
-    harness.pass(60);
-    harness.rows(Log::Audit, 1, 1); // the tick has something to save
-    harness
-}
-
-fn next_minutes_are_collected(mut harness: Harness) {
-    for _ in 0..3 {
-        harness.pass(60);
-        harness.rows(Log::Audit, 2, 20);
+#[test]
+fn no_response_or_date_skips_no_time_with_clock_ahead() {
+    for kind in [FaultKind::Hangup, FaultKind::NoDate] {
+        let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Audit]);
+        harness.rows(Log::Audit, 3, 30);
         harness.tick();
-    }
-    harness.assert_complete();
-}
-
-#[test]
-fn tick_without_response_skips_no_time_with_clock_ahead() {
-    let mut harness = ahead();
-    harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::Hangup));
-    harness.tick();
-    next_minutes_are_collected(harness);
-}
-
-#[test]
-fn response_without_date_skips_no_time_with_clock_ahead() {
-    let mut harness = ahead();
-    harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::Date(None)));
-    harness.tick();
-    next_minutes_are_collected(harness);
-}
-
-#[test]
-fn integration_page_with_wrong_size_is_requested_again() {
-    for integration_order in [Direction::NewestFirst, Direction::OldestFirst] {
-        for integration_count_max in [1_000, 3] {
-            let settings = Settings { integration_order, integration_count_max, ..unlimited(Settings::workspace()) };
-            let mut harness = Harness::new(settings, &[LogType::Integration]);
-            (0..10).for_each(|_| harness.equal_row());
-            harness.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Oversize(7)));
-            harness.settle();
-            harness.assert_complete();
+        harness.clock_ahead(500);
+        harness.pass(60);
+        harness.rows(Log::Audit, 1, 1); // the tick has something to save
+        harness.fault(Fault::next(CallMatcher::log(Log::Audit), kind));
+        harness.tick();
+        for _ in 0..3 {
+            harness.pass(60);
+            harness.rows(Log::Audit, 2, 20);
+            harness.tick();
         }
+        harness.assert_complete();
     }
 }
 
@@ -88,32 +56,15 @@ fn rows_moved_between_passes_do_not_determine_access_order() {
 }
 
 #[test]
-fn record_26_hours_late_is_found_if_clock_was_ahead_at_last_re_read() {
-    let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Audit]);
-    harness.rows(Log::Audit, 3, 30);
-    harness.tick();
-    harness.pass(24 * 3_600);
-    harness.clock_ahead(AHEAD);
-    harness.tick(); // the daily re-read starts
-    harness.clock_ahead(0);
-    harness.row_shown_after(LogType::Audit, 60 - 26 * 3_600, 26 * 3_600);
-    for _ in 0..80 {
-        harness.pass(3_600);
-        harness.tick();
-    }
-    harness.assert_complete();
-}
-
-#[test]
 fn tick_with_only_rejected_range_is_no_success() {
     let mut harness =
         with_two_new_rows(LogType::Audit, Settings { audit_range_strict: true, ..Settings::organization() });
     harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Status(404, String::new())));
     assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
     assert_eq!(tick_and_pass(&mut harness).state, State::Failing);
-    harness.world().with(|state| state.slack.clear_faults());
+    harness.heal();
     harness.clock_ahead(60);
-    harness.calls_max = 1; // the range ends in Slack's future, and no call is left for another request
+    harness.calls_max = Some(1); // the range ends in Slack's future, and no call is left for another request
     let summary = tick_and_pass(&mut harness);
     assert!(summary.code().is_some() && !matches!(summary.state, State::Ok | State::CatchingUp), "{summary:?}");
     harness.clock_ahead(0);
@@ -126,9 +77,9 @@ fn round_in_which_every_workspace_fails_is_no_success() {
     let mut harness = with_two_new_rows(LogType::Integration, Settings::organization());
     // The tick reads the first workspace and ends before the second.
     harness.pass(300);
-    harness.calls_max = 1;
+    harness.calls_max = Some(1);
     tick_and_pass(&mut harness);
-    harness.calls_max = 50;
+    harness.calls_max = Some(50);
     harness.fault(Fault::every(CallMatcher::log(Log::Integration), FaultKind::Status(404, String::new())));
     let summary = tick_and_pass(&mut harness);
     assert!(summary.code().is_some() && !matches!(summary.state, State::Ok | State::CatchingUp), "{summary:?}");

@@ -2,9 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 
 use jiff::SignedDuration;
 use slacktrail_collector::dispatch::{DispatchOutcome, dispatch_shards};
@@ -14,7 +11,7 @@ use slacktrail_core::source::{LogType, Plan, Source};
 use slacktrail_core::time::Second;
 use slacktrail_ports::DeploymentStore;
 use slacktrail_ports::shard::{SOURCES_MAX, Shard};
-use slacktrail_simulation::{BEGINNING, End, Fault, FaultKind, Process, SimulatedPorts, SimulatedWorld};
+use slacktrail_simulation::{BEGINNING, End, Fault, FaultKind, Process, SimulatedPorts, SimulatedWorld, run};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{Row, Settings, World};
 
@@ -47,15 +44,6 @@ fn show(world: &SimulatedWorld, name: &str) {
     });
 }
 
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return value;
-        }
-    }
-}
-
 /// Dispatches the shards, as the scheduled invocation does in a deployment that is too large for it.
 fn dispatch(world: &SimulatedWorld) -> Result<DispatchOutcome, Error> {
     let ports = SimulatedPorts::of(world, ROOT);
@@ -66,7 +54,7 @@ fn dispatch(world: &SimulatedWorld) -> Result<DispatchOutcome, Error> {
 /// Polls each dispatched shard in a process of its own.
 fn poll_shards(world: &SimulatedWorld) -> Vec<Option<Summary>> {
     let shards = world.with(|state| std::mem::take(&mut state.invoked));
-    (0..).zip(&shards).map(|(number, shard)| poll(&Process::start(number, world), shard)).collect()
+    shards.iter().map(|shard| poll(&Process::start(world), shard)).collect()
 }
 
 fn poll(process: &Process, shard: &Shard) -> Option<Summary> {
@@ -114,7 +102,7 @@ fn ten_thousand_sources_are_polled_once_per_tick_at_same_shard_cost() {
     for sources in [1_000, 10_000] {
         let shards = sources / SOURCES_MAX;
         let world = deployment(sources, &LogType::ALL);
-        let processes: Vec<Process> = (0..).take(shards).map(|number| Process::start(number, &world)).collect();
+        let processes: Vec<Process> = (0..shards).map(|_| Process::start(&world)).collect();
         for minute in ["first", "busy", "idle"] {
             if minute == "busy" {
                 show(&world, "b");
@@ -176,7 +164,7 @@ fn deployment_without_dispatched_shard_is_error() {
 #[test]
 fn disconnected_source_is_neither_polled_nor_reported() {
     let world = deployment(2, &[LogType::Audit]);
-    let process = Process::start(0, &world);
+    let process = Process::start(&world);
     let streams = |polled: Option<Summary>| polled.unwrap().streams.len();
     assert_eq!(streams(poll(&process, &Shard::default())), 2);
     let calls = || world.with(|state| state.slack.calls().total());

@@ -6,14 +6,12 @@ use slacktrail_core::hints::Place;
 use slacktrail_core::source::LogType;
 use slacktrail_core::stream::StreamOutcome;
 use slacktrail_simulation::harness::{Harness, simulated};
-use slacktrail_simulator::settings::{AccessColumn, Direction, Fill, Layout, Limits, Paging};
+use slacktrail_simulator::settings::{AccessColumn, Direction, Fill, Limits, Paging};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
 
-const AUDIT: [LogType; 1] = [LogType::Audit];
+use crate::minutes::{small_pages, unlimited};
 
-fn organization() -> Settings {
-    Settings { limits: Limits::OFF, audit_limit_max: 3, integration_count_max: 3, ..Settings::organization() }
-}
+const AUDIT: [LogType; 1] = [LogType::Audit];
 
 fn state(streams: &[StreamOutcome]) -> (State, Option<&str>) {
     (streams[0].state, streams[0].code())
@@ -21,13 +19,13 @@ fn state(streams: &[StreamOutcome]) -> (State, Option<&str>) {
 
 #[test]
 fn error_under_200_is_not_end_and_sets_stream_health() {
-    let mut harness = Harness::new(organization(), &AUDIT);
+    let mut harness = Harness::new(small_pages(), &AUDIT);
     harness.rows(Log::Audit, 5, 30);
     harness.fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::not_ok("feature_not_enabled")));
     assert_eq!(state(&harness.tick()), (State::Waiting, Some("feature_not_enabled")));
     harness.pass(60);
     assert_eq!(state(&harness.tick()), (State::Reconfigure, Some("feature_not_enabled")));
-    harness.world().with(|state| state.slack.clear_faults());
+    harness.heal();
     harness.pass(1_000);
     assert_eq!(state(&harness.tick()), (State::Ok, None));
     harness.assert_complete();
@@ -35,7 +33,7 @@ fn error_under_200_is_not_end_and_sets_stream_health() {
 
 #[test]
 fn revoked_token_is_reported_and_rarely_retried_until_reconnect() {
-    let mut harness = Harness::new(organization(), &LogType::ALL);
+    let mut harness = Harness::new(small_pages(), &LogType::ALL);
     harness.rows(Log::Audit, 3, 30);
     harness.tick();
     harness.revoke();
@@ -62,27 +60,10 @@ fn revoked_token_is_reported_and_rarely_retried_until_reconnect() {
 }
 
 #[test]
-fn record_25_hours_late_is_collected_and_its_lateness_is_measured() {
-    let mut harness = Harness::new(organization(), &AUDIT);
-    harness.rows(Log::Audit, 3, 30);
-    harness.tick();
-    harness.late_row(Log::Audit, 25 * 3600);
-    harness.pass(60);
-    harness.tick();
-    let mut late_seconds_max = 0;
-    for _ in 0..60 {
-        harness.pass(3_600);
-        late_seconds_max = late_seconds_max.max(harness.tick()[0].counts.late_seconds_max);
-    }
-    assert!((25 * 3600..52 * 3600).contains(&late_seconds_max), "{late_seconds_max}");
-    harness.assert_complete();
-}
-
-#[test]
 fn late_records_up_to_26_hours_are_collected() {
     for log in LogType::ALL {
         for hour in 0..25 {
-            let mut harness = Harness::new(organization(), &[log]);
+            let mut harness = Harness::new(small_pages(), &[log]);
             harness.row_shown_after(log, 26 * 3600 + hour * 3600, hour * 3600);
             for _ in 0..110 {
                 harness.tick();
@@ -95,7 +76,7 @@ fn late_records_up_to_26_hours_are_collected() {
 
 #[test]
 fn late_records_from_before_long_outage_are_collected() {
-    let mut harness = Harness::new(organization(), &AUDIT);
+    let mut harness = Harness::new(small_pages(), &AUDIT);
     harness.rows(Log::Audit, 3, 30);
     harness.tick();
     harness.row_shown_after(LogType::Audit, -1, 20 * 3600); // from just before the outage, shown in the middle of it
@@ -107,9 +88,9 @@ fn late_records_from_before_long_outage_are_collected() {
 #[test]
 fn live_records_arrive_at_next_tick_while_backlog_drains() {
     for log in [LogType::Audit, LogType::Access] {
-        let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
+        let settings = Settings { access_fill: Fill::UpTo(3), ..small_pages() };
         let mut harness = Harness::new(settings, &[log]);
-        harness.calls_max = 6;
+        harness.calls_max = Some(6);
         harness.rows(simulated(log), 400, 300);
         harness.tick();
         let mut catching_up = 0;
@@ -127,7 +108,7 @@ fn live_records_arrive_at_next_tick_while_backlog_drains() {
 
 #[test]
 fn access_logs_continue_beyond_100_pages() {
-    let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
+    let settings = Settings { access_fill: Fill::UpTo(3), ..small_pages() };
     let mut harness = Harness::new(settings, &[LogType::Access]);
     harness.rows(Log::Access, 330, 200);
     harness.settle_within(60);
@@ -135,20 +116,8 @@ fn access_logs_continue_beyond_100_pages() {
 }
 
 #[test]
-fn access_log_that_fails_after_page_does_not_count_as_collected() {
-    let settings = Settings { access_fill: Fill::UpTo(3), ..organization() };
-    let mut harness = Harness::new(settings, &[LogType::Access]);
-    harness.rows(Log::Access, 9, 600);
-    harness.fault(Fault::nth(2, CallMatcher::log(Log::Access), FaultKind::not_ok("over_pagination_limit")));
-    assert_eq!(harness.tick()[0].code(), Some("over_pagination_limit"));
-    harness.pass(1_000);
-    harness.settle();
-    harness.assert_complete();
-}
-
-#[test]
 fn workspace_with_invalid_auth_is_isolated_and_collected_later() {
-    let mut harness = Harness::new(organization(), &[LogType::Integration]);
+    let mut harness = Harness::new(small_pages(), &[LogType::Integration]);
     harness.rows(Log::Integration, 6, 60);
     harness.tick();
     harness.settings(|settings| settings.tenant.workspace_mut("T1").unwrap().owner_belongs = false);
@@ -166,19 +135,8 @@ fn workspace_with_invalid_auth_is_isolated_and_collected_later() {
 }
 
 #[test]
-fn workspace_that_joins_is_collected_from_start() {
-    let mut harness = Harness::new(organization(), &[LogType::Integration]);
-    harness.settings(|settings| settings.tenant.workspace_mut("T2").unwrap().app_added = false);
-    harness.rows(Log::Integration, 8, 3_000);
-    harness.tick();
-    harness.settings(|settings| settings.tenant.workspace_mut("T2").unwrap().app_added = true);
-    harness.settle_within(200);
-    harness.assert_complete();
-}
-
-#[test]
 fn every_page_of_audit_walk_has_same_range_and_no_action_filter() {
-    let mut harness = Harness::new(organization(), &AUDIT);
+    let mut harness = Harness::new(small_pages(), &AUDIT);
     harness.rows(Log::Audit, 12, 30);
     let operations = harness.operations_of_tick();
     let pages: Vec<&str> = operations.iter().filter_map(|what| what.strip_prefix("slack logs ")).collect();
@@ -190,7 +148,7 @@ fn every_page_of_audit_walk_has_same_range_and_no_action_filter() {
 
 #[test]
 fn killed_invocation_does_not_block_next_one() {
-    let mut harness = Harness::new(organization(), &LogType::ALL);
+    let mut harness = Harness::new(small_pages(), &LogType::ALL);
     for log in Log::ALL {
         harness.rows(log, 5, 30);
     }
@@ -207,7 +165,7 @@ fn killed_invocation_does_not_block_next_one() {
 fn access_row_that_moves_during_walk_is_not_lost() {
     for access_order in [AccessColumn::First, AccessColumn::Last] {
         for access_paging in [Paging::Keyset, Paging::Offset] {
-            let settings = Settings { access_fill: Fill::UpTo(3), access_order, access_paging, ..organization() };
+            let settings = Settings { access_fill: Fill::UpTo(3), access_order, access_paging, ..small_pages() };
             let mut harness = Harness::new(settings, &[LogType::Access]);
             harness.tick();
             harness.pass(60);
@@ -224,7 +182,7 @@ fn access_row_that_moves_during_walk_is_not_lost() {
 #[test]
 fn access_row_is_stored_once_however_often_user_returns() {
     for access_order in [AccessColumn::First, AccessColumn::Last] {
-        let mut harness = Harness::new(Settings { access_order, ..organization() }, &[LogType::Access]);
+        let mut harness = Harness::new(Settings { access_order, ..small_pages() }, &[LogType::Access]);
         harness.rows(Log::Access, 3, 30);
         for _ in 0..30 {
             harness.tick();
@@ -236,31 +194,12 @@ fn access_row_is_stored_once_however_often_user_returns() {
 }
 
 #[test]
-fn equal_integration_rows_across_page_boundary_are_each_stored_once() {
-    for insert_between in [false, true] {
-        let mut harness = Harness::new(
-            Settings { integration_count_max: 3, limits: Limits::OFF, ..Settings::workspace() },
-            &[LogType::Integration],
-        );
-        for _ in 0..7 {
-            harness.equal_row();
-        }
-        if insert_between {
-            let row = harness.integration_row();
-            harness.fault(Fault::nth(2, CallMatcher::log(Log::Integration), FaultKind::Insert(vec![row])));
-        }
-        harness.settle();
-        harness.assert_complete();
-    }
-}
-
-#[test]
 fn wrong_clock_is_reported_and_skips_no_time() {
     for (log, ahead) in [LogType::Audit, LogType::Access]
         .into_iter()
         .flat_map(|log| [-3_600, -600, 600, 3_600].map(|ahead| (log, ahead)))
     {
-        let settings = Settings { audit_range_strict: true, ..organization() };
+        let settings = Settings { audit_range_strict: true, ..small_pages() };
         let mut harness = Harness::new(settings, &[log]);
         harness.clock_ahead(ahead);
         for _ in 0..20 {
@@ -279,7 +218,7 @@ fn wrong_clock_is_reported_and_skips_no_time() {
 
 #[test]
 fn clock_that_steps_back_loses_nothing() {
-    let mut harness = Harness::new(organization(), &AUDIT);
+    let mut harness = Harness::new(small_pages(), &AUDIT);
     for step in [60, 60, 60, 60] {
         harness.pass(step);
         harness.rows(Log::Audit, 2, 1);
@@ -295,7 +234,7 @@ fn clock_that_steps_back_loses_nothing() {
 
 #[test]
 fn malformed_rows_are_stored_counted_and_reported() {
-    let mut harness = Harness::new(organization(), &AUDIT);
+    let mut harness = Harness::new(small_pages(), &AUDIT);
     let now = harness.now();
     let odd = [
         r#"{"date_create":1795356000,"action":"no id"}"#,
@@ -319,17 +258,8 @@ fn malformed_rows_are_stored_counted_and_reported() {
 }
 
 #[test]
-fn pretty_printed_responses_are_stored_one_record_per_line() {
-    let settings = Settings { layout: Layout::Pretty, ..organization() };
-    let mut harness = Harness::new(settings, &AUDIT);
-    harness.rows(Log::Audit, 7, 30);
-    harness.settle();
-    assert_eq!(harness.stored_lines(), 7);
-}
-
-#[test]
 fn throttling_delays_only_affected_stream_as_long_as_slack_asks() {
-    let mut harness = Harness::new(organization(), &[LogType::Audit, LogType::Access]);
+    let mut harness = Harness::new(small_pages(), &[LogType::Audit, LogType::Access]);
     harness.rows(Log::Audit, 5, 30);
     harness.rows(Log::Access, 5, 30);
     harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::throttled("150")));
@@ -346,9 +276,9 @@ fn throttling_delays_only_affected_stream_as_long_as_slack_asks() {
 
 #[test]
 fn interrupted_walk_resumes_where_it_stopped() {
-    let base = Settings { limits: Limits::OFF, audit_limit_max: 3, ..Settings::organization() };
+    let base = small_pages();
     let mut harness = Harness::new(base, &[LogType::Audit]);
-    harness.production_calls();
+    harness.calls_max = None;
     harness.tick();
     harness.pass(3_000);
     harness.rows(Log::Audit, 60, 50);
@@ -363,7 +293,7 @@ fn interrupted_walk_resumes_where_it_stopped() {
 
 #[test]
 fn standalone_workspace_reports_missing_argument_of_access_logs() {
-    let mut harness = Harness::new(Settings { limits: Limits::OFF, ..Settings::workspace() }, &[LogType::Access]);
+    let mut harness = Harness::new(unlimited(Settings::workspace()), &[LogType::Access]);
     harness.fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::not_ok("missing_argument")));
     let summary = harness.tick().remove(0);
     assert_eq!((summary.counts.calls, summary.code()), (1, Some("missing_argument")));
@@ -394,23 +324,9 @@ fn integration_log_without_its_newest_page_is_not_collected() {
 /// Returns an integration log of 700 rows. Slack shows three pages of at most 1,000 rows.
 fn three_pages_of_any_size() -> Harness {
     let limited = Settings { integration_page_max: Some(3), ..Settings::workspace() };
-    let mut harness = Harness::new(Settings { limits: Limits::OFF, ..limited }, &[LogType::Integration]);
+    let mut harness = Harness::new(unlimited(limited), &[LogType::Integration]);
     harness.rows(Log::Integration, 700, 30);
     harness
-}
-
-#[test]
-fn truncated_page_hides_no_row_beyond_last_small_page() {
-    for faults in 1..4 {
-        let mut harness = three_pages_of_any_size();
-        for _ in 0..faults {
-            harness.fault(Fault::next(CallMatcher::log(Log::Integration), FaultKind::Truncated));
-            assert_eq!(state(&harness.tick()), (State::Waiting, Some("incomplete_response")));
-            harness.pass(60);
-        }
-        harness.settle_within(40);
-        harness.assert_complete();
-    }
 }
 
 #[test]

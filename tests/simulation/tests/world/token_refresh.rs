@@ -2,14 +2,16 @@
 #![allow(clippy::print_stdout, reason = "tests print how many schedules they ran")]
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
-use jiff::{SignedDuration, Timestamp};
+mod rotating;
+
+use jiff::SignedDuration;
+use rotating::{Grace, Rotating};
 use serde_json::{Value, json};
 use slacktrail_collector::tick::{ResourceLimits, Summary};
 use slacktrail_core::health::State;
 use slacktrail_core::source::{LogType, Plan, Source};
 use slacktrail_core::time::Second;
-use slacktrail_simulation::rotating::{Grace, Rotating};
-use slacktrail_simulation::{End, FaultKind, Hang, Process, SimulatedWorld};
+use slacktrail_simulation::{BEGINNING, End, FaultKind, Hang, Process, SimulatedWorld};
 use slacktrail_simulator::oauth::{App, GraceReuse};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind as SlackFault, Row, Settings, World};
@@ -45,7 +47,7 @@ fn must_outlive(mut rotating: Rotating, what: &str) -> Rotating {
 #[test]
 fn token_is_refreshed_once_in_time_and_stored_before_use() {
     let mut rotating = due(GRACES[0]);
-    let operations = rotating.operations_of_tick();
+    let operations = rotating.harness.operations_of_tick();
     let at = |what: &str| operations.iter().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}"));
     let (lease, refresh) = (at("replace credentials"), at("slack oauth.v2.access"));
     let store = refresh + operations[refresh..].iter().position(|line| line.contains("replace credentials")).unwrap();
@@ -61,25 +63,14 @@ fn token_is_refreshed_once_in_time_and_stored_before_use() {
 }
 
 #[test]
-fn refreshed_pair_with_odd_or_missing_token_type_is_kept() {
-    for json in ["", "null", "[]", "{}", "7", r#""User""#] {
-        let mut rotating = due(NO_GRACE);
-        rotating.world.with(|state| state.slack.settings_mut().oauth.refreshed_token_type = Some(json));
-        assert_eq!(rotating.minute().unwrap().state, State::Ok, "{json}");
-        assert_eq!(rotating.refreshes(), 1, "{json}");
-        must_outlive(rotating, json);
-    }
-}
-
-#[test]
 fn no_single_fault_during_refresh_loses_token() {
     let mut schedules = 0;
     for grace in GRACES {
-        let operations = due(grace).operations_of_tick().len() as u32;
+        let operations = due(grace).harness.operations_of_tick().len() as u32;
         for operation in 0..operations {
             for kind in FaultKind::ALL {
                 let mut rotating = due(grace);
-                rotating.fault(operation, kind);
+                rotating.harness.fault_at(operation, kind);
                 rotating.tick();
                 must_outlive(rotating, &format!("{grace:?}, {kind:?} at operation {operation}"));
                 schedules += 1;
@@ -91,7 +82,7 @@ fn no_single_fault_during_refresh_loses_token() {
 
 #[test]
 fn pair_received_by_live_process_is_kept_without_grace_period() {
-    let operations = due(NO_GRACE).operations_of_tick();
+    let operations = due(NO_GRACE).harness.operations_of_tick();
     let refresh = operations.iter().position(|line| line.contains("oauth.v2.access")).unwrap() as u32;
     for operation in 0..operations.len() as u32 {
         for kind in FaultKind::ALL {
@@ -102,7 +93,7 @@ fn pair_received_by_live_process_is_kept_without_grace_period() {
                 FaultKind::Rejected => false,
             };
             let mut rotating = due(NO_GRACE);
-            rotating.fault(operation, kind);
+            rotating.harness.fault_at(operation, kind);
             rotating.tick();
             if !unavoidably_lost {
                 must_outlive(rotating, &format!("{kind:?} at operation {operation}"));
@@ -120,11 +111,11 @@ fn two_concurrent_pollers_refresh_token_once() {
         let mut schedules = 0;
         for steps in 1.. {
             let mut rotating = due(grace);
-            let mut first = rotating.begin();
+            let mut first = rotating.harness.begin();
             if (0..steps).any(|_| first.step().is_some()) {
                 break;
             }
-            rotating.restart();
+            rotating.harness.restart();
             rotating.tick();
             first.run();
             assert_eq!(rotating.refreshes(), 1, "suspended after {steps} steps\n{}", rotating.trace());
@@ -141,11 +132,11 @@ fn poller_resumed_ticks_later_does_not_undo_newer_token() {
         for later in [1, 2, 4] {
             for steps in 1.. {
                 let mut rotating = due(grace);
-                let mut first = rotating.begin();
+                let mut first = rotating.harness.begin();
                 if (0..steps).any(|_| first.step().is_some()) {
                     break;
                 }
-                rotating.restart();
+                rotating.harness.restart();
                 for _ in 0..later {
                     rotating.minute();
                 }
@@ -189,7 +180,7 @@ fn replaced_token_is_used_from_next_tick_on() {
     for is_new_process in [false, true] {
         let mut rotating = Rotating::new(GRACES[0]);
         rotating.minute().unwrap();
-        let idle = rotating.operations_of_tick();
+        let idle = rotating.harness.operations_of_tick();
         assert!(
             !idle.iter().any(|line| line.contains("reload credentials")),
             "an idle tick reloads no secret: {idle:#?}"
@@ -201,18 +192,18 @@ fn replaced_token_is_used_from_next_tick_on() {
         rotating.connect();
         assert_ne!(rotating.token(), replaced);
         if is_new_process {
-            rotating.restart();
+            rotating.harness.restart();
         }
         rotating.pass(60);
-        let operations = rotating.operations_of_tick();
+        let operations = rotating.harness.operations_of_tick();
         // A new process has no old token.
         let reloads = operations.iter().filter(|line| line.contains("reload credentials")).count();
         assert_eq!(reloads, usize::from(!is_new_process), "{operations:#?}");
 
         // From then on, nothing uses the old token: Slack rejects it, and no call is rejected.
-        rotating.world.with(|state| state.slack.revoke(&replaced));
+        rotating.harness.world().with(|state| state.slack.revoke(&replaced));
         rotating.pass(60);
-        let after = rotating.operations_of_tick();
+        let after = rotating.harness.operations_of_tick();
         let calls = after.iter().filter(|line| line.contains("slack logs")).count();
         assert!(calls == 1 && !after.iter().any(|line| line.contains("reload credentials")), "{after:#?}");
         assert_eq!(rotating.minute().unwrap().state, State::Ok);
@@ -221,7 +212,10 @@ fn replaced_token_is_used_from_next_tick_on() {
 }
 
 fn refresh_calls(rotating: &Rotating) -> usize {
-    rotating.world.with(|state| state.trace.iter().filter(|line| line.contains("slack oauth.v2.access")).count())
+    rotating
+        .harness
+        .world()
+        .with(|state| state.trace.iter().filter(|line| line.contains("slack oauth.v2.access")).count())
 }
 
 #[test]
@@ -237,15 +231,12 @@ fn token_that_expired_while_not_polled_is_refreshed_before_use() {
 #[test]
 fn slack_outage_before_token_expiry_waits_without_requiring_action() {
     let mut rotating = due(GRACES[0]);
-    rotating.world.with(|state| {
-        let refresh = slacktrail_simulator::CallMatcher::path("oauth.v2.access");
-        state.slack.fault(slacktrail_simulator::Fault::every(refresh, slacktrail_simulator::FaultKind::Html(502)));
-    });
+    fail_refreshes(&rotating, |refresh| Fault::every(refresh, SlackFault::Html(502)));
     assert_eq!(rotating.minute().unwrap().state, State::Ok, "a failed refresh is no error while the token is valid");
     rotating.pass(2 * 3_600);
     let ended = rotating.tick().unwrap();
     assert_eq!((ended.state, ended.code()), (State::Waiting, Some("http_502")));
-    rotating.world.with(|state| state.slack.clear_faults());
+    rotating.harness.heal();
     assert_eq!(rotating.minute().unwrap().state, State::Ok);
     must_outlive(rotating, "after an outage");
 }
@@ -254,60 +245,31 @@ fn slack_outage_before_token_expiry_waits_without_requiring_action() {
 fn with_secret(edit: impl Fn(&mut Value)) -> Rotating {
     let mut rotating = Rotating::new(GRACES[0]);
     rotating.tick();
-    rotating.world.with(|state| {
+    rotating.harness.world().with(|state| {
         let (version, secret) = state.credentials.values_mut().next().unwrap();
         let mut fields: Value = serde_json::from_str(secret.as_ref().unwrap()).unwrap();
         edit(&mut fields);
         (*version, *secret) = (*version + 1, Some(fields.to_string()));
     });
-    rotating.restart();
+    rotating.harness.restart();
     rotating
-}
-
-#[test]
-fn token_with_impossible_stored_expiry_is_refreshed_at_once() {
-    for end in [json!(4_102_444_800_i64), json!(0), json!(-1), json!("soon"), json!(1e300), Value::Null] {
-        let mut rotating = with_secret(|secret| secret["expires_at"] = end.clone());
-        assert_eq!(rotating.minute().unwrap().state, State::Ok, "{end}");
-        assert_eq!(rotating.refreshes(), 1, "{end}");
-        rotating.minute();
-        assert_eq!(rotating.refreshes(), 1, "{end}: the expiry of the new token is known");
-        must_outlive(rotating, &end.to_string());
-    }
-}
-
-#[test]
-fn refresh_lease_until_2100_blocks_no_refresh() {
-    for lease in [json!({}), json!({"error_code": "invalid_refresh_token"})] {
-        let mut rotating = with_secret(|secret| {
-            secret["refresh_lease"] = lease.clone();
-            secret["refresh_lease"]["expires_at"] = json!(4_102_444_800_i64);
-        });
-        rotating.pass(NOT_YET + DUE);
-        assert_eq!(rotating.minute().unwrap().state, State::Ok, "{lease}");
-        assert_eq!(rotating.refreshes(), 1, "{lease}");
-        must_outlive(rotating, &lease.to_string());
-    }
 }
 
 #[test]
 fn token_with_unknown_expiry_is_used_while_refresh_fails() {
     let mut rotating = with_secret(|secret| secret["expires_at"] = json!(0));
-    rotating.world.with(|state| {
-        let refresh = slacktrail_simulator::CallMatcher::path("oauth.v2.access");
-        state.slack.fault(slacktrail_simulator::Fault::every(refresh, slacktrail_simulator::FaultKind::Html(502)));
-    });
+    fail_refreshes(&rotating, |refresh| Fault::every(refresh, SlackFault::Html(502)));
     let tick = rotating.minute().unwrap();
     assert_eq!((tick.state, tick.counts.records), (State::Ok, 1));
 }
 
 /// Adds a fault to refreshes.
 fn fail_refreshes(rotating: &Rotating, fault: impl Fn(CallMatcher) -> Fault) {
-    rotating.world.with(|state| state.slack.fault(fault(CallMatcher::path("oauth.v2.access"))));
+    rotating.harness.world().with(|state| state.slack.fault(fault(CallMatcher::path("oauth.v2.access"))));
 }
 
 fn invalidate_refresh_token(rotating: &Rotating) {
-    rotating.world.with(|state| {
+    rotating.harness.world().with(|state| {
         let (_, secret) = state.credentials.values_mut().next().unwrap();
         *secret = secret.as_ref().map(|text| text.replace("xoxe-1-", "xoxe-1-dead-"));
     });
@@ -337,10 +299,10 @@ fn refresh_failing_for_110_minutes_succeeds_before_expiry() {
         let mut minutes = 0;
         while rotating.refreshes() == 0 {
             if restarted_at == Some(minutes) {
-                rotating.restart();
+                rotating.harness.restart();
             }
             if minutes == 110 {
-                rotating.world.with(|state| state.slack.clear_faults());
+                rotating.harness.heal();
             }
             let tick = rotating.minute().unwrap();
             assert_eq!(tick.state, State::Ok, "restarted at {restarted_at:?}, minute {minutes}");
@@ -361,10 +323,10 @@ fn secret_whose_refresh_fails_for_two_days_has_room_for_reconnects() {
             let tick = rotating.minute().unwrap();
             assert_ne!(tick.code(), Some("too_many_secret_versions"), "minute {minute}");
             if is_new_process {
-                rotating.restart();
+                rotating.harness.restart();
             }
         }
-        rotating.world.with(|state| state.slack.clear_faults());
+        rotating.harness.heal();
         for _ in 0..20 {
             rotating.connect();
         }
@@ -417,14 +379,14 @@ fn repeated_error_of_refresh_is_reported_with_its_own_text() {
             assert!(message.contains("source `acme`") && message.contains(text), "{message}");
             assert_eq!(tick.counts.records, 1, "minute {minute}: the token is still valid");
         }
-        rotating.world.with(|state| state.slack.clear_faults());
+        rotating.harness.heal();
         assert_eq!(rotating.minute().unwrap().state, State::Ok, "{code}: the next refresh succeeds");
     }
 }
 
 /// Returns a deployment of 20 sources with token rotation. Their tokens are due and expire in `expires_in` seconds.
 fn twenty_sources(expires_in: i64) -> SimulatedWorld {
-    let now = Timestamp::constant(1_795_356_000, 0);
+    let now = BEGINNING;
     let slack = World::new(Settings { limits: Limits::OFF, ..Settings::organization() });
     let source = |number: usize| Source {
         logs: vec![LogType::Audit],
@@ -452,7 +414,7 @@ fn twenty_sources(expires_in: i64) -> SimulatedWorld {
 
 /// Runs a tick while the time passes. Returns its summary and its duration in seconds.
 fn timed_tick(world: &SimulatedWorld) -> (Summary, u32) {
-    let mut tick = Process::start(0, world).begin(None, ResourceLimits::default());
+    let mut tick = Process::start(world).begin(None, ResourceLimits::default());
     for second in 0..120 {
         for _ in 0..1_000 {
             if let Some(end) = tick.step() {

@@ -9,23 +9,6 @@ use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 
 use crate::minutes::{tick_and_pass, with_two_new_rows};
 
-#[test]
-fn single_rejection_of_valid_token_waits_for_one_tick() {
-    let rejections = [
-        (LogType::Audit, Settings::organization(), FaultKind::EmptyUnauthorized, "invalid_authentication"),
-        (LogType::Access, Settings::organization(), FaultKind::not_ok("invalid_auth"), "invalid_auth"),
-        (LogType::Integration, Settings::workspace(), FaultKind::not_ok("token_revoked"), "token_revoked"),
-    ];
-    for (log, base, kind, code) in rejections {
-        let mut harness = with_two_new_rows(log, base);
-        harness.fault(Fault::next(CallMatcher::log(simulated(log)), kind));
-        let summary = tick_and_pass(&mut harness);
-        assert_eq!((summary.state, summary.code()), (State::Waiting, Some(code)), "{log}");
-        let summary = tick_and_pass(&mut harness);
-        assert_eq!((summary.polled, summary.state, harness.missing()), (true, State::Ok, None), "{log}");
-    }
-}
-
 /// Returns errors other than a revoked token that require action, as Slack or a proxy returns them.
 fn persistent_errors() -> Vec<(LogType, FaultKind, &'static str, State)> {
     let web = |code: &'static str, state| (LogType::Access, FaultKind::not_ok(code), code, state);
@@ -49,39 +32,23 @@ fn persistent_errors() -> Vec<(LogType, FaultKind, &'static str, State)> {
 }
 
 #[test]
-fn first_error_that_requires_action_waits_for_one_tick() {
-    for (log, kind, code, _) in persistent_errors() {
-        let mut harness = with_two_new_rows(log, Settings::organization());
-        harness.fault(Fault::next(CallMatcher::log(simulated(log)), kind));
-        let summary = tick_and_pass(&mut harness);
-        assert_eq!((summary.state, summary.code()), (State::Waiting, Some(code)), "{code}");
-        assert!(summary.hint(Place::Poller).is_some_and(|hint| hint.starts_with("wait for the next tick")), "{code}");
-        let summary = tick_and_pass(&mut harness);
-        assert_eq!((summary.polled, summary.state, harness.missing()), (true, State::Ok, None), "{code}");
-    }
-}
-
-#[test]
-fn error_repeated_by_next_tick_requires_action() {
+fn error_requires_action_only_if_next_tick_repeats_it() {
     for (log, kind, code, state) in persistent_errors() {
-        let mut harness = with_two_new_rows(log, Settings::organization());
-        harness.fault(Fault::every(CallMatcher::log(simulated(log)), kind));
-        assert_eq!(tick_and_pass(&mut harness).state, State::Waiting, "{code}");
-        let summary = tick_and_pass(&mut harness);
-        assert_eq!((summary.state, summary.code()), (state, Some(code)), "{code}");
-    }
-}
-
-#[test]
-fn revoked_token_is_reported_by_same_tick() {
-    for (log, base) in [
-        (LogType::Audit, Settings::organization()),
-        (LogType::Access, Settings::organization()),
-        (LogType::Integration, Settings::workspace()),
-    ] {
-        let mut harness = with_two_new_rows(log, base);
-        harness.revoke();
-        assert_eq!(tick_and_pass(&mut harness).state, State::Reauthorize, "{log}");
+        for is_repeated in [false, true] {
+            let mut harness = with_two_new_rows(log, Settings::organization());
+            let fault = if is_repeated { Fault::every } else { Fault::next };
+            harness.fault(fault(CallMatcher::log(simulated(log)), kind.clone()));
+            let summary = tick_and_pass(&mut harness);
+            assert_eq!((summary.state, summary.code()), (State::Waiting, Some(code)), "{code}");
+            let hint = summary.hint(Place::Poller);
+            assert!(hint.is_some_and(|hint| hint.starts_with("wait for the next tick")), "{code}");
+            let summary = tick_and_pass(&mut harness);
+            if is_repeated {
+                assert_eq!((summary.state, summary.code()), (state, Some(code)), "{code}");
+            } else {
+                assert_eq!((summary.polled, summary.state, harness.missing()), (true, State::Ok, None), "{code}");
+            }
+        }
     }
 }
 
@@ -92,29 +59,6 @@ fn token_rejection_is_confirmed_by_next_tick_if_slack_cannot_say() {
     harness.revoke();
     assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
     assert_eq!(tick_and_pass(&mut harness).state, State::Reauthorize);
-}
-
-#[test]
-fn token_rejection_before_reconnect_confirms_no_later_one() {
-    let mut harness = with_two_new_rows(LogType::Audit, Settings::organization());
-    harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
-    assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
-    harness.connect_again();
-    harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
-    assert_eq!(tick_and_pass(&mut harness).state, State::Waiting, "the first rejection of this token");
-    harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
-    assert_eq!(tick_and_pass(&mut harness).state, State::Reauthorize, "the second rejection");
-}
-
-#[test]
-fn token_rejection_before_page_confirms_no_later_one() {
-    let base = Settings { audit_limit_max: 1, ..Settings::organization() };
-    let mut harness = with_two_new_rows(LogType::Audit, base);
-    harness.fault(Fault::next(CallMatcher::log(Log::Audit), FaultKind::EmptyUnauthorized));
-    assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
-    harness.fault(Fault::next(CallMatcher::log(Log::Audit).later_pages(), FaultKind::EmptyUnauthorized));
-    assert_eq!(tick_and_pass(&mut harness).state, State::Waiting);
-    assert_eq!(tick_and_pass(&mut harness).state, State::Ok);
 }
 
 #[test]
@@ -135,7 +79,7 @@ fn stream_that_reads_pages_after_outage_is_catching_up() {
     }
     harness.heal();
     harness.rows(Log::Audit, 20, 50);
-    harness.calls_max = 3;
+    harness.calls_max = Some(3);
     let summary = tick_and_pass(&mut harness);
     assert_eq!((summary.counts.pages, summary.state, summary.code()), (3, State::CatchingUp, None));
 }

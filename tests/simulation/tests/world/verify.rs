@@ -6,53 +6,28 @@ mod resume;
 mod slack_faults;
 mod workspaces;
 
-use std::collections::HashSet;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
 use jiff::SignedDuration;
 use slacktrail_archive::verify::{
     self, Checkpoint, Findings, InMemory, Kind, Lateness, Limitation, Outage, Period, Reason, Step, Unusable, Verdict,
     Verification, WorkingFiles,
 };
 use slacktrail_core::error::Error;
-use slacktrail_core::record::RowId;
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::{Day, Second};
 use slacktrail_ports::Ports;
-use slacktrail_simulation::SimulatedPorts;
 use slacktrail_simulation::harness::{Harness, simulated};
+use slacktrail_simulation::{SimulatedPorts, run};
 use slacktrail_simulator::settings::{AccessColumn, AccessTeam, Direction, Fill, Layout, Limits, Paging, Seconds};
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{CallMatcher, Endless, Fault, FaultKind, Log, Row, Settings};
+
+use crate::minutes::small_pages;
 
 const DAY: i64 = 86_400;
 /// The number of the process that runs the command.
 const COMMAND: u32 = 1_000;
 /// The maximum number of steps of a verification.
 const STEPS_MAX: usize = 10_000;
-
-type Simulated = Ports<SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts>;
-
-fn organization() -> Settings {
-    Settings { limits: Limits::OFF, audit_limit_max: 3, integration_count_max: 3, ..Settings::organization() }
-}
-
-/// Runs a future of the simulated world, which never waits for anything outside of it.
-fn run<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let mut context = Context::from_waker(Waker::noop());
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return output;
-        }
-    }
-}
-
-fn ports(harness: &Harness) -> Simulated {
-    let ports = SimulatedPorts::of(harness.world(), COMMAND);
-    Ports { slack: ports.clone(), day_logs: ports.clone(), deployment: ports.clone(), credentials: ports }
-}
 
 fn source(harness: &Harness) -> Source {
     harness.world().with(|state| state.sources.values().next().unwrap().clone())
@@ -66,25 +41,64 @@ fn day_ago(harness: &Harness, days: i64) -> Day {
     now(harness).plus(-days * DAY).day()
 }
 
-type Verifying<'a> = Verification<'a, SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts, InMemory>;
+type Verifying<F = InMemory> = Verification<'static, SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts, F>;
 
-/// Prepares to verify a day up to a second.
-async fn begin<'a>(
-    ports: &'a Simulated,
-    source: &'a Source,
-    log: LogType,
-    (day, until): (Day, Second),
-) -> Result<Verifying<'a>, Error> {
-    Verification::begin(ports, source, log, Period::of_day(day, until), InMemory::default()).await
+/// Returns the ports of the command and the source. They live until the end of the test process, so that a verification can borrow them.
+fn ports_and_source(
+    harness: &Harness,
+) -> (&'static Ports<SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts>, &'static Source) {
+    let ports = SimulatedPorts::of(harness.world(), COMMAND);
+    let ports = Ports { slack: ports.clone(), day_logs: ports.clone(), deployment: ports.clone(), credentials: ports };
+    (Box::leak(Box::new(ports)), Box::leak(Box::new(source(harness))))
+}
+
+fn begin(harness: &Harness, log: LogType, period: Period) -> Verifying {
+    begin_with(harness, log, period, InMemory::default())
+}
+
+fn begin_with<F: WorkingFiles>(harness: &Harness, log: LogType, period: Period, files: F) -> Verifying<F> {
+    let (ports, source) = ports_and_source(harness);
+    run(Verification::begin(ports, source, log, period, files)).unwrap()
+}
+
+/// Begins to verify a day.
+fn begin_day(harness: &Harness, log: LogType, day: Day) -> Verifying {
+    begin(harness, log, Period::new(day, day, now(harness)).unwrap())
+}
+
+/// Begins to verify today.
+fn begin_today(harness: &Harness, log: LogType) -> (Day, Verifying) {
+    let day = day_ago(harness, 0);
+    (day, begin_day(harness, log, day))
+}
+
+/// Reads the rest from Slack, and returns the findings of a day.
+fn finish(harness: &Harness, verification: &mut Verifying, day: Day) -> Findings {
+    assert!(read(harness, verification, STEPS_MAX), "{:?}", verification.position());
+    run(verification.conclude(day, |_, _| ())).unwrap()
+}
+
+/// Returns a source whose rows, a minute apart, were collected ten minutes ago.
+fn collected(settings: Settings, log: LogType, rows: u32) -> Harness {
+    let mut harness = Harness::new(settings, &[log]);
+    harness.rows(simulated(log), rows, 60);
+    harness.settle();
+    harness.pass(600);
+    harness
+}
+
+/// Returns the outages of the last `days` days.
+fn outages_of(harness: &Harness, log: LogType, days: i64) -> Vec<Outage> {
+    let mut verification = begin(harness, log, last_days(harness, days));
+    assert!(read(harness, &mut verification, STEPS_MAX));
+    compare_all(&mut verification);
+    run(verification.outages()).unwrap()
 }
 
 /// Verifies a day. Calls `between` after Slack was read and before the archive is.
 fn verify_while(harness: &mut Harness, log: LogType, day: Day, between: impl FnOnce(&mut Harness)) -> Findings {
-    let (ports, source) = (ports(harness), source(harness));
-    let until = verify::until(day, now(harness)).unwrap();
-    let mut verification = run(begin(&ports, &source, log, (day, until))).unwrap();
-    let read = (0..STEPS_MAX).find(|_| run(verification.step(now(harness))).unwrap() == Step::Done);
-    assert!(read.is_some(), "{:?}", verification.position());
+    let mut verification = begin_day(harness, log, day);
+    assert!(read(harness, &mut verification, STEPS_MAX), "{:?}", verification.position());
     between(harness);
     run(verification.conclude(day, |_, _| ())).unwrap()
 }
@@ -95,9 +109,7 @@ fn verify_day(harness: &mut Harness, log: LogType, day: Day) -> Findings {
 
 /// Returns the error that ends the verification of today.
 fn verification_error(harness: &Harness, log: LogType) -> Error {
-    let (ports, source, day) = (ports(harness), source(harness), day_ago(harness, 0));
-    let until = verify::until(day, now(harness)).unwrap();
-    let mut verification = run(begin(&ports, &source, log, (day, until))).unwrap();
+    let (_, mut verification) = begin_today(harness, log);
     (0..STEPS_MAX)
         .find_map(|_| run(verification.step(now(harness))).err())
         .expect("the verification ends with an error")
@@ -105,13 +117,13 @@ fn verification_error(harness: &Harness, log: LogType) -> Error {
 
 #[test]
 fn every_collected_day_is_complete_with_any_slack_settings() {
-    let varying = Settings { audit_fill: Fill::Varying, access_fill: Fill::Varying, ..organization() };
-    let by_last = Settings { access_order: AccessColumn::Last, access_paging: Paging::Offset, ..organization() };
-    let ascending = Settings { integration_order: Direction::OldestFirst, trailing_empty_page: true, ..organization() };
-    let pretty = Settings { layout: Layout::Pretty, ..organization() };
+    let varying = Settings { audit_fill: Fill::Varying, access_fill: Fill::Varying, ..small_pages() };
+    let by_last = Settings { access_order: AccessColumn::Last, access_paging: Paging::Offset, ..small_pages() };
+    let ascending = Settings { integration_order: Direction::OldestFirst, trailing_empty_page: true, ..small_pages() };
+    let pretty = Settings { layout: Layout::Pretty, ..small_pages() };
     let without_integration = &[LogType::Audit, LogType::Access]; // the oracle knows integration rows in one layout only
     for (settings, logs) in [
-        (organization(), &LogType::ALL[..]),
+        (small_pages(), &LogType::ALL[..]),
         (varying, &LogType::ALL),
         (by_last, &LogType::ALL),
         (ascending, &LogType::ALL),
@@ -156,7 +168,7 @@ fn four_days(harness: &mut Harness) {
 
 #[test]
 fn records_stored_during_verify_are_neither_missing_nor_extra() {
-    let mut harness = Harness::new(organization(), &[LogType::Audit]);
+    let mut harness = Harness::new(small_pages(), &[LogType::Audit]);
     harness.rows(Log::Audit, 9, 60);
     harness.settle();
     harness.pass(3_600);
@@ -177,7 +189,7 @@ fn records_stored_during_verify_are_neither_missing_nor_extra() {
 
 #[test]
 fn late_record_is_pending_until_last_re_read_and_missing_afterwards() {
-    let mut harness = Harness::new(organization(), &[LogType::Audit]);
+    let mut harness = Harness::new(small_pages(), &[LogType::Audit]);
     harness.rows(Log::Audit, 9, 60);
     harness.settle();
     harness.pass(3 * 3_600);
@@ -212,7 +224,7 @@ fn late_record_is_pending_until_last_re_read_and_missing_afterwards() {
 #[test]
 fn access_row_used_again_after_storing_is_no_difference() {
     for order in [AccessColumn::First, AccessColumn::Last] {
-        let settings = Settings { access_order: order, access_limit_max: 1_000, ..organization() };
+        let settings = Settings { access_order: order, ..small_pages() };
         let mut harness = Harness::new(settings, &[LogType::Access]);
         harness.rows(Log::Access, 9, 60);
         let day = day_ago(&harness, 0);
@@ -231,7 +243,7 @@ fn access_row_used_again_after_storing_is_no_difference() {
 
 #[test]
 fn undated_rows_are_counted_and_their_day_is_not_requested() {
-    let mut harness = Harness::new(organization(), &[LogType::Audit]);
+    let mut harness = Harness::new(small_pages(), &[LogType::Audit]);
     harness.rows(Log::Audit, 2, 60);
     let odd = Row::audit(harness.now(), r#"{"id":"odd","date_create":"soon"}"#);
     harness.add(odd);
@@ -242,10 +254,9 @@ fn undated_rows_are_counted_and_their_day_is_not_requested() {
     assert_eq!((findings.verdict(), findings.slack_records, findings.undated), (Verdict::Complete, 2, 1));
 
     let calls = harness.calls();
-    let (ports, source, day) = (ports(&harness), source(&harness), Second::EPOCH.day());
-    let mut verification = run(begin(&ports, &source, LogType::Audit, (day, day.end()))).unwrap();
-    assert!(read(&harness, &mut verification, 1));
-    let findings = run(verification.conclude(day, |_, _| ())).unwrap();
+    let day = Second::EPOCH.day();
+    let mut verification = begin_day(&harness, LogType::Audit, day);
+    let findings = finish(&harness, &mut verification, day);
     assert_eq!((findings.verdict(), findings.lines), (Verdict::Inconclusive, 1));
     assert_eq!(harness.calls(), calls, "Slack has no pages for undated rows");
     assert_eq!(findings.lateness, Lateness::default(), "the rows have no time");
@@ -254,7 +265,7 @@ fn undated_rows_are_counted_and_their_day_is_not_requested() {
 
 #[test]
 fn later_since_of_reconnected_source_excuses_no_missing_record() {
-    let mut harness = Harness::new(organization(), &[LogType::Audit]);
+    let mut harness = Harness::new(small_pages(), &[LogType::Audit]);
     harness.settle();
     let (day, start) = (day_ago(&harness, 3), now(&harness));
     harness.late_row(Log::Audit, 3 * DAY); // never collected
@@ -272,7 +283,7 @@ fn later_since_of_reconnected_source_excuses_no_missing_record() {
 
 /// Returns an organization whose access logs Slack returns only per workspace.
 fn by_workspace() -> Settings {
-    Settings { access_team: AccessTeam::Required, access_fill: Fill::UpTo(3), ..organization() }
+    Settings { access_team: AccessTeam::Required, access_fill: Fill::UpTo(3), ..small_pages() }
 }
 
 /// Adds nine access rows, a minute apart, alternating between two workspaces.
@@ -296,14 +307,12 @@ fn three_days_of_two_workspaces(harness: &mut Harness) {
 
 #[test]
 fn position_reports_pages_and_how_far_back_they_go() {
-    let mut harness = Harness::new(Settings { access_fill: Fill::UpTo(3), ..organization() }, &[LogType::Access]);
+    let mut harness = Harness::new(Settings { access_fill: Fill::UpTo(3), ..small_pages() }, &[LogType::Access]);
     let newest = now(&harness);
     nine_access_rows(&mut harness, 0);
     harness.settle();
     harness.pass(600);
-    let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-    let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(begin(&ports, &source, LogType::Access, range)).unwrap();
+    let (day, mut verification) = begin_today(&harness, LogType::Access);
     for pages in 1..=3 {
         run(verification.step(now(&harness))).unwrap();
         let position = verification.position();
@@ -317,10 +326,7 @@ fn position_reports_pages_and_how_far_back_they_go() {
 
 #[test]
 fn complete_day_costs_one_token_read_and_two_day_listings() {
-    let mut harness = Harness::new(organization(), &[LogType::Audit]);
-    harness.rows(Log::Audit, 9, 60);
-    harness.settle();
-    harness.pass(600);
+    let mut harness = collected(small_pages(), LogType::Audit, 9);
     let (day, before) = (day_ago(&harness, 0), harness.world().with(|state| state.trace.len()));
     let findings = verify_day(&mut harness, LogType::Audit, day);
     assert_eq!((findings.verdict(), findings.pages), (Verdict::Complete, 3));
@@ -330,42 +336,12 @@ fn complete_day_costs_one_token_read_and_two_day_listings() {
     assert_eq!((operations("credentials"), operations("list audit/")), (1, 2));
 }
 
-#[test]
-fn stored_line_and_slack_json_of_chosen_records_can_be_shown() {
-    let mut harness = Harness::new(organization(), &[LogType::Audit]);
-    harness.rows(Log::Audit, 4, 60);
-    harness.settle();
-    harness.pass(600);
-    let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-    let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(begin(&ports, &source, LogType::Audit, range)).unwrap();
-    while run(verification.step(now(&harness))).unwrap() == Step::More {}
-
-    let stored = |object, line| run(verification.stored_line(day, object, line)).unwrap();
-    let lines = [1, 2, 3, 4].map(|line| stored(1, line).unwrap());
-    assert_eq!((stored(1, 5), stored(2, 1)), (None, None));
-    let id_of = |line: &str| -> (RowId, String) {
-        let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        (line["p_row_id"].as_str().unwrap().parse().unwrap(), line["id"].as_str().unwrap().to_owned())
-    };
-    let [first, second, ..] = lines.map(|line| id_of(&line));
-
-    verification.read_again(HashSet::from([first.0, second.0]), day.start()..=day.end());
-    while run(verification.step(now(&harness))).unwrap() == Step::More {}
-    let slack = harness.world().with(|state| state.slack.rows(Log::Audit).to_vec());
-    let json_of = |id: &str| slack.iter().find(|row| row.id().as_deref() == Some(id)).unwrap().json.clone();
-    let kept: Vec<_> = verification.kept().iter().map(|(id, json)| (*id, json.clone())).collect();
-    let mut expected = [first, second].map(|(id, of_slack)| (id, json_of(&of_slack).to_string()));
-    expected.sort_unstable();
-    assert_eq!(kept, expected);
-}
-
 /// Runs steps until Slack is read, or until `steps` steps are done.
-fn read(harness: &Harness, verification: &mut Verifying<'_>, steps: usize) -> bool {
+fn read(harness: &Harness, verification: &mut Verifying, steps: usize) -> bool {
     (0..steps).any(|_| run(verification.step(now(harness))).unwrap() == Step::Done)
 }
 
-fn compare_all(verification: &mut Verifying<'_>) -> Vec<Findings> {
+fn compare_all(verification: &mut Verifying) -> Vec<Findings> {
     let days: Vec<Day> = verification.period().days().collect();
     days.into_iter().map(|day| run(verification.conclude(day, |_, _| ())).unwrap()).collect()
 }
@@ -378,14 +354,13 @@ fn last_days(harness: &Harness, days: i64) -> Period {
 #[test]
 fn period_is_read_once_and_has_findings_of_each_day() {
     for log in LogType::ALL {
-        let mut harness = Harness::new(organization(), &[log]);
+        let mut harness = Harness::new(small_pages(), &[log]);
         four_days(&mut harness);
         let period = last_days(&harness, 6);
         let days: Vec<Findings> = period.days().map(|day| verify_day(&mut harness, log, day)).collect();
         let most_pages = days.iter().map(|findings| findings.pages).max().unwrap();
 
-        let (ports, source) = (ports(&harness), source(&harness));
-        let mut verification = run(Verification::begin(&ports, &source, log, period, InMemory::default())).unwrap();
+        let mut verification = begin(&harness, log, period);
         assert!(read(&harness, &mut verification, STEPS_MAX));
         let pages = verification.position().pages;
         let found = compare_all(&mut verification);
@@ -406,13 +381,12 @@ fn period_is_read_once_and_has_findings_of_each_day() {
 
 #[test]
 fn memory_holds_no_records_while_slack_is_read() {
-    let mut harness = Harness::new(organization(), &[LogType::Audit]);
+    let mut harness = Harness::new(small_pages(), &[LogType::Audit]);
     harness.rows(Log::Audit, 300, 600);
     harness.pass(600);
     let period = last_days(&harness, 4);
-    let (ports, source) = (ports(&harness), source(&harness));
     let mut files = InMemory::default();
-    let mut verification = run(Verification::begin(&ports, &source, LogType::Audit, period, &mut files)).unwrap();
+    let mut verification = begin_with(&harness, LogType::Audit, period, &mut files);
     while run(verification.step(now(&harness))).unwrap() == Step::More {}
     drop(verification);
     let bytes: u64 = period.days().map(|day| files.bytes(day)).sum();
@@ -422,34 +396,9 @@ fn memory_holds_no_records_while_slack_is_read() {
 }
 
 #[test]
-fn time_without_stored_objects_is_outage_with_its_records() {
-    let mut harness = Harness::new(organization(), &[LogType::Audit]);
-    harness.settle();
-    for hours in 0..6 {
-        harness.rows(Log::Audit, 3, 60);
-        if !(2..4).contains(&hours) {
-            harness.settle_within(2);
-        }
-        harness.pass(3_600);
-    }
-    harness.settle_within(2);
-    let period = last_days(&harness, 2);
-    let (ports, source) = (ports(&harness), source(&harness));
-    let mut verification =
-        run(Verification::begin(&ports, &source, LogType::Audit, period, InMemory::default())).unwrap();
-    assert!(read(&harness, &mut verification, STEPS_MAX));
-    compare_all(&mut verification);
-    let outages = run(verification.outages()).unwrap();
-    let records: Vec<_> = outages.iter().map(|outage| outage.records).collect();
-    assert_eq!(records, [Some(6)], "{outages:?}");
-    assert!(outages[0].to.unwrap().since(outages[0].from) >= 7_200, "{outages:?}");
-    assert!(!outages[0].is_initial_history(), "{outages:?}");
-}
-
-#[test]
 fn time_before_first_tick_is_initial_history_and_not_outage() {
     for log in LogType::ALL {
-        let mut harness = Harness::new(organization(), &[log]);
+        let mut harness = Harness::new(small_pages(), &[log]);
         for hours in 1..100 {
             harness.late_row(simulated(log), hours * 3_600);
         }
@@ -463,12 +412,7 @@ fn time_before_first_tick_is_initial_history_and_not_outage() {
         harness.settle_within(4);
         // The first period contains the start of collection. The others start within the initial history.
         for days in [9, 5, 2] {
-            let period = last_days(&harness, days);
-            let (ports, source) = (ports(&harness), source(&harness));
-            let mut verification = run(Verification::begin(&ports, &source, log, period, InMemory::default())).unwrap();
-            assert!(read(&harness, &mut verification, STEPS_MAX));
-            compare_all(&mut verification);
-            let outages = run(verification.outages()).unwrap();
+            let outages = outages_of(&harness, log, days);
             let is_history: Vec<bool> = outages.iter().map(Outage::is_initial_history).collect();
             assert_eq!(is_history, [true, false], "{log}, {days} days: {outages:?}");
         }

@@ -16,16 +16,16 @@ fn resume_after_each_page(
             _ => four_days(&mut harness),
         }
         let period = last_days(&harness, 6);
-        let (ports, source) = (ports(&harness), source(&harness));
         let mut files = InMemory::default();
-        let mut interrupted = run(Verification::begin(&ports, &source, log, period, &mut files)).unwrap();
+        let mut interrupted = begin_with(&harness, log, period, &mut files);
         let is_done = (0..pages).any(|_| run(interrupted.step(now(&harness))).unwrap() == Step::Done);
         drop(interrupted);
         harness.world().with(|state| state.broken = None); // the calls of a tick are limited, but the command's pacer limits those of verify
         between(&mut harness);
         let asked = (period.first(), period.last());
-        let checkpoint = Checkpoint::decode(files.checkpoint().unwrap(), &source, log, asked, now(&harness)).unwrap();
-        let mut verification = Verification::resume(&ports, &source, checkpoint, files);
+        let (ports, source) = ports_and_source(&harness);
+        let checkpoint = Checkpoint::decode(files.checkpoint().unwrap(), source, log, asked, now(&harness)).unwrap();
+        let mut verification = Verification::resume(ports, source, checkpoint, files);
         assert!(is_done || read(&harness, &mut verification, STEPS_MAX));
         check(&compare_all(&mut verification), &format!("{log} after {pages} pages"));
         if is_done {
@@ -37,14 +37,14 @@ fn resume_after_each_page(
 
 #[test]
 fn interrupted_reading_resumes_without_loss_or_false_duplicates() {
-    let by_last = Settings { access_order: AccessColumn::Last, access_paging: Paging::Offset, ..organization() };
-    let ascending = Settings { integration_order: Direction::OldestFirst, ..organization() };
+    let by_last = Settings { access_order: AccessColumn::Last, access_paging: Paging::Offset, ..small_pages() };
+    let ascending = Settings { integration_order: Direction::OldestFirst, ..small_pages() };
     for (settings, log) in [
-        (organization(), LogType::Audit),
-        (Settings { access_fill: Fill::UpTo(3), ..organization() }, LogType::Access),
+        (small_pages(), LogType::Audit),
+        (Settings { access_fill: Fill::UpTo(3), ..small_pages() }, LogType::Access),
         (Settings { access_fill: Fill::UpTo(3), ..by_last }, LogType::Access),
         (Settings { access_fill: Fill::UpTo(3), ..by_workspace() }, LogType::Access),
-        (organization(), LogType::Integration),
+        (small_pages(), LogType::Integration),
         (ascending, LogType::Integration),
     ] {
         let settings = Settings { cursor_ttl: Some(SignedDuration::from_mins(10)), ..settings };
@@ -69,12 +69,12 @@ fn interrupted_reading_resumes_without_loss_or_false_duplicates() {
 
 #[test]
 fn checkpoint_of_other_request_or_day_is_not_resumed() {
-    let mut harness = Harness::new(organization(), &[LogType::Audit]);
+    let mut harness = Harness::new(small_pages(), &[LogType::Audit]);
     harness.rows(Log::Audit, 9, 60);
     harness.settle();
-    let (ports, source, period) = (ports(&harness), source(&harness), last_days(&harness, 3));
+    let (source, period) = (source(&harness), last_days(&harness, 3));
     let mut files = InMemory::default();
-    let mut verification = run(Verification::begin(&ports, &source, LogType::Audit, period, &mut files)).unwrap();
+    let mut verification = begin_with(&harness, LogType::Audit, period, &mut files);
     run(verification.step(now(&harness))).unwrap();
     drop(verification);
     let text = files.checkpoint().unwrap().to_owned();

@@ -4,10 +4,7 @@ use super::*;
 
 #[test]
 fn one_failing_workspace_is_inconclusive_and_all_failing_is_token_error() {
-    let mut harness = Harness::new(organization(), &[LogType::Integration]);
-    harness.rows(Log::Integration, 8, 60);
-    harness.settle();
-    harness.pass(600);
+    let mut harness = collected(small_pages(), LogType::Integration, 8);
     let day = day_ago(&harness, 0);
     let bar = |harness: &mut Harness, number: usize| {
         harness.settings(|settings| {
@@ -27,20 +24,6 @@ fn one_failing_workspace_is_inconclusive_and_all_failing_is_token_error() {
 }
 
 #[test]
-fn access_logs_that_need_team_id_are_compared_per_workspace() {
-    let mut harness = Harness::new(by_workspace(), &[LogType::Access]);
-    three_days_of_two_workspaces(&mut harness);
-    let mut shown = 0;
-    for days in 0..5 {
-        let day = day_ago(&harness, days);
-        let findings = verify_day(&mut harness, LogType::Access, day);
-        assert_eq!((findings.verdict(), &findings.differences[..]), (Verdict::Complete, &[][..]), "{day}");
-        shown += findings.slack_records;
-    }
-    assert_eq!(shown, 27);
-}
-
-#[test]
 fn access_rows_stored_before_team_id_was_needed_are_no_difference() {
     let settings = Settings { access_team: AccessTeam::Narrows, ..by_workspace() };
     let mut harness = Harness::new(settings, &[LogType::Access]);
@@ -55,10 +38,7 @@ fn access_rows_stored_before_team_id_was_needed_are_no_difference() {
 
 #[test]
 fn listed_workspace_without_id_makes_verify_inconclusive() {
-    let mut harness = Harness::new(organization(), &[LogType::Integration]);
-    harness.rows(Log::Integration, 8, 60);
-    harness.settle();
-    harness.pass(600);
+    let mut harness = collected(small_pages(), LogType::Integration, 8);
     let day = day_ago(&harness, 0);
     let list = |teams: &str| FaultKind::Status(200, format!(r#"{{"ok":true,"teams":[{teams}]}}"#));
     harness.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"id":"T1"},{"name":"x"},{"id":"T2"}"#)));
@@ -67,11 +47,9 @@ fn listed_workspace_without_id_makes_verify_inconclusive() {
     assert_eq!(skipped, [("(no ID)", "workspace_list_failed")]);
     assert_eq!((findings.slack_records, findings.verdict()), (8, Verdict::Inconclusive), "{findings:?}");
 
-    harness.world().with(|state| state.slack.clear_faults());
+    harness.heal();
     harness.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"name":"x"}"#)));
-    let (ports, source) = (ports(&harness), source(&harness));
-    let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(begin(&ports, &source, LogType::Integration, range)).unwrap();
+    let mut verification = begin_day(&harness, LogType::Integration, day);
     for _ in 0..2 {
         assert_eq!(run(verification.step(now(&harness))).unwrap_err().code, "workspace_list_failed");
     }
@@ -81,8 +59,8 @@ fn listed_workspace_without_id_makes_verify_inconclusive() {
 fn only_access_logs_of_organization_are_read_per_workspace_instead() {
     for (settings, log, code) in [
         (Settings { limits: Limits::OFF, ..Settings::workspace() }, LogType::Access, "missing_argument"),
-        (organization(), LogType::Audit, "missing_argument"),
-        (organization(), LogType::Access, "invalid_arguments"),
+        (small_pages(), LogType::Audit, "missing_argument"),
+        (small_pages(), LogType::Access, "invalid_arguments"),
     ] {
         let mut harness = Harness::new(settings, &[log]);
         let calling = if log == LogType::Audit { CallMatcher::log(Log::Audit) } else { CallMatcher::log(Log::Access) };
@@ -129,13 +107,11 @@ fn workspace_list_restarts_if_page_cursor_is_rejected() {
     nine_access_rows(&mut harness, 0);
     harness.settle_within(10);
     harness.pass(600);
-    let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
     let first = r#"{"ok":true,"teams":[{"id":"T1"},{"name":"x"}],"response_metadata":{"next_cursor":"more"}}"#;
     let list = || CallMatcher::path("auth.teams.list");
     harness.fault(Fault::next(list(), FaultKind::Status(200, first.to_owned())));
     harness.fault(Fault::next(list().later_pages(), FaultKind::StaleCursor));
-    let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(begin(&ports, &source, LogType::Access, range)).unwrap();
+    let (day, mut verification) = begin_today(&harness, LogType::Access);
     let steps: Vec<_> = (0..STEPS_MAX)
         .map(|_| run(verification.step(now(&harness))))
         .take_while(|step| !matches!(step, Ok(Step::Done)))
