@@ -125,7 +125,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             stream,
             limits,
             now: second,
-            tick: StreamTick::new(source, stream.log, second, limits.calls_max, cursor, walk),
+            tick: StreamTick::new(source, stream.log, second, limits.resources.calls_max, cursor, walk),
             version,
             conflict: false,
             ids,
@@ -235,7 +235,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     /// Appends the lines of the batch to the day logs, and clears the batch.
     async fn append(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        let (store, level) = (&self.ports.day_logs, self.limits.gzip_level);
+        let (store, level) = (&self.ports.day_logs, self.limits.resources.gzip_level);
         day_log::append(store, &mut self.ids.day_logs, batch, level, self.tick.counts()).await?;
         *self.tick.counts() += batch.counts;
         batch.clear(self.limits.batch_bytes);
