@@ -20,7 +20,7 @@ mod tests;
 
 pub use crate::counts::TickCounts;
 pub use block::{Block, Conflicts};
-pub use outcome::{Problem, StreamOutcome};
+pub use outcome::StreamOutcome;
 pub use page_size::{PageSize, may_be_smaller};
 pub use pages::{NextStep, PageRead};
 
@@ -401,9 +401,9 @@ impl<'a> StreamTick<'a> {
         self.cursor.health.update(&tick, self.source, self.log, self.now);
         self.heartbeat = self.now.since(self.cursor.saved_at) >= HEARTBEAT_SECONDS;
         let health = &self.cursor.health;
-        let stored = || health.error().map(Problem::Stored);
         self.outcome.state = health.state;
-        self.outcome.problem = error.map(Problem::Error).or_else(stored);
+        self.outcome.is_reason_stored = error.is_none();
+        self.outcome.reason = error.or_else(|| health.error());
         self.outcome.gaps = self.cursor.gaps.len();
         self.outcome.lag_seconds = self.cursor.lag_seconds(self.now);
         self.outcome.workspaces_failing = self.cursor.workspaces.failing().count() + self.cache.workspaces.without_id;
@@ -437,13 +437,10 @@ impl<'a> StreamTick<'a> {
 
     /// Returns the outcome of the tick. `error` is an error of saving the cursor.
     pub fn into_outcome(self, error: Option<Error>) -> StreamOutcome {
-        let of_source = |error: Error| error.of_source(self.source.id.clone());
-        let problem = match (self.outcome.problem, error) {
-            (Some(Problem::Error(error)), _) | (_, Some(error)) => Some(Problem::Error(of_source(error))),
-            (Some(Problem::Stored(error)), None) => Some(Problem::Stored(of_source(error))),
-            (None, None) => None,
-        };
-        StreamOutcome { problem, ..self.outcome }
+        let of_tick = self.outcome.error().cloned().or(error);
+        let is_reason_stored = of_tick.is_none();
+        let reason = of_tick.or(self.outcome.reason).map(|error| error.of_source(self.source.id.clone()));
+        StreamOutcome { reason, is_reason_stored, ..self.outcome }
     }
 }
 
