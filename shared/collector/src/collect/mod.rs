@@ -26,7 +26,7 @@ use slacktrail_core::error::{Error, ErrorKind, Origin};
 use slacktrail_core::id_cache::DayLogCaches;
 use slacktrail_core::line::LineWriter;
 use slacktrail_core::record::RowId;
-use slacktrail_core::slack::{PageError, Request};
+use slacktrail_core::slack::Request;
 use slacktrail_core::source::{Source, StreamId};
 use slacktrail_core::stream::{ActiveGap, NextStep, PageRead, StreamOutcome, StreamTick, WalkCache};
 use slacktrail_core::time::Second;
@@ -208,9 +208,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let page = self.call(asked.0).await?;
         match page.page_error(self.now) {
             None => self.read_rows(active, page, asked, batch).await.map(|is_end| PageRead::Page { is_end }),
-            Some(PageError::NoSuchPage) => Ok(PageRead::NoSuchPage),
-            Some(PageError::StalePageCursor) => Ok(PageRead::StalePageCursor),
-            Some(PageError::Error(error)) => Ok(PageRead::Refused { error, date: page.response.date.map(Second::of) }),
+            Some(error) => Ok(PageRead::Refused { error, date: page.response.date.map(Second::of) }),
         }
     }
 
