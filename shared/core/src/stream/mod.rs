@@ -72,8 +72,6 @@ pub struct StreamTick<'a> {
     log: LogType,
     now: Second,
     calls_max: u32,
-    /// Whether the stream has no stored cursor, so that its first gap covers its whole time.
-    is_first: bool,
     cursor: Cursor,
     /// The stored cursor, or `None` if none is stored or it was discarded.
     stored: Option<Cursor>,
@@ -134,7 +132,6 @@ impl<'a> StreamTick<'a> {
         stored: Option<Cursor>,
         cache: &'a mut WalkCache,
     ) -> StreamTick<'a> {
-        let is_first = stored.is_none();
         let field_in_future = stored.as_ref().and_then(|cursor| cursor.time_in_future(now));
         let stored = stored.filter(|_| field_in_future.is_none());
         let mut cursor = stored.clone().unwrap_or_else(|| Cursor::first(source, log, now));
@@ -147,7 +144,6 @@ impl<'a> StreamTick<'a> {
             log,
             now,
             calls_max: calls_max.unwrap_or_else(|| log.calls_per_tick_max()),
-            is_first,
             previous_watermark: stored.as_ref().map(|cursor| cursor.watermark),
             cursor,
             stored,
@@ -219,8 +215,8 @@ impl<'a> StreamTick<'a> {
 
     /// Opens the gaps of this tick.
     pub fn open_gaps(&mut self) {
-        if self.is_first {
-            return;
+        if self.stored.is_none() {
+            return; // the cursor is new, and its gap covers the stream's whole time
         }
         let in_progress = self.cursor.gaps.iter().any(|gap| gap.kind == GapKind::Live && gap.is_in_progress());
         let since_round = self.now.since(self.cursor.watermark);
