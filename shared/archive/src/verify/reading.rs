@@ -22,7 +22,7 @@ use slacktrail_core::walk::{Column, Gap, GapKind, PageContext, PageSoFar, Row, W
 use slacktrail_core::workspaces::WorkspacePosition;
 use slacktrail_ports::credentials::token_of;
 use slacktrail_ports::secret::Token;
-use slacktrail_ports::{CallAuth, CredentialStore, ReadBody, Slack};
+use slacktrail_ports::{CallAuth, CredentialStore, Slack, read_whole};
 
 /// The maximum number of times per requested day that the walk restarts after Slack rejects a page cursor. A page cursor that is valid for ten
 /// minutes suffices for any day.
@@ -305,8 +305,8 @@ impl<'a> Reading<'a> {
             Some(token) => token.clone(),
             None => token_of(self.source, credentials.credentials(&self.source.id).await?)?,
         };
-        let response =
-            slack.call(self.source, request, CallAuth::User(&token)).await?.whole(request, RESPONSE_BYTES_MAX).await?;
+        let response = slack.call(self.source, request, CallAuth::User(&token)).await?;
+        let response = read_whole(response, request, RESPONSE_BYTES_MAX).await?;
         self.token = Some(token.clone());
         let is_refused = response.body.len() <= ERROR_BYTES_MAX
             && matches!(response.page(request, now), Err(PageError::Error(error)) if error.kind == ErrorKind::Reauthorize);
@@ -318,7 +318,8 @@ impl<'a> Reading<'a> {
             return Ok(response);
         }
         self.token = Some(fresh.clone());
-        slack.call(self.source, request, CallAuth::User(&fresh)).await?.whole(request, RESPONSE_BYTES_MAX).await
+        let response = slack.call(self.source, request, CallAuth::User(&fresh)).await?;
+        read_whole(response, request, RESPONSE_BYTES_MAX).await
     }
 
     fn may_read_by_workspace(&self, error: &Error) -> bool {
