@@ -62,9 +62,9 @@ pub struct Cursor {
     pub last_objects: BTreeMap<Day, u32>,
     /// When each of [`REREADS`] last started.
     pub rereads: [Second; REREADS.len()],
-    /// The column that Slack sorts access logs by, once detected.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sorted_by: Option<crate::walk::Column>,
+    /// Whether Slack sorts access logs by `date_first`, as far as known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_first: bool,
     /// Whether Slack requires `team_id` for access logs, so that an organization is read workspace by workspace.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_workspace: bool,
@@ -92,7 +92,7 @@ impl Cursor {
             gaps: vec![gap],
             last_objects: BTreeMap::new(),
             rereads: [now; REREADS.len()],
-            sorted_by: None,
+            by_first: false,
             by_workspace: false,
             workspaces: Workspaces::default(),
             not_before: None,

@@ -18,7 +18,7 @@ use slacktrail_core::slack::{Page, PageError, Request, Response, WorkspaceListin
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::stream::{PageSize, may_be_smaller};
 use slacktrail_core::time::{Day, Second};
-use slacktrail_core::walk::{Column, Gap, GapKind, PageContext, PageSoFar, Row, Walk};
+use slacktrail_core::walk::{Gap, GapKind, PageContext, PageSoFar, Row, Walk};
 use slacktrail_core::workspaces::WorkspacePosition;
 use slacktrail_ports::credentials::token_of;
 use slacktrail_ports::secret::Token;
@@ -82,7 +82,7 @@ pub(super) struct Reading<'a> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct ReadingState {
     gap: Gap,
-    sorted_by: Option<Column>,
+    by_first: bool,
     stage: Stage,
     /// The number of requested days.
     days: u32,
@@ -159,7 +159,7 @@ impl<'a> Reading<'a> {
         let state = ReadingState {
             // A gap of kind `Backfill` matches exactly the records in its range.
             gap: Gap::unwalked(log, GapKind::Backfill, oldest, latest),
-            sorted_by: None,
+            by_first: false,
             stage,
             days: u32::try_from(latest.since(oldest) / 86_400).unwrap_or(u32::MAX).saturating_add(1),
             records: 0,
@@ -340,7 +340,7 @@ impl<'a> Reading<'a> {
         // Before the walk moves, because these rows belong to the pass that this page may end.
         rows.iter().for_each(|row| self.context.progress.row(row, self.state.gap.oldest_wanted()));
         let outcome = self.state.gap.advance(
-            &mut self.state.sorted_by,
+            &mut self.state.by_first,
             &mut self.context,
             PageSoFar::default(),
             (&rows, page_rows),

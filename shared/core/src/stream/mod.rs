@@ -271,7 +271,7 @@ impl<'a> StreamTick<'a> {
         rows: (&[Row], u32),
         end: &PageEnd,
     ) -> PageOutcome {
-        gap.advance(&mut self.cursor.sorted_by, context, page, rows, end)
+        gap.advance(&mut self.cursor.by_first, context, page, rows, end)
     }
 
     /// Updates the newest time that Slack has shown.
