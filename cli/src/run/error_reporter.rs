@@ -54,7 +54,7 @@ impl ErrorReporter {
         self.is_paused = paused.is_some();
         for stream in &summary.streams {
             let name = name(stream);
-            match stream.reason() {
+            match &stream.reason {
                 None => drop(self.errors.remove(&name)),
                 Some(error) if is_stopped && UNFINISHED.contains(&error.code.as_str()) => {}
                 Some(error) => {

@@ -153,7 +153,7 @@ impl Run {
         let summary = self.collector.tick(now, &limits).await?;
         self.progress.end_tick(&summary);
         for stream in &summary.streams {
-            if let Some(locked) = stream.reason().filter(|error| error.code == watched::LOCKED) {
+            if let Some(locked) = stream.reason.as_ref().filter(|error| error.code == watched::LOCKED) {
                 return Err(error_reporter::stream_error(stream, locked));
             }
         }

@@ -113,7 +113,7 @@ fn log_stream(stream: &StreamOutcome) {
                 clock_skew_seconds = stream.clock_skew_seconds,
                 workspaces_failing = stream.workspaces_failing,
                 code = stream.code(),
-                error_message = stream.reason().map(|error| error.message.as_str()),
+                error_message = stream.reason.as_ref().map(|error| error.message.as_str()),
                 hint = stream.hint(Place::Poller),
                 cause = stream.error().and_then(Error::causes),
                 $text

@@ -200,6 +200,7 @@ mod tests {
     use futures_util::lock::Mutex;
 
     use super::*;
+    use crate::tick::ResourceLimits;
     use slacktrail_core::line::LineWriter;
     use slacktrail_core::record::Record;
     use slacktrail_core::source::{LogType, Plan, Source, StreamId};
@@ -303,11 +304,10 @@ mod tests {
 
     fn limits<'a>(stored_ids_max: usize, long_rows: &'a Mutex<()>) -> StreamLimits<'a> {
         StreamLimits {
+            resources: ResourceLimits::default(),
             batch_bytes: 1 << 20,
-            gzip_level: 0,
             stored_ids_max,
             cached_ids_max: stored_ids_max,
-            calls_max: None,
             deadline_reached: &|| false,
             long_rows,
         }

@@ -4,14 +4,11 @@ use std::cell::RefCell;
 
 use futures_util::future::join_all;
 use slacktrail_core::error::Error;
-use slacktrail_core::slack::Response;
 use slacktrail_core::source::{LogType, Source, Tenant};
 use slacktrail_core::time::Second;
 use slacktrail_ports::credentials::{App, Grant};
 use slacktrail_ports::secret::Token;
-use slacktrail_ports::{
-    CallAuth, CredentialStore, DeploymentStore, ReadBody, ReplaceOutcome, Slack, Version, WHOLE_BYTES_MAX,
-};
+use slacktrail_ports::{CallAuth, CredentialStore, DeploymentStore, ReplaceOutcome, Slack, Version, WHOLE_BYTES_MAX};
 use slacktrail_tokens::oauth::{Installation, exchange_request, installation};
 
 use crate::budget::{BEGIN_MAX, NOTIFY_MAX, PROBES_MAX, REVOKE_MAX, WORK_MAX};
@@ -253,7 +250,7 @@ async fn exchange<S: Slack, C, K, W>(
     let request = exchange_request(begun.code, &begun.redirect_url);
     let refused = |error: Error| CallbackError { error: Some(error.clone()), ..ConnectError::of_call(&error).into() };
     granted.replace(Granted::Unread(Vec::new()));
-    let response = match ports.slack.call(&begun.authorization.source, &request, CallAuth::App(app)).await {
+    let mut response = match ports.slack.call(&begun.authorization.source, &request, CallAuth::App(app)).await {
         Ok(response) => response,
         Err(error) => {
             if error.is_unsent {
@@ -263,9 +260,8 @@ async fn exchange<S: Slack, C, K, W>(
         }
     };
     let keep = |chunk: &[u8]| granted.borrow_mut().receive(chunk);
-    let Response { status, retry_after, date, scopes, .. } =
-        response.arriving(&request, WHOLE_BYTES_MAX, keep).await.map_err(refused)?;
-    let response = Response { status, retry_after, date, scopes, body: granted.borrow_mut().take_response() };
+    response.body.read(&request, WHOLE_BYTES_MAX, keep).await.map_err(refused)?;
+    let response = response.with_body(granted.borrow_mut().take_response());
     let installed = installation(&response, &request, now);
     granted.replace(match &installed {
         Ok(installed) => Granted::of(installed),

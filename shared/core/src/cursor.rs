@@ -65,9 +65,9 @@ pub struct Cursor {
     pub last_objects: BTreeMap<Day, u32>,
     /// When each of [`REREADS`] last started.
     pub rereads: [Second; REREADS.len()],
-    /// The column that Slack sorts access logs by, once detected.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sorted_by: Option<crate::walk::Column>,
+    /// Whether Slack sorts access logs by `date_first`, as far as known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_first: bool,
     /// Whether Slack requires `team_id` for access logs, so that an organization is read workspace by workspace.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_workspace: bool,
@@ -95,7 +95,7 @@ impl Cursor {
             gaps: vec![gap],
             last_objects: BTreeMap::new(),
             rereads: [now; REREADS.len()],
-            sorted_by: None,
+            by_first: false,
             by_workspace: false,
             workspaces: Workspaces::default(),
             not_before: None,
@@ -333,14 +333,8 @@ mod tests {
     }
 
     #[test]
-    fn backfill_of_one_second_starts() {
-        assert_eq!(backfill(&mut settled(), -50, -50), Backfill::Started);
-        assert_eq!(backfill(&mut settled(), -50, -51), Backfill::Empty);
-    }
-
-    #[test]
     fn wait_longer_than_70_minutes_is_ignored() {
-        for (seconds, waits) in [(1, true), (4_200, true), (4_201, false)] {
+        for (seconds, waits) in [(0, false), (1, true), (4_200, true), (4_201, false)] {
             let cursor = Cursor { not_before: Some(second(seconds)), ..settled() };
             assert_eq!(cursor.must_wait(second(0)), waits, "{seconds}");
         }
@@ -396,8 +390,9 @@ mod tests {
         assert!(cursor.is_behind());
         let mut cursor = settled();
         assert_eq!(backfill(&mut cursor, 10, 500), Backfill::Empty);
-        assert_eq!(backfill(&mut cursor, -10, -20), Backfill::Empty);
+        assert_eq!(backfill(&mut cursor, -10, -11), Backfill::Empty);
         assert_eq!(ranges(&cursor), []);
+        assert_eq!(backfill(&mut cursor, -10, -10), Backfill::Started);
     }
 
     #[test]
@@ -414,20 +409,17 @@ mod tests {
     }
 
     #[test]
-    fn longer_backfill_opens_only_time_after_running_one() {
-        let mut cursor = settled();
-        backfill(&mut cursor, -9_000, -8_000);
-        walk_to(&mut cursor.gaps[0], -8_500);
-        assert_eq!(backfill(&mut cursor, -9_000, -5_000), Backfill::Started);
-        assert_eq!(ranges(&cursor), [(-9_000, -8_500), (-7_999, -5_000)]);
-    }
-
-    #[test]
-    fn backfill_that_starts_earlier_opens_whole_range() {
-        let mut cursor = settled();
-        backfill(&mut cursor, -9_000, -8_000);
-        assert_eq!(backfill(&mut cursor, -9_500, -8_000), Backfill::Started);
-        assert_eq!(ranges(&cursor), [(-9_500, -8_000), (-9_000, -8_000)]);
+    fn longer_backfill_opens_time_after_running_one_and_earlier_one_whole_range() {
+        for (oldest, latest, expected) in [
+            (-9_000, -5_000, [(-9_000, -8_500), (-7_999, -5_000)]),
+            (-9_500, -8_000, [(-9_000, -8_500), (-9_500, -8_000)]),
+        ] {
+            let mut cursor = settled();
+            backfill(&mut cursor, -9_000, -8_000);
+            walk_to(&mut cursor.gaps[0], -8_500);
+            assert_eq!(backfill(&mut cursor, oldest, latest), Backfill::Started);
+            assert_eq!(ranges(&cursor), expected);
+        }
     }
 
     #[test]
@@ -444,16 +436,18 @@ mod tests {
     }
 
     #[test]
-    fn merged_gaps_exclude_time_between_backfill_and_now() {
+    fn merged_gaps_keep_earliest_uncollected_second_and_exclude_time_after_backfill() {
         let mut cursor = settled();
         backfill(&mut cursor, -90_000_000, -89_000_000);
         for n in 0..40 {
-            let (oldest, latest) = (second(n * 10), second(n * 10 + 5));
-            cursor.gaps.push(Gap::unwalked(LogType::Audit, GapKind::Backlog, oldest, latest));
+            let uncollected_since = Some(second(n * 10 + 3)).filter(|_| n > 1);
+            let gap = Gap::unwalked(LogType::Audit, GapKind::Backlog, second(n * 10), second(n * 10 + 5));
+            cursor.gaps.push(Gap { uncollected_since, ..gap });
         }
         cursor.limit_gaps(LogType::Audit);
         assert_eq!(cursor.gaps.len(), GAPS_MAX);
         assert_eq!(ranges(&cursor)[..3], [(-90_000_000, -89_000_000), (0, 255), (260, 265)]);
+        assert_eq!(cursor.gaps[1].uncollected_since, Some(second(23)));
     }
 
     #[test]
@@ -474,19 +468,6 @@ mod tests {
         cursor.gaps.clear();
         assert_eq!(reread(&mut cursor, 31), []);
         assert_eq!(reread(&mut cursor, 32), [(30, 32)]);
-    }
-
-    #[test]
-    fn history_of_two_days_ends_although_re_reads_are_due_each_hour() {
-        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, second(-48 * 3_600));
-        let mut cursor = Cursor::first(&source, LogType::Audit, second(0));
-        for hour in 1..48 {
-            // Each hour, the backlog takes all calls that the live gap leaves, and an hour of the history is collected.
-            walk_to(&mut cursor.gaps[0], -hour * 3_600);
-            cursor.open_gaps(LogType::Audit, second(hour * 3_600), 300, true);
-            assert_eq!(ranges(&cursor)[0], (-48 * 3_600, -hour * 3_600), "{hour}");
-            cursor.gaps.retain(|gap| gap.kind != GapKind::Live);
-        }
     }
 
     #[test]
@@ -564,18 +545,6 @@ mod tests {
     }
 
     #[test]
-    fn merged_gaps_keep_earliest_uncollected_second() {
-        let mut cursor = settled();
-        for n in 0..40 {
-            let uncollected_since = Some(second(n * 10 + 3)).filter(|_| n > 1);
-            let gap = Gap::unwalked(LogType::Audit, GapKind::Backlog, second(n * 10), second(n * 10 + 5));
-            cursor.gaps.push(Gap { uncollected_since, ..gap });
-        }
-        cursor.limit_gaps(LogType::Audit);
-        assert_eq!(cursor.gaps[0].uncollected_since, Some(second(23)));
-    }
-
-    #[test]
     fn cursor_with_future_time_is_not_trusted() {
         let far = Second::new(4_102_444_800).unwrap();
         let now = second(0);
@@ -594,9 +563,6 @@ mod tests {
             assert_eq!(cursor.time_in_future(now), Some(field));
         }
         assert_eq!(Cursor { watermark: now.plus(CLOCK_SKEW_SECONDS), ..settled() }.time_in_future(now), None);
-        assert!(Cursor { not_before: Some(now.plus(3_600)), ..settled() }.must_wait(now));
-        assert!(!Cursor { not_before: Some(far), ..settled() }.must_wait(now));
-        assert!(!Cursor { not_before: Some(now), ..settled() }.must_wait(now), "the wait is over");
     }
 
     #[test]

@@ -172,21 +172,23 @@ impl DayLogCache {
         }
     }
 
+    fn windows(&self) -> impl Iterator<Item = &IdWindow> {
+        std::iter::once(&self.recent).chain(&self.older)
+    }
+
     fn holds(&self, id: &RowId) -> bool {
-        self.recent.stored_ids.contains_key(id)
-            || self.older.as_ref().is_some_and(|older| older.stored_ids.contains_key(id))
+        self.windows().any(|window| window.stored_ids.contains_key(id))
     }
 
     fn id_count(&self) -> usize {
-        self.recent.stored_ids.len() + self.older.as_ref().map_or(0, |older| older.stored_ids.len())
+        self.windows().map(|window| window.stored_ids.len()).sum()
     }
 
     /// Adds the records of the next object, which this or another writer created.
     fn add_object(&mut self, records: impl Iterator<Item = (RowId, Second)> + Clone) {
         self.last_object += 1;
-        self.recent.insert(records.clone());
-        if let Some(older) = &mut self.older {
-            older.insert(records);
+        for window in std::iter::once(&mut self.recent).chain(&mut self.older) {
+            window.insert(records.clone());
         }
     }
 

@@ -14,25 +14,11 @@ const DEPTH_MAX: usize = 128;
 /// Maximum length of an email address in bytes (RFC 5321, section 4.5.3.1.3, without the angle brackets).
 const ADDRESS_LEN_MAX: usize = 254;
 
-/// The relevant keys at the top level of a record.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Top {
-    /// `id`
-    Id,
-    /// `date_create`
-    DateCreate,
-    /// `user_id`
-    UserId,
-    /// `ip`
-    Ip,
-    /// `user_agent`
-    UserAgent,
-    /// `date_first`
-    DateFirst,
-    /// `date_last`
-    DateLast,
-    /// `date`
-    Date,
+/// The keys at the top level of a record whose scalars are extracted.
+pub const TOP_KEYS: [&str; 8] = ["id", "date_create", "user_id", "ip", "user_agent", "date_first", "date_last", "date"];
+
+fn top_key(key: &[u8]) -> Option<usize> {
+    TOP_KEYS.iter().position(|top| top.as_bytes() == key)
 }
 
 /// The kind of an indicator, in the order of a line's fields.
@@ -58,8 +44,8 @@ pub struct Indicator<'a> {
 /// The extracted fields of a record.
 #[derive(Debug, Default)]
 pub struct Fields<'a> {
-    /// The scalars of the [`Top`] keys. As in common parsers, the last one of duplicate keys counts.
-    top: [Option<Cow<'a, str>>; 8],
+    /// The scalars of [`TOP_KEYS`]. As in common parsers, the last one of duplicate keys counts.
+    top: [Option<Cow<'a, str>>; TOP_KEYS.len()],
     /// The indicators anywhere in the record, sorted and without duplicates.
     pub indicators: Vec<Indicator<'a>>,
 }
@@ -112,7 +98,7 @@ impl<'a> Fields<'a> {
                     if let Key::Top(top) = position.key {
                         let number = number(&json[at - 1..]);
                         at += number.as_ref().map_or(0, |(_, len)| len - 1);
-                        self.top[top as usize] = number.map(|(digits, _)| digits);
+                        self.top[top] = number.map(|(digits, _)| digits);
                     }
                 }
                 _ => {} // white space, a comma, a colon, the rest of an irrelevant number, or of `true`, `false` or `null`
@@ -121,22 +107,23 @@ impl<'a> Fields<'a> {
         (depth == 0).then_some(())
     }
 
-    /// Returns the scalar of `key` as text: the content of a string or the digits of a number.
-    pub fn scalar(&self, key: Top) -> Option<&str> {
-        self.top[key as usize].as_deref()
+    /// Returns the scalar of one of [`TOP_KEYS`] as text: the content of a string or the digits of a number.
+    pub fn scalar(&self, key: &str) -> Option<&str> {
+        self.top[top_key(key.as_bytes())?].as_deref()
     }
 
     fn add_string(&mut self, position: Position, string: Quoted<'a>) {
         let Position { parent, key, .. } = position;
         let Some(text) = string.decoded() else {
             if let Key::Top(top) = key {
-                self.top[top as usize] = Some(Cow::Borrowed(string.raw)); // not valid text, but the same at every read
+                self.top[top] = Some(Cow::Borrowed(string.raw)); // not valid text, but the same at every read
             }
             return;
         };
         let kind = match key {
+            Key::Top(top) if TOP_KEYS[top] != "ip" => None,
             // Slack writes `redacted`, empty text and invalid addresses here. They stay in the record but are not indicators.
-            Key::Address | Key::Top(Top::Ip) if text.parse::<IpAddr>().is_ok() => Some(Kind::IpAddress),
+            Key::Address | Key::Top(_) if text.parse::<IpAddr>().is_ok() => Some(Kind::IpAddress),
             Key::Email if text.contains('@') => Some(Kind::Email),
             Key::Username if !text.is_empty() => Some(Kind::Username),
             // Many objects have a `name`. A user's name is the one under `user`, or under the user who invited or removed another.
@@ -144,9 +131,9 @@ impl<'a> Fields<'a> {
             _ => None,
         };
         match (key, kind) {
-            (Key::Top(top), None) => self.top[top as usize] = Some(text),
+            (Key::Top(top), None) => self.top[top] = Some(text),
             (Key::Top(top), Some(kind)) => {
-                self.top[top as usize] = Some(text.clone());
+                self.top[top] = Some(text.clone());
                 self.indicators.push(Indicator { kind, text });
             }
             (_, Some(kind)) => self.indicators.push(Indicator { kind, text }),
@@ -169,7 +156,8 @@ impl<'a> Fields<'a> {
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Key {
-    Top(Top),
+    /// One of [`TOP_KEYS`], by its index.
+    Top(usize),
     Address,
     Email,
     Username,
@@ -183,15 +171,12 @@ enum Key {
 
 impl Key {
     fn of(text: &[u8], depth: usize) -> Key {
+        if depth == 1
+            && let Some(top) = top_key(text)
+        {
+            return Key::Top(top);
+        }
         match text {
-            b"id" if depth == 1 => Key::Top(Top::Id),
-            b"date_create" if depth == 1 => Key::Top(Top::DateCreate),
-            b"user_id" if depth == 1 => Key::Top(Top::UserId),
-            b"ip" if depth == 1 => Key::Top(Top::Ip),
-            b"user_agent" if depth == 1 => Key::Top(Top::UserAgent),
-            b"date_first" if depth == 1 => Key::Top(Top::DateFirst),
-            b"date_last" if depth == 1 => Key::Top(Top::DateLast),
-            b"date" if depth == 1 => Key::Top(Top::Date),
             b"ip" | b"ip_address" | b"previous_ip_address" => Key::Address,
             b"email" | b"emails" => Key::Email,
             b"username" | b"user_name" => Key::Username,
@@ -344,7 +329,7 @@ mod tests {
         assert_eq!(texts(&fields, Kind::Username), ["Ann \"A\"", "Bob", "Cem"]);
         assert_eq!(texts(&fields, Kind::Email), ["ann@example.com"]);
         assert_eq!(texts(&fields, Kind::IpAddress), ["2001:db8::1", "203.0.113.7"]);
-        assert_eq!(fields.scalar(Top::Ip), Some("203.0.113.7"));
+        assert_eq!(fields.scalar("ip"), Some("203.0.113.7"));
     }
 
     #[test]
@@ -395,13 +380,13 @@ mod tests {
     #[test]
     fn scalars_are_read_as_text_and_last_duplicate_key_wins() {
         let fields = Fields::of_json(r#"{"id":1,"id":"b","date_create":1787670000,"date":"1787670001","date_last":1.5,"date_first":5.0,"user_id":"U","user_id":null}"#,).unwrap();
-        assert_eq!(fields.scalar(Top::Id), Some("b"));
-        assert_eq!(fields.scalar(Top::DateCreate), Some("1787670000"));
-        assert_eq!(fields.scalar(Top::Date), Some("1787670001"));
-        assert_eq!(fields.scalar(Top::DateLast), Some("1.5"));
-        assert_eq!(fields.scalar(Top::DateFirst), Some("5"));
-        assert_eq!(fields.scalar(Top::UserId), None);
-        assert_eq!(Fields::of_json(r#"{"user":{"id":"inner"}}"#).unwrap().scalar(Top::Id), None);
+        assert_eq!(fields.scalar("id"), Some("b"));
+        assert_eq!(fields.scalar("date_create"), Some("1787670000"));
+        assert_eq!(fields.scalar("date"), Some("1787670001"));
+        assert_eq!(fields.scalar("date_last"), Some("1.5"));
+        assert_eq!(fields.scalar("date_first"), Some("5"));
+        assert_eq!(fields.scalar("user_id"), None);
+        assert_eq!(Fields::of_json(r#"{"user":{"id":"inner"}}"#).unwrap().scalar("id"), None);
     }
 
     #[test]
@@ -412,10 +397,10 @@ mod tests {
         let huge = r#"{"id":"a","number":1e999,"date_create":5,"username":"ann"}"#;
         for json in [surrogate, &deep, huge] {
             let fields = Fields::of_json(json).unwrap();
-            assert_eq!((fields.scalar(Top::Id), fields.scalar(Top::DateCreate)), (Some("a"), Some("5")), "{json}");
+            assert_eq!((fields.scalar("id"), fields.scalar("date_create")), (Some("a"), Some("5")), "{json}");
             assert_eq!(fields.indicators, [Indicator { kind: Kind::Username, text: "ann".into() }], "{json}");
         }
-        assert_eq!(Fields::of_json(r#"{"id":"\ud800"}"#).unwrap().scalar(Top::Id), Some("\\ud800"));
+        assert_eq!(Fields::of_json(r#"{"id":"\ud800"}"#).unwrap().scalar("id"), Some("\\ud800"));
     }
 
     #[test]
@@ -432,7 +417,7 @@ mod tests {
             let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
             let json = format!(r#"{{"date":{open}5{close},"email":{open}"ann@example.com"{close}}}"#);
             let fields = Fields::of_json(&json).unwrap();
-            assert_eq!(fields.scalar(Top::Date).is_some(), kept, "{depth}");
+            assert_eq!(fields.scalar("date").is_some(), kept, "{depth}");
             assert_eq!(texts(&fields, Kind::Email).len(), usize::from(kept), "{depth}");
         }
     }

@@ -7,18 +7,8 @@ use std::net::IpAddr;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use slacktrail_fields::{Fields, Indicator, Kind, Top};
+use slacktrail_fields::{Fields, Indicator, Kind, TOP_KEYS};
 
-const TOP: [(&str, Top); 8] = [
-    ("id", Top::Id),
-    ("date_create", Top::DateCreate),
-    ("user_id", Top::UserId),
-    ("ip", Top::Ip),
-    ("user_agent", Top::UserAgent),
-    ("date_first", Top::DateFirst),
-    ("date_last", Top::DateLast),
-    ("date", Top::Date),
-];
 /// Keys of random rows. The last two are `id` and `email`, written with escapes.
 const KEYS: [&str; 27] = [
     "id",
@@ -190,7 +180,7 @@ impl Found {
         let mut found = Found::default();
         let Tree::Object(members) = serde_json::from_str(json).unwrap() else { return found };
         for (key, value) in &members {
-            found.find(value, &["", key.as_str()], TOP.iter().position(|(top, _)| top == key));
+            found.find(value, &["", key.as_str()], TOP_KEYS.iter().position(|top| top == key));
         }
         found.indicators.sort();
         found.indicators.dedup();
@@ -202,7 +192,7 @@ impl Found {
         let fields = Fields::of_json(json).unwrap();
         let own = |Indicator { kind, text }: &Indicator<'_>| (*kind, text.clone().into_owned());
         Found {
-            top: TOP.map(|(_, top)| fields.scalar(top).map(str::to_owned)),
+            top: TOP_KEYS.map(|key| fields.scalar(key).map(str::to_owned)),
             indicators: fields.indicators.iter().map(own).collect(),
         }
     }

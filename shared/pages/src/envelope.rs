@@ -3,6 +3,8 @@
 //! `ok`, `error` and the page cursor must be valid. Any other field is read if it has the expected type and ignored otherwise, because Slack's
 //! PHP writes `[]` for an empty object and text for a number.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 /// Maximum length of a field that is kept. Errors, page cursors and page numbers are far shorter.
@@ -10,62 +12,45 @@ pub(crate) const MEMBER_BYTES_MAX: usize = 64 << 10;
 /// Maximum length of a page cursor. Each gap of a stored cursor may contain one, and DynamoDB limits items to 400 kB. Slack's have about 100 bytes.
 const PAGE_CURSOR_BYTES_MAX: usize = 4 << 10;
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Member {
-    Ok,
-    Error,
-    Needed,
-    Metadata,
-    Paging,
+const METADATA: &str = "response_metadata";
+
+/// Returns the name of a field beside the rows, if the reader needs the field.
+pub(crate) fn member(key: &str) -> Option<&'static str> {
+    ["ok", "error", "needed", METADATA, "paging"].into_iter().find(|member| *member == key)
 }
 
 /// The fields beside the rows.
 #[derive(Clone, Debug, Default)]
 pub struct Envelope {
-    /// The fields in the order of [`Member`]. `None` means that a field is absent, too long, or not JSON.
-    values: [Option<Value>; 5],
+    /// The values of fields by name, except for those that are too long or not JSON.
+    values: BTreeMap<&'static str, Value>,
     /// Whether `response_metadata` was too long or not JSON. Then it is unknown whether another page exists.
     metadata_lost: bool,
 }
 
-impl Member {
-    pub(crate) fn of(key: &str) -> Option<Member> {
-        Some(match key {
-            "ok" => Member::Ok,
-            "error" => Member::Error,
-            "needed" => Member::Needed,
-            "response_metadata" => Member::Metadata,
-            "paging" => Member::Paging,
-            _ => return None,
-        })
-    }
-}
-
 impl Envelope {
     /// Sets a field from its complete text. Text that is not JSON counts as absent.
-    pub(crate) fn set(&mut self, member: Member, text: &[u8]) {
-        let value = serde_json::from_str(&String::from_utf8_lossy(text)).ok();
-        self.metadata_lost |= member == Member::Metadata && value.is_none();
-        self.values[member as usize] = value;
-    }
-
-    fn get(&self, member: Member) -> Option<&Value> {
-        self.values[member as usize].as_ref()
+    pub(crate) fn set(&mut self, member: &'static str, text: &[u8]) {
+        self.values.remove(member);
+        match serde_json::from_str(&String::from_utf8_lossy(text)) {
+            Ok(value) => drop(self.values.insert(member, value)),
+            Err(_) => self.metadata_lost |= member == METADATA,
+        }
     }
 
     /// Records that a field was too long.
-    pub(crate) fn set_too_long(&mut self, member: Member) {
-        self.metadata_lost |= member == Member::Metadata;
+    pub(crate) fn set_too_long(&mut self, member: &'static str) {
+        self.metadata_lost |= member == METADATA;
     }
 
     /// Returns `ok`. Other values than `true` and `false` count as absent.
     pub fn ok(&self) -> Option<bool> {
-        self.get(Member::Ok)?.as_bool()
+        self.values.get("ok")?.as_bool()
     }
 
     /// Returns the error code, or `None` for any of PHP's empty values. A code that is not text becomes `unknown_error`.
     pub fn error(&self) -> Option<&str> {
-        match self.get(Member::Error).filter(|error| !is_empty(error))? {
+        match self.values.get("error").filter(|error| !is_empty(error))? {
             Value::String(code) => Some(code),
             _ => Some("unknown_error"),
         }
@@ -73,7 +58,7 @@ impl Envelope {
 
     /// Returns the scopes that an error says are missing.
     pub fn needed(&self) -> Option<String> {
-        match self.get(Member::Needed)? {
+        match self.values.get("needed")? {
             Value::String(scope) => Some(scope.clone()),
             Value::Array(scopes) => Some(scopes.iter().filter_map(Value::as_str).take(8).collect::<Vec<_>>().join(",")),
             _ => None,
@@ -89,7 +74,7 @@ impl Envelope {
         if self.metadata_lost {
             return Err("its `response_metadata` is too long, or not JSON");
         }
-        let cursor = self.get(Member::Metadata).and_then(|metadata| metadata.get("next_cursor"));
+        let cursor = self.values.get(METADATA).and_then(|metadata| metadata.get("next_cursor"));
         match cursor.filter(|cursor| !is_empty(cursor)) {
             None => Ok(None),
             Some(Value::String(cursor)) if cursor.len() > PAGE_CURSOR_BYTES_MAX => Err("its page cursor is too long"),
@@ -101,7 +86,7 @@ impl Envelope {
 
     /// Returns the page counts, or `None` if Slack did not return valid numbers.
     pub fn paging(&self) -> Option<Paging> {
-        let paging = self.get(Member::Paging)?;
+        let paging = self.values.get("paging")?;
         let number = |name: &str| match paging.get(name)? {
             Value::Number(number) => {
                 number.as_u64().or_else(|| number.as_f64().filter(|n| *n >= 0.0 && n.fract() == 0.0).map(|n| n as u64))
@@ -162,22 +147,10 @@ impl Paging {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page_reader::{Advance, PageReader};
+    use crate::page_reader::tests::reader;
 
-    /// Returns the envelope of a body that arrives in small chunks.
     fn envelope(body: &str) -> Envelope {
-        let mut reader = PageReader::new("logs");
-        let mut chunks = body.as_bytes().chunks(7);
-        loop {
-            match reader.advance().unwrap() {
-                Advance::Row => {}
-                Advance::End => return reader.envelope().clone(),
-                Advance::More => match chunks.next() {
-                    Some(chunk) => reader.push(chunk).unwrap(),
-                    None => reader.end(),
-                },
-            }
-        }
+        reader(body).envelope().clone()
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::envelope::{Envelope, MEMBER_BYTES_MAX, Member};
+use crate::envelope::{Envelope, MEMBER_BYTES_MAX, member};
 use crate::scan::Scanner;
 
 /// Maximum length of a row, both as it arrives and after it is repaired or escaped. Slack's rows are far shorter. A longer row is an error, because
@@ -49,7 +49,7 @@ enum State {
     /// Before a key or the closing brace.
     Member,
     /// In the value of a field, which is kept if the reader needs it.
-    Value(Scanner, Option<(Member, Vec<u8>)>),
+    Value(Scanner, Option<(&'static str, Vec<u8>)>),
     /// Between the rows. If they are an object (PHP's array with gaps), before a key.
     Rows { keyed: bool },
     /// In a row that is not valid JSON.
@@ -252,7 +252,7 @@ impl PageReader {
                     self.has_rows = true;
                     State::Rows { keyed: first == b'{' }
                 } else {
-                    State::Value(Scanner::default(), Member::of(&key).map(|member| (member, Vec::new())))
+                    State::Value(Scanner::default(), member(&key).map(|member| (member, Vec::new())))
                 };
                 Ok(true)
             }
@@ -278,7 +278,7 @@ impl PageReader {
         let bytes = &rest[..end.unwrap_or(rest.len())];
         if let Some((member, text)) = kept {
             if text.len() + bytes.len() > MEMBER_BYTES_MAX {
-                self.envelope.set_too_long(*member);
+                self.envelope.set_too_long(member);
                 *kept = None;
             } else {
                 text.extend_from_slice(bytes);
@@ -398,7 +398,7 @@ fn find_value(rest: &[u8]) -> Option<(usize, usize)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A row's JSON, whether it was repaired, and whether it was JSON.
@@ -431,7 +431,8 @@ mod tests {
         whole.into_iter().map(|row| row.0).collect()
     }
 
-    fn reader(body: &str) -> PageReader {
+    /// Returns the reader at the end of a body that arrives in small chunks.
+    pub(crate) fn reader(body: &str) -> PageReader {
         read("logs", body.as_bytes(), 7).unwrap().1
     }
 

@@ -50,7 +50,7 @@ pub trait Slack {
     ///
     /// Returns an error if Slack does not respond, or if the response breaks off or is too long.
     async fn call_whole(&self, source: &Source, request: &Request, auth: CallAuth<'_>) -> Result<Response, Error> {
-        self.call(source, request, auth).await?.whole(request, WHOLE_BYTES_MAX).await
+        read_whole(self.call(source, request, auth).await?, request, WHOLE_BYTES_MAX).await
     }
 }
 
@@ -87,6 +87,28 @@ impl Body {
             Chunks::Stream(chunks) => chunks.next().await.transpose(),
         }
     }
+
+    /// Passes each chunk to `keep` as it arrives, so that the caller has what arrived even if the rest never does.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error under the same conditions as [`read_whole`].
+    pub async fn read(
+        &mut self,
+        request: &Request,
+        bytes_max: usize,
+        mut keep: impl FnMut(&[u8]),
+    ) -> Result<(), Error> {
+        let mut bytes = 0;
+        while let Some(chunk) = self.chunk().await? {
+            bytes += chunk.len();
+            if bytes > bytes_max {
+                return Err(too_large(request, TooLarge::Bytes));
+            }
+            keep(&chunk);
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Debug for Body {
@@ -95,51 +117,15 @@ impl fmt::Debug for Body {
     }
 }
 
-/// Reads the body of a response.
-pub trait ReadBody: Sized {
-    /// Reads the whole body, up to `bytes_max`.
-    ///
-    /// # Errors
-    /// Returns an error if the response breaks off, takes too long, or is longer.
-    async fn whole(self, request: &Request, bytes_max: usize) -> Result<Response, Error>;
-
-    /// Passes each chunk to `keep` as it arrives, so that the caller has what arrived even if the rest never does.
-    ///
-    /// # Errors
-    /// Returns an error under the same conditions as [`ReadBody::whole`].
-    async fn arriving(
-        self,
-        request: &Request,
-        bytes_max: usize,
-        keep: impl FnMut(&[u8]),
-    ) -> Result<Response<()>, Error>;
-}
-
-impl ReadBody for Response<Body> {
-    async fn whole(self, request: &Request, bytes_max: usize) -> Result<Response, Error> {
-        let mut body = Vec::new();
-        let response = self.arriving(request, bytes_max, |chunk| body.extend_from_slice(chunk)).await?;
-        let Response { status, retry_after, date, scopes, .. } = response;
-        Ok(Response { status, retry_after, date, scopes, body })
-    }
-
-    async fn arriving(
-        mut self,
-        request: &Request,
-        bytes_max: usize,
-        mut keep: impl FnMut(&[u8]),
-    ) -> Result<Response<()>, Error> {
-        let mut bytes = 0;
-        while let Some(chunk) = self.body.chunk().await? {
-            bytes += chunk.len();
-            if bytes > bytes_max {
-                return Err(too_large(request, TooLarge::Bytes));
-            }
-            keep(&chunk);
-        }
-        let Response { status, retry_after, date, scopes, .. } = self;
-        Ok(Response { status, retry_after, date, scopes, body: () })
-    }
+/// Reads the whole body of a response, up to `bytes_max`.
+///
+/// # Errors
+///
+/// Returns an error if the response breaks off, takes too long, or is longer.
+pub async fn read_whole(mut response: Response<Body>, request: &Request, bytes_max: usize) -> Result<Response, Error> {
+    let mut body = Vec::new();
+    response.body.read(request, bytes_max, |chunk| body.extend_from_slice(chunk)).await?;
+    Ok(response.with_body(body))
 }
 
 /// The authentication of a call.
@@ -152,20 +138,15 @@ pub enum CallAuth<'a> {
 }
 
 /// Stores day logs.
+///
+/// # Errors
+///
+/// Each method returns an error if the store rejects the request or does not respond. A write may have taken effect even then.
 pub trait DayLogStore {
     /// Creates an object, unless the key exists.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the store rejects the request or does not respond. The object may have been created even if this method returns an
-    /// error.
     async fn create(&self, key: &ObjectKey, bytes: Vec<u8>) -> Result<CreateOutcome, Error>;
 
-    /// Reads a whole object. Returns `None` if it does not exist.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the store rejects the request or does not respond, or if the object is too large.
+    /// Reads a whole object. Returns `None` if it does not exist, and an error if it is too large.
     async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error>;
 
     /// Lists the numbers of a day log's objects, in ascending order. The list is complete.
@@ -240,28 +221,20 @@ pub type StoredCursor = (Version, Result<Cursor, Error>);
 pub type StoredSource = (Version, Result<Source, Error>);
 
 /// Stores sources and cursors.
+///
+/// # Errors
+///
+/// Each method returns an error if the store fails. A write may have taken effect even then.
 pub trait DeploymentStore {
     /// Reads all sources and cursors.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the store fails.
     async fn load(&self) -> Result<Deployment, Error>;
 
     /// Reads all sources and cursors, or returns `None` if there are more than `sources_max` sources.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the store fails.
     async fn load_at_most(&self, sources_max: usize) -> Result<Option<Deployment>, Error> {
         Ok(Some(self.load().await?).filter(|deployment| deployment.sources.len() <= sources_max))
     }
 
     /// Reads the sources of a shard and their cursors.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the store fails.
     async fn load_shard(&self, shard: &Shard) -> Result<Deployment, Error> {
         let mut deployment = self.load().await?;
         deployment.sources.retain(|id, _| shard.has(id));
@@ -270,10 +243,6 @@ pub trait DeploymentStore {
     }
 
     /// Reads the IDs of all sources, in the order of [`SourceId::sort_prefix`]. A source that was connected some seconds ago may be missing.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the store fails.
     async fn source_ids(&self) -> Result<Vec<SourceId>, Error> {
         let mut ids: Vec<SourceId> = self.load().await?.sources.into_keys().collect();
         ids.sort_by_key(SourceId::sort_prefix);
@@ -281,10 +250,6 @@ pub trait DeploymentStore {
     }
 
     /// Replaces the cursor of a stream if its version is still `expected`, or creates it if `expected` is `None` and it does not exist.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the store fails. The cursor may have been replaced even if this method returns an error.
     async fn replace_cursor(
         &self,
         stream: &StreamId,
@@ -293,26 +258,15 @@ pub trait DeploymentStore {
     ) -> Result<ReplaceOutcome, Error>;
 
     /// Loads the cursor of one stream; `None` if it has none.
-    ///
-    /// # Errors
-    /// Returns an error if the store fails.
     async fn load_stream(&self, stream: &StreamId) -> Result<Option<StoredCursor>, Error> {
         Ok(self.load().await?.cursors.remove(stream))
     }
 
     /// Reads one source with its version, or returns `None` if it does not exist. A corrupt source has a version, too, so that it can be
     /// replaced.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the store fails.
     async fn load_source(&self, id: &SourceId) -> Result<Option<StoredSource>, Error>;
 
     /// Replaces a source if its version is still `expected`, or creates it if `expected` is `None` and it does not exist.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the store fails. The source may have been replaced even if this method returns an error.
     async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Error>;
 }
 
@@ -339,28 +293,20 @@ pub struct StoredCredentials {
 }
 
 /// Stores credentials.
+///
+/// # Errors
+///
+/// Each method returns an error if the store fails. A write may have taken effect even then.
 pub trait CredentialStore {
     /// Reads the credentials of a source, possibly from a cache. Returns `None` if it has none.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the store fails.
     async fn credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error>;
 
     /// Reads the credentials of a source, bypassing any cache.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the store fails.
     async fn reload_credentials(&self, source: &SourceId) -> Result<Option<StoredCredentials>, Error>;
 
     /// Replaces the credentials of a source if their version is still `expected`, or creates them if `expected` is `None` and there are none.
     ///
     /// Only one of several concurrent writers succeeds. [`CredentialStore::credentials`] returns the new credentials only after they are stored.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the store fails. The credentials may have been replaced even if this method returns an error.
     async fn replace_credentials(
         &self,
         source: &SourceId,
@@ -369,10 +315,6 @@ pub trait CredentialStore {
     ) -> Result<ReplaceOutcome<SecretVersion>, Error>;
 
     /// Deletes the credentials of a source permanently, if they exist.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the store fails. The credentials may have been deleted even if this method returns an error.
     async fn delete_credentials(&self, source: &SourceId) -> Result<(), Error>;
 }
 
@@ -409,8 +351,8 @@ mod tests {
     #[test]
     fn body_is_read_whole_up_to_limit() {
         let read = |body: Body, bytes_max| {
-            let response = Response { status: 200, retry_after: None, date: None, scopes: None, body };
-            let whole = response.whole(&Request::auth_test(), bytes_max).now_or_never().unwrap();
+            let response = Response::<()> { status: 200, ..Response::default() }.with_body(body);
+            let whole = read_whole(response, &Request::auth_test(), bytes_max).now_or_never().unwrap();
             whole.map(|response| (response.status, response.body)).map_err(|error| error.code)
         };
         let chunks = || Body::chunks(futures_util::stream::iter([b"ab".to_vec(), b"cde".to_vec()].map(Ok)));

@@ -18,11 +18,11 @@ use slacktrail_core::slack::{Page, PageError, Request, Response, WorkspaceListin
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::stream::{PageSize, may_be_smaller};
 use slacktrail_core::time::{Day, Second};
-use slacktrail_core::walk::{Column, Gap, GapKind, PageContext, PageSoFar, Row, Walk};
+use slacktrail_core::walk::{Gap, GapKind, PageContext, PageSoFar, Row, Walk};
 use slacktrail_core::workspaces::WorkspacePosition;
 use slacktrail_ports::credentials::token_of;
 use slacktrail_ports::secret::Token;
-use slacktrail_ports::{CallAuth, CredentialStore, ReadBody, Slack};
+use slacktrail_ports::{CallAuth, CredentialStore, Slack, read_whole};
 
 /// The maximum number of times per requested day that the walk restarts after Slack rejects a page cursor. A page cursor that is valid for ten
 /// minutes suffices for any day.
@@ -82,7 +82,7 @@ pub(super) struct Reading<'a> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct ReadingState {
     gap: Gap,
-    sorted_by: Option<Column>,
+    by_first: bool,
     stage: Stage,
     /// The number of requested days.
     days: u32,
@@ -159,7 +159,7 @@ impl<'a> Reading<'a> {
         let state = ReadingState {
             // A gap of kind `Backfill` matches exactly the records in its range.
             gap: Gap::unwalked(log, GapKind::Backfill, oldest, latest),
-            sorted_by: None,
+            by_first: false,
             stage,
             days: u32::try_from(latest.since(oldest) / 86_400).unwrap_or(u32::MAX).saturating_add(1),
             records: 0,
@@ -305,8 +305,8 @@ impl<'a> Reading<'a> {
             Some(token) => token.clone(),
             None => token_of(self.source, credentials.credentials(&self.source.id).await?)?,
         };
-        let response =
-            slack.call(self.source, request, CallAuth::User(&token)).await?.whole(request, RESPONSE_BYTES_MAX).await?;
+        let response = slack.call(self.source, request, CallAuth::User(&token)).await?;
+        let response = read_whole(response, request, RESPONSE_BYTES_MAX).await?;
         self.token = Some(token.clone());
         let is_refused = response.body.len() <= ERROR_BYTES_MAX
             && matches!(response.page(request, now), Err(PageError::Error(error)) if error.kind == ErrorKind::Reauthorize);
@@ -318,7 +318,8 @@ impl<'a> Reading<'a> {
             return Ok(response);
         }
         self.token = Some(fresh.clone());
-        slack.call(self.source, request, CallAuth::User(&fresh)).await?.whole(request, RESPONSE_BYTES_MAX).await
+        let response = slack.call(self.source, request, CallAuth::User(&fresh)).await?;
+        read_whole(response, request, RESPONSE_BYTES_MAX).await
     }
 
     fn may_read_by_workspace(&self, error: &Error) -> bool {
@@ -339,7 +340,7 @@ impl<'a> Reading<'a> {
         // Before the walk moves, because these rows belong to the pass that this page may end.
         rows.iter().for_each(|row| self.context.progress.row(row, self.state.gap.oldest_wanted()));
         let outcome = self.state.gap.advance(
-            &mut self.state.sorted_by,
+            &mut self.state.by_first,
             &mut self.context,
             PageSoFar::default(),
             (&rows, page_rows),

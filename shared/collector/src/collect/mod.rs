@@ -26,7 +26,7 @@ use slacktrail_core::error::{Error, ErrorKind, Origin};
 use slacktrail_core::id_cache::DayLogCaches;
 use slacktrail_core::line::LineWriter;
 use slacktrail_core::record::RowId;
-use slacktrail_core::slack::{PageError, Request};
+use slacktrail_core::slack::Request;
 use slacktrail_core::source::{Source, StreamId};
 use slacktrail_core::stream::{ActiveGap, NextStep, PageRead, StreamOutcome, StreamTick, WalkCache};
 use slacktrail_core::time::Second;
@@ -126,7 +126,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             stream,
             limits,
             now: second,
-            tick: StreamTick::new(source, stream.log, second, limits.calls_max, cursor, walk),
+            tick: StreamTick::new(source, stream.log, second, limits.resources.calls_max, cursor, walk),
             version,
             conflict: false,
             ids,
@@ -212,9 +212,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         let page = self.call(asked.0).await?;
         match page.page_error(self.now) {
             None => self.read_rows(active, page, asked, batch).await.map(|is_end| PageRead::Page { is_end }),
-            Some(PageError::NoSuchPage) => Ok(PageRead::NoSuchPage),
-            Some(PageError::StalePageCursor) => Ok(PageRead::StalePageCursor),
-            Some(PageError::Error(error)) => Ok(PageRead::Refused { error, date: page.response.date.map(Second::of) }),
+            Some(error) => Ok(PageRead::Refused { error, date: page.response.date.map(Second::of) }),
         }
     }
 
@@ -239,7 +237,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     /// Appends the lines of the batch to the day logs, and clears the batch.
     async fn append(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        let (store, level) = (&self.ports.day_logs, self.limits.gzip_level);
+        let (store, level) = (&self.ports.day_logs, self.limits.resources.gzip_level);
         day_log::append(store, &mut self.ids.day_logs, batch, level, self.tick.counts()).await?;
         *self.tick.counts() += batch.counts;
         batch.clear(self.limits.batch_bytes);

@@ -102,7 +102,7 @@ mod tests {
             let row = format!(r#"{{"entries":["{}"#, "x".repeat(bytes)).into_bytes();
             let chunks = [row, br#""]}"#.to_vec()].map(Ok);
             let body = Body::chunks(futures_util::stream::iter(chunks));
-            let response = Response { status: 200, retry_after: None, date: None, scopes: None, body };
+            let response = Response::<()> { status: 200, ..Response::default() }.with_body(body);
             let request = Request::audit_logs(Second::EPOCH, Second::EPOCH, 1, None);
             let opened = OpenPage::open(&request, response, long_rows);
             let mut page = opened.now_or_never()?.unwrap();

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::health::State;
 use slacktrail_core::source::{Source, StreamId};
-use slacktrail_core::stream::{Problem, StreamOutcome};
+use slacktrail_core::stream::StreamOutcome;
 use slacktrail_core::time::Second;
 use slacktrail_ports::{StoredCursor, Version};
 
@@ -41,7 +41,8 @@ pub(super) fn eligibility(
     Err(Box::new(StreamOutcome {
         gaps: cursor.gaps.len(),
         lag_seconds: cursor.lag_seconds(now),
-        problem: stored_error.map(|error| Problem::Stored(error.of_source(source.id.clone()))),
+        reason: stored_error.map(|error| error.of_source(source.id.clone())),
+        is_reason_stored: true,
         ..StreamOutcome::skipped(stream, if source.paused { State::Paused } else { cursor.health.state })
     }))
 }

@@ -10,15 +10,15 @@ mod resources;
 mod stream_caches;
 mod summary;
 
-use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
-use std::task::Poll;
+use std::collections::HashMap;
 
+use futures_util::future::join_all;
 use futures_util::lock::Mutex;
-use futures_util::{StreamExt, future, stream};
 use jiff::Timestamp;
 
 use eligibility::{eligibility, first_at};
+use refreshes::Refreshes;
+use resources::Places;
 pub(crate) use resources::StreamLimits;
 pub use resources::{Quota, ResourceLimits};
 use stream_caches::StreamCaches;
@@ -27,14 +27,12 @@ pub use summary::Summary;
 use crate::collect::Collector;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
-use slacktrail_core::source::{Source, SourceId, StreamId};
+use slacktrail_core::source::{Source, StreamId};
 use slacktrail_core::stream::StreamOutcome;
 use slacktrail_core::time::Second;
 use slacktrail_ports::{CredentialStore, DayLogStore, Deployment, DeploymentStore, Ports, Slack, Version};
 use slacktrail_tokens::TokenRefreshSummary;
 use slacktrail_tokens::refresh::{RefreshFailure, TokenRefresher};
-
-use refreshes::RefreshResult;
 
 /// Collects all streams of a deployment, tick by tick. Its caches only save reads: without them, a tick stores the same records.
 #[derive(Clone, Debug)]
@@ -93,7 +91,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
                     for log in source.logs.clone() {
                         let stream = StreamId { source: id.clone(), log };
                         match eligibility(&source, &stream, cursors.remove(&stream), Second::of(now)) {
-                            Ok(stored) => due.push((source.clone(), stream, stored)),
+                            Ok(stored) => due.push((source.clone(), (stream, stored))),
                             Err(outcome) => streams.push(*outcome),
                         }
                     }
@@ -102,15 +100,14 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         }
         let (concurrent, stored_ids) = limits.resources.of_streams(due.len());
         let stream_limits = StreamLimits {
+            resources: limits.resources,
             batch_bytes: limits.resources.batch_bytes.split(concurrent),
-            gzip_level: limits.resources.gzip_level,
             stored_ids_max: stored_ids.split(concurrent),
             cached_ids_max: stored_ids.total,
-            calls_max: limits.resources.calls_max,
             deadline_reached: limits.deadline_reached,
             long_rows: &Mutex::new(()),
         };
-        self.caches.retain(|stream| due.iter().any(|(_, polled, _)| polled == stream));
+        self.caches.retain(|stream| due.iter().any(|(_, (polled, _))| polled == stream));
         let first = first_at(now, due.len());
         due.rotate_left(first);
         let (mut polled, token_refreshes) = self.poll_due(due, concurrent, now, &stream_limits).await;
@@ -125,52 +122,33 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
     /// Collects the streams in `due`, each as soon as the token of its source is refreshed or found not to be due.
     async fn poll_due(
         &self,
-        due: Vec<Stream>,
+        due: Vec<(Source, DueStream)>,
         concurrent: usize,
         now: Timestamp,
         limits: &StreamLimits<'_>,
     ) -> (Vec<StreamOutcome>, Vec<TokenRefreshSummary>) {
-        let mut waiting: HashMap<SourceId, Vec<Stream>> = HashMap::new();
-        let mut sources: Vec<Source> = Vec::new();
-        for stream in due {
-            let streams = waiting.entry(stream.0.id.clone()).or_default();
-            if streams.is_empty() {
-                sources.push(stream.0.clone());
+        let mut sources: Vec<(Source, Vec<DueStream>)> = Vec::new();
+        for (source, stream) in due {
+            match sources.iter_mut().find(|(other, _)| other.id == source.id) {
+                Some((_, streams)) => streams.push(stream),
+                None => sources.push((source, vec![stream])),
             }
-            streams.push(stream);
         }
-        let (waiting, ready) = (RefCell::new(waiting), RefCell::new(VecDeque::new()));
-        let (summaries, is_refreshing) = (RefCell::new(Vec::new()), Cell::new(true));
-        let refresh = async {
-            let refreshed = |source: &Source, outcome: &RefreshResult| {
-                summaries.borrow_mut().extend(TokenRefreshSummary::of(&source.id, outcome));
-                let failure = outcome.as_ref().err();
-                let streams = waiting.borrow_mut().remove(&source.id).unwrap_or_default();
-                ready.borrow_mut().extend(streams.into_iter().map(|stream| (stream, failure.cloned())));
-            };
-            let ports = (&self.ports.slack, &self.ports.credentials);
-            let deadline_reached = limits.deadline_reached;
-            refreshes::refresh_tokens(
-                &self.token_refresher,
-                ports,
-                &sources,
-                Second::of(now),
-                deadline_reached,
-                refreshed,
-            )
-            .await;
-            is_refreshing.set(false);
-        };
-        // `join` polls the refreshes first and then this queue, so the queue needs no waker.
-        let queue = stream::poll_fn(|_| match ready.borrow_mut().pop_front() {
-            None if is_refreshing.get() => Poll::Pending,
-            next => Poll::Ready(next),
+        let ports = (&self.ports.slack, &self.ports.credentials);
+        let refreshes = Refreshes::new(&self.token_refresher, ports, limits.deadline_reached);
+        let places = Places::new(concurrent);
+        let polled = sources.into_iter().map(async |(source, streams)| {
+            let refreshed = refreshes.refresh(&source, Second::of(now)).await;
+            let failure = refreshed.as_ref().err();
+            let outcomes = streams.into_iter().map(async |(stream, stored)| {
+                let _place = places.take().await;
+                // On the heap, so that a stream that waits takes no memory for its tick.
+                Box::pin(self.tick_stream(&source, &stream, stored, failure, now, limits)).await
+            });
+            (join_all(outcomes).await, TokenRefreshSummary::of(&source.id, &refreshed))
         });
-        let polled = queue.map(async |((source, stream, stored), failure)| {
-            self.tick_stream(&source, &stream, stored, failure.as_ref(), now, limits).await
-        });
-        let ((), polled) = future::join(refresh, polled.buffer_unordered(concurrent).collect()).await;
-        (polled, summaries.into_inner())
+        let (outcomes, refreshes): (Vec<_>, Vec<_>) = join_all(polled).await.into_iter().unzip();
+        (outcomes.into_iter().flatten().collect(), refreshes.into_iter().flatten().collect())
     }
 
     async fn tick_stream(
@@ -191,4 +169,4 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
 }
 
 /// A stream that is due, with its stored cursor.
-type Stream = (Source, StreamId, Option<(Version, Cursor)>);
+type DueStream = (StreamId, Option<(Version, Cursor)>);

@@ -1,15 +1,12 @@
 //! Refreshes the tokens of a tick's sources beside the collection of other sources.
 
-use std::array;
 use std::cell::Cell;
 
-use futures_util::lock::Mutex;
-use futures_util::{StreamExt, stream};
-
+use super::resources::Places;
 use slacktrail_core::source::Source;
 use slacktrail_core::time::Second;
 use slacktrail_ports::{CredentialStore, Slack};
-use slacktrail_tokens::refresh::{DueToken, RefreshFailure, RefreshOutcome, TokenRefresher};
+use slacktrail_tokens::refresh::{RefreshFailure, RefreshOutcome, TokenRefresher};
 
 /// Maximum number of secrets that are read concurrently.
 const READS_AT_ONCE: usize = 8;
@@ -19,41 +16,42 @@ const VALID_PER_TICK: usize = 8;
 /// Maximum number of expired tokens that are refreshed concurrently. The others wait.
 const EXPIRED_AT_ONCE: usize = 8;
 
-/// The outcome of a source's token.
-pub(super) type RefreshResult = Result<RefreshOutcome, RefreshFailure>;
-
-/// Refreshes the tokens of `sources` that are due, and calls `refreshed` for each source once its streams may use the token.
+/// The refreshes of one tick.
 ///
 /// A refresh whose calls hang delays only its own source: a valid token does not wait for another source's refresh, and an expired one only for
 /// those of expired tokens.
-pub(super) async fn refresh_tokens<S: Slack, K: CredentialStore>(
-    refresher: &TokenRefresher,
-    (slack, store): (&S, &K),
-    sources: &[Source],
-    now: Second,
-    deadline_reached: &dyn Fn() -> bool,
-    refreshed: impl Fn(&Source, &RefreshResult),
-) {
-    let (valid, expired) = (Cell::new(0), Cell::new(0));
-    let expired_places: [Mutex<()>; EXPIRED_AT_ONCE] = array::from_fn(|_| Mutex::new(()));
-    let checks = sources.iter().map(async |source| (source, refresher.due_token(store, source, now).await));
-    let checked = stream::iter(checks).buffer_unordered(READS_AT_ONCE);
-    let refresh = async |(source, due): (&Source, Option<DueToken>)| {
-        let outcome = match due {
-            None => Ok(RefreshOutcome::NotDue),
-            Some(token) if !token.is_expired && valid.replace(valid.get() + 1) >= VALID_PER_TICK => {
-                refresher.postpone(source, &token, now)
-            }
-            Some(token) => {
-                let place = token.is_expired.then(|| expired.replace(expired.get() + 1) % EXPIRED_AT_ONCE);
-                let _place = match place {
-                    Some(place) => Some(expired_places[place].lock().await),
-                    None => None,
-                };
-                refresher.refresh((slack, store), source, token, now, deadline_reached).await
-            }
+pub(super) struct Refreshes<'a, S, K> {
+    refresher: &'a TokenRefresher,
+    ports: (&'a S, &'a K),
+    deadline_reached: &'a dyn Fn() -> bool,
+    reads: Places,
+    valid: Cell<usize>,
+    expired: Places,
+}
+
+impl<'a, S: Slack, K: CredentialStore> Refreshes<'a, S, K> {
+    pub(super) fn new(
+        refresher: &'a TokenRefresher,
+        ports: (&'a S, &'a K),
+        deadline_reached: &'a dyn Fn() -> bool,
+    ) -> Self {
+        let (reads, expired) = (Places::new(READS_AT_ONCE), Places::new(EXPIRED_AT_ONCE));
+        Refreshes { refresher, ports, deadline_reached, reads, valid: Cell::new(0), expired }
+    }
+
+    /// Refreshes the token of `source` if it is due. The streams of the source may then use it.
+    pub(super) async fn refresh(&self, source: &Source, now: Second) -> Result<RefreshOutcome, RefreshFailure> {
+        let place = self.reads.take().await;
+        let due = self.refresher.due_token(self.ports.1, source, now).await;
+        drop(place);
+        let Some(token) = due else { return Ok(RefreshOutcome::NotDue) };
+        let _place = if token.is_expired {
+            Some(self.expired.take().await)
+        } else if self.valid.replace(self.valid.get() + 1) < VALID_PER_TICK {
+            None
+        } else {
+            return self.refresher.postpone(source, &token, now);
         };
-        refreshed(source, &outcome);
-    };
-    checked.for_each_concurrent(None, refresh).await;
+        self.refresher.refresh(self.ports, source, token, now, self.deadline_reached).await
+    }
 }

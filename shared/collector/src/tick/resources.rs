@@ -1,6 +1,7 @@
 //! Limits of the resources that the streams of a tick share.
 
-use futures_util::lock::Mutex;
+use futures_util::future::select_all;
+use futures_util::lock::{Mutex, MutexGuard};
 use slacktrail_core::object::GZIP_LEVEL;
 
 /// The limits of calls, CPU and memory of a tick. The defaults keep the process within 100 MiB for any number of streams and any backlog.
@@ -20,16 +21,14 @@ pub struct ResourceLimits {
 
 /// The limits of one stream's tick.
 pub(crate) struct StreamLimits<'a> {
+    /// The limits of all streams.
+    pub(crate) resources: ResourceLimits,
     /// Bytes of lines after which a batch is stored.
     pub(crate) batch_bytes: usize,
-    /// The gzip level of objects, 0 to 9.
-    pub(crate) gzip_level: u32,
     /// Maximum number of cached IDs during the tick.
     pub(crate) stored_ids_max: usize,
     /// Maximum number of IDs that all streams together cache between ticks.
     pub(crate) cached_ids_max: usize,
-    /// Maximum calls to Slack. `None` means half of what Slack allows per minute for the log type.
-    pub(crate) calls_max: Option<u32>,
     /// Returns `true` if the tick must stop.
     pub(crate) deadline_reached: &'a dyn Fn() -> bool,
     /// Held by the stream that is reading a long row.
@@ -48,6 +47,21 @@ pub struct Quota {
 impl Quota {
     pub(super) fn split(self, count: usize) -> usize {
         self.per_stream.min(self.total / count)
+    }
+}
+
+/// Places that hold one future each. Further futures wait for a free place.
+pub(super) struct Places(Vec<Mutex<()>>);
+
+impl Places {
+    /// Creates `count` places, at least one.
+    pub(super) fn new(count: usize) -> Places {
+        Places((0..count).map(|_| Mutex::new(())).collect())
+    }
+
+    /// Waits for a place, and takes it until the guard is dropped.
+    pub(super) async fn take(&self) -> MutexGuard<'_, ()> {
+        select_all(self.0.iter().map(Mutex::lock)).await.0
     }
 }
 

@@ -43,7 +43,6 @@ mod tests {
     use super::*;
     use slacktrail_core::health::State;
     use slacktrail_core::source::{LogType, SourceId, StreamId};
-    use slacktrail_core::stream::Problem;
 
     fn acme() -> SourceId {
         "acme".parse().unwrap()
@@ -54,8 +53,8 @@ mod tests {
     }
 
     fn polled(error: Option<&Error>) -> StreamOutcome {
-        let problem = error.cloned().map(Problem::Error);
-        StreamOutcome { polled: true, problem, ..StreamOutcome::skipped(&stream(LogType::Audit), State::Ok) }
+        let reason = error.cloned();
+        StreamOutcome { polled: true, reason, ..StreamOutcome::skipped(&stream(LogType::Audit), State::Ok) }
     }
 
     #[test]
@@ -91,7 +90,7 @@ mod tests {
         assert_eq!(texts, ["http_500", "Slack gave no response", "wait for the next tick", "broken pipe"]);
         assert_eq!((&with_cause["log"], &with_cause["records"]), (&json!(null), &json!(0)));
         assert!(shown(error.clone()).get("cause").is_none());
-        let waiting = StreamOutcome { problem: Some(Problem::Stored(error)), ..polled(None) };
+        let waiting = StreamOutcome { is_reason_stored: true, ..polled(Some(&error)) };
         let waiting = serde_json::to_value(waiting).unwrap();
         assert_eq!((&waiting["code"], &waiting["hint"]), (&json!("http_500"), &json!("wait for the next tick")));
         assert!(serde_json::to_value(polled(None)).unwrap().get("code").is_none());

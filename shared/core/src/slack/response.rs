@@ -124,6 +124,12 @@ impl Response {
 }
 
 impl<B> Response<B> {
+    /// Returns the response with another body.
+    pub fn with_body<C>(self, body: C) -> Response<C> {
+        let Response { status, retry_after, date, scopes, body: _ } = self;
+        Response { status, retry_after, date, scopes, body }
+    }
+
     /// Returns the fields of a page beside its rows, after `reader` has read the page to its end.
     ///
     /// # Errors

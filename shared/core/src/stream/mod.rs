@@ -20,7 +20,7 @@ mod tests;
 
 pub use crate::counts::TickCounts;
 pub use block::{Block, Conflicts};
-pub use outcome::{Problem, StreamOutcome};
+pub use outcome::StreamOutcome;
 pub use page_size::{PageSize, may_be_smaller};
 pub use pages::{NextStep, PageRead};
 
@@ -72,8 +72,6 @@ pub struct StreamTick<'a> {
     log: LogType,
     now: Second,
     calls_max: u32,
-    /// Whether the stream has no stored cursor, so that its first gap covers its whole time.
-    is_first: bool,
     cursor: Cursor,
     /// The stored cursor, or `None` if none is stored or it was discarded.
     stored: Option<Cursor>,
@@ -132,7 +130,6 @@ impl<'a> StreamTick<'a> {
         stored: Option<Cursor>,
         cache: &'a mut WalkCache,
     ) -> StreamTick<'a> {
-        let is_first = stored.is_none();
         let field_in_future = stored.as_ref().and_then(|cursor| cursor.time_in_future(now));
         let stored = stored.filter(|_| field_in_future.is_none());
         let mut cursor = stored.clone().unwrap_or_else(|| Cursor::first(source, log, now));
@@ -145,7 +142,6 @@ impl<'a> StreamTick<'a> {
             log,
             now,
             calls_max: calls_max.unwrap_or_else(|| log.calls_per_tick_max()),
-            is_first,
             previous_watermark: stored.as_ref().map(|cursor| cursor.watermark),
             cursor,
             stored,
@@ -221,8 +217,8 @@ impl<'a> StreamTick<'a> {
 
     /// Opens the gaps of this tick.
     pub fn open_gaps(&mut self) {
-        if self.is_first {
-            return;
+        if self.stored.is_none() {
+            return; // the cursor is new, and its gap covers the stream's whole time
         }
         let in_progress = self.cursor.gaps.iter().any(|gap| gap.kind == GapKind::Live && gap.is_in_progress());
         let since_round = self.now.since(self.cursor.watermark);
@@ -277,7 +273,7 @@ impl<'a> StreamTick<'a> {
         rows: (&[Row], u32),
         end: &PageEnd,
     ) -> PageOutcome {
-        gap.advance(&mut self.cursor.sorted_by, context, page, rows, end)
+        gap.advance(&mut self.cursor.by_first, context, page, rows, end)
     }
 
     /// Updates the newest time that Slack has shown.
@@ -404,9 +400,9 @@ impl<'a> StreamTick<'a> {
         self.cursor.health.update(&tick, self.source, self.log, self.now);
         self.heartbeat = self.now.since(self.cursor.saved_at) >= HEARTBEAT_SECONDS;
         let health = &self.cursor.health;
-        let stored = || health.error().map(Problem::Stored);
         self.outcome.state = health.state;
-        self.outcome.problem = error.map(Problem::Error).or_else(stored);
+        self.outcome.is_reason_stored = error.is_none();
+        self.outcome.reason = error.or_else(|| health.error());
         self.outcome.gaps = self.cursor.gaps.len();
         self.outcome.lag_seconds = self.cursor.lag_seconds(self.now);
         self.outcome.workspaces_failing = self.cursor.workspaces.failing().count() + self.cache.workspaces.without_id;
@@ -440,13 +436,10 @@ impl<'a> StreamTick<'a> {
 
     /// Returns the outcome of the tick. `error` is an error of saving the cursor.
     pub fn into_outcome(self, error: Option<Error>) -> StreamOutcome {
-        let of_source = |error: Error| error.of_source(self.source.id.clone());
-        let problem = match (self.outcome.problem, error) {
-            (Some(Problem::Error(error)), _) | (_, Some(error)) => Some(Problem::Error(of_source(error))),
-            (Some(Problem::Stored(error)), None) => Some(Problem::Stored(of_source(error))),
-            (None, None) => None,
-        };
-        StreamOutcome { problem, ..self.outcome }
+        let of_tick = self.outcome.error().cloned().or(error);
+        let is_reason_stored = of_tick.is_none();
+        let reason = of_tick.or(self.outcome.reason).map(|error| error.of_source(self.source.id.clone()));
+        StreamOutcome { reason, is_reason_stored, ..self.outcome }
     }
 }
 

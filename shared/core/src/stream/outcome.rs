@@ -19,9 +19,12 @@ pub struct StreamOutcome {
     pub state: State,
     /// Whether the stream was polled. It is not polled if it is paused, must wait or cannot be read.
     pub polled: bool,
-    /// The reason for the state.
+    /// The reason for the state, unless it is healthy.
     #[serde(flatten)]
-    pub problem: Option<Problem>,
+    pub reason: Option<Error>,
+    /// Whether the reason was stored by an earlier tick, because this one met no error or did not poll the stream.
+    #[serde(skip)]
+    pub is_reason_stored: bool,
     /// What the tick did.
     #[serde(flatten)]
     pub counts: TickCounts,
@@ -39,16 +42,6 @@ pub struct StreamOutcome {
     pub recovered: bool,
 }
 
-/// The reason for a state that is not healthy.
-#[derive(Clone, Debug, Serialize)]
-#[serde(untagged)]
-pub enum Problem {
-    /// An error of this tick.
-    Error(Error),
-    /// The stored reason, if this tick met no error or did not poll the stream.
-    Stored(Error),
-}
-
 impl StreamOutcome {
     /// Returns the outcome of a stream that was not polled.
     pub fn skipped(stream: &StreamId, state: State) -> StreamOutcome {
@@ -57,8 +50,8 @@ impl StreamOutcome {
 
     /// Returns the outcome of a stream, or of a source, that could not be read.
     pub fn unreadable(source: SourceId, log: Option<LogType>, error: Error) -> StreamOutcome {
-        let problem = Some(Problem::Error(error.of_source(source.clone())));
-        StreamOutcome { problem, ..StreamOutcome::of(source, log, State::Failing) }
+        let reason = Some(error.of_source(source.clone()));
+        StreamOutcome { reason, ..StreamOutcome::of(source, log, State::Failing) }
     }
 
     fn of(source: SourceId, log: Option<LogType>, state: State) -> StreamOutcome {
@@ -67,7 +60,8 @@ impl StreamOutcome {
             log,
             state,
             polled: false,
-            problem: None,
+            reason: None,
+            is_reason_stored: false,
             counts: TickCounts::default(),
             gaps: 0,
             lag_seconds: 0,
@@ -79,24 +73,16 @@ impl StreamOutcome {
 
     /// Returns the error of this tick.
     pub fn error(&self) -> Option<&Error> {
-        match self.problem.as_ref()? {
-            Problem::Error(error) => Some(error),
-            Problem::Stored(_) => None,
-        }
-    }
-
-    /// Returns the reason for the state: an error of this tick, or the stored one.
-    pub fn reason(&self) -> Option<&Error> {
-        self.problem.as_ref().map(|(Problem::Error(error) | Problem::Stored(error))| error)
+        self.reason.as_ref().filter(|_| !self.is_reason_stored)
     }
 
     /// Returns Slack's or slacktrail's error code.
     pub fn code(&self) -> Option<&str> {
-        self.reason().map(|error| error.code.as_str())
+        self.reason.as_ref().map(|error| error.code.as_str())
     }
 
     /// Returns the next action, in words for `place`.
     pub fn hint(&self, place: Place) -> Option<String> {
-        self.reason().map(|error| error.hint(place, Some(self.source.as_str())))
+        self.reason.as_ref().map(|error| error.hint(place, Some(self.source.as_str())))
     }
 }

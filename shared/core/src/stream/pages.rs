@@ -19,14 +19,10 @@ pub enum PageRead {
         /// Whether the walk is at its end.
         is_end: bool,
     },
-    /// Slack has no page of this number.
-    NoSuchPage,
-    /// Slack rejected the page cursor that it returned before.
-    StalePageCursor,
-    /// Slack refused the request.
+    /// Something else than a page.
     Refused {
-        /// The error.
-        error: Error,
+        /// What Slack returned instead.
+        error: PageError,
         /// The time of the response by Slack's clock.
         date: Option<Second>,
     },
@@ -127,41 +123,44 @@ impl StreamTick<'_> {
     }
 
     fn position(&mut self, active: &mut ActiveGap, page_rows: u32, read: PageRead) -> Result<Position, Error> {
-        let ActiveGap { gap, context, .. } = active;
-        match read {
+        let (error, date) = match read {
             PageRead::Page { is_end } => {
-                context.missing_page = None;
+                active.context.missing_page = None;
                 self.cache.page_size.grow();
-                Ok(if is_end { Position::AtEnd } else { Position::Within })
+                return Ok(if is_end { Position::AtEnd } else { Position::Within });
             }
-            PageRead::NoSuchPage => {
-                let error = PageError::NoSuchPage.into_error();
-                self.refused = Some(error.clone());
-                let number = gap.page_number(context);
-                if number <= 1 {
-                    return self.skip_workspace(gap, error).map(|()| Position::AtEnd); // every log has a first page
-                }
-                // Slack returns a limited number of pages, so larger pages reach further back. In a log with the oldest rows first, the missing
-                // page would contain the newest rows, so ask again how many pages exist. The same applies if this page existed in an earlier
-                // tick, because the page counts were wrong then.
-                let is_end = !self.cache.page_size.enlarge(page_rows)
-                    && !gap.walk.is_oldest_first()
-                    && !gap.walk.asks_again(context);
-                if is_end {
-                    // A single such response may be a hiccup, so request the page again.
-                    let is_confirmed = context.missing_page.replace(number) == Some(number);
-                    return Ok(if is_confirmed { Position::AtEnd } else { Position::Within });
-                }
-                gap.restart(context);
+            PageRead::Refused { error, date } => (error, date),
+        };
+        self.refused = Some(error.clone().into_error());
+        match error {
+            PageError::NoSuchPage => self.end_pages(active, page_rows),
+            PageError::StalePageCursor => {
+                active.gap.restart(&mut active.context);
                 Ok(Position::Within)
             }
-            PageRead::StalePageCursor => {
-                self.refused = Some(PageError::StalePageCursor.into_error());
-                gap.restart(context);
-                Ok(Position::Within)
-            }
-            PageRead::Refused { error, date } => self.pass_over(gap, error, date),
+            PageError::Error(error) => self.pass_over(&mut active.gap, error, date),
         }
+    }
+
+    /// Decides whether a log ends before a page that does not exist.
+    fn end_pages(&mut self, active: &mut ActiveGap, page_rows: u32) -> Result<Position, Error> {
+        let ActiveGap { gap, context, .. } = active;
+        let number = gap.page_number(context);
+        if number <= 1 {
+            return self.skip_workspace(gap, PageError::NoSuchPage.into_error()).map(|()| Position::AtEnd); // every log has a first page
+        }
+        // Slack returns a limited number of pages, so larger pages reach further back. In a log with the oldest rows first, the missing page
+        // would contain the newest rows, so ask again how many pages exist. The same applies if this page existed in an earlier tick, because
+        // the page counts were wrong then.
+        let is_end =
+            !self.cache.page_size.enlarge(page_rows) && !gap.walk.is_oldest_first() && !gap.walk.asks_again(context);
+        if !is_end {
+            gap.restart(context);
+            return Ok(Position::Within);
+        }
+        // A single such response may be a hiccup, so request the page again.
+        let is_confirmed = context.missing_page.replace(number) == Some(number);
+        Ok(if is_confirmed { Position::AtEnd } else { Position::Within })
     }
 
     /// Handles an error response to a page.
@@ -170,7 +169,6 @@ impl StreamTick<'_> {
     ///
     /// Returns the error if it affects the whole stream.
     fn pass_over(&mut self, gap: &mut Gap, error: Error, date: Option<Second>) -> Result<Position, Error> {
-        self.refused = Some(error.clone());
         // The local clock is ahead, so the range ends in Slack's future. Request only the part that Slack has reached.
         if let Some(date) = date
             && (self.log, error.code.as_str()) == (LogType::Audit, "invalid_range")

@@ -1,5 +1,6 @@
 use super::*;
 use crate::health::State;
+use crate::slack::PageError;
 use crate::source::Plan;
 use crate::walk::Walk;
 use crate::workspaces::{WorkspacePosition, WorkspaceState};
@@ -33,18 +34,25 @@ fn page(tick: &mut StreamTick<'_>, active: &mut ActiveGap, read: Result<PageRead
     tick.after_page(active, (&request, page_rows), read)
 }
 
+/// Starts a tick at `now`, and passes it and its live gap to `then`.
+fn with_live_gap<R>(log: LogType, now: i64, stored: &Cursor, then: impl FnOnce(StreamTick<'_>, ActiveGap) -> R) -> R {
+    let (source, mut cache) = (source(), WalkCache::new(log));
+    let mut tick = StreamTick::new(&source, log, second(now), None, Some(stored.clone()), &mut cache);
+    tick.open_gaps();
+    let active = tick.next_gap().unwrap();
+    then(tick, active)
+}
+
 /// Runs a tick at `now` whose live gap gets one answer, and returns its outcome and the cursor that it would store.
 fn tick(stored: &Cursor, now: i64, read: Result<PageRead, Error>) -> (StreamOutcome, Option<Cursor>) {
-    let (source, mut cache) = (source(), WalkCache::new(LogType::Audit));
-    let mut tick = StreamTick::new(&source, LogType::Audit, second(now), None, Some(stored.clone()), &mut cache);
-    tick.open_gaps();
-    let mut active = tick.next_gap().unwrap();
-    let result = page(&mut tick, &mut active, read);
-    tick.pause_walk(&mut active, result.is_err());
-    tick.commit(active, result.is_err());
-    tick.finish(result.err(), None);
-    let saved = tick.cursor_to_save(std::iter::empty()).cloned();
-    (tick.into_outcome(None), saved)
+    with_live_gap(LogType::Audit, now, stored, |mut tick, mut active| {
+        let result = page(&mut tick, &mut active, read);
+        tick.pause_walk(&mut active, result.is_err());
+        tick.commit(active, result.is_err());
+        tick.finish(result.err(), None);
+        let saved = tick.cursor_to_save(std::iter::empty()).cloned();
+        (tick.into_outcome(None), saved)
+    })
 }
 
 const END: PageRead = PageRead::Page { is_end: true };
@@ -86,23 +94,21 @@ fn failed_tick_without_page_keeps_gap_open_and_counts_lag() {
 
 #[test]
 fn tick_that_slack_only_refuses_is_no_success() {
-    let stale = tick(&settled(LogType::Audit), 60, Ok(PageRead::StalePageCursor)).0;
+    let stale =
+        tick(&settled(LogType::Audit), 60, Ok(PageRead::Refused { error: PageError::StalePageCursor, date: None })).0;
     assert_eq!((stale.state, stale.code()), (State::Waiting, Some("no_page")));
 }
 
 #[test]
 fn too_large_page_is_requested_smaller_now_and_broken_one_next_tick() {
-    let (source, mut cache) = (source(), WalkCache::new(LogType::Audit));
-    let mut tick =
-        StreamTick::new(&source, LogType::Audit, second(60), None, Some(settled(LogType::Audit)), &mut cache);
-    tick.open_gaps();
-    let mut active = tick.next_gap().unwrap();
-    let too_large = slack_error("response_too_large");
-    assert_eq!(page(&mut tick, &mut active, Err(too_large)).unwrap(), NextStep::ReadPage);
-    assert_eq!(tick.request(&active).1, 250);
-    let broken = slack_error("incomplete_response");
-    assert_eq!(page(&mut tick, &mut active, Err(broken)).unwrap_err().code, "incomplete_response");
-    assert_eq!(tick.request(&active).1, 62);
+    with_live_gap(LogType::Audit, 60, &settled(LogType::Audit), |mut tick, mut active| {
+        let too_large = slack_error("response_too_large");
+        assert_eq!(page(&mut tick, &mut active, Err(too_large)).unwrap(), NextStep::ReadPage);
+        assert_eq!(tick.request(&active).1, 250);
+        let broken = slack_error("incomplete_response");
+        assert_eq!(page(&mut tick, &mut active, Err(broken)).unwrap_err().code, "incomplete_response");
+        assert_eq!(tick.request(&active).1, 62);
+    });
 }
 
 #[test]
@@ -116,7 +122,7 @@ fn access_logs_of_organization_are_read_by_workspace_if_slack_demands() {
     tick.open_gaps();
     let mut active = tick.next_gap().unwrap();
     let error = slack_error("missing_argument");
-    let refused = PageRead::Refused { error, date: None };
+    let refused = PageRead::Refused { error: PageError::Error(error), date: None };
     assert_eq!(page(&mut tick, &mut active, Ok(refused)).unwrap(), NextStep::ListWorkspaces);
     assert!(tick.needs_workspaces());
     tick.update_workspaces(WorkspaceList { ids: vec!["T1".to_owned(), "T2".to_owned()], without_id: 0 });
@@ -130,17 +136,14 @@ fn access_logs_of_organization_are_read_by_workspace_if_slack_demands() {
 
 #[test]
 fn range_in_future_of_slack_ends_at_slack_time() {
-    let (source, mut cache) = (source(), WalkCache::new(LogType::Audit));
-    let mut tick =
-        StreamTick::new(&source, LogType::Audit, second(600), None, Some(settled(LogType::Audit)), &mut cache);
-    tick.open_gaps();
-    let mut active = tick.next_gap().unwrap();
-    let invalid_range = || slack_error("invalid_range");
-    let refused = PageRead::Refused { error: invalid_range(), date: Some(second(60)) };
-    assert_eq!(page(&mut tick, &mut active, Ok(refused)).unwrap(), NextStep::ReadPage);
-    assert_eq!(active.gap.latest, second(60));
-    let refused = PageRead::Refused { error: invalid_range(), date: Some(second(90)) };
-    assert_eq!(page(&mut tick, &mut active, Ok(refused)).unwrap_err().code, "invalid_range");
+    with_live_gap(LogType::Audit, 600, &settled(LogType::Audit), |mut tick, mut active| {
+        let invalid_range = || PageError::Error(slack_error("invalid_range"));
+        let refused = PageRead::Refused { error: invalid_range(), date: Some(second(60)) };
+        assert_eq!(page(&mut tick, &mut active, Ok(refused)).unwrap(), NextStep::ReadPage);
+        assert_eq!(active.gap.latest, second(60));
+        let refused = PageRead::Refused { error: invalid_range(), date: Some(second(90)) };
+        assert_eq!(page(&mut tick, &mut active, Ok(refused)).unwrap_err().code, "invalid_range");
+    });
 }
 
 #[test]
@@ -175,46 +178,40 @@ fn cursor_from_future_is_discarded_and_reported() {
 
 #[test]
 fn live_record_of_time_read_before_is_late_unless_gap_covers_it() {
-    let (source, mut cache) = (source(), WalkCache::new(LogType::Audit));
     let mut stored = settled(LogType::Audit);
     stored.gaps.push(Gap::unwalked(LogType::Audit, GapKind::Backlog, second(-100), second(-90)));
-    let mut tick = StreamTick::new(&source, LogType::Audit, second(60), None, Some(stored), &mut cache);
-    tick.open_gaps();
-    let gap = tick.next_gap().unwrap().gap;
-    let late = |gap: &Gap| [-101, -95, -1, 0, 30].map(|time| tick.is_late(gap, second(time)));
-    assert_eq!(late(&gap), [true, false, true, false, false]);
-    assert_eq!(late(&Gap { kind: GapKind::Backlog, ..gap }), [false; 5]);
+    with_live_gap(LogType::Audit, 60, &stored, |tick, ActiveGap { gap, .. }| {
+        let late = |gap: &Gap| [-101, -95, -1, 0, 30].map(|time| tick.is_late(gap, second(time)));
+        assert_eq!(late(&gap), [true, false, true, false, false]);
+        assert_eq!(late(&Gap { kind: GapKind::Backlog, ..gap }), [false; 5]);
+    });
 }
 
 #[test]
 fn record_from_time_in_which_workspace_was_not_read_is_not_late() {
     // The workspace failed before the walk entered it, or in the walk of another gap since.
     for (at_entry, now) in [(Some(-50), None), (None, Some(-50))] {
-        let (source, mut cache) = (source(), WalkCache::new(LogType::Integration));
         let mut stored = settled(LogType::Integration);
         let failing = WorkspaceState { uncollected_since: now.map(second), ..WorkspaceState::default() };
         stored.workspaces.0.insert("T1".to_owned(), failing);
-        let mut tick = StreamTick::new(&source, LogType::Integration, second(60), None, Some(stored), &mut cache);
-        tick.open_gaps();
-        let gap = tick.next_gap().unwrap().gap;
-        let workspace = WorkspacePosition { id: "T1".to_owned(), uncollected_since: at_entry.map(second) };
-        let gap = Gap { workspace: Some(workspace), ..gap };
-        assert_eq!([-60, -50, -1].map(|time| tick.is_late(&gap, second(time))), [true, false, false], "{at_entry:?}");
+        let late = with_live_gap(LogType::Integration, 60, &stored, |tick, ActiveGap { gap, .. }| {
+            let workspace = WorkspacePosition { id: "T1".to_owned(), uncollected_since: at_entry.map(second) };
+            let gap = Gap { workspace: Some(workspace), ..gap };
+            [-60, -50, -1].map(|time| tick.is_late(&gap, second(time)))
+        });
+        assert_eq!(late, [true, false, false], "{at_entry:?}");
     }
 }
 
 #[test]
 fn endless_page_cursor_ends_walk_with_no_progress() {
-    let (source, mut cache) = (source(), WalkCache::new(LogType::Audit));
-    let mut tick =
-        StreamTick::new(&source, LogType::Audit, second(60), None, Some(settled(LogType::Audit)), &mut cache);
-    tick.open_gaps();
-    let mut active = tick.next_gap().unwrap();
-    let steps: Vec<_> = (0..5)
-        .map(|_| page(&mut tick, &mut active, Ok(PageRead::Page { is_end: false })).map_err(|e| e.code))
-        .collect();
-    assert_eq!(steps[..4], vec![Ok(NextStep::ReadPage); 4]);
-    assert_eq!(steps[4], Err("no_progress".to_owned()));
+    with_live_gap(LogType::Audit, 60, &settled(LogType::Audit), |mut tick, mut active| {
+        let steps: Vec<_> = (0..5)
+            .map(|_| page(&mut tick, &mut active, Ok(PageRead::Page { is_end: false })).map_err(|e| e.code))
+            .collect();
+        assert_eq!(steps[..4], vec![Ok(NextStep::ReadPage); 4]);
+        assert_eq!(steps[4], Err("no_progress".to_owned()));
+    });
 }
 
 #[test]

@@ -13,16 +13,6 @@ use super::{MatchedRecord, Row};
 use crate::slack::PageEnd;
 use crate::time::Second;
 
-/// The column that access rows are sorted by.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Column {
-    /// The time of the first login, `date_first`.
-    DateFirst,
-    /// The time of the last activity, `date_last`.
-    DateLast,
-}
-
 /// The position of an access walk.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct AccessWalk {
@@ -99,19 +89,15 @@ impl AccessPage {
         rows.iter().enumerate().filter(|(_, row)| is_wanted(row)).map(|(index, row)| (index, row.id)).collect()
     }
 
-    /// Returns the column that the page is sorted by, if only one of them is in order.
-    fn order(&self) -> Option<Column> {
-        match (self.first.is_unordered, self.last.is_unordered) {
-            (false, true) => Some(Column::DateFirst),
-            (true, false) => Some(Column::DateLast),
-            _ => None,
-        }
+    /// Returns whether the page is sorted by `date_first` rather than by `date_last`, if only one of them is in order.
+    fn is_by_first(&self) -> Option<bool> {
+        (self.first.is_unordered != self.last.is_unordered).then_some(self.last.is_unordered)
     }
 
-    /// Returns `true` if everything after the page is older than `stop`. While the order is unknown, uses the later time of each row, which is
-    /// safe for both columns.
-    fn is_through(&self, sorted_by: Option<Column>, stop: Second) -> bool {
-        let column = if sorted_by == Some(Column::DateFirst) { &self.first } else { &self.later };
+    /// Returns `true` if everything after the page is older than `stop`. Unless rows are sorted by `date_first`, uses the later time of each row,
+    /// which is safe for both columns.
+    fn is_through(&self, by_first: bool, stop: Second) -> bool {
+        let column = if by_first { &self.first } else { &self.later };
         column.bound().is_some_and(|second| second < stop)
     }
 }
@@ -130,7 +116,7 @@ impl AccessWalk {
     /// Moves forward by a page. Returns `true` if the walk is complete.
     pub(super) fn advance(
         &mut self,
-        sorted_by: &mut Option<Column>,
+        by_first: &mut bool,
         numbered_pages: &mut NumberedPages,
         page: &AccessPage,
         end: &PageEnd,
@@ -146,8 +132,8 @@ impl AccessWalk {
             return false;
         }
         // Use only one response, because rows may move between two of them.
-        *sorted_by = page.order().or(*sorted_by);
-        let through = page.is_through(*sorted_by, self.stop);
+        *by_first = page.is_by_first().unwrap_or(*by_first);
+        let through = page.is_through(*by_first, self.stop);
         if self.pages == 0 {
             self.started = end.made_after;
         }
@@ -218,26 +204,25 @@ mod tests {
 
     #[test]
     fn page_is_sorted_by_only_descending_column() {
-        assert_eq!(page(&[(3, 5), (2, 9), (1, 1)]).order(), Some(Column::DateFirst));
-        assert_eq!(page(&[(3, 9), (5, 8), (1, 7)]).order(), Some(Column::DateLast));
-        assert_eq!(page(&[(3, 9), (2, 8)]).order(), None, "both are in descending order");
-        assert_eq!(page(&[(3, 9), (5, 8), (1, 10)]).order(), None, "neither does");
-        assert_eq!(page(&[(3, 5), (3, 9), (3, 1)]).order(), Some(Column::DateFirst), "equal times count as in order");
+        assert_eq!(page(&[(3, 5), (2, 9), (1, 1)]).is_by_first(), Some(true));
+        assert_eq!(page(&[(3, 9), (5, 8), (1, 7)]).is_by_first(), Some(false));
+        assert_eq!(page(&[(3, 9), (2, 8)]).is_by_first(), None, "both are in descending order");
+        assert_eq!(page(&[(3, 9), (5, 8), (1, 10)]).is_by_first(), None, "neither does");
+        assert_eq!(page(&[(3, 5), (3, 9), (3, 1)]).is_by_first(), Some(true), "equal times count as in order");
     }
 
     #[test]
     fn page_is_final_when_only_earlier_rows_can_follow() {
-        let through = |sorted_by, stop| page(&[(30, 40), (10, 20)]).is_through(sorted_by, second(stop));
-        assert!(!through(Some(Column::DateFirst), 10) && through(Some(Column::DateFirst), 11));
-        assert!(!through(Some(Column::DateLast), 20) && through(Some(Column::DateLast), 21));
-        assert!(!through(None, 20) && through(None, 21), "the later column is safe for both");
-        assert!(!page(&[(10, 10), (30, 30)]).is_through(None, second(30)), "a row out of order may precede any other");
+        let through = |by_first, stop| page(&[(30, 40), (10, 20)]).is_through(by_first, second(stop));
+        assert!(!through(true, 10) && through(true, 11));
+        assert!(!through(false, 20) && through(false, 21), "the later column is safe for both");
+        assert!(!page(&[(10, 10), (30, 30)]).is_through(false, second(30)), "a row out of order may precede any other");
     }
 
     #[test]
     fn numbered_pages_are_read_to_last_and_cursors_are_followed() {
         let outcome = |walk: &mut AccessWalk, rows: usize, end: &PageEnd| {
-            let done = walk.advance(&mut None, &mut NumberedPages::default(), &page(&vec![(50, 50); rows]), end);
+            let done = walk.advance(&mut false, &mut NumberedPages::default(), &page(&vec![(50, 50); rows]), end);
             (done, walk.numbered, walk.page_cursor.clone())
         };
         let mut walk = AccessWalk::begin(second(0));
@@ -266,7 +251,7 @@ mod tests {
     fn numbered_access_page_with_wrong_size_is_accepted_when_repeated() {
         let (mut walk, mut numbered_pages) = (AccessWalk::begin(second(0)), NumberedPages::default());
         let mut done = |rows: usize| {
-            walk.advance(&mut None, &mut numbered_pages, &page(&vec![(50, 50); rows]), &end(None, Some((1, 3))))
+            walk.advance(&mut false, &mut numbered_pages, &page(&vec![(50, 50); rows]), &end(None, Some((1, 3))))
         };
         assert_eq!([done(1), done(2), done(1), done(1)], [false, false, false, true]);
     }
@@ -278,7 +263,7 @@ mod tests {
             let row = |last| Row { id: RowId([id; 16]), time: Some(second(50)), last_active: Some(second(last)) };
             let mut page = AccessPage::default();
             page.process_rows(Second::EPOCH, &[row(52), row(51), row(50)]);
-            let done = walk.advance(&mut None, &mut numbered_pages, &page, &end(None, Some((3, 9))));
+            let done = walk.advance(&mut false, &mut numbered_pages, &page, &end(None, Some((3, 9))));
             (done, walk.numbered.map(|(page, _)| page))
         };
         assert_eq!(outcome(1), (false, Some(2)));
@@ -303,7 +288,7 @@ mod tests {
         let mut numbered_pages = NumberedPages::default();
         for (next, made_after) in [(Some("c1"), 100), (Some("c2"), 200), (None, 300)] {
             let end = PageEnd { made_after: second(made_after), ..end(next, None) };
-            assert!(!walk.advance(&mut None, &mut numbered_pages, &page(&[(50, 50)]), &end));
+            assert!(!walk.advance(&mut false, &mut numbered_pages, &page(&[(50, 50)]), &end));
         }
         assert_eq!((walk.stop, walk.pages), (second(100), 0));
     }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessWalk, AuditWalk, Column, Depth, IntegrationWalk, MatchedRecord, PageContext, PageOutcome, PageSoFar, Row,
-    Walk, integration,
+    AccessWalk, AuditWalk, Depth, IntegrationWalk, MatchedRecord, PageContext, PageOutcome, PageSoFar, Row, Walk,
+    integration,
 };
 use crate::slack::{PageEnd, Request};
 use crate::source::LogType;
@@ -147,10 +147,10 @@ impl Gap {
 
     /// Processes the last rows of a page and the fields beside the rows, and moves the walk forward.
     ///
-    /// `sorted_by` is the column that access logs are sorted by, as far as known.
+    /// `by_first` is whether access logs are known to be sorted by `date_first`.
     pub fn advance(
         &mut self,
-        sorted_by: &mut Option<Column>,
+        by_first: &mut bool,
         context: &mut PageContext,
         mut page: PageSoFar,
         (rows, page_rows): (&[Row], u32),
@@ -167,7 +167,7 @@ impl Gap {
             }
             Walk::Access(walk) => {
                 let (pass, pages) = (walk.stop, walk.pages);
-                let done = walk.advance(sorted_by, &mut context.access, &page.access, end);
+                let done = walk.advance(by_first, &mut context.access, &page.access, end);
                 if walk.stop != pass {
                     self.depth = Depth::default(); // a later pass goes less far back
                     context.progress.begin_pass();

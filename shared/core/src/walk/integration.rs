@@ -393,12 +393,38 @@ type Fingerprint = RowId;
 mod tests {
     use super::*;
 
-    const RANGE: RangeInclusive<Second> = Second::EPOCH..=Second::EPOCH;
+    /// A walk within one tick, through a gap of seconds 0 to 100.
+    #[derive(Default)]
+    struct Tick {
+        walk: IntegrationWalk,
+        state: BoundaryState,
+    }
 
-    /// Returns the end of a page, out of `pages` pages of ten rows.
-    fn end(pages: u32, total: u64) -> PageEnd {
-        let paging = Some(Paging { pages, total: Some(total), count: 10 });
-        PageEnd { next: None, paging, made_after: Second::EPOCH }
+    impl Tick {
+        fn of(walk: IntegrationWalk) -> Tick {
+            Tick { walk, state: BoundaryState::default() }
+        }
+
+        /// Reads a page. Returns how many rows belong to the gap, whether the walk is complete, and the next page to request.
+        fn read(&mut self, rows: &[Row], paging: Option<Paging>) -> (usize, bool, u32) {
+            let outcome = self.outcome(rows, paging);
+            (outcome.matched.len(), outcome.done, self.asked())
+        }
+
+        fn outcome(&mut self, rows: &[Row], paging: Option<Paging>) -> PageOutcome {
+            let page_rows = paging.map_or(10, |paging| paging.count);
+            let (range, end) =
+                (Second::EPOCH..=Second::EPOCH.plus(100), PageEnd { next: None, paging, made_after: Second::EPOCH });
+            self.walk.process_page(&range, &mut self.state, rows, &end, page_rows)
+        }
+
+        fn asked(&self) -> u32 {
+            self.state.ask(&self.walk)
+        }
+    }
+
+    fn paging(pages: u32, total: u64, count: u32) -> Option<Paging> {
+        Some(Paging { pages, total: Some(total), count })
     }
 
     /// Returns different rows with these times.
@@ -414,7 +440,8 @@ mod tests {
             let range = Second::EPOCH.plus(oldest)..=Second::EPOCH.plus(99);
             let mut asked = Vec::new();
             for times in [&[1][..]].iter().chain(last_pages) {
-                let outcome = walk.process_page(&range, &mut state, &rows(times), &end(9, 9), 1);
+                let end = PageEnd { next: None, paging: paging(9, 9, 10), made_after: Second::EPOCH };
+                let outcome = walk.process_page(&range, &mut state, &rows(times), &end, 1);
                 asked.push((outcome.done, state.ask(&walk)));
             }
             (asked, walk.oldest_first)
@@ -444,150 +471,115 @@ mod tests {
 
     #[test]
     fn log_without_page_counts_ends_at_empty_or_repeated_page() {
-        let unnumbered = PageEnd { next: None, paging: None, made_after: Second::EPOCH };
-        let range = Second::EPOCH..=Second::EPOCH.plus(100);
-        let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
-        let mut matched = |times: &[i64]| {
-            let outcome = walk.process_page(&range, &mut boundary_state, &rows(times), &unnumbered, 10);
-            (outcome.matched.len(), outcome.done)
-        };
-        assert_eq!(matched(&[9, 8]), (2, false));
-        assert_eq!(matched(&[7, 6]), (2, false));
-        assert_eq!(matched(&[7, 6]), (0, true), "Slack ignores page numbers");
-        assert_eq!(matched(&[]), (0, true));
+        let mut tick = Tick::default();
+        let mut read = |times: &[i64]| tick.outcome(&rows(times), None);
+        read(&[9, 8]);
+        assert_eq!(read(&[7, 6]).matched.len(), 2);
+        let repeated = read(&[7, 6]);
+        assert_eq!((repeated.matched.len(), repeated.done), (0, true), "Slack ignores page numbers");
+        assert!(read(&[]).done);
         // A later tick reads the stored page again, which is not a further page.
-        let outcome = walk.process_page(&range, &mut BoundaryState::default(), &rows(&[7, 6]), &unnumbered, 10);
-        assert_eq!((outcome.matched.len(), outcome.done), (2, false));
+        let later = Tick::of(tick.walk).outcome(&rows(&[7, 6]), None);
+        assert_eq!((later.matched.len(), later.done), (2, false));
     }
 
     #[test]
     fn repeated_full_page_without_page_counts_is_no_end() {
-        let unnumbered = PageEnd { next: None, paging: None, made_after: Second::EPOCH };
-        let range = Second::EPOCH..=Second::EPOCH.plus(100);
-        for times in [[9, 8], [9, 9]] {
-            let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
-            let mut asked = |expected: u32| {
-                assert_eq!(boundary_state.ask(&walk), expected, "{times:?}");
-                let outcome = walk.process_page(&range, &mut boundary_state, &rows(&times), &unnumbered, 2);
-                (outcome.matched.len(), outcome.done, walk.page)
-            };
-            assert_eq!(asked(1), (2, false, 1), "{times:?}");
-            assert_eq!(asked(2), (0, false, 1), "{times:?}: rows may have moved, so page 1 is read again");
-            assert_eq!(asked(1), (0, false, 1), "{times:?}");
-            assert_eq!(asked(2), (0, false, 0), "{times:?}: the walk restarts");
-            assert_eq!(boundary_state.ask(&walk), 1, "{times:?}");
+        for times in [[9, 8, 7, 6, 5, 4, 3, 2, 1, 0], [9; 10]] {
+            let mut tick = Tick::default();
+            let mut read = || (tick.read(&rows(&times), None), tick.walk.page);
+            assert_eq!(read(), ((10, false, 2), 1), "{times:?}");
+            assert_eq!(read(), ((0, false, 1), 1), "{times:?}: rows may have moved, so page 1 is read again");
+            assert_eq!(read(), ((0, false, 2), 1), "{times:?}");
+            assert_eq!(read(), ((0, false, 1), 0), "{times:?}: the walk restarts");
         }
     }
 
     #[test]
     fn integration_page_with_wrong_size_is_accepted_when_repeated() {
-        let range = Second::EPOCH..=Second::EPOCH.plus(100);
-        let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
-        let mut matched =
-            |times: &[i64]| walk.process_page(&range, &mut boundary_state, &rows(times), &end(1, 3), 10).matched.len();
+        let mut tick = Tick::default();
+        let mut matched = |times: &[i64]| tick.read(&rows(times), paging(1, 3, 10)).0;
         assert_eq!([matched(&[9, 8]), matched(&[9]), matched(&[9, 8]), matched(&[9, 8])], [0, 0, 0, 2]);
     }
 
     #[test]
     fn oldest_first_log_is_walked_from_last_page() {
-        let range = Second::EPOCH..=Second::EPOCH.plus(100);
-        let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
+        let mut tick = Tick::default();
         let mut outcome = |times: &[i64]| {
-            let outcome = walk.process_page(&range, &mut boundary_state, &rows(times), &end(2, 13), 10);
-            (
-                outcome.matched.iter().map(|(index, _)| *index).collect::<Vec<_>>(),
-                outcome.done,
-                boundary_state.ask(&walk),
-            )
+            let outcome = tick.outcome(&rows(times), paging(2, 13, 10));
+            let matched: Vec<usize> = outcome.matched.iter().map(|(index, _)| *index).collect();
+            (matched, outcome.done, tick.asked())
         };
         let first: Vec<i64> = (1..=10).collect();
         assert_eq!(outcome(&first), (Vec::new(), false, 2));
         assert_eq!(outcome(&[11, 12, 13]), (vec![2, 1, 0], false, 1), "newest first");
         assert_eq!(outcome(&first), ((0..10).rev().collect(), true, 0));
+        let of_one_page = Tick::default().read(&rows(&[1, 2]), paging(1, 2, 10));
+        assert_eq!(of_one_page, (2, true, 0), "the first page is the last");
     }
 
     #[test]
     fn walk_to_first_page_follows_page_moved_by_late_rows() {
-        let asked = |oldest_first, boundary: Option<u8>, end: PageEnd| {
+        let asked = |oldest_first, boundary: Option<u8>, paging: Option<Paging>| {
             let boundary = boundary.map(|byte| RowId([byte; 16]));
-            let mut walk = IntegrationWalk { page: 5, oldest_first, boundary, ..IntegrationWalk::default() };
-            let mut boundary_state = BoundaryState::default();
-            walk.process_page(&RANGE, &mut boundary_state, &rows(&(41..=50).collect::<Vec<_>>()), &end, 10);
-            (walk.page, boundary_state.ask(&walk))
+            let mut tick = Tick::of(IntegrationWalk { page: 5, oldest_first, boundary, ..IntegrationWalk::default() });
+            let (_, _, asked) = tick.read(&rows(&(41..=50).collect::<Vec<_>>()), paging);
+            (tick.walk.page, asked)
         };
-        assert_eq!(asked(true, Some(51), end(9, 81)), (6, 6), "the stored rows are on a later page");
-        assert_eq!(asked(true, Some(50), end(9, 81)), (6, 6), "its second may start on a later page");
-        assert_eq!(asked(true, Some(49), end(9, 81)), (5, 4), "rows of this page replaced it");
-        assert_eq!(asked(true, Some(41), end(9, 81)), (5, 4), "nothing was inserted");
-        assert_eq!(asked(true, None, end(9, 81)), (5, 4), "a cursor without a boundary");
-        assert_eq!(asked(true, Some(51), end(5, 50)), (5, 4), "there is no later page");
-        assert_eq!(asked(false, Some(51), end(9, 81)).1, 6, "the page moves with the rows");
+        let long = paging(9, 81, 10);
+        assert_eq!(asked(true, Some(51), long), (6, 6), "the stored rows are on a later page");
+        assert_eq!(asked(true, Some(50), long), (6, 6), "its second may start on a later page");
+        assert_eq!(asked(true, Some(49), long), (5, 4), "rows of this page replaced it");
+        assert_eq!(asked(true, Some(41), long), (5, 4), "nothing was inserted");
+        assert_eq!(asked(true, None, long), (5, 4), "a cursor without a boundary");
+        assert_eq!(asked(true, Some(51), paging(5, 50, 10)), (5, 4), "there is no later page");
+        assert_eq!(asked(false, Some(51), long).1, 6, "the page moves with the rows");
     }
 
     #[test]
     fn growing_log_is_read_from_where_its_rows_moved() {
-        let (mut walk, mut boundary_state) =
-            (IntegrationWalk { oldest_first: true, page: 2, ..IntegrationWalk::default() }, BoundaryState::default());
-        let mut asked = |first: i64, end: PageEnd| {
-            walk.process_page(&RANGE, &mut boundary_state, &rows(&(first..first + 10).collect::<Vec<_>>()), &end, 10);
-            boundary_state.ask(&walk)
-        };
-        assert_eq!(asked(30, end(3, 30)), 1);
-        assert_eq!(asked(18, end(4, 32)), 2, "two late rows have moved two from the first page to the second");
-        assert_eq!(asked(28, end(4, 32)), 1);
-        assert_eq!(asked(18, end(4, 32)), 0);
+        let mut tick = Tick::of(IntegrationWalk { oldest_first: true, page: 2, ..IntegrationWalk::default() });
+        let mut asked = |first: i64, paging| tick.read(&rows(&(first..first + 10).collect::<Vec<_>>()), paging).2;
+        assert_eq!(asked(30, paging(3, 30, 10)), 1);
+        let grown = paging(4, 32, 10);
+        assert_eq!(asked(18, grown), 2, "two late rows have moved two from the first page to the second");
+        assert_eq!([asked(28, grown), asked(18, grown)], [1, 0]);
     }
 
     #[test]
     fn resumed_walk_counts_rows_of_second_from_its_first() {
-        let asked = |oldest_first: bool, boundary: u8, pages: &[(u32, &[i64])]| {
+        let asked = |oldest_first: bool, boundary: u8, pages: &[(u32, [i64; 3])]| {
             let boundary = Some(RowId([boundary; 16]));
-            let mut walk = IntegrationWalk { oldest_first, page: 5, boundary, ..IntegrationWalk::default() };
-            let mut boundary_state = BoundaryState::default();
+            let mut tick = Tick::of(IntegrationWalk { oldest_first, page: 5, boundary, ..IntegrationWalk::default() });
             for (number, times) in pages {
-                assert_eq!(boundary_state.ask(&walk), *number, "{oldest_first} {pages:?}");
-                let end = PageEnd { paging: Some(Paging { pages: 9, total: Some(27), count: 3 }), ..end(9, 27) };
-                walk.process_page(&RANGE, &mut boundary_state, &rows(times), &end, 3);
+                assert_eq!(tick.asked(), *number, "{oldest_first} {pages:?}");
+                tick.read(&rows(times), paging(9, 27, 3));
             }
-            boundary_state.ask(&walk)
+            tick.asked()
         };
-        assert_eq!(asked(false, 4, &[(5, &[6, 6, 5])]), 6, "it moved and contains more than one second");
-        assert_eq!(asked(false, 4, &[(5, &[5, 5, 5])]), 4);
-        assert_eq!(
-            asked(false, 4, &[(5, &[5, 5, 5]), (4, &[5, 5, 5]), (3, &[6, 6, 6])]),
-            4,
-            "its whole second follows"
-        );
-        assert_eq!(asked(true, 5, &[(5, &[4, 5, 6])]), 4, "it moved and contains a newer row");
-        assert_eq!(asked(true, 5, &[(5, &[4, 5, 5])]), 6);
-        assert_eq!(asked(true, 5, &[(5, &[4, 5, 5]), (6, &[5, 5, 5]), (7, &[6, 6, 6])]), 6);
-        let first = [(5, &[5, 5, 5][..]), (4, &[5, 5, 5]), (3, &[5, 5, 5]), (2, &[5, 5, 5]), (1, &[5, 5, 5])];
+        assert_eq!(asked(false, 4, &[(5, [6, 6, 5])]), 6, "it moved and contains more than one second");
+        assert_eq!(asked(false, 4, &[(5, [5, 5, 5])]), 4);
+        let whole_second = [(5, [5, 5, 5]), (4, [5, 5, 5]), (3, [6, 6, 6])];
+        assert_eq!(asked(false, 4, &whole_second), 4, "its whole second follows");
+        assert_eq!(asked(true, 5, &[(5, [4, 5, 6])]), 4, "it moved and contains a newer row");
+        assert_eq!(asked(true, 5, &[(5, [4, 5, 5])]), 6);
+        assert_eq!(asked(true, 5, &[(5, [4, 5, 5]), (6, [5, 5, 5]), (7, [6, 6, 6])]), 6);
+        let first = [5, 4, 3, 2, 1].map(|number| (number, [5, 5, 5]));
         assert_eq!(asked(false, 4, &first), 2, "there is no newer page");
     }
 
     #[test]
     fn later_tick_continues_count_of_equal_rows_unless_page_moved() {
-        let range = Second::EPOCH..=Second::EPOCH.plus(100);
         let (a, b, c, d) = (1, 2, 3, 4);
         let page = |ids: [u8; 3]| ids.map(|id| Row { id: RowId([id; 16]), time: Second::new(5), last_active: None });
         // Each tick reads the stored page again, and then the next page, which is suspect if it starts with equal rows.
         let tick = |walk: &mut IntegrationWalk, log: &[[u8; 3]], until: u32| {
-            let (mut boundary_state, mut ids) = (BoundaryState::default(), HashSet::new());
-            for _ in 0..20 {
-                let number = boundary_state.ask(walk);
-                if number > until {
-                    break;
-                }
-                let rows = page(log[number as usize - 1]);
-                let end = PageEnd { paging: Some(Paging { pages: 9, total: Some(27), count: 3 }), ..end(9, 27) };
-                ids.extend(
-                    walk.process_page(&range, &mut boundary_state, &rows, &end, 3)
-                        .matched
-                        .into_iter()
-                        .map(|(_, id)| id),
-                );
+            let (mut tick, mut ids) = (Tick::of(std::mem::take(walk)), HashSet::new());
+            while tick.asked() <= until {
+                let rows = page(log[tick.asked() as usize - 1]);
+                ids.extend(tick.outcome(&rows, paging(9, 27, 3)).matched.into_iter().map(|(_, id)| id));
             }
-            *walk = serde_json::from_str(&serde_json::to_string(walk).unwrap()).unwrap();
+            *walk = serde_json::from_str(&serde_json::to_string(&tick.walk).unwrap()).unwrap();
             ids
         };
         let log = [[a, b, b], [b, b, c], [c, c, d], [d, d, d]];
@@ -604,60 +596,35 @@ mod tests {
 
     #[test]
     fn page_repeated_under_other_number_is_not_counted() {
-        let (mut walk, mut boundary_state) = (IntegrationWalk::default(), BoundaryState::default());
-        let range = Second::EPOCH..=Second::EPOCH.plus(100);
-        let mut outcome = |times: &[i64]| {
-            let end = PageEnd { paging: Some(Paging { pages: 9, total: Some(18), count: 2 }), ..end(9, 18) };
-            let outcome = walk.process_page(&range, &mut boundary_state, &rows(times), &end, 2);
-            (outcome.matched.len(), outcome.done, boundary_state.ask(&walk))
-        };
-        assert_eq!(outcome(&[9, 8]), (2, false, 2));
-        assert_eq!(outcome(&[9, 8]), (0, false, 1), "new rows may have moved the previous page");
-        assert_eq!(outcome(&[9, 8]), (0, false, 2), "it did not move");
-        assert_eq!(outcome(&[9, 8]), (0, false, 1), "the walk restarts");
-        assert_eq!(outcome(&[9, 8]), (2, false, 2));
-        assert_eq!(outcome(&[7, 6]), (2, false, 3));
+        let mut tick = Tick::default();
+        let mut read = |times: &[i64]| tick.read(&rows(times), paging(9, 18, 2));
+        assert_eq!(read(&[9, 8]), (2, false, 2));
+        assert_eq!(read(&[9, 8]), (0, false, 1), "new rows may have moved the previous page");
+        assert_eq!(read(&[9, 8]), (0, false, 2), "it did not move");
+        assert_eq!(read(&[9, 8]), (0, false, 1), "the walk restarts");
+        assert_eq!(read(&[9, 8]), (2, false, 2));
+        assert_eq!(read(&[7, 6]), (2, false, 3));
     }
 
     #[test]
     fn stored_page_beyond_end_restarts_walk() {
-        let (mut walk, mut boundary_state) =
-            (IntegrationWalk { page: 3, ..IntegrationWalk::default() }, BoundaryState::default());
-        assert!(!walk.process_page(&RANGE, &mut boundary_state, &[], &end(1, 5), 10).done);
-        assert_eq!((walk.page, boundary_state.ask(&walk)), (0, 1));
-
-        let (mut walk, mut boundary_state) =
-            (IntegrationWalk { page: 3, ..IntegrationWalk::default() }, BoundaryState::default());
-        boundary_state.ask = Some(4);
-        assert!(
-            walk.process_page(&RANGE, &mut boundary_state, &[], &end(3, 30), 10).done,
-            "a page that did not exist before is the end"
-        );
+        let mut tick = Tick::of(IntegrationWalk { page: 3, ..IntegrationWalk::default() });
+        assert_eq!((tick.read(&[], paging(1, 5, 10)), tick.walk.page), ((0, false, 1), 0));
+        let mut tick = Tick::of(IntegrationWalk { page: 3, ..IntegrationWalk::default() });
+        tick.state.ask = Some(4);
+        assert!(tick.read(&[], paging(3, 30, 10)).1, "a page that did not exist before is the end");
     }
 
     #[test]
     fn second_at_start_of_gap_is_read_to_its_end() {
         let range = Second::EPOCH.plus(5)..=Second::EPOCH.plus(100);
+        let end = PageEnd { next: None, paging: paging(3, 30, 10), made_after: Second::EPOCH };
         let done = |times: &[i64]| {
-            IntegrationWalk::default()
-                .process_page(&range, &mut BoundaryState::default(), &rows(times), &end(3, 30), 10)
-                .done
+            let Tick { mut walk, mut state } = Tick::default();
+            walk.process_page(&range, &mut state, &rows(times), &end, 10).done
         };
         assert!(!done(&[5; 10]), "further rows of the second may follow");
         assert!(!done(&[5, 5, 5, 5, 5, 5, 5, 5, 5, 4]), "rows out of order may follow");
         assert!(done(&[4, 4, 4, 4, 4, 4, 4, 4, 4, 3]));
-    }
-
-    #[test]
-    fn oldest_first_log_of_one_page_is_read_once() {
-        let range = Second::EPOCH..=Second::EPOCH.plus(100);
-        let outcome = IntegrationWalk::default().process_page(
-            &range,
-            &mut BoundaryState::default(),
-            &rows(&[1, 2]),
-            &end(1, 2),
-            10,
-        );
-        assert_eq!((outcome.matched.len(), outcome.done), (2, true));
     }
 }

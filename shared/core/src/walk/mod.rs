@@ -16,7 +16,7 @@ mod progress;
 
 use serde::{Deserialize, Serialize};
 
-pub use access::{AccessWalk, Column};
+pub use access::AccessWalk;
 pub use audit::AuditWalk;
 pub use gap::{Gap, GapKind};
 pub use integration::IntegrationWalk;
@@ -235,7 +235,7 @@ mod tests {
             let mut context = PageContext::default();
             for number in numbers {
                 let row = |time: i64| Row { id: RowId([time as u8; 16]), time: Some(second(time)), last_active: None };
-                gap.advance(&mut None, &mut context, PageSoFar::default(), (&page(number).map(row), 2), &end);
+                gap.advance(&mut false, &mut context, PageSoFar::default(), (&page(number).map(row), 2), &end);
                 context.progress.count_page();
             }
             gap.depth.add_progress(&context.progress);
