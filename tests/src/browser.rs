@@ -14,7 +14,6 @@ use fantoccini::elements::Element;
 use fantoccini::error::{CmdError, NewSessionError};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use reqwest::Url;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -22,9 +21,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-pub use fantoccini::cookies::Cookie;
-
-use crate::function::built_here;
+use crate::function::build_directory;
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
@@ -150,26 +147,6 @@ impl Browser {
         self.text("body").await
     }
 
-    /// Returns the computed value of a CSS property of an element, such as `rgb(0, 0, 0)`.
-    pub async fn style(&self, css: &str, property: &str) -> String {
-        done(self.element(css).await.css_value(property).await, "read the style of", css)
-    }
-
-    /// Returns the URL of the page.
-    pub async fn current_url(&self) -> Url {
-        done(self.client.current_url().await, "read the address of", "the page")
-    }
-
-    /// Returns the HTML of the page, with the changes that scripts made.
-    pub async fn source(&self) -> String {
-        done(self.client.source().await, "read the source of", "the page")
-    }
-
-    /// Returns the cookies that the browser would send to the page's URL, including `HttpOnly` cookies.
-    pub async fn cookies(&self) -> Vec<Cookie<'static>> {
-        done(self.client.get_all_cookies().await, "read the cookies of", "the page")
-    }
-
     /// Sets the size of the visible part of the page, in CSS pixels. A window cannot be as narrow as a phone, but its page can.
     pub async fn set_viewport(&self, width: u32, height: u32) {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
@@ -235,9 +212,8 @@ impl Browser {
 /// # Panics
 /// Panics if the folder cannot be created.
 pub fn screenshots() -> PathBuf {
-    let build = built_here("x");
-    let target = build.ancestors().nth(2).expect("the build directory is in the target directory");
-    let folder = target.join("screenshots");
+    let build = build_directory();
+    let folder = build.parent().expect("the build directory is in the target directory").join("screenshots");
     std::fs::create_dir_all(&folder).expect("the target directory can be written");
     folder
 }

@@ -80,7 +80,7 @@ impl HostileDeployment {
         let mut environment = self.deployment.oauth_environment();
         environment.retain(|(name, _)| !name.starts_with("SLACK_A") || name == "SLACK_AUTHORIZE_URL");
         environment.extend(self.slack.environment().map(|(name, value)| (name.to_owned(), value)));
-        lambda.spawn(&oauth_binary().unwrap_or_else(|error| panic!("{error}")), environment)
+        lambda.spawn(&oauth_binary(), environment)
     }
 
     /// Creates a link for a new source, authorizes it at the simulated Slack, and returns the response of the callback.

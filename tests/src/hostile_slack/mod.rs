@@ -86,7 +86,7 @@ impl HostileSlack {
         let upstream = FAMILIES.map(|(name, _)| environment[name].clone());
         let context = Arc::new(Context { client: client(), upstream, state: Mutex::default() });
         let shared = Arc::clone(&context);
-        let server = Server::start(usize::MAX, move |socket, _| {
+        let server = Server::start(move |socket| {
             let (context, mut http) = (Arc::clone(&shared), http1::Builder::new());
             http.auto_date_header(false);
             serve_http(http, socket, move |head, body| answer(Arc::clone(&context), head, body))

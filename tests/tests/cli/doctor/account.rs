@@ -60,7 +60,7 @@ impl Account {
 
     async fn deploy_on(moto: EmulatedAws) -> Account {
         // moto reports x86_64 for every function.
-        let stack = Stack::deploy_with(&moto, &["Architecture=x86_64", "AlarmEmail=ops@example.com"]);
+        let stack = Stack::deploy(&moto, &["Architecture=x86_64", "AlarmEmail=ops@example.com"]);
         let bucket = stack.names().bucket;
         set_up_bucket(&moto, &bucket).await;
         let aws = AwsProxy::start(moto.endpoint()).await;

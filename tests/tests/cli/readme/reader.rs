@@ -37,14 +37,14 @@ impl Reader {
     /// Deploys the stack. Prints a note and returns `None` without moto.
     pub(super) async fn start() -> Option<Reader> {
         let moto = EmulatedAws::start_with_cloudformation()?;
-        let names = Stack::deploy(&moto).names();
+        let names = Stack::deploy(&moto, &[]).names();
         let app = App { redirects: Redirects::Any, ..App::organization("") };
         let settings = Settings { apps: vec![app], limits: Limits::OFF, ..Settings::organization() };
         let deployment = LocalDeployment::on(moto, names, settings.clone()).await;
         live(&deployment, &settings);
 
         let oauth = Emulator::start().await;
-        let functions = [deployment.poller(), oauth.spawn(&oauth_binary().unwrap(), deployment.oauth_environment())];
+        let functions = [deployment.poller(), oauth.spawn(&oauth_binary(), deployment.oauth_environment())];
         let folder = tempfile::tempdir().unwrap();
         let account = deployment.command_environment().into_iter().filter(|(name, _)| !NAMES.contains(&name.as_str()));
         let slacktrail = account.fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(&name, &value));
