@@ -123,10 +123,7 @@ async fn any_client_input_gets_page() {
 async fn missing_table_returns_page_and_logs_error() {
     let Some(mut compiled) = Compiled::start(0).await else { return };
     let mut environment = compiled.deployment.oauth_environment();
-    environment
-        .iter_mut()
-        .filter(|(name, _)| name == "TABLE_NAME")
-        .for_each(|(_, value)| *value = "elsewhere".to_owned());
+    environment.push(("TABLE_NAME".to_owned(), "elsewhere".to_owned()));
     compiled.functions.push(compiled.lambda.spawn(&oauth_binary(), environment));
     let link_token = issue_link(&compiled.deployment, 1, &source("acme", Second::of(Timestamp::now()))).await;
     let query = format!("grant={}", link_token.reveal());
