@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fantoccini::elements::Element;
-use fantoccini::error::{CmdError, NewSessionError};
+use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -102,16 +102,17 @@ impl Browser {
 
     /// Makes one attempt to start a browser.
     ///
-    /// Chromium sometimes exits immediately if several browsers start at the same time on a busy machine.
-    async fn try_start(scheme: Scheme) -> Result<Browser, NewSessionError> {
-        let driver = Driver::start().await;
+    /// Chromium sometimes exits immediately if several browsers start at the same time on a busy machine. chromedriver exits if its port is
+    /// free for IPv4 but not for IPv6.
+    async fn try_start(scheme: Scheme) -> Result<Browser, String> {
+        let driver = Driver::start().await?;
         let url = format!("http://127.0.0.1:{}", driver.port);
         let mut builder = ClientBuilder::new(HttpConnector::new());
         let Value::Object(capabilities) = capabilities(scheme, driver.directory()) else {
             unreachable!("capabilities are an object")
         };
         let connected = timeout(START_MAX, builder.capabilities(capabilities).connect(&url)).await;
-        let client = connected.expect("Chromium starts within a minute")?;
+        let client = connected.expect("Chromium starts within a minute").map_err(|error| error.to_string())?;
         let id = client.session_id().await.expect("chromedriver responds").expect("a session has an ID");
         Ok(Browser { client, session_url: format!("{url}/session/{id}"), driver })
     }
@@ -219,7 +220,7 @@ pub fn screenshots() -> PathBuf {
 }
 
 impl Driver {
-    async fn start() -> Driver {
+    async fn start() -> Result<Driver, String> {
         let directory = tempfile::tempdir().expect("a temporary directory can be created");
         let stderr = directory.path().join("stderr");
         let mut process = Command::new(CHROMEDRIVER)
@@ -239,11 +240,10 @@ impl Driver {
         let group =
             process.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).expect("a new child process has an ID");
         let mut printed = BufReader::new(process.stdout.take().expect("standard output is piped")).lines();
-        let port = timeout(START_MAX, port(&mut printed)).await.ok().flatten();
-        let port = port.unwrap_or_else(|| {
-            panic!("`{CHROMEDRIVER}` did not start:\n{}", std::fs::read_to_string(&stderr).unwrap_or_default())
-        });
-        Driver { _process: process, group, port, _printed: printed, directory: Some(directory) }
+        let port = timeout(START_MAX, port(&mut printed)).await.ok().flatten().ok_or_else(|| {
+            format!("`{CHROMEDRIVER}` did not start:\n{}", std::fs::read_to_string(&stderr).unwrap_or_default())
+        })?;
+        Ok(Driver { _process: process, group, port, _printed: printed, directory: Some(directory) })
     }
 
     fn directory(&self) -> &Path {
