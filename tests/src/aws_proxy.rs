@@ -138,7 +138,7 @@ impl AwsProxy {
         let upstream = Upstream { client: client(), endpoint: upstream.to_owned() };
         let context = Arc::new(Context { upstream, state: Mutex::default(), held: Notify::new() });
         let shared = Arc::clone(&context);
-        let server = Server::start(usize::MAX, move |socket, _| {
+        let server = Server::start(move |socket| {
             let context = Arc::clone(&shared);
             serve_http(http1::Builder::new(), socket, move |head, body| answer(Arc::clone(&context), head, body))
         });

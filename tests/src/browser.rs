@@ -11,10 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fantoccini::elements::Element;
-use fantoccini::error::{CmdError, NewSessionError};
+use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use reqwest::Url;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -22,9 +21,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-pub use fantoccini::cookies::Cookie;
-
-use crate::function::built_here;
+use crate::function::build_directory;
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
@@ -105,16 +102,17 @@ impl Browser {
 
     /// Makes one attempt to start a browser.
     ///
-    /// Chromium sometimes exits immediately if several browsers start at the same time on a busy machine.
-    async fn try_start(scheme: Scheme) -> Result<Browser, NewSessionError> {
-        let driver = Driver::start().await;
+    /// Chromium sometimes exits immediately if several browsers start at the same time on a busy machine. chromedriver exits if its port is
+    /// free for IPv4 but not for IPv6.
+    async fn try_start(scheme: Scheme) -> Result<Browser, String> {
+        let driver = Driver::start().await?;
         let url = format!("http://127.0.0.1:{}", driver.port);
         let mut builder = ClientBuilder::new(HttpConnector::new());
         let Value::Object(capabilities) = capabilities(scheme, driver.directory()) else {
             unreachable!("capabilities are an object")
         };
         let connected = timeout(START_MAX, builder.capabilities(capabilities).connect(&url)).await;
-        let client = connected.expect("Chromium starts within a minute")?;
+        let client = connected.expect("Chromium starts within a minute").map_err(|error| error.to_string())?;
         let id = client.session_id().await.expect("chromedriver responds").expect("a session has an ID");
         Ok(Browser { client, session_url: format!("{url}/session/{id}"), driver })
     }
@@ -148,26 +146,6 @@ impl Browser {
     /// Returns the visible text of the page.
     pub async fn page_text(&self) -> String {
         self.text("body").await
-    }
-
-    /// Returns the computed value of a CSS property of an element, such as `rgb(0, 0, 0)`.
-    pub async fn style(&self, css: &str, property: &str) -> String {
-        done(self.element(css).await.css_value(property).await, "read the style of", css)
-    }
-
-    /// Returns the URL of the page.
-    pub async fn current_url(&self) -> Url {
-        done(self.client.current_url().await, "read the address of", "the page")
-    }
-
-    /// Returns the HTML of the page, with the changes that scripts made.
-    pub async fn source(&self) -> String {
-        done(self.client.source().await, "read the source of", "the page")
-    }
-
-    /// Returns the cookies that the browser would send to the page's URL, including `HttpOnly` cookies.
-    pub async fn cookies(&self) -> Vec<Cookie<'static>> {
-        done(self.client.get_all_cookies().await, "read the cookies of", "the page")
     }
 
     /// Sets the size of the visible part of the page, in CSS pixels. A window cannot be as narrow as a phone, but its page can.
@@ -235,15 +213,14 @@ impl Browser {
 /// # Panics
 /// Panics if the folder cannot be created.
 pub fn screenshots() -> PathBuf {
-    let build = built_here("x");
-    let target = build.ancestors().nth(2).expect("the build directory is in the target directory");
-    let folder = target.join("screenshots");
+    let build = build_directory();
+    let folder = build.parent().expect("the build directory is in the target directory").join("screenshots");
     std::fs::create_dir_all(&folder).expect("the target directory can be written");
     folder
 }
 
 impl Driver {
-    async fn start() -> Driver {
+    async fn start() -> Result<Driver, String> {
         let directory = tempfile::tempdir().expect("a temporary directory can be created");
         let stderr = directory.path().join("stderr");
         let mut process = Command::new(CHROMEDRIVER)
@@ -263,11 +240,10 @@ impl Driver {
         let group =
             process.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).expect("a new child process has an ID");
         let mut printed = BufReader::new(process.stdout.take().expect("standard output is piped")).lines();
-        let port = timeout(START_MAX, port(&mut printed)).await.ok().flatten();
-        let port = port.unwrap_or_else(|| {
-            panic!("`{CHROMEDRIVER}` did not start:\n{}", std::fs::read_to_string(&stderr).unwrap_or_default())
-        });
-        Driver { _process: process, group, port, _printed: printed, directory: Some(directory) }
+        let port = timeout(START_MAX, port(&mut printed)).await.ok().flatten().ok_or_else(|| {
+            format!("`{CHROMEDRIVER}` did not start:\n{}", std::fs::read_to_string(&stderr).unwrap_or_default())
+        })?;
+        Ok(Driver { _process: process, group, port, _printed: printed, directory: Some(directory) })
     }
 
     fn directory(&self) -> &Path {

@@ -5,23 +5,19 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use slacktrail_adapters::aws::connect_table_and_secrets;
-use slacktrail_adapters::settings::SECRET_PREFIX;
 use slacktrail_connect::{Authorization, AuthorizationStore as _, OneTimeToken};
 use slacktrail_core::source::Source;
 use slacktrail_core::time::Second;
 use slacktrail_ports::ReplaceOutcome;
-use slacktrail_ports::credentials::App;
+use slacktrail_ports::credentials::{self, App};
 use slacktrail_ports::secret::ClientSecret;
 use slacktrail_simulator::oauth::Consent;
 
-use crate::deployment::{LocalDeployment, TABLE};
+use crate::deployment::LocalDeployment;
 use crate::function::{Function, oauth_binary};
-use crate::http_api::{HttpApi, Settings, event};
+use crate::http_api::{HttpApi, event};
 use crate::lambda_runtime_api::{Answer, Emulator};
 
-/// The routes of the template's HTTP API.
-const ROUTES: [&str; 3] = ["GET /oauth/start", "POST /oauth/start", "GET /oauth/callback"];
 /// The timeout of the oauth function in the template.
 pub const DEADLINE: Duration = Duration::from_secs(29);
 
@@ -40,9 +36,8 @@ impl Connecting {
     /// Panics if the function or the API does not start.
     pub async fn start(deployment: &LocalDeployment) -> Connecting {
         let lambda = Arc::new(Emulator::start().await);
-        let binary = oauth_binary().unwrap_or_else(|error| panic!("{error}"));
-        let function = lambda.spawn(&binary, deployment.oauth_environment());
-        let api = HttpApi::start(lambda, Settings::new(&ROUTES)).await;
+        let function = lambda.spawn(&oauth_binary(), deployment.oauth_environment());
+        let api = HttpApi::start(lambda).await;
         Connecting { api, function }
     }
 }
@@ -64,13 +59,14 @@ pub async fn issue_link(deployment: &LocalDeployment, number: u8, source: &Sourc
     let app = deployment.slack().settings().apps[0].clone();
     let client_secret = ClientSecret::new(&app.client_secret).expect("a valid client secret");
     let app = App { client_id: app.client_id, client_secret };
-    let (table, secrets) = connect_table_and_secrets(&deployment.aws.sdk_config(), TABLE, SECRET_PREFIX);
-    let update = slacktrail_ports::credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone())));
+    let ports = deployment.ports();
+    let update = credentials::update(&ports.credentials, &source.id, |known| Some(known.with_app(app.clone())));
     update.await.expect("the secret is written");
     let now = Second::of(Timestamp::now());
     let (authorization, link_token) =
         Authorization::new([number; 16], [number ^ 0x55; 32], source.clone(), &app.client_id, now);
-    let replaced = table.replace_authorization(None, &authorization).await.expect("the authorization is written");
+    let replaced =
+        ports.deployment.replace_authorization(None, &authorization).await.expect("the authorization is written");
     assert_ne!(replaced, ReplaceOutcome::Conflict);
     link_token
 }

@@ -12,8 +12,7 @@ use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
 use slacktrail_adapters::settings::SECRET_PREFIX;
 use slacktrail_core::source::Source;
 use slacktrail_core::time::Second;
-use slacktrail_ports::credentials::{Credentials, Grant};
-use slacktrail_ports::secret::Token;
+use slacktrail_ports::credentials::{self, Credentials};
 use slacktrail_ports::sources;
 use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 use slacktrail_simulator::{Activity, Generator, Log, Row, Server, Settings, World};
@@ -101,7 +100,7 @@ impl LocalDeployment {
             aws,
             slack,
             server,
-            binary: poller_binary().unwrap_or_else(|error| panic!("{error}")),
+            binary: poller_binary(),
             names,
             answers: Mutex::default(),
         }
@@ -114,13 +113,7 @@ impl LocalDeployment {
 
     /// Stores a source and its token, and replaces any previous ones.
     pub async fn connect(&self, source: &Source, token: &str) {
-        let ports = self.ports();
-        let grant = Grant { token: Token::new(token).expect("a valid token"), token_refresh: None, tenant: None };
-        let granted = slacktrail_ports::credentials::update(&ports.credentials, &source.id, |known| {
-            Some(known.with_grant(grant.clone()))
-        });
-        granted.await.expect("the secret is written");
-        sources::put(&ports.deployment, source).await.expect("the source is written");
+        self.connect_with(source, &json!({ "token": token })).await;
     }
 
     /// Returns the stored secret of a source.
@@ -136,12 +129,7 @@ impl LocalDeployment {
 
     /// Stores a source and the fields of its secret, and replaces any previous ones.
     pub async fn connect_with(&self, source: &Source, secret: &Value) {
-        let ports = self.ports();
-        let credentials = Credentials::decode(&secret.to_string()).expect("the secret is an object");
-        let stored =
-            slacktrail_ports::credentials::update(&ports.credentials, &source.id, |_| Some(credentials.clone()));
-        stored.await.expect("the secret is written");
-        sources::put(&ports.deployment, source).await.expect("the source is written");
+        connect(&self.ports(), source, secret).await;
     }
 
     /// Pauses a source, and keeps its cursors and credentials.
@@ -150,7 +138,7 @@ impl LocalDeployment {
         sources::put(&self.ports().deployment, &paused).await.expect("the source is written");
     }
 
-    fn ports(&self) -> AwsPorts {
+    pub(crate) fn ports(&self) -> AwsPorts {
         AwsPorts::connect(&self.aws.sdk_config(), self.names.clone())
     }
 
@@ -173,8 +161,7 @@ impl LocalDeployment {
     /// Returns the environment variables for AWS (through `proxy`) and Slack, without those that the template sets.
     pub fn services(&self, proxy: &AwsProxy) -> Vec<(String, String)> {
         let mut environment = self.aws.environment();
-        environment.retain(|(name, _)| name != "AWS_ENDPOINT_URL");
-        environment.push(("AWS_ENDPOINT_URL".to_owned(), proxy.endpoint()));
+        environment.push(("AWS_ENDPOINT_URL".to_owned(), proxy.endpoint())); // replaces that of the account
         environment.extend(self.slack_urls());
         environment
     }
@@ -319,6 +306,17 @@ impl Summary {
     pub fn is_behind(&self) -> bool {
         self.0.iter().any(|stream| stream["gaps"] != 0 && stream["state"] != "paused")
     }
+}
+
+/// Stores a source and the fields of its secret, and replaces any previous ones.
+///
+/// # Panics
+/// Panics if the source or the secret cannot be written.
+pub async fn connect(ports: &AwsPorts, source: &Source, secret: &Value) {
+    let credentials = Credentials::decode(&secret.to_string()).expect("the secret is an object");
+    let stored = credentials::update(&ports.credentials, &source.id, |_| Some(credentials.clone()));
+    stored.await.expect("the secret is written");
+    sources::put(&ports.deployment, source).await.expect("the source is written");
 }
 
 /// Creates a source for the organization with all three log types, collected since three days ago.

@@ -16,12 +16,6 @@ use tokio::time::timeout;
 
 use crate::locked;
 
-/// The environment variable with the path of the compiled poller. `make e2e` sets it.
-const POLLER_VARIABLE: &str = "SLACKTRAIL_POLLER";
-
-/// The environment variable with the path of the compiled oauth function. `make e2e` sets it.
-const OAUTH_VARIABLE: &str = "SLACKTRAIL_OAUTH";
-
 /// The environment variable with a command that runs the functions, such as an emulator of another architecture. `make arm64` sets it.
 const RUNNER_VARIABLE: &str = "SLACKTRAIL_RUNNER";
 
@@ -177,39 +171,37 @@ pub fn level_in_lambda(line: &str) -> String {
     line["level"].as_str().filter(|_| has_timestamp).unwrap_or("INFO").to_owned()
 }
 
-/// Returns the path of the compiled poller: the value of `SLACKTRAIL_POLLER`, or `poller` in the build directory of this test.
+/// Returns the path of the compiled poller: the value of `SLACKTRAIL_POLLER` (`make e2e` sets it), or `poller` in the build directory.
 ///
-/// # Errors
-/// Returns an error if the file does not exist. The message names the command that builds it.
-pub fn poller_binary() -> Result<PathBuf, String> {
-    binary(POLLER_VARIABLE, "poller")
+/// # Panics
+/// Panics if the file does not exist. The message names the command that builds it.
+pub fn poller_binary() -> PathBuf {
+    std::env::var_os("SLACKTRAIL_POLLER").map_or_else(|| built_here("poller"), PathBuf::from)
 }
 
-/// Returns the path of the compiled oauth function: the value of `SLACKTRAIL_OAUTH`, or `oauth` in the build directory of this test.
+/// Returns the path of the compiled oauth function: the value of `SLACKTRAIL_OAUTH` (`make e2e` sets it), or `oauth` in the build directory.
 ///
-/// # Errors
-/// Returns an error if the file does not exist. The message names the command that builds it.
-pub fn oauth_binary() -> Result<PathBuf, String> {
-    binary(OAUTH_VARIABLE, "oauth")
+/// # Panics
+/// Panics if the file does not exist. The message names the command that builds it.
+pub fn oauth_binary() -> PathBuf {
+    std::env::var_os("SLACKTRAIL_OAUTH").map_or_else(|| built_here("oauth"), PathBuf::from)
 }
 
-fn binary(variable: &str, name: &str) -> Result<PathBuf, String> {
-    let named = std::env::var_os(variable).map(PathBuf::from);
-    let binary = named.unwrap_or_else(|| built_here(name));
-    if binary.is_file() {
-        return Ok(binary);
-    }
-    Err(format!("no {name} binary at `{}`; hint: build it with `cargo build --workspace --bins`", binary.display()))
-}
-
-/// Returns the path of a binary of this workspace, in the build directory of the current executable.
+/// Returns the path of a compiled binary of this workspace.
 ///
-/// The current executable is `<target>/<profile>/deps/<test>` or `<target>/<profile>/<binary>`.
+/// # Panics
+/// Panics if the file does not exist. The message names the command that builds it.
 pub fn built_here(name: &str) -> PathBuf {
+    let binary = build_directory().join(name).with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(binary.is_file(), "no `{}`; hint: build it with `cargo build --workspace --bins`", binary.display());
+    binary
+}
+
+/// Returns the directory `<target>/<profile>`. The current executable is `<target>/<profile>/deps/<test>` or `<target>/<profile>/<binary>`.
+pub(crate) fn build_directory() -> PathBuf {
     let this = std::env::current_exe().expect("the path of this executable is known");
     let directory = this.parent().expect("a file is in a directory");
-    let directory = if directory.ends_with("deps") { directory.parent().unwrap_or(directory) } else { directory };
-    directory.join(name).with_extension(std::env::consts::EXE_EXTENSION)
+    if directory.ends_with("deps") { directory.parent().unwrap_or(directory) } else { directory }.to_owned()
 }
 
 fn read_lines(pipe: impl AsyncRead + Unpin + Send + 'static, lines: &Arc<Lines>) -> JoinHandle<()> {

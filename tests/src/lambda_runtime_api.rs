@@ -3,7 +3,7 @@
 //! A function requests the next event and posts its result. A test submits events and waits for the results. The emulator does not freeze
 //! functions, limit their memory or stop functions that exceed their deadline. Tests use [`Function::kill`] for that.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -18,7 +18,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::Value;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::function::Function;
@@ -34,8 +35,7 @@ const START_MAX: Duration = Duration::from_secs(60);
 pub enum Answer {
     /// The result of the function.
     Response(Value),
-    /// The error of the function or of its initialization, with `errorType` and `errorMessage`. Lambda reports both to the caller in the
-    /// same way.
+    /// The error of the function, with `errorType` and `errorMessage`.
     Error(Value),
     /// No result before the deadline, or no function requested the event within a minute.
     NoResponse,
@@ -44,21 +44,37 @@ pub enum Answer {
 /// An emulated Lambda service with one queue of events for all of its functions. Dropping this value stops it.
 pub struct Emulator {
     server: Server,
-    queue: Arc<Queue>,
+    events: Arc<Events>,
     ids: AtomicU64,
+}
+
+/// The events that wait for a function, and those in progress.
+struct Events {
+    sender: UnboundedSender<Invocation>,
+    waiting: tokio::sync::Mutex<UnboundedReceiver<Invocation>>,
+    running: Mutex<HashMap<String, oneshot::Sender<Answer>>>,
+}
+
+/// An event that waits for a function.
+struct Invocation {
+    id: String,
+    event: Value,
+    deadline: Duration,
+    taken: oneshot::Sender<()>,
+    answer: oneshot::Sender<Answer>,
 }
 
 impl Emulator {
     /// Starts the service on a free port.
     pub async fn start() -> Emulator {
-        let queue = Arc::new(Queue::default());
+        let (sender, waiting) = unbounded_channel();
+        let events = Arc::new(Events { sender, waiting: waiting.into(), running: Mutex::default() });
         let routes = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
-            .route("/2018-06-01/runtime/init/error", post(init_error))
-            .with_state(Arc::clone(&queue));
-        Emulator { server: Server::of(routes).await, queue, ids: AtomicU64::new(1) }
+            .with_state(Arc::clone(&events));
+        Emulator { server: Server::of(routes).await, events, ids: AtomicU64::new(1) }
     }
 
     /// Returns the address for `AWS_LAMBDA_RUNTIME_API`.
@@ -81,17 +97,14 @@ impl Emulator {
         let id = format!("00000000-0000-4000-8000-{:012x}", self.ids.fetch_add(1, Ordering::Relaxed));
         let (taken, is_taken) = oneshot::channel();
         let (answer, is_answered) = oneshot::channel();
-        self.queue.push(Invocation { id: id.clone(), event, deadline, taken, answer });
+        let invocation = Invocation { id: id.clone(), event, deadline, taken, answer };
+        self.events.sender.send(invocation).expect("the receiver is beside the sender");
         let answer = match timeout(START_MAX, is_taken).await {
-            Ok(Ok(())) => timeout(wait_max, is_answered).await,
-            Ok(Err(_)) => Ok(is_answered.await), // a function failed to initialize
-            Err(elapsed) => Err(elapsed),
+            Ok(_) => timeout(wait_max, is_answered).await.ok().and_then(Result::ok),
+            Err(_) => None,
         };
-        self.queue.remove(&id);
-        match answer {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) | Err(_) => Answer::NoResponse,
-        }
+        locked(&self.events.running).remove(&id);
+        answer.unwrap_or(Answer::NoResponse)
     }
 
     /// Starts `binary` as a function of this service, with [`Function::spawn`].
@@ -104,98 +117,24 @@ impl Emulator {
     }
 }
 
-/// An event that waits for a function.
-struct Invocation {
-    id: String,
-    event: Value,
-    deadline: Duration,
-    taken: oneshot::Sender<()>,
-    answer: oneshot::Sender<Answer>,
-}
-
-/// The queue of waiting events, and the events in progress.
-#[derive(Default)]
-struct Queue {
-    events: Mutex<Events>,
-    pushed: Notify,
-}
-
-#[derive(Default)]
-struct Events {
-    waiting: VecDeque<Invocation>,
-    running: HashMap<String, oneshot::Sender<Answer>>,
-    /// The error of a function that failed to initialize while no event was waiting. The next event gets it as its result.
-    start_failure: Option<Value>,
-}
-
-impl Queue {
-    fn push(&self, invocation: Invocation) {
-        let mut events = locked(&self.events);
-        match events.start_failure.take() {
-            Some(failure) => invocation.fail(failure),
-            None => events.waiting.push_back(invocation),
-        }
-        self.pushed.notify_one();
-    }
-
-    /// Waits for an event, and returns the ID, content and deadline of the oldest event that a test still waits for.
-    async fn take(&self) -> (String, Value, Duration) {
-        loop {
-            let (taken, more) = {
-                let mut events = locked(&self.events);
-                (events.take(), !events.waiting.is_empty())
-            };
-            if more {
-                self.pushed.notify_one(); // `Notify` merges simultaneous notifications, so wake another waiting function
-            }
-            if let Some(taken) = taken {
-                return taken;
-            }
-            self.pushed.notified().await;
-        }
-    }
-
-    /// Completes an event. Returns `false` if the ID is unknown or the test no longer waits.
-    fn answer(&self, id: &str, answer: Answer) -> bool {
-        let sender = locked(&self.events).running.remove(id);
-        sender.is_some_and(|sender| sender.send(answer).is_ok())
-    }
-
-    /// Fails all waiting events, or the next event if none is waiting.
-    fn fail_start(&self, failure: Value) {
-        let mut events = locked(&self.events);
-        if events.waiting.is_empty() {
-            events.start_failure = Some(failure);
-            return;
-        }
-        for invocation in events.waiting.drain(..) {
-            invocation.fail(failure.clone());
-        }
-    }
-
-    fn remove(&self, id: &str) {
-        locked(&self.events).running.remove(id);
-    }
-}
-
 impl Events {
-    fn take(&mut self) -> Option<(String, Value, Duration)> {
-        self.waiting.retain(|invocation| !invocation.answer.is_closed());
-        let Invocation { id, event, deadline, taken, answer } = self.waiting.pop_front()?;
-        self.running.insert(id.clone(), answer);
-        let _ = taken.send(()); // fails if the test no longer waits
-        Some((id, event, deadline))
+    /// Completes an event. Lambda returns status 400 for an ID without a pending invocation.
+    fn answer(&self, id: &str, answer: Answer) -> StatusCode {
+        let sender = locked(&self.running).remove(id);
+        let is_awaited = sender.is_some_and(|sender| sender.send(answer).is_ok());
+        if is_awaited { StatusCode::ACCEPTED } else { StatusCode::BAD_REQUEST }
     }
 }
 
-impl Invocation {
-    fn fail(self, failure: Value) {
-        let _ = self.answer.send(Answer::Error(failure)); // fails if the test no longer waits
-    }
-}
-
-async fn next(State(queue): State<Arc<Queue>>) -> Response {
-    let (id, event, deadline) = queue.take().await;
+async fn next(State(events): State<Arc<Events>>) -> Response {
+    let Invocation { id, event, deadline, taken, answer } = loop {
+        let oldest = events.waiting.lock().await.recv().await.expect("the sender is beside the receiver");
+        if !oldest.answer.is_closed() {
+            break oldest;
+        } // otherwise the test no longer waits for it
+    };
+    locked(&events.running).insert(id.clone(), answer);
+    let _ = taken.send(()); // fails if the test no longer waits
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is after 1970");
     let headers = [
         ("content-type", "application/json".to_owned()),
@@ -207,22 +146,12 @@ async fn next(State(queue): State<Arc<Queue>>) -> Response {
     (headers, event.to_string()).into_response()
 }
 
-async fn response(State(queue): State<Arc<Queue>>, UrlPath(id): UrlPath<String>, body: Bytes) -> StatusCode {
-    accepted(queue.answer(&id, Answer::Response(json(&body))))
+async fn response(State(events): State<Arc<Events>>, UrlPath(id): UrlPath<String>, body: Bytes) -> StatusCode {
+    events.answer(&id, Answer::Response(json(&body)))
 }
 
-async fn error(State(queue): State<Arc<Queue>>, UrlPath(id): UrlPath<String>, body: Bytes) -> StatusCode {
-    accepted(queue.answer(&id, Answer::Error(json(&body))))
-}
-
-async fn init_error(State(queue): State<Arc<Queue>>, body: Bytes) -> StatusCode {
-    queue.fail_start(json(&body));
-    StatusCode::ACCEPTED
-}
-
-/// Returns the status of a posted result. Lambda returns 400 for an ID without a pending invocation.
-fn accepted(is_awaited: bool) -> StatusCode {
-    if is_awaited { StatusCode::ACCEPTED } else { StatusCode::BAD_REQUEST }
+async fn error(State(events): State<Arc<Events>>, UrlPath(id): UrlPath<String>, body: Bytes) -> StatusCode {
+    events.answer(&id, Answer::Error(json(&body)))
 }
 
 fn json(body: &[u8]) -> Value {

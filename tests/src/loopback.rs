@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use reqwest::Client;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -30,16 +31,13 @@ pub(crate) struct Server {
 pub(crate) struct Closed;
 
 impl Server {
-    /// Starts a server that handles each connection in its own task, and at most `connections_max` at once. Further connections wait.
-    pub(crate) async fn start<F>(
-        connections_max: usize,
-        converse: impl Fn(TcpStream, SocketAddr) -> F + Send + 'static,
-    ) -> Server
+    /// Starts a server that handles each connection in its own task.
+    pub(crate) async fn start<F>(converse: impl Fn(TcpStream) -> F + Send + 'static) -> Server
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let (listener, address) = bind().await;
-        Server { address, task: tokio::spawn(accept(listener, connections_max, converse)) }
+        Server { address, task: tokio::spawn(accept(listener, converse)) }
     }
 
     /// Starts a server of these routes.
@@ -87,7 +85,7 @@ pub(crate) fn client() -> Client {
     Client::builder().no_proxy().no_gzip().build().expect("a client for loopback can be created")
 }
 
-async fn accept<F>(listener: TcpListener, connections_max: usize, converse: impl Fn(TcpStream, SocketAddr) -> F)
+async fn accept<F>(listener: TcpListener, converse: impl Fn(TcpStream) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -95,11 +93,11 @@ where
     loop {
         tokio::select! {
             Some(_) = connections.join_next() => {}
-            accepted = listener.accept(), if connections.len() < connections_max => {
+            accepted = listener.accept() => {
                 // An error means that the caller closed the connection before it was accepted.
-                if let Ok((socket, caller)) = accepted {
+                if let Ok((socket, _)) = accepted {
                     let _ = socket.set_nodelay(true); // otherwise small responses wait for the caller's TCP acknowledgment
-                    connections.spawn(converse(socket, caller));
+                    connections.spawn(converse(socket));
                 }
             }
         }
@@ -107,8 +105,11 @@ where
 }
 
 /// Serves the HTTP requests of a connection, each with its whole body.
-pub(crate) async fn serve_http<B, F>(http: http1::Builder, socket: TcpStream, answer: impl Fn(Parts, Bytes) -> F)
-where
+pub(crate) async fn serve_http<B, F>(
+    http: http1::Builder,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    answer: impl Fn(Parts, Bytes) -> F,
+) where
     B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + 'static,
     F: Future<Output = Result<Response<B>, Closed>>,
 {
@@ -121,7 +122,7 @@ where
         }
     });
     // An error means that the caller closed the connection or was killed, or that this server closed it on purpose.
-    let _ = http.serve_connection(TokioIo::new(socket), service).await;
+    let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }
 
 /// Sends a request to `url`, and returns the response, without the headers that apply to one connection or body only. `Host` stays,

@@ -35,19 +35,12 @@ pub struct DeployedFunction {
 }
 
 impl Stack {
-    /// Deploys the template with its default parameters to an account [with CloudFormation](EmulatedAws::start_with_cloudformation).
+    /// Deploys the template to an account [with CloudFormation](EmulatedAws::start_with_cloudformation), with some parameters changed, such as
+    /// `Architecture=x86_64`.
     ///
     /// # Panics
     /// Panics if the deployment fails. The message contains its output.
-    pub fn deploy(aws: &EmulatedAws) -> Stack {
-        Stack::deploy_with(aws, &[])
-    }
-
-    /// Deploys the template with some parameters changed, such as `Architecture=x86_64`.
-    ///
-    /// # Panics
-    /// Panics if the deployment fails. The message contains its output.
-    pub fn deploy_with(aws: &EmulatedAws, parameters: &[&str]) -> Stack {
+    pub fn deploy(aws: &EmulatedAws, parameters: &[&str]) -> Stack {
         Stack::make("deploy.py", aws, parameters)
     }
 

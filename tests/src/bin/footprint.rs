@@ -23,7 +23,6 @@ const STARTS: usize = 21;
 #[tokio::main]
 async fn main() {
     for (name, binary) in [("poller", poller_binary()), ("oauth", oauth_binary())] {
-        let binary = binary.unwrap_or_else(|why| panic!("{why}"));
         let bytes = std::fs::read(&binary).expect("the binary can be read");
         let (size, zipped) = (megabytes(bytes.len()), megabytes(zipped(&bytes).expect("memory takes every byte")));
         println!("{name:<7} {size:>5.1} MB, {zipped:.1} MB zipped, {}", architecture(&bytes));

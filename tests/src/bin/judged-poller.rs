@@ -13,11 +13,8 @@ use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
 use slacktrail_adapters::settings::SECRET_PREFIX;
 use slacktrail_core::source::{LogType, Plan, Source};
 use slacktrail_core::time::Second;
-use slacktrail_ports::credentials::Grant;
-use slacktrail_ports::secret::Token;
-use slacktrail_ports::sources;
 use slacktrail_tests::archive::Archive;
-use slacktrail_tests::deployment::{BUCKET, TABLE};
+use slacktrail_tests::deployment::{self, BUCKET, TABLE};
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::fake_clock::FakeClock;
 use slacktrail_tests::function::poller_binary;
@@ -88,16 +85,11 @@ async fn connect(aws: &EmulatedAws) {
     let names = ResourceNames { bucket: BUCKET.into(), table: TABLE.into(), secret_prefix: SECRET_PREFIX.into() };
     let ports = AwsPorts::connect(&aws.sdk_config(), names);
     let id = "acme".parse().expect("a valid source ID");
-    let token = Token::new(&variable("SLACK_TOKEN")).expect("SLACK_TOKEN is a token");
-    let grant = Grant { token, token_refresh: None, tenant: None };
-    let stored =
-        slacktrail_ports::credentials::update(&ports.credentials, &id, |known| Some(known.with_grant(grant.clone())));
-    stored.await.expect("the secret is written");
     let now = Second::of(jiff::Timestamp::now());
     let plan = if organization { Plan::Enterprise } else { Plan::Business };
     let source = Source::new(id, "Acme", plan, now.plus(-HISTORY_SECONDS));
     let source = Source { logs: vec![log], organization, connected_at: now, ..source };
-    sources::put(&ports.deployment, &source).await.expect("the source is written");
+    deployment::connect(&ports, &source, &json!({ "token": variable("SLACK_TOKEN") })).await;
 }
 
 /// Invokes a new poller until it has no gap left, at most `invocations_max` times, as Lambda invokes a warm function every minute. Prints its
@@ -109,7 +101,7 @@ async fn run(aws: &EmulatedAws, directory: &Path, invocations_max: usize) -> Exi
     environment.extend([("BUCKET_NAME".to_owned(), BUCKET.to_owned()), ("TABLE_NAME".to_owned(), TABLE.to_owned())]);
     let urls = ["SLACK_API_URL", "SLACK_AUDIT_URL"];
     environment.extend(urls.map(|name| (name.to_owned(), std::env::var(name).unwrap_or_default())));
-    let poller = lambda.spawn(&poller_binary().unwrap_or_else(|error| panic!("{error}")), environment);
+    let poller = lambda.spawn(&poller_binary(), environment);
     let mut ended = ExitCode::SUCCESS;
     for _ in 0..invocations_max {
         match lambda.invoke(json!({}), DEADLINE).await {

@@ -59,8 +59,7 @@ async fn main() {
 async fn collect(input: &Input, streams: usize) -> Option<Measured> {
     let hostile = HostileDeployment::start().await?;
     for number in 0..streams {
-        let script = input.script.clone();
-        hostile.connect(number, input.log, move |call| script(call)).await;
+        hostile.connect(number, input).await;
     }
     Some(tick(&hostile, input.ticks.max(2)).await)
 }
@@ -98,8 +97,7 @@ async fn tick(hostile: &HostileDeployment, ticks: usize) -> Measured {
 /// Connects a source through a link, with a new process of the oauth function.
 async fn install(input: &Input) -> Option<Measured> {
     let hostile = HostileDeployment::start().await?;
-    let script = input.script.clone();
-    hostile.slack.script(None, move |call| script(call));
+    hostile.slack.script(None, &input.script);
     let lambda = Emulator::start().await;
     let oauth = hostile.oauth(&lambda);
     let began = Instant::now();

@@ -9,7 +9,7 @@ use slacktrail_simulator::tenant::{Tenant, Token};
 use slacktrail_simulator::{Log, Settings};
 
 use super::scripts::log_of_long_records;
-use super::{CannedResponse, HostileSlack, SlackCall};
+use super::{HostileSlack, Input};
 use crate::archive::Archive;
 use crate::connecting::{authorize, issue_link};
 use crate::deployment::{ActivityGenerator, LocalDeployment, organization_source};
@@ -61,15 +61,8 @@ impl HostileDeployment {
 
     /// Starts a poller that calls the hostile Slack.
     pub fn poller(&self) -> Function {
-        self.poller_with(&[])
-    }
-
-    /// Starts a poller that calls the hostile Slack, with more environment variables.
-    pub fn poller_with(&self, more: &[(&str, &str)]) -> Function {
         let environment = self.slack.environment();
-        let slack = environment.iter().map(|(name, value)| (*name, Some(value.as_str())));
-        let more = more.iter().map(|(name, value)| (*name, Some(*value)));
-        self.deployment.poller_with(&slack.chain(more).collect::<Vec<_>>())
+        self.deployment.poller_with(&environment.each_ref().map(|(name, value)| (*name, Some(value.as_str()))))
     }
 
     /// Starts an oauth function for `lambda` that calls the hostile Slack.
@@ -78,9 +71,8 @@ impl HostileDeployment {
     /// Panics if the binary does not exist.
     pub fn oauth(&self, lambda: &Emulator) -> Function {
         let mut environment = self.deployment.oauth_environment();
-        environment.retain(|(name, _)| !name.starts_with("SLACK_A") || name == "SLACK_AUTHORIZE_URL");
         environment.extend(self.slack.environment().map(|(name, value)| (name.to_owned(), value)));
-        lambda.spawn(&oauth_binary().unwrap_or_else(|error| panic!("{error}")), environment)
+        lambda.spawn(&oauth_binary(), environment)
     }
 
     /// Creates a link for a new source, authorizes it at the simulated Slack, and returns the response of the callback.
@@ -92,16 +84,11 @@ impl HostileDeployment {
         authorize(&self.deployment, lambda, &format!("grant={}", link_token.reveal())).await
     }
 
-    /// Connects hostile source `number` with one log type and a script for its calls. Returns the source ID.
-    pub async fn connect(
-        &self,
-        number: usize,
-        log: Log,
-        script: impl Fn(&SlackCall) -> Option<CannedResponse> + Send + Sync + 'static,
-    ) -> String {
+    /// Connects hostile source `number`, which reads `input`. Returns the source ID.
+    pub async fn connect(&self, number: usize, input: &Input) -> String {
         let (id, token) = hostile(number);
-        self.slack.script(Some(&token), script);
-        let log = log.name().parse().expect("a log type");
+        self.slack.script(Some(&token), &input.script);
+        let log = input.log.name().parse().expect("a log type");
         let source = Source { logs: vec![log], ..organization_source(&id) };
         self.deployment.connect(&source, &token).await;
         id
@@ -117,8 +104,7 @@ impl HostileDeployment {
     pub async fn store_large_objects(&self, sources: usize, mebibytes: i64) {
         let poller = self.poller();
         for number in 0..sources {
-            let log = log_of_long_records(mebibytes);
-            let id = self.connect(number, Log::Audit, move |call| log.answer(call)).await;
+            let id = self.connect(number, &log_of_long_records(mebibytes)).await;
             self.deployment.drain().await;
             let stored = self.deployment.archive().await.lines_of(&id).len();
             assert_eq!(i64::try_from(stored), Ok(mebibytes), "number of records of `{id}`");
@@ -137,16 +123,6 @@ impl HostileDeployment {
     /// Pauses hostile source `number`.
     pub async fn pause(&self, number: usize) {
         self.deployment.pause(&organization_source(&hostile(number).0)).await;
-    }
-
-    /// Leaves the calls of hostile source `number` to the simulated Slack.
-    pub fn clear_script(&self, number: usize) {
-        self.slack.clear_script(Some(&hostile(number).1));
-    }
-
-    /// Revokes the token of hostile source `number` at the simulated Slack.
-    pub fn revoke(&self, number: usize) {
-        self.deployment.slack().revoke(&hostile(number).1);
     }
 
     /// Adds records within the last 5 seconds to the honest Slack.

@@ -3,25 +3,21 @@
 //! It runs in front of the simulated Slack. A test provides one script per caller. A script responds to a call, or leaves it to the
 //! simulated Slack. Bodies are generated while they are sent, so a response of any length needs little memory in the test.
 
-mod canned_response;
 mod hostile_deployment;
 mod pages;
 mod scripts;
+mod streamed_response;
 
-pub use canned_response::CannedResponse;
 pub use hostile_deployment::{DATA_MAX, HostileDeployment};
-pub use pages::AuditLog;
-pub use scripts::{
-    Input, Outcome, access_inputs, all_inputs, audit_inputs, integration_inputs, oauth_inputs, ordinary_backlog,
-    page_of_entries,
-};
+pub use scripts::{Input, Outcome, all_inputs, oauth_inputs, ordinary_backlog};
+pub use streamed_response::StreamedResponse;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use hyper::Response;
 use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, HeaderMap};
+use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use reqwest::Client;
@@ -29,7 +25,7 @@ use reqwest::Client;
 use crate::deployment::LocalDeployment;
 use crate::locked;
 use crate::loopback::{Closed, Server, client, forward, serve_http};
-use canned_response::Body;
+use streamed_response::Body;
 
 /// The environment variables with the base URLs of Slack's two API families, and the base paths.
 const FAMILIES: [(&str, &str); 2] = [("SLACK_API_URL", "/api/"), ("SLACK_AUDIT_URL", "/audit/v1/")];
@@ -38,24 +34,20 @@ const FAMILIES: [(&str, &str); 2] = [("SLACK_API_URL", "/api/"), ("SLACK_AUDIT_U
 #[derive(Clone, Debug)]
 pub struct SlackCall {
     /// The method, such as `logs` or `team.accessLogs`.
-    pub method: String,
+    method: String,
     /// The arguments in the query and in the form.
-    pub arguments: BTreeMap<String, String>,
-    /// The user token. Calls of the app itself (`oauth.v2.access`) have none.
-    pub token: Option<String>,
-    /// The number of earlier calls of this method by this caller, since [`HostileSlack::take_calls`] was last called.
-    pub number: usize,
+    arguments: BTreeMap<String, String>,
 }
 
 impl SlackCall {
     /// Returns a numeric argument.
-    pub fn number(&self, name: &str) -> Option<i64> {
+    fn number(&self, name: &str) -> Option<i64> {
         self.arguments.get(name)?.parse().ok()
     }
 }
 
 /// Returns the response to a call, or `None` to leave the call to the simulated Slack.
-pub type Script = Arc<dyn Fn(&SlackCall) -> Option<CannedResponse> + Send + Sync>;
+pub type Script = Arc<dyn Fn(&SlackCall) -> Option<StreamedResponse> + Send + Sync>;
 
 /// A hostile Slack. Dropping this value stops it.
 pub struct HostileSlack {
@@ -67,13 +59,8 @@ struct Context {
     client: Client,
     /// The simulated Slack's base URL for each of the [`FAMILIES`].
     upstream: [String; 2],
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    scripts: HashMap<Option<String>, Script>,
-    calls: Vec<SlackCall>,
+    /// The script for each user token, and the script for all other callers.
+    scripts: Mutex<HashMap<Option<String>, Script>>,
 }
 
 impl HostileSlack {
@@ -84,9 +71,9 @@ impl HostileSlack {
     pub async fn before(deployment: &LocalDeployment) -> HostileSlack {
         let environment: HashMap<String, String> = deployment.environment().into_iter().collect();
         let upstream = FAMILIES.map(|(name, _)| environment[name].clone());
-        let context = Arc::new(Context { client: client(), upstream, state: Mutex::default() });
+        let context = Arc::new(Context { client: client(), upstream, scripts: Mutex::default() });
         let shared = Arc::clone(&context);
-        let server = Server::start(usize::MAX, move |socket, _| {
+        let server = Server::start(move |socket| {
             let (context, mut http) = (Arc::clone(&shared), http1::Builder::new());
             http.auto_date_header(false);
             serve_http(http, socket, move |head, body| answer(Arc::clone(&context), head, body))
@@ -95,22 +82,13 @@ impl HostileSlack {
     }
 
     /// Sets the script for calls with this token, and replaces the previous one. `None` sets the script for all other callers.
-    pub fn script(
-        &self,
-        token: Option<&str>,
-        script: impl Fn(&SlackCall) -> Option<CannedResponse> + Send + Sync + 'static,
-    ) {
-        locked(&self.context.state).scripts.insert(token.map(str::to_owned), Arc::new(script));
+    pub fn script(&self, token: Option<&str>, script: &Script) {
+        locked(&self.context.scripts).insert(token.map(str::to_owned), Arc::clone(script));
     }
 
-    /// Removes the script for this token, so that the simulated Slack responds to its calls.
-    pub fn clear_script(&self, token: Option<&str>) {
-        locked(&self.context.state).scripts.remove(&token.map(str::to_owned));
-    }
-
-    /// Returns the calls since the previous call of this method, in order.
-    pub fn take_calls(&self) -> Vec<SlackCall> {
-        std::mem::take(&mut locked(&self.context.state).calls)
+    /// Removes all scripts, so that the simulated Slack responds to every call.
+    pub fn clear_scripts(&self) {
+        locked(&self.context.scripts).clear();
     }
 
     /// Returns the environment variables with which a function calls this server.
@@ -122,36 +100,23 @@ impl HostileSlack {
 async fn answer(context: Arc<Context>, head: Parts, body: Bytes) -> Result<Response<Body>, Closed> {
     let path = head.uri.path();
     let found = FAMILIES.iter().enumerate().find_map(|(family, (_, base))| Some((family, path.strip_prefix(base)?)));
-    let Some((family, method)) = found else { return CannedResponse::text("not found").status(404).into_response() };
+    let Some((family, method)) = found else { return StreamedResponse::text("not found").status(404).into_response() };
     let query = head.uri.query().unwrap_or_default();
-    let (call, script) = record(&context, method, query, &body, &head.headers);
+    let arguments = [query.as_bytes(), &body].into_iter().flat_map(|text| form_urlencoded::parse(text).into_owned());
+    let call = SlackCall { method: method.to_owned(), arguments: arguments.collect() };
+    let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = authorization.and_then(|text| text.strip_prefix("Bearer ")).map(str::to_owned);
+    let script = {
+        let scripts = locked(&context.scripts);
+        scripts.get(&token).or_else(|| scripts.get(&None)).cloned()
+    };
     if let Some(response) = script.and_then(|script| script(&call)) {
         return response.into_response();
     }
     let url = format!("{}{method}?{query}", context.upstream[family]);
     let forwarded = forward(&context.client, url, head.method, head.headers, body).await;
     let (status, headers, body) = forwarded.map_err(|_| Closed)?;
-    let mut response = CannedResponse::of([body]).into_response()?;
+    let mut response = StreamedResponse::of([body]).into_response()?;
     (*response.status_mut(), *response.headers_mut()) = (status, headers);
     Ok(response)
-}
-
-/// Records a call, and returns it with the script of its caller.
-fn record(
-    context: &Context,
-    method: &str,
-    query: &str,
-    body: &Bytes,
-    headers: &HeaderMap,
-) -> (SlackCall, Option<Script>) {
-    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = authorization.and_then(|text| text.strip_prefix("Bearer ")).map(str::to_owned);
-    let arguments = [query.as_bytes(), body].into_iter().flat_map(|text| form_urlencoded::parse(text).into_owned());
-    let arguments = arguments.collect();
-    let mut state = locked(&context.state);
-    let number = state.calls.iter().filter(|other| other.method == method && other.token == token).count();
-    let call = SlackCall { method: method.to_owned(), arguments, token, number };
-    state.calls.push(call.clone());
-    let script = state.scripts.get(&call.token).or_else(|| state.scripts.get(&None)).cloned();
-    (call, script)
 }

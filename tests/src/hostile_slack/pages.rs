@@ -4,30 +4,24 @@ use std::sync::Arc;
 
 use hyper::body::Bytes;
 
-use super::{CannedResponse, SlackCall};
+use super::{SlackCall, StreamedResponse};
 
 /// The number of rows per page if the call has no `limit`.
 const LIMIT_DEFAULT: i64 = 1000;
 
-/// Generates row number `index` with the time `time` in seconds.
-pub(super) type MakeRow = Arc<dyn Fn(i64, i64) -> Vec<u8> + Send + Sync>;
-
 /// An audit log with Slack's pagination: newest first, between `oldest` and `latest`. A page has `limit` rows plus the rest of the last
 /// row's second.
-#[derive(Clone)]
-pub struct AuditLog {
-    /// The number of rows.
-    pub rows: i64,
-    /// The number of rows per second.
-    pub per_second: i64,
-    /// The time of the newest row.
-    pub newest: i64,
-    row: MakeRow,
+pub(super) struct AuditLog {
+    rows: i64,
+    per_second: i64,
+    newest: i64,
+    row: Arc<dyn Fn(i64, i64) -> Vec<u8> + Send + Sync>,
 }
 
 impl AuditLog {
-    /// Creates a log with `rows` rows, `per_second` per second. The newest row has the time `newest`.
-    pub fn new(
+    /// Creates a log with `rows` rows, `per_second` per second. The newest row has the time `newest` in seconds. `row` generates a row from its
+    /// number and its time.
+    pub(super) fn new(
         rows: i64,
         per_second: i64,
         newest: i64,
@@ -37,11 +31,11 @@ impl AuditLog {
     }
 
     /// Returns the response to a call of `logs`, and leaves other calls to the simulated Slack.
-    pub fn answer(&self, call: &SlackCall) -> Option<CannedResponse> {
+    pub(super) fn answer(&self, call: &SlackCall) -> Option<StreamedResponse> {
         (call.method == "logs").then(|| self.page(call))
     }
 
-    fn page(&self, call: &SlackCall) -> CannedResponse {
+    fn page(&self, call: &SlackCall) -> StreamedResponse {
         let (oldest, latest) =
             (call.number("oldest").unwrap_or(0), call.number("latest").unwrap_or(self.newest).min(self.newest));
         let first = (self.newest - latest) * self.per_second;
@@ -63,12 +57,12 @@ pub(super) fn page(
     head: impl Into<String>,
     rows: impl Iterator<Item = Vec<u8>> + Send + 'static,
     tail: impl Into<String>,
-) -> CannedResponse {
+) -> StreamedResponse {
     let rows = rows.enumerate().flat_map(|(index, row)| {
         let comma = Bytes::from_static(if index == 0 { b"" } else { b"," });
         [comma, Bytes::from(row)]
     });
-    CannedResponse::of(std::iter::once(head.into().into()).chain(rows).chain(std::iter::once(tail.into().into())))
+    StreamedResponse::of(std::iter::once(head.into().into()).chain(rows).chain(std::iter::once(tail.into().into())))
 }
 
 /// Creates a realistic audit record of about 700 bytes.

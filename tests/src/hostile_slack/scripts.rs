@@ -6,8 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use slacktrail_simulator::Log;
 
+use super::pages::AuditLog;
 use super::pages::{access_row, integration_row, ordinary_record, page, small_record};
-use super::{AuditLog, CannedResponse, Script, SlackCall};
+use super::{Script, SlackCall, StreamedResponse};
 
 const MIB: usize = 1 << 20;
 /// The decompressed size of the responses of zeros: just below 64 MiB, the size in their names.
@@ -48,7 +49,7 @@ impl Input {
         name: &'static str,
         log: Log,
         outcome: Outcome,
-        script: impl Fn(&SlackCall) -> Option<CannedResponse> + Send + Sync + 'static,
+        script: impl Fn(&SlackCall) -> Option<StreamedResponse> + Send + Sync + 'static,
     ) -> Input {
         Input { name, log, outcome, ticks: 1, is_slow: false, script: Arc::new(script) }
     }
@@ -56,7 +57,7 @@ impl Input {
     fn audit(
         name: &'static str,
         outcome: Outcome,
-        response: impl Fn(i64) -> CannedResponse + Send + Sync + 'static,
+        response: impl Fn(i64) -> StreamedResponse + Send + Sync + 'static,
     ) -> Input {
         Input::new(name, Log::Audit, outcome, move |call| {
             let time = call.number("latest").unwrap_or(0);
@@ -78,8 +79,8 @@ impl Input {
 }
 
 /// Creates a page of audit records with this text between the brackets.
-pub fn page_of_entries(rows: &str) -> CannedResponse {
-    CannedResponse::text(format!("{{\"entries\":[{rows}]}}"))
+fn page_of_entries(rows: &str) -> StreamedResponse {
+    StreamedResponse::text(format!("{{\"entries\":[{rows}]}}"))
 }
 
 /// Returns the time 400 seconds ago.
@@ -95,9 +96,9 @@ fn repeated(text: &str, bytes: usize) -> impl Iterator<Item = Vec<u8>> + Send + 
 }
 
 /// Creates a response of a head, a repeated text, and a tail.
-fn filled(head: &str, filling: &str, bytes: usize, tail: &str) -> CannedResponse {
+fn filled(head: &str, filling: &str, bytes: usize, tail: &str) -> StreamedResponse {
     let (head, tail) = (head.as_bytes().to_vec(), tail.as_bytes().to_vec());
-    CannedResponse::of(std::iter::once(head).chain(repeated(filling, bytes)).chain([tail]))
+    StreamedResponse::of(std::iter::once(head).chain(repeated(filling, bytes)).chain([tail]))
 }
 
 /// Returns text that gzip cannot shrink by more than a quarter.
@@ -149,13 +150,14 @@ pub fn all_inputs() -> Vec<Input> {
     [audit_inputs(), access_inputs(), integration_inputs()].concat()
 }
 
-/// Creates a log of `rows` records of about 1 MiB that gzip cannot shrink by much.
-pub(super) fn log_of_long_records(rows: i64) -> AuditLog {
-    AuditLog::new(rows, 1, recently(), |index, time| long_record(index, time, MIB - 1024))
+/// Returns a log of `rows` records of about 1 MiB that gzip cannot shrink by much.
+pub(super) fn log_of_long_records(rows: i64) -> Input {
+    let log = AuditLog::new(rows, 1, recently(), |index, time| long_record(index, time, MIB - 1024));
+    Input::log("records of 1 MiB", Outcome::Any, log)
 }
 
 /// Returns the inputs of audit logs.
-pub fn audit_inputs() -> Vec<Input> {
+fn audit_inputs() -> Vec<Input> {
     let recent = recently();
     let deep = |time: i64| {
         let (open, close) = ("[".repeat(MIB), "]".repeat(MIB));
@@ -190,10 +192,10 @@ pub fn audit_inputs() -> Vec<Input> {
         Input::audit("1,048,576 levels in a row", Outcome::AtLeast(1), move |time| page_of_entries(&deep(time))),
         Input::audit("1,048,576 levels beside the rows", Outcome::Any, move |time| {
             let (open, close) = ("{\"a\":".repeat(MIB), "}".repeat(MIB));
-            CannedResponse::text(format!("{{\"more\":{open}1{close},\"entries\":[{}]}}", ordinary(time)))
+            StreamedResponse::text(format!("{{\"more\":{open}1{close},\"entries\":[{}]}}", ordinary(time)))
         }),
         Input::audit("a row of 3 MiB", Outcome::Stored(1), |time| {
-            CannedResponse::of([b"{\"entries\":[".to_vec(), long_record(1, time, 3 * MIB), b"]}".to_vec()])
+            StreamedResponse::of([b"{\"entries\":[".to_vec(), long_record(1, time, 3 * MIB), b"]}".to_vec()])
         }),
         Input::audit("a row of 100 MiB", Outcome::Error, |time| {
             let head = format!("{{\"entries\":[{{\"id\":\"long\",\"date_create\":{time},\"details\":\"");
@@ -228,7 +230,7 @@ pub fn audit_inputs() -> Vec<Input> {
         Input::audit("an endless body", Outcome::Error, |_| filled("{\"entries\":[0", ",0", usize::MAX / 2, "")).slow(),
         Input::audit("a row that trickles", Outcome::Error, |time| {
             let row = long_record(1, time, 3 * MIB);
-            CannedResponse::of([b"{\"entries\":[".to_vec(), row, b"]}".to_vec()])
+            StreamedResponse::of([b"{\"entries\":[".to_vec(), row, b"]}".to_vec()])
                 .trickle(64 << 10, Duration::from_secs(2))
         })
         .slow(),
@@ -248,9 +250,9 @@ pub fn audit_inputs() -> Vec<Input> {
 }
 
 /// Returns the inputs of access logs.
-pub fn access_inputs() -> Vec<Input> {
+fn access_inputs() -> Vec<Input> {
     let recent = recently();
-    let logins = |outcome, name, response: fn(i64) -> CannedResponse| {
+    let logins = |outcome, name, response: fn(i64) -> StreamedResponse| {
         Input::new(name, Log::Access, outcome, move |call| (call.method == "team.accessLogs").then(|| response(recent)))
     };
     vec![
@@ -272,9 +274,9 @@ pub fn access_inputs() -> Vec<Input> {
 }
 
 /// Returns the inputs of integration logs, and of the workspace list that reading them requires.
-pub fn integration_inputs() -> Vec<Input> {
+fn integration_inputs() -> Vec<Input> {
     let recent = recently();
-    let logs = |name, outcome, method: &'static str, response: fn(i64) -> CannedResponse| {
+    let logs = |name, outcome, method: &'static str, response: fn(i64) -> StreamedResponse| {
         Input::new(name, Log::Integration, outcome, move |call| (call.method == method).then(|| response(recent)))
     };
     vec![
@@ -308,7 +310,7 @@ pub fn integration_inputs() -> Vec<Input> {
 
 /// Returns the inputs of an installation: the code exchange, the token check (`auth.test`), and the probe of each log.
 pub fn oauth_inputs() -> Vec<Input> {
-    let call = |name, outcome, method: &'static str, response: fn() -> CannedResponse| {
+    let call = |name, outcome, method: &'static str, response: fn() -> StreamedResponse| {
         Input::new(name, Log::Audit, outcome, move |call| (call.method == method).then(response))
     };
     let installation =
@@ -322,7 +324,7 @@ pub fn oauth_inputs() -> Vec<Input> {
             filled("{\"ok\":true,\"more\":\"", "abcdefgh", 64 * MIB, "\"}")
         }),
         call("1,048,576 levels in an exchange", Outcome::Error, "oauth.v2.access", || {
-            CannedResponse::text(format!("{{\"ok\":true,\"more\":{}{}}}", "[".repeat(MIB), "]".repeat(MIB)))
+            StreamedResponse::text(format!("{{\"ok\":true,\"more\":{}{}}}", "[".repeat(MIB), "]".repeat(MIB)))
         }),
         Input::new("an exchange of 560,000 scopes", Log::Audit, Outcome::Error, move |call| {
             (call.method == "oauth.v2.access").then(scopes)

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
-use slacktrail_adapters::aws::{AwsPorts, DELETION_IN_PROGRESS, ResourceNames, SCHEDULED_FOR_DELETION};
+use slacktrail_adapters::aws::{AwsPorts, DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::hints::Place;
@@ -22,8 +22,7 @@ use slacktrail_tests::emulated_aws::EmulatedAws;
 const OBJECTS: u32 = 1005;
 
 fn connect(moto: &EmulatedAws) -> AwsPorts {
-    let names = ResourceNames { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() };
-    AwsPorts::connect(&moto.sdk_config(), names)
+    AwsPorts::connect(&moto.sdk_config(), crate::names())
 }
 
 /// Puts an item under the partition key of its kind.
@@ -200,8 +199,7 @@ async fn forced_deletion_and_recovery_window_are_distinguished() {
     let Some(moto) = EmulatedAws::start() else { return };
     let proxy = AwsProxy::start(moto.endpoint()).await;
     let config = moto.sdk_config().into_builder().endpoint_url(proxy.endpoint()).build();
-    let names = ResourceNames { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() };
-    let (store, acme) = (AwsPorts::connect(&config, names).credentials, source("acme").id);
+    let (store, acme) = (AwsPorts::connect(&config, crate::names()).credentials, source("acme").id);
     let grant = |text: &str| conformance::credentials(text);
 
     // The message of AWS, as reported by users. moto completes a forced deletion immediately, so a proxy returns the message.

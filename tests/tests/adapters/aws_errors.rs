@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
+use slacktrail_adapters::aws::AwsPorts;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::hints::Place;
 use slacktrail_ports::shard::Shard;
 use slacktrail_ports::{CreateOutcome, CredentialStore, DayLogStore, DeploymentStore, SecretVersion};
 use slacktrail_tests::conformance::{credentials, day_log, source};
 use slacktrail_tests::loopback::{reserve, serve};
+
+use crate::names;
 
 fn connect(endpoint: &str) -> AwsPorts {
     let credentials = Credentials::new("id", "key-hidden", None, None, "test");
@@ -25,10 +27,6 @@ fn connect(endpoint: &str) -> AwsPorts {
         .region(Region::new("us-east-1"))
         .build();
     AwsPorts::connect(&config, names())
-}
-
-fn names() -> ResourceNames {
-    ResourceNames { bucket: "logs".into(), table: "streams".into(), secret_prefix: "slacktrail/".into() }
 }
 
 /// Starts an AWS endpoint that returns this response to every request, until the test ends.

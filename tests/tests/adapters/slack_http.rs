@@ -22,7 +22,7 @@ use slacktrail_ports::{CallAuth, Slack};
 use slacktrail_tests::conformance::source;
 use slacktrail_tests::loopback::{bind, reserve, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::TcpStream;
 
 const TOKEN: &str = "xoxp-1-hidden";
 const PAGE_CURSOR: &str = "dXNlcjpV+hidden/==";
@@ -47,21 +47,35 @@ async fn call(base: &str, request: &Request) -> Result<Response, Error> {
     slack.call_whole(&source("acme"), request, CallAuth::User(&Token::new(TOKEN).unwrap())).await
 }
 
-async fn listen() -> (TcpListener, String) {
+/// Starts a server that handles each connection with `converse`, until the test ends. Returns its base URL.
+async fn serve_raw<F>(converse: impl Fn(TcpStream) -> F + Send + 'static) -> String
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let (listener, address) = bind().await;
-    (listener, format!("http://{address}"))
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            tokio::spawn(converse(connection));
+        }
+    });
+    format!("http://{address}")
 }
 
 /// Starts a server that accepts connections and never responds. Returns its base URL.
 async fn silent() -> String {
-    let (listener, base) = listen().await;
-    tokio::spawn(async move {
-        let mut open = Vec::new();
-        while let Ok((socket, _)) = listener.accept().await {
-            open.push(socket);
-        }
-    });
-    base
+    serve_raw(|connection| async move {
+        std::future::pending::<()>().await;
+        drop(connection);
+    })
+    .await
+}
+
+async fn read_head(connection: &mut TcpStream) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let Ok(byte) = connection.read_u8().await else { return };
+        request.push(byte);
+    }
 }
 
 #[tokio::test]
@@ -168,33 +182,26 @@ async fn unreachable_host_is_named_without_secrets() {
 
 #[tokio::test]
 async fn host_that_never_responds_times_out() {
-    let (listener, base) = listen().await;
+    let base = silent().await;
     let slack = SlackHttp::with_timeout(&base, &base, Duration::from_millis(50)).unwrap();
     let outcome = slack.call(&source("acme"), &audit_logs(), CallAuth::User(&Token::new(TOKEN).unwrap())).await;
     let error = outcome.unwrap_err();
     assert_retryable(&error, "unreachable", &base);
     assert!(error.message.ends_with("did not respond within 0.05 seconds"), "{error}");
-    drop(listener);
 }
 
 #[tokio::test]
 async fn response_that_trickles_times_out() {
-    let (listener, base) = listen().await;
-    tokio::spawn(async move {
-        while let Ok((mut connection, _)) = listener.accept().await {
-            let mut request = Vec::new();
-            while !request.ends_with(b"\r\n\r\n") {
-                let Ok(byte) = connection.read_u8().await else { break };
-                request.push(byte);
-            }
-            let mut text = "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n{\"entries\":[".as_bytes().to_vec();
-            let mut beat = tokio::time::interval(Duration::from_millis(10));
-            while connection.write_all(&text).await.is_ok() {
-                beat.tick().await;
-                text = b"0,".to_vec();
-            }
+    let base = serve_raw(|mut connection| async move {
+        read_head(&mut connection).await;
+        let mut text = "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n{\"entries\":[".as_bytes().to_vec();
+        let mut beat = tokio::time::interval(Duration::from_millis(10));
+        while connection.write_all(&text).await.is_ok() {
+            beat.tick().await;
+            text = b"0,".to_vec();
         }
-    });
+    })
+    .await;
     // On a busy machine, even the start of the response may arrive later than the first timeout.
     for timeout in [300, 3_000, 30_000].map(Duration::from_millis) {
         let slack = SlackHttp::with_timeout(&base, &base, timeout).unwrap();
@@ -211,16 +218,11 @@ async fn truncated_response_is_error() {
     for (sent, code) in
         [("", "unreachable"), ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"entries\":[", "incomplete_response")]
     {
-        let (listener, base) = listen().await;
-        tokio::spawn(async move {
-            while let Ok((mut connection, _)) = listener.accept().await {
-                let mut request = Vec::new();
-                while !request.ends_with(b"\r\n\r\n") {
-                    request.push(connection.read_u8().await.unwrap());
-                }
-                connection.write_all(sent.as_bytes()).await.unwrap();
-            }
-        });
+        let base = serve_raw(move |mut connection| async move {
+            read_head(&mut connection).await;
+            connection.write_all(sent.as_bytes()).await.unwrap();
+        })
+        .await;
         assert_retryable(&call(&base, &audit_logs()).await.unwrap_err(), code, &base);
     }
 }

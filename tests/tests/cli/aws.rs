@@ -22,9 +22,7 @@ pub(crate) const TABLE: &str = "streams";
 pub(crate) async fn deployed(moto: &EmulatedAws, slack: &Slack) -> Slacktrail {
     moto.create_bucket(BUCKET).await;
     moto.create_table(TABLE).await;
-    let environment = moto.environment().into_iter();
-    let slacktrail =
-        environment.fold(Slacktrail::of(slack), |slacktrail, (name, value)| slacktrail.with(&name, &value));
+    let slacktrail = Slacktrail::of(slack).with_all(moto.environment());
     slacktrail.with("SLACKTRAIL_BUCKET", BUCKET).with("SLACKTRAIL_TABLE", TABLE)
 }
 
@@ -126,29 +124,8 @@ async fn second_source_of_same_slack_is_rejected_unless_forced() {
 }
 
 #[tokio::test]
-async fn missing_table_is_named() {
-    let Some(moto) = EmulatedAws::start() else { return };
-    let slack = Slack::organization().await;
-    let slacktrail = deployed(&moto, &slack).await.with("SLACKTRAIL_TABLE", "no-such-table");
-    let ran = slacktrail.run(&["status"]).await.exits(1);
-    assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains("`no-such-table`"), "{}", ran.stderr);
-}
-
-#[tokio::test]
-async fn stack_outputs_name_deployment() {
-    let Some(moto) = EmulatedAws::start() else { return };
-    let slack = Slack::organization().await;
-    let outputs = [("BucketName", "logs"), ("TableName", "streams"), ("SecretPrefix", "mine/")];
-    let slacktrail = deployed(&moto, &slack).await.with("SLACKTRAIL_BUCKET", "").with("SLACKTRAIL_TABLE", "");
-    let slacktrail = with_stack(slacktrail, StatusCode::OK, described(&outputs)).await;
-    slacktrail.run_with(&CONNECT, ORGANIZATION).await.exits(0);
-    assert_eq!(secret(&moto, "mine/acme").await, Some(json!({ "tenant": "E1", "token": ORGANIZATION })));
-}
-
-#[tokio::test]
 async fn stack_without_outputs_and_missing_stack_are_distinguished() {
-    let account = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_REGION", "us-east-1")];
-    let alone = account.into_iter().fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(name, value));
+    let alone = Slacktrail::alone().signed_in();
     let other = with_stack(alone.clone(), StatusCode::OK, described(&[("TableName", "streams")])).await;
     insta::assert_snapshot!(other.run(&["status"]).await.exits(1).stderr, @r"
     error: the stack that `SLACKTRAIL_STACK` names has no output `BucketName`
@@ -171,7 +148,8 @@ async fn with_stack(slacktrail: Slacktrail, status: StatusCode, response: String
     slacktrail.with("AWS_ENDPOINT_URL_CLOUDFORMATION", &endpoint).with("SLACKTRAIL_STACK", "slacktrail")
 }
 
-fn described(outputs: &[(&str, &str)]) -> String {
+/// Returns CloudFormation's description of a stack with these outputs.
+pub(crate) fn described(outputs: &[(&str, &str)]) -> String {
     let member = |(key, value): &(&str, &str)| {
         format!("<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>")
     };

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use slacktrail_core::source::LogType;
 use slacktrail_tests::aws_proxy::{AwsCall, AwsProxy, CannedResponse};
 
+use crate::aws::{BUCKET, TABLE, described};
 use crate::binary::{Ran, Slacktrail};
 use crate::daily::Deployed;
 use crate::slack::ORGANIZATION;
@@ -143,12 +144,6 @@ fn permission(call: &AwsCall) -> &'static str {
     needed(&name(call)).split('`').nth(1).unwrap()
 }
 
-const STACK: &str = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>slacktrail</StackName>\
-    <CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>\
-    <member><OutputKey>BucketName</OutputKey><OutputValue>logs</OutputValue></member>\
-    <member><OutputKey>TableName</OutputKey><OutputValue>streams</OutputValue></member>\
-    </Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>";
-
 /// The calls of each command. `{day}` is a day with stored objects.
 const COMMANDS: [(&str, &str); 10] = [
     ("sources", "DescribeStacks Query"),
@@ -179,7 +174,10 @@ impl Faulty {
         let deployed = Deployed::start(&[LogType::Audit]).await?;
         deployed.tick().await;
         let aws = AwsProxy::start(deployed.moto.endpoint()).await;
-        aws.respond(|call| (call.action == "DescribeStacks").then(|| CannedResponse::new(200, "text/xml", STACK)));
+        let stack = described(&[("BucketName", BUCKET), ("TableName", TABLE)]);
+        aws.respond(move |call| {
+            (call.action == "DescribeStacks").then(|| CannedResponse::new(200, "text/xml", stack.clone()))
+        });
         let slacktrail = deployed.slacktrail.clone().with("AWS_ENDPOINT_URL", &aws.endpoint());
         let slacktrail = slacktrail.without("SLACKTRAIL_BUCKET").without("SLACKTRAIL_TABLE");
         let slacktrail = slacktrail.with("SLACKTRAIL_STACK", "slacktrail");

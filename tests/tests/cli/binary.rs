@@ -1,9 +1,10 @@
 //! Runs the compiled command with an isolated environment, and asserts that no run prints a token.
 
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
+use slacktrail_tests::function::built_here;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -48,6 +49,16 @@ impl Slacktrail {
         self.environment.retain(|(other, _)| other != name);
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Sets all of these variables.
+    pub(crate) fn with_all<T: AsRef<str>>(self, variables: impl IntoIterator<Item = (T, T)>) -> Slacktrail {
+        variables.into_iter().fold(self, |slacktrail, (name, value)| slacktrail.with(name.as_ref(), value.as_ref()))
+    }
+
+    /// Sets an access key and a region.
+    pub(crate) fn signed_in(self) -> Slacktrail {
+        self.with_all([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_REGION", "us-east-1")])
     }
 
     pub(crate) fn without(mut self, name: &str) -> Slacktrail {
@@ -113,7 +124,8 @@ impl Slacktrail {
     pub(crate) async fn end(&self, child: Child) -> Ran {
         let output = timeout(RUN_MAX, child.wait_with_output()).await.expect("the command ends").unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let ran = Ran { code: code(output.status), stdout: text(output.stdout), stderr: text(output.stderr) };
+        let ran =
+            Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) };
         for output in [&ran.stdout, &ran.stderr] {
             assert!(!output.contains("xoxp-s") && !output.contains("\u{1b}["), "a token, or color in a pipe: {output}");
         }
@@ -134,15 +146,14 @@ impl Ran {
     }
 }
 
-fn code(status: ExitStatus) -> i32 {
-    status.code().unwrap_or(-1)
+/// Sends a signal to a process, such as `-INT`.
+#[cfg(unix)]
+pub(crate) fn interrupt(child: &Child, signal: &str) {
+    let id = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
 }
 
-/// Returns the path of the compiled command in this test's target directory.
+/// Returns the path of the compiled command.
 pub(crate) fn binary() -> PathBuf {
-    let test = std::env::current_exe().unwrap(); // <target>/debug/deps/<test>
-    let folder = test.ancestors().nth(2).unwrap();
-    let binary = folder.join("slacktrail").with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(binary.is_file(), "`{}` does not exist; hint: run `cargo build -p slacktrail-cli`", binary.display());
-    binary
+    built_here("slacktrail")
 }

@@ -9,74 +9,21 @@ use slacktrail_adapters::directory::{DirectoryCollectors, DirectoryDeployment};
 use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_ports::DeploymentStore;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row};
-use slacktrail_tests::archive::Archive;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdout};
 
-use crate::binary::Slacktrail;
-use crate::slack::{ORGANIZATION, Slack, hours_ago};
-
-/// A simulated Slack, the command with its token, and a directory.
-struct Local {
-    slack: Slack,
-    slacktrail: Slacktrail,
-    directory: tempfile::TempDir,
-}
-
-impl Local {
-    /// Pulls with these arguments.
-    async fn pulled(arguments: &[&str]) -> Local {
-        let slack = Slack::organization().await;
-        let slacktrail = Slacktrail::of(&slack).token(ORGANIZATION);
-        let local = Local { slack, slacktrail, directory: tempfile::tempdir().unwrap() };
-        local.slacktrail.run(&local.in_directory(&[&["pull"], arguments].concat())).await.exits(0);
-        local
-    }
-
-    fn path(&self) -> &str {
-        self.directory.path().to_str().unwrap()
-    }
-
-    fn in_directory<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
-        [arguments, &["--dir", self.path()]].concat()
-    }
-
-    /// Returns `text` with the same path on every machine.
-    fn shown(&self, text: &str) -> String {
-        text.replace(self.path(), "DIR")
-    }
-
-    /// Returns the day of the rows that were `hours` old at the start, as users type it.
-    fn day(&self, hours: i64) -> String {
-        self.slack.hours_before(hours).strftime("%Y-%m-%d").to_string()
-    }
-
-    /// Returns the folder of the objects of a day.
-    fn day_log(&self, log: &str, day: &str) -> PathBuf {
-        self.directory.path().join(log).join(day.replace('-', "/"))
-    }
-
-    fn assert_exact(&self, logs: &[Log]) {
-        Archive::of_directory(self.directory.path()).assert_exactly(&self.slack.world(), "slack", logs);
-    }
-
-    async fn gaps(&self, log: LogType) -> usize {
-        let stored = DirectoryDeployment::new(self.directory.path()).load_stream(&stream(log)).await.unwrap();
-        stored.unwrap().1.unwrap().gaps.len()
-    }
-
-    fn follow(&self, arguments: &[&str]) -> Child {
-        self.slacktrail.start(&self.in_directory(&[&["pull", "--follow"], arguments].concat()))
-    }
-}
+use crate::binary::{Slacktrail, interrupt};
+use crate::local::Local;
+use crate::slack::hours_ago;
 
 fn stream(log: LogType) -> StreamId {
     StreamId { source: "slack".parse().unwrap(), log }
 }
 
-fn interrupt(child: &Child, signal: &str) {
-    let id = child.id().unwrap().to_string();
-    assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
+/// Returns the number of gaps of a stream.
+async fn gaps(local: &Local, log: LogType) -> usize {
+    let stored = DirectoryDeployment::new(local.directory.path()).load_stream(&stream(log)).await.unwrap();
+    stored.unwrap().1.unwrap().gaps.len()
 }
 
 async fn first_line(child: &mut Child) -> (String, BufReader<ChildStdout>) {
@@ -89,34 +36,33 @@ async fn first_line(child: &mut Child) -> (String, BufReader<ChildStdout>) {
 #[tokio::test]
 async fn sources_pause_and_resume_work_on_directory() {
     let local = Local::pulled(&[]).await;
-    let alone = Slacktrail::alone();
-    let sources = alone.run(&local.in_directory(&["sources", "--json"])).await.exits(0).json();
+    let sources = local.run_alone(&["sources", "--json"]).await.exits(0).json();
     assert_eq!((&sources[0]["id"], &sources[0]["paused"]), (&json!("slack"), &json!(false)));
-    let table = alone.run(&local.in_directory(&["sources"])).await.exits(0).stdout;
+    let table = local.run_alone(&["sources"]).await.exits(0).stdout;
     assert!(table.contains("slack ") && table.contains("audit access"), "{table}");
 
-    let paused = alone.run(&local.in_directory(&["pause", "slack"])).await.exits(0).stdout;
+    let paused = local.run_alone(&["pause", "slack"]).await.exits(0).stdout;
     insta::assert_snapshot!(local.shown(&paused), @r"
     paused `slack`: the current tick finishes, and no new tick starts
     Slack keeps its logs; run `slacktrail resume slack --dir DIR` to continue where collection stopped
     ");
     local.slack.world().add(Row::small_audit(hours_ago(0), "meanwhile"));
     for follow in [&[][..], &["--follow"]] {
-        let rejected = local.slacktrail.run(&local.in_directory(&[&["pull"], follow].concat())).await.exits(1).stderr;
+        let rejected = local.run(&[&["pull"], follow].concat()).await.exits(1).stderr;
         insta::allow_duplicates!(insta::assert_snapshot!(local.shown(&rejected), @r"
         error: source `slack` is paused
         hint: run `slacktrail resume slack --dir DIR` first; collection then continues where it stopped
         "));
     }
-    let status = alone.run(&local.in_directory(&["status", "--json"])).await.exits(0).json();
+    let status = local.run_alone(&["status", "--json"]).await.exits(0).json();
     assert_eq!(status[0]["state"], "paused");
 
-    let resumed = alone.run(&local.in_directory(&["resume", "slack"])).await.exits(0).stdout;
+    let resumed = local.run_alone(&["resume", "slack"]).await.exits(0).stdout;
     insta::assert_snapshot!(local.shown(&resumed), @r"
     resumed `slack`: the next tick of `slacktrail pull` continues where collection stopped
     it also collects the records of the pause; run `slacktrail status --dir DIR` to see the progress
     ");
-    local.slacktrail.run(&local.in_directory(&["pull"])).await.exits(0);
+    local.run(&["pull"]).await.exits(0);
     local.assert_exact(&Log::ALL);
 }
 
@@ -128,7 +74,7 @@ async fn unknown_source_of_directory_is_error_that_lists_known_sources() {
         &["resume", "acme"],
         &["backfill", "acme", "--log", "audit", "--from", "2024-01-01", "--to", "2024-01-31"],
     ] {
-        let ran = Slacktrail::alone().run(&local.in_directory(command)).await.exits(1);
+        let ran = local.run_alone(command).await.exits(1);
         let expected =
             "error: source `acme` not found\nhint: use one of `slack` (`slacktrail sources --dir DIR` lists them)\n";
         assert_eq!(local.shown(&ran.stderr), expected, "{command:?}");
@@ -157,7 +103,7 @@ async fn backfill_collects_range_of_directory_once() {
     for (name, log) in [("audit", Log::Audit), ("access", Log::Access), ("integration", Log::Integration)] {
         let (from, to) = (local.day(60), local.day(59));
         let arguments = ["backfill", "slack", "--log", name, "--from", &from, "--to", &to];
-        let ran = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(0);
+        let ran = local.run(&arguments).await.exits(0);
         assert!(
             ran.stderr.starts_with(&format!("collecting slack/{name} from {from}T00:00:00Z to ")),
             "{}",
@@ -165,7 +111,7 @@ async fn backfill_collects_range_of_directory_once() {
         );
         assert!(ran.stdout.starts_with(&format!("collected slack/{name} from {from}T00:00:00Z")), "{}", ran.stdout);
         local.assert_exact(&[log]);
-        let again = local.slacktrail.run(&local.in_directory(&[&arguments[..], &["--json"]].concat())).await.exits(0);
+        let again = local.run(&[&arguments[..], &["--json"]].concat()).await.exits(0);
         assert_eq!((&again.json()["log"], &again.json()["state"]), (&json!(name), &json!("completed")));
         local.assert_exact(&[log]);
     }
@@ -176,17 +122,17 @@ async fn detached_backfill_needs_no_token_and_next_pull_collects_it() {
     let local = Local::pulled(&["--since", "24h", "--logs", "audit"]).await;
     let (from, to) = (local.day(60), local.day(59));
     let arguments = ["backfill", "slack", "--log", "audit", "--from", &from, "--to", &to];
-    let without_token = Slacktrail::alone().run(&local.in_directory(&arguments)).await.exits(1);
+    let without_token = local.run_alone(&arguments).await.exits(1);
     assert!(without_token.stderr.starts_with("error: `SLACK_TOKEN` is not set"), "{}", without_token.stderr);
-    assert_eq!(local.gaps(LogType::Audit).await, 0, "a failed command requests nothing");
+    assert_eq!(gaps(&local, LogType::Audit).await, 0, "a failed command requests nothing");
 
-    let detached = local.in_directory(&[&arguments[..], &["--detach"]].concat());
-    let ran = Slacktrail::alone().run(&detached).await.exits(0);
+    let detached = [&arguments[..], &["--detach"]].concat();
+    let ran = local.run_alone(&detached).await.exits(0);
     assert!(ran.stdout.starts_with("started to collect slack/audit from "), "{}", ran.stdout);
     assert!(ran.stdout.ends_with("; the next tick of `slacktrail pull` collects it\n"), "{}", ran.stdout);
-    let again = Slacktrail::alone().run(&[&detached[..], &["--json"]].concat()).await.exits(0);
+    let again = local.run_alone(&[&detached[..], &["--json"]].concat()).await.exits(0);
     assert_eq!(again.json()["state"], "in_progress");
-    local.slacktrail.run(&local.in_directory(&["pull"])).await.exits(0);
+    local.run(&["pull"]).await.exits(0);
     local.assert_exact(&[Log::Audit]);
 }
 
@@ -197,14 +143,14 @@ async fn backfill_waits_for_running_pull_and_takes_over_when_it_ends() {
     let (from, to) = (local.day(60), local.day(59));
     for (name, log, is_collected) in [("audit", Log::Audit, true), ("access", Log::Access, false)] {
         let lock = collectors.lock(&stream(name.parse().unwrap()), Timestamp::now()).unwrap();
-        let arguments = ["backfill", "slack", "--log", name, "--from", &from, "--to", &to];
+        let arguments = ["backfill", "slack", "--log", name, "--from", &from, "--to", &to, "--dir", local.path()];
         // Without a token, the command can only wait.
         let slacktrail = if is_collected { Slacktrail::alone() } else { local.slacktrail.clone() };
-        let mut child = slacktrail.start(&local.in_directory(&arguments));
+        let mut child = slacktrail.start(&arguments);
         let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
         while !messages.next_line().await.unwrap().unwrap().starts_with("another `slacktrail` collects this stream") {}
         if is_collected {
-            local.slacktrail.run(&local.in_directory(&["pull"])).await.exits(0);
+            local.run(&["pull"]).await.exits(0);
         }
         drop(lock);
         let ran = slacktrail.end(child).await.exits(0);
@@ -219,7 +165,7 @@ async fn interrupted_backfill_of_directory_is_continued_by_next_one() {
     let (from, to) = (local.day(60), local.day(59));
     let arguments = ["backfill", "slack", "--log", "audit", "--from", &from, "--to", &to];
     local.slack.world().fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Html(502)));
-    let mut child = local.slacktrail.start(&local.in_directory(&arguments));
+    let mut child = local.start(&arguments);
     let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut next = async || messages.next_line().await.unwrap().unwrap();
     while !next().await.starts_with("warning: slack/audit: Slack answered `logs` with HTTP status 502") {}
@@ -229,7 +175,7 @@ async fn interrupted_backfill_of_directory_is_continued_by_next_one() {
     local.slacktrail.end(child).await.exits(1);
 
     local.slack.world().clear_faults();
-    let ran = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(0);
+    let ran = local.run(&arguments).await.exits(0);
     assert!(ran.stderr.starts_with("already collecting slack/audit from "), "{}", ran.stderr);
     local.assert_exact(&[Log::Audit]);
 }
@@ -237,17 +183,16 @@ async fn interrupted_backfill_of_directory_is_continued_by_next_one() {
 #[tokio::test]
 async fn backfill_of_paused_source_names_command_that_resumes_it() {
     let local = Local::pulled(&["--logs", "audit"]).await;
-    Slacktrail::alone().run(&local.in_directory(&["pause", "slack"])).await.exits(0);
+    local.run_alone(&["pause", "slack"]).await.exits(0);
     let day = local.day(60);
     let arguments = ["backfill", "slack", "--log", "audit", "--day", &day];
-    let rejected = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(1);
+    let rejected = local.run(&arguments).await.exits(1);
     insta::assert_snapshot!(local.shown(&rejected.stderr), @r"
     error: source `slack` is paused
     hint: run `slacktrail resume slack --dir DIR` first, or use `--detach` to collect the range after you resume the source
     ");
-    local.slacktrail.run(&local.in_directory(&[&arguments[..], &["--detach"]].concat())).await.exits(0);
-    let access = local.in_directory(&["backfill", "slack", "--log", "access", "--day", &day]);
-    let other = local.slacktrail.run(&access).await.exits(1).stderr;
+    local.run(&[&arguments[..], &["--detach"]].concat()).await.exits(0);
+    let other = local.run(&["backfill", "slack", "--log", "access", "--day", &day]).await.exits(1).stderr;
     assert!(other.contains("`slacktrail pull slack --logs access --dir "), "{other}");
 }
 
@@ -261,13 +206,13 @@ async fn deleted_day_of_directory_is_collected_again_by_backfill() {
                 fs::remove_file(object.unwrap().path()).unwrap(); // as `rm` does
             }
             let arguments = ["backfill", "slack", "--log", name, "--day", &day];
-            let ran = local.slacktrail.run(&local.in_directory(&arguments)).await.exits(0);
+            let ran = local.run(&arguments).await.exits(0);
             assert!(!ran.stderr.contains("missing"), "{}", ran.stderr);
             local.assert_exact(&[log]);
         }
     }
     local.slack.world().add(Row::small_audit(hours_ago(0), "new"));
-    local.slacktrail.run(&local.in_directory(&["pull"])).await.exits(0);
+    local.run(&["pull"]).await.exits(0);
     local.assert_exact(&Log::ALL);
 }
 
@@ -278,13 +223,13 @@ async fn backfill_does_not_hide_partly_deleted_day() {
     local.slack.world().add(Row::small_audit(local.slack.hours_before(1), "late").visible_from(hours_ago(0)));
     let day = local.day(1);
     let backfill = ["backfill", "slack", "--log", "audit", "--day", &day];
-    local.slacktrail.run(&local.in_directory(&backfill)).await.exits(0);
+    local.run(&backfill).await.exits(0);
     local.assert_exact(&[Log::Audit]);
     let objects = fs::read_dir(local.day_log("audit", &day)).unwrap().map(|object| object.unwrap().path());
     let objects: Vec<PathBuf> = objects.collect();
     assert!(objects.len() > 1, "{objects:?}");
     fs::remove_file(objects.iter().max().unwrap()).unwrap();
-    let ran = local.slacktrail.run(&local.in_directory(&backfill)).await.exits(1);
+    let ran = local.run(&backfill).await.exits(1);
     assert!(ran.stderr.contains("is missing"), "{}", ran.stderr);
 }
 
@@ -292,7 +237,7 @@ async fn backfill_does_not_hide_partly_deleted_day() {
 async fn follow_in_pipe_prints_one_json_object_per_tick() {
     let local = Local::pulled(&["--logs", "audit"]).await;
     local.slack.world().add(Row::small_audit(hours_ago(0), "new"));
-    let mut child = local.follow(&["--json"]);
+    let mut child = local.start(&["pull", "--follow", "--json"]);
     let (line, mut rest) = first_line(&mut child).await;
     let tick: Value = serde_json::from_str(&line).unwrap();
     let keys: Vec<&str> = tick.as_object().unwrap().keys().map(String::as_str).collect();
@@ -312,7 +257,7 @@ async fn follow_in_pipe_prints_one_json_object_per_tick() {
 #[tokio::test]
 async fn follow_in_pipe_prints_one_line_per_tick_and_ends_with_reader() {
     let local = Local::pulled(&["--logs", "audit"]).await;
-    let mut child = local.follow(&["--logs", "audit"]);
+    let mut child = local.start(&["pull", "--follow", "--logs", "audit"]);
     let (line, _rest) = first_line(&mut child).await;
     let (time, streams) = line.trim_end().split_once(' ').unwrap();
     assert!(time.parse::<Timestamp>().is_ok(), "{line}");
@@ -320,7 +265,7 @@ async fn follow_in_pipe_prints_one_line_per_tick_and_ends_with_reader() {
     interrupt(&child, "-INT");
     local.slacktrail.end(child).await.exits(0);
 
-    let mut child = local.follow(&["--logs", "audit"]);
+    let mut child = local.start(&["pull", "--follow", "--logs", "audit"]);
     drop(child.stdout.take());
     assert_eq!(local.slacktrail.end(child).await.stderr, "", "a closed pipe ends the command");
 }
@@ -328,8 +273,7 @@ async fn follow_in_pipe_prints_one_line_per_tick_and_ends_with_reader() {
 #[tokio::test]
 async fn status_says_when_directory_was_collected_and_ignores_killed_pull() {
     let local = Local::pulled(&["--logs", "audit"]).await;
-    let alone = Slacktrail::alone();
-    let status = async |arguments: &[&str]| alone.run(&local.in_directory(&[&["status"], arguments].concat())).await;
+    let status = async |arguments: &[&str]| local.run_alone(&[&["status"], arguments].concat()).await;
     let collection = async || {
         let status = status(&["--json"]).await.exits(0).json()[0].take();
         assert!(status["last_collected"].as_str().unwrap().parse::<Timestamp>().is_ok(), "{status}");
@@ -339,7 +283,7 @@ async fn status_says_when_directory_was_collected_and_ignores_killed_pull() {
     let text = status(&[]).await.exits(0).stdout;
     assert!(text.contains("\nslack: last collected ") && text.contains("; collection is not running"), "{text}");
 
-    let mut child = local.follow(&["--logs", "audit"]);
+    let mut child = local.start(&["pull", "--follow", "--logs", "audit"]);
     let (_, _rest) = first_line(&mut child).await;
     assert!(collection().await);
     assert!(status(&["--check"]).await.exits(0).stdout.contains("; collection is running"));
@@ -351,12 +295,10 @@ async fn status_says_when_directory_was_collected_and_ignores_killed_pull() {
 #[tokio::test]
 async fn directory_that_was_not_collected_for_too_long_is_unhealthy() {
     let local = Local::pulled(&["--logs", "audit"]).await;
-    let alone = Slacktrail::alone();
-    let status =
-        async |arguments: &[&str]| alone.run(&local.in_directory(&[&["status", "--check"], arguments].concat())).await;
+    let status = async |arguments: &[&str]| local.run_alone(&[&["status", "--check"], arguments].concat()).await;
     status(&["--max-age", "1h"]).await.exits(0);
     assert!(status(&["--max-age", "soon"]).await.exits(2).stderr.contains("`1h`"));
-    alone.run(&["status", "--max-age", "1h"]).await.exits(2); // only for a directory
+    Slacktrail::alone().run(&["status", "--max-age", "1h"]).await.exits(2); // only for a directory
 
     // Two hours later, an idle stream has the same cursor. Only the stored times show it.
     let state = local.directory.path().join(".slacktrail");
@@ -386,6 +328,6 @@ async fn directory_that_was_not_collected_for_too_long_is_unhealthy() {
     let lock = DirectoryCollectors::new(local.directory.path()).lock(&stream(LogType::Audit), hours_ago(2)).unwrap();
     status(&[]).await.exits(1); // a process that collects it should have done so within three minutes
     drop(lock);
-    local.slacktrail.run(&local.in_directory(&["pull"])).await.exits(0);
+    local.run(&["pull"]).await.exits(0);
     status(&["--max-age", "1h"]).await.exits(0);
 }

@@ -9,31 +9,9 @@ use slacktrail_simulator::{Log, Settings};
 use slacktrail_tests::browser::{Browser, Scheme, screenshots};
 use slacktrail_tests::connecting::Connecting;
 use slacktrail_tests::deployment::{ActivityGenerator, LocalDeployment};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::Child;
 
 use crate::binary::{Ran, Slacktrail};
-
-/// Starts `connect`, and returns the link that it prints.
-async fn connect(slacktrail: &Slacktrail, app: &App, more: &[&str]) -> (Child, String) {
-    let arguments = ["connect", "acme", "--client-id", &app.client_id, "--client-secret-stdin", "--no-browser"];
-    let mut child = slacktrail.start(&[&arguments[..], more].concat());
-    child.stdin.take().unwrap().write_all(app.client_secret.as_bytes()).await.unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut output = String::new();
-    while let Some(line) = lines.next_line().await.unwrap() {
-        if let Some(at) = line.find("https://127.0.0.1")
-            && line.contains("/oauth/start?grant=")
-        {
-            let link = line[at..].split_whitespace().next().unwrap().to_owned();
-            child.stderr = Some(lines.into_inner().into_inner());
-            return (child, link);
-        }
-        output.push_str(&line);
-        output.push('\n');
-    }
-    panic!("`connect` printed no link:\n{output}");
-}
+use crate::wizard::connect;
 
 /// Opens the link, and clicks the button that redirects to the simulated Slack. Chromium applies `form-action` to the redirect.
 async fn continue_to_slack(browser: &Browser, link: &str, picture: &Path) {
@@ -78,12 +56,12 @@ async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
     let app = App::organization(&redirect_url);
     deployment.slack().settings_mut().apps = vec![app.clone()];
     let mut activity = ActivityGenerator::new(&mut deployment.slack(), 20, 120);
-    let environment = deployment.command_environment().into_iter();
-    let slacktrail = environment.fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(&name, &value));
+    let slacktrail = Slacktrail::alone().with_all(deployment.command_environment());
     let slacktrail = slacktrail.with("SLACKTRAIL_URL", &connecting.api.url());
 
     // Connect the source.
-    let (child, link) = connect(&slacktrail, &app, &["--name", "Acme <b>GmbH</b>", "--plan", "enterprise"]).await;
+    let new = ["connect", "acme", "--name", "Acme <b>GmbH</b>", "--plan", "enterprise", "--no-browser"];
+    let (child, link, _) = connect(&slacktrail, &app, &new).await;
     let text = consent(&light, &link, "E1", &screenshots().join("connected-light.png")).await;
     for part in ["Acme <b>GmbH</b>", "Organization E1", "auditlogs:read"] {
         assert!(text.contains(part), "{text}");
@@ -124,7 +102,7 @@ async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
     // Reconnect in a dark browser. Every record of the outage is collected.
     deployment.slack().restore(&token);
     let dark = Browser::start(Scheme::Dark).await.unwrap();
-    let (child, link) = connect(&slacktrail, &app, &[]).await;
+    let (child, link, _) = connect(&slacktrail, &app, &["connect", "acme", "--no-browser"]).await;
     let text = consent(&dark, &link, "E1", &screenshots().join("connected-dark.png")).await;
     assert!(text.contains("Organization E1"), "{text}");
     slacktrail.end(child).await.exits(0);
@@ -137,8 +115,11 @@ async fn new_user_connects_in_browser_and_loses_nothing_after_revocation() {
     let yesterday = (Timestamp::now() - SignedDuration::from_hours(10)).to_string()[..10].to_owned();
     slacktrail.run(&["verify", "acme", "--log", "audit", "--day", &yesterday]).await.exits(0);
 
+    dark.evaluate("console.error('seen')").await;
+    assert!(!dark.console_errors().await.is_empty(), "the checks of the console see its errors");
+
     // Decline the installation, for a screenshot.
-    let (child, link) = connect(&slacktrail, &app, &[]).await;
+    let (child, link, _) = connect(&slacktrail, &app, &["connect", "acme", "--no-browser"]).await;
     let picture = screenshots().join("denied-dark.png");
     continue_to_slack(&dark, &link, &picture).await;
     dark.click("#deny").await;

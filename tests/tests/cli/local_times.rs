@@ -5,26 +5,26 @@ use slacktrail_simulator::{Log, Row};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::binary::Slacktrail;
-use crate::slack::{ORGANIZATION, Slack, hours_ago};
+use crate::local::Local;
+use crate::slack::hours_ago;
 use crate::status::with_many_states;
 
 /// A zone that needs no time zone database, an hour and a half ahead of UTC.
 const ZONE: &str = "<+0130>-1:30";
 
 /// Returns a time as it is shown in [`ZONE`].
-fn local(instant: Timestamp) -> String {
+fn in_zone(instant: Timestamp) -> String {
     let zone = jiff::tz::TimeZone::posix(ZONE).unwrap();
     instant.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S+01:30").to_string()
 }
 
-/// Returns a Slack, and the command with a directory into which it was pulled.
-async fn pulled() -> (Slack, tempfile::TempDir, Slacktrail) {
-    let slack = Slack::organization().await;
-    let directory = tempfile::tempdir().unwrap();
-    let slacktrail = Slacktrail::of(&slack).token(ORGANIZATION).inside(directory.path()).with("TZ", ZONE);
-    let slacktrail = slacktrail.with("XDG_CACHE_HOME", directory.path().to_str().unwrap());
-    slacktrail.run(&["pull", "acme", "--dir", "logs", "--since", "2026-01-31"]).await.exits(0);
-    (slack, directory, slacktrail)
+/// Returns a directory of the source `acme`, for a command in [`ZONE`].
+async fn pulled() -> Local {
+    let local = Local::new().await;
+    let slacktrail = local.slacktrail.clone().with("TZ", ZONE).with("XDG_CACHE_HOME", local.path());
+    let local = Local { slacktrail, ..local };
+    local.run(&["pull", "acme", "--since", "2026-01-31"]).await.exits(0);
+    local
 }
 
 #[tokio::test]
@@ -39,45 +39,43 @@ async fn status_and_sources_show_local_times_and_json_stays_utc() {
     let json = slacktrail.run(&["--local", "status", "--json", status[1], status[2]]).await.exits(0);
     assert!(json.stdout.contains("2026-11-20T08:00:00Z") && !json.stdout.contains("+01:30"), "{}", json.stdout);
 
-    let (_slack, _directory, slacktrail) = pulled().await;
-    let ran = slacktrail.run(&["sources", "--dir", "logs", "--local"]).await.exits(0);
+    let local = pulled().await;
+    let ran = local.run(&["sources", "--local"]).await.exits(0);
     assert!(ran.stdout.contains("  2026-01-31 +01:30  "), "{}", ran.stdout);
-    let ran = slacktrail.run(&["sources", "--dir", "logs", "--local", "--json"]).await.exits(0).json();
+    let ran = local.run(&["sources", "--local", "--json"]).await.exits(0).json();
     assert_eq!(ran[0]["since"], "2026-01-31T00:00:00Z");
 }
 
 #[tokio::test]
 async fn verify_shows_local_times_and_unchanged_records() {
     const ID: &str = "2026-11-22T07:33:41Z"; // a record may contain what looks like a time
-    let (slack, _directory, slacktrail) = pulled().await;
+    let local = pulled().await;
     let at = hours_ago(59);
-    slack.world().add(Row::small_audit(at, ID));
+    local.slack.world().add(Row::small_audit(at, ID));
     let day = at.strftime("%Y-%m-%d").to_string();
-    let verify = ["verify", "acme", "--logs", "audit", "--day", &day, "--dir", "logs", "--show-records"];
-    let ran = slacktrail.run(&[&verify[..], &["--local"]].concat()).await;
+    let verify = ["verify", "acme", "--logs", "audit", "--day", &day, "--show-records"];
+    let ran = local.run(&[&verify[..], &["--local"]].concat()).await;
     assert!(ran.stdout.starts_with(&format!("acme/audit on {day} (UTC)\n")), "{}", ran.stdout);
-    assert!(ran.stdout.contains(&format!("\n  {} ", local(at))), "{}", ran.stdout);
+    assert!(ran.stdout.contains(&format!("\n  {} ", in_zone(at))), "{}", ran.stdout);
     assert!(ran.stdout.contains(&format!("\"{ID}\"")), "{}", ran.stdout);
-    let utc = slacktrail.run(&[&verify[..], &["--json"]].concat()).await.stdout;
+    let utc = local.run(&[&verify[..], &["--json"]].concat()).await.stdout;
     assert!(utc.contains(&at.to_string()), "{utc}");
-    assert_eq!(slacktrail.run(&[&verify[..], &["--json", "--local"]].concat()).await.stdout, utc);
+    assert_eq!(local.run(&[&verify[..], &["--json", "--local"]].concat()).await.stdout, utc);
 }
 
 #[tokio::test]
 async fn backfill_and_pull_show_local_times() {
-    let (slack, _directory, slacktrail) = pulled().await;
+    let local = pulled().await;
     let days = ["--from", "2024-01-01", "--to", "2024-01-31"];
-    let backfill =
-        [&["backfill", "acme", "--dir", "logs", "--log", "audit", "--detach", "--local"], &days[..]].concat();
-    let ran = slacktrail.run(&backfill).await.exits(0);
+    let backfill = [&["backfill", "acme", "--log", "audit", "--detach", "--local"], &days[..]].concat();
+    let ran = local.run(&backfill).await.exits(0);
     let range = "acme/audit from 2024-01-01T01:30:00+01:30 to 2024-02-01T01:29:59+01:30";
     assert!(ran.stdout.starts_with(&format!("started to collect {range};")), "{}", ran.stdout);
-    let ran = slacktrail.run(&[&backfill[..], &["--json"]].concat()).await.exits(0).json();
+    let ran = local.run(&[&backfill[..], &["--json"]].concat()).await.exits(0).json();
     assert_eq!((&ran["oldest"], &ran["latest"]), (&"2024-01-01T00:00:00Z".into(), &"2024-01-31T23:59:59Z".into()));
 
-    slack.world().add(Row::small_audit(hours_ago(0), "new"));
-    let mut child =
-        slacktrail.start(&["pull", "acme", "--dir", "logs", "--follow", "--local", "--logs", Log::Audit.name()]);
+    local.slack.world().add(Row::small_audit(hours_ago(0), "new"));
+    let mut child = local.start(&["pull", "acme", "--follow", "--local", "--logs", Log::Audit.name()]);
     let line = BufReader::new(child.stdout.take().unwrap()).lines().next_line().await.unwrap().unwrap();
     let time = line.split(' ').next().unwrap();
     assert!(time.ends_with("+01:30") && time.parse::<Timestamp>().is_ok(), "{line}");

@@ -4,12 +4,12 @@
 mod aws;
 mod aws_faults;
 mod binary;
-mod connect;
 mod daily;
 mod demo;
 mod directory;
 mod doctor;
 mod journey;
+mod local;
 mod local_times;
 #[cfg(target_os = "linux")] // uses `/dev/full`
 mod output;

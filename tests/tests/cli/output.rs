@@ -6,10 +6,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log};
 use slacktrail_tests::emulated_aws::EmulatedAws;
-use tempfile::TempDir;
 
 use crate::aws::{CONNECT, deployed};
 use crate::binary::{Ran, Slacktrail};
+use crate::local::Local;
 use crate::slack::{ORGANIZATION, Slack};
 
 const ERROR: &str = "error: writing to standard output failed\n  caused by: No space left on device (os error 28)\n\
@@ -23,13 +23,9 @@ async fn fails_on_full_disk(slacktrail: &Slacktrail, arguments: &[&str], code: i
     assert!(stderr.ends_with(ERROR) && stderr.matches("error: ").count() == 1, "{arguments:?}: {stderr}");
 }
 
-/// Returns a Slack, and the command with a directory that `pull` wrote from it.
-async fn pulled() -> (Slack, TempDir, Slacktrail) {
-    let slack = Slack::organization().await;
-    let directory = tempfile::tempdir().unwrap();
-    let slacktrail = Slacktrail::of(&slack).token(ORGANIZATION).inside(directory.path());
-    slacktrail.run(&["pull", "--dir", "logs", "--since", "1h"]).await.exits(0);
-    (slack, directory, slacktrail)
+/// Returns a directory with the records of the last hour.
+async fn pulled() -> Local {
+    Local::pulled(&["--since", "1h"]).await
 }
 
 fn yesterday() -> String {
@@ -54,15 +50,14 @@ async fn full_disk_is_error_of_help_version_and_demo() {
 
 #[tokio::test]
 async fn full_disk_is_error_of_each_command_on_directory() {
-    let (_slack, _directory, slacktrail) = pulled().await;
+    let local = pulled().await;
     for format in [&[][..], &["--json"]] {
-        for arguments in
-            [&["status", "--dir", "logs"][..], &["status", "--watch", "--dir", "logs"], &["pull", "--dir", "logs"]]
+        for arguments in [&["status", "--dir", "."][..], &["status", "--watch", "--dir", "."], &["pull", "--dir", "."]]
         {
-            fails_on_full_disk(&slacktrail, &[arguments, format].concat(), 1).await;
+            fails_on_full_disk(&local.slacktrail, &[arguments, format].concat(), 1).await;
         }
-        let verify = ["verify", "slack", "--log", "audit", "--dir", "logs", "--day", &yesterday()];
-        fails_on_full_disk(&slacktrail, &[&verify[..], format].concat(), 3).await;
+        let verify = ["verify", "slack", "--log", "audit", "--dir", ".", "--day", &yesterday()];
+        fails_on_full_disk(&local.slacktrail, &[&verify[..], format].concat(), 3).await;
     }
 }
 
@@ -94,10 +89,8 @@ async fn full_disk_is_error_of_each_command_on_aws() {
 
 #[tokio::test]
 async fn full_disk_is_error_of_doctor() {
-    let account = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_REGION", "us-east-1")];
-    let alone = account.into_iter().fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(name, value));
     // Without moto, because the first call to its CloudFormation occupies it for many seconds on a busy machine.
-    let slacktrail = alone.with("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    let slacktrail = Slacktrail::alone().signed_in().with("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
     for format in [&[][..], &["--json"]] {
         fails_on_full_disk(&slacktrail, &[&["doctor", "--stack", "slacktrail"], format].concat(), 1).await;
     }
@@ -105,17 +98,17 @@ async fn full_disk_is_error_of_doctor() {
 
 #[tokio::test]
 async fn closed_pipe_is_no_error_and_keeps_exit_code() {
-    let (_slack, _directory, slacktrail) = pulled().await;
+    let local = pulled().await;
     for (arguments, code) in [
         (&["--help"][..], 0),
-        (&["status", "--dir", "logs"], 0),
-        (&["status", "--dir", "logs", "--json"], 0),
-        (&["pull", "--dir", "logs"], 0),
+        (&["status", "--dir", "."], 0),
+        (&["status", "--dir", ".", "--json"], 0),
+        (&["pull", "--dir", "."], 0),
         (&["status", "--dir", "elsewhere"], 1),
     ] {
-        let mut child = slacktrail.start(arguments);
+        let mut child = local.slacktrail.start(arguments);
         drop(child.stdout.take());
-        let ran = slacktrail.end(child).await.exits(code);
+        let ran = local.slacktrail.end(child).await.exits(code);
         assert_eq!(ran.stderr.is_empty(), code == 0, "{arguments:?}: {}", ran.stderr);
     }
 }
@@ -170,21 +163,22 @@ async fn ctrl_c_leaves_clean_line_and_prompt_in_place() {
     let directory = tempfile::tempdir().unwrap();
     let slacktrail = Slacktrail::alone().inside(directory.path());
     interrupted(&slacktrail, "slacktrail demo --seconds 60", " pages").await;
-    let (_slack, _directory, slacktrail) = pulled().await;
-    for lines in interrupted(&slacktrail, "slacktrail pull --dir logs --follow", " page, ok").await {
+    let local = pulled().await;
+    for lines in interrupted(&local.slacktrail, "slacktrail pull --dir . --follow", " page, ok").await {
         assert!(lines.iter().any(|line| line.starts_with("slack/audit")), "the totals: {lines:?}");
     }
-    for lines in interrupted(&slacktrail, "slacktrail status --watch --dir logs", "collection is not running").await {
+    for lines in interrupted(&local.slacktrail, "slacktrail status --watch --dir .", "collection is not running").await
+    {
         assert!(lines.last().unwrap().ends_with("collection is not running"), "{lines:?}");
     }
 }
 
 #[tokio::test]
 async fn second_ctrl_c_abandons_tick_and_removes_progress() {
-    let (slack, _directory, slacktrail) = pulled().await;
-    slack.world().fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Delay(Duration::from_secs(600))));
-    let line = "slacktrail pull --dir logs; echo \"[$?] prompt\"";
-    let mut terminal = crate::terminal::Terminal::typed(&slacktrail, line);
+    let local = pulled().await;
+    local.slack.world().fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Delay(Duration::from_secs(600))));
+    let line = "slacktrail pull --dir .; echo \"[$?] prompt\"";
+    let mut terminal = crate::terminal::Terminal::typed(&local.slacktrail, line);
     terminal.shows("integration  0 records, 2 pages").await;
     terminal.interrupts().await;
     terminal.shows("press Ctrl-C again").await;

@@ -49,19 +49,6 @@ async fn failing_slack_is_reported_with_hint() {
 }
 
 #[tokio::test]
-async fn unwritable_directory_is_named() {
-    let slack = Slack::organization().await;
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("file");
-    std::fs::write(&file, "").unwrap();
-    let to = file.join("logs");
-    let to = to.to_str().unwrap();
-    let ran = Slacktrail::of(&slack).token(ORGANIZATION).run(&["pull", "--dir", to]).await.exits(1);
-    assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains(to), "{}", ran.stderr);
-    assert!(ran.stderr.contains("\nhint: "), "{}", ran.stderr);
-}
-
-#[tokio::test]
 async fn url_that_would_expose_token_is_rejected() {
     let slacktrail = Slacktrail::alone().token(ORGANIZATION).with("SLACK_API_URL", "http://slack.com/api/");
     let ran = slacktrail.run(&["pull", "--dir", "logs"]).await.exits(1);
@@ -90,11 +77,24 @@ async fn wrong_usage_has_own_exit_code_and_no_flag_takes_token() {
 }
 
 #[tokio::test]
-async fn future_since_is_rejected_before_any_call() {
-    let slacktrail = Slacktrail::alone().token(ORGANIZATION);
-    let ran = slacktrail.run(&["pull", "--dir", "logs", "--since", "2999-01-01"]).await.exits(2);
-    insta::assert_snapshot!(ran.stderr, @r"
-    error: `--since` is in the future: 2999-01-01T00:00:00Z
-    hint: use today (UTC) or an earlier day, or `now` to collect only new records
-    ");
+async fn invalid_app_credentials_are_rejected_and_not_echoed() {
+    for (arguments, stdin, expected) in [
+        (&["--client-id", "hush-hush"][..], "", "this is not a client ID"),
+        (&["--client-id", "1.2", "--client-secret-stdin"], "hush hush", "standard input is not a Slack client secret"),
+        (&["--client-id", "1.2", "--client-secret-stdin"], "", "standard input is not a Slack client secret"),
+    ] {
+        let arguments = [&["connect", "acme"], arguments].concat();
+        let ran = Slacktrail::alone().run_with(&arguments, stdin).await.exits(1);
+        assert!(ran.stderr.contains(expected) && !ran.stderr.contains("hush"), "{}", ran.stderr);
+    }
+    let token = ["connect", "acme", "--token-stdin", "--client-id", "1.2"];
+    assert!(Slacktrail::alone().run(&token).await.exits(2).stderr.contains("cannot be used with"));
+}
+
+#[tokio::test]
+async fn empty_standard_input_is_not_token() {
+    let slack = Slack::organization().await;
+    let arguments = ["connect", "acme", "--name", "Acme", "--plan", "enterprise", "--token-stdin"];
+    let ran = Slacktrail::of(&slack).run_with(&arguments, "\n").await.exits(1);
+    assert!(ran.stderr.starts_with("error: standard input is not a Slack token"), "{}", ran.stderr);
 }

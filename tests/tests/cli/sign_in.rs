@@ -16,15 +16,11 @@ use sha2::{Digest, Sha256};
 use slacktrail_tests::loopback::serve;
 use tempfile::TempDir;
 
+use crate::aws::described;
 use crate::binary::Slacktrail;
 
 /// The secret that a container or an instance presents to get its role's credentials.
 const TOKEN: &str = "metadata-token";
-
-/// The stack without outputs. These tests only check who reads it.
-const STACK: &str = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>slacktrail</StackName>\
-    <CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus>\
-    </member></Stacks></DescribeStacksResult></DescribeStacksResponse>";
 
 /// A server that replaces AWS, and the user's home directory.
 struct Aws {
@@ -45,13 +41,12 @@ impl Aws {
     /// Returns the command of a user with no settings except `~/.aws/config`.
     fn slacktrail(&self, config: &str) -> Slacktrail {
         self.write(".aws/config", config);
-        let environment = [
+        Slacktrail::alone().with_all([
             ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
             ("HOME", self.home.path().to_str().unwrap()),
             ("PATH", "/usr/bin:/bin"), // for the shell that runs a credential process
             ("SLACKTRAIL_STACK", "slacktrail"),
-        ];
-        environment.into_iter().fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(name, value))
+        ])
     }
 
     /// Writes a file below the home directory.
@@ -93,7 +88,7 @@ async fn respond(request: Request, callers: Arc<Mutex<Vec<String>>>) -> Response
         ("POST", "/") if body.contains("Action=DescribeStacks") => {
             let signed = header(AUTHORIZATION.as_str()).split_once("Credential=").unwrap().1;
             callers.lock().unwrap().push(signed.split('/').next().unwrap().to_owned());
-            STACK.into_response()
+            described(&[]).into_response() // these tests only check who reads the stack
         }
         ("POST", "/") if body.contains("Action=AssumeRole") => format!(
             "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASSUMED</AccessKeyId><SecretAccessKey>test\
@@ -321,8 +316,7 @@ async fn flags_override_profile_and_keys_of_environment() {
 
 #[tokio::test]
 async fn unreachable_aws_is_one_sentence_with_hint() {
-    let slacktrail = Slacktrail::alone().with("AWS_ENDPOINT_URL", "http://127.0.0.1:9").with("AWS_REGION", "us-east-1");
-    let slacktrail = slacktrail.with("AWS_ACCESS_KEY_ID", "test").with("AWS_SECRET_ACCESS_KEY", "test");
+    let slacktrail = Slacktrail::alone().signed_in().with("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
     insta::assert_snapshot!(slacktrail.run(&["sources", "--stack", "slacktrail"]).await.exits(1).stderr, @r"
     error: reading stack `slacktrail` (from `--stack`) failed in region `us-east-1` (from `AWS_REGION`)
       caused by: Connection refused (os error 111)

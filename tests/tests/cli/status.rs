@@ -2,8 +2,6 @@
 
 use std::fs;
 
-use std::process::Command;
-
 use jiff::Timestamp;
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_core::cursor::Cursor;
@@ -14,47 +12,14 @@ use slacktrail_core::time::Second;
 use slacktrail_core::walk::{Gap, GapKind};
 use slacktrail_ports::DeploymentStore;
 use slacktrail_ports::sources;
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::binary::Slacktrail;
-use crate::slack::{ORGANIZATION, Slack};
+use crate::binary::{Ran, Slacktrail, interrupt};
 
-#[tokio::test]
-async fn pulled_status_json_has_documented_keys() {
-    let slack = Slack::organization().await;
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().to_str().unwrap();
-    Slacktrail::of(&slack).token(ORGANIZATION).run(&["pull", "--dir", path]).await.exits(0);
-
-    let status = Slacktrail::alone().run(&["status", "--json", "--dir", path]).await.exits(0).json();
-    let entries = status.as_array().unwrap();
-    let logs: Vec<_> = entries.iter().map(|entry| entry["log"].as_str().unwrap()).collect();
-    assert_eq!(logs, ["audit", "access", "integration"]);
-    for entry in entries {
-        let keys: Vec<_> = entry.as_object().unwrap().keys().map(String::as_str).collect();
-        let mut contract = [
-            "source",
-            "log",
-            "state",
-            "code",
-            "hint",
-            "since",
-            "last_success",
-            "last_record",
-            "lag_seconds",
-            "gaps",
-            "last_collected",
-            "collecting",
-        ];
-        contract.sort_unstable();
-        assert_eq!(keys, contract);
-        assert_eq!((entry["source"].as_str(), entry["state"].as_str()), (Some("slack"), Some("ok")));
-        for time in ["since", "last_success", "last_record"] {
-            let time = entry[time].as_str().unwrap();
-            assert!(time.ends_with('Z') && time.parse::<jiff::Timestamp>().is_ok(), "{time}");
-        }
-        assert!(entry["lag_seconds"].as_i64().unwrap() < 600 && entry["gaps"].as_array().unwrap().is_empty());
-    }
+/// Runs `status` on a directory.
+async fn status(directory: &TempDir, arguments: &[&str]) -> Ran {
+    Slacktrail::alone().run(&[&["status", "--dir", directory.path().to_str().unwrap()], arguments].concat()).await
 }
 
 #[tokio::test]
@@ -71,7 +36,7 @@ async fn status_table_is_followed_by_hints() {
     fs::create_dir_all(state.join("cursors")).unwrap();
     fs::write(state.join("cursors/acme.audit.json"), r#"{"version":3,"cursor":{"format":99}}"#).unwrap();
 
-    let ran = Slacktrail::alone().run(&["status", "--dir", directory.path().to_str().unwrap()]).await.exits(0);
+    let ran = status(&directory, &[]).await.exits(0);
     insta::assert_snapshot!(ran.stdout, @r"
     source  log          state    last checked  last record  lag  backlog
     acme    audit        failing  -             -              -  -
@@ -102,7 +67,6 @@ async fn status_table_is_followed_by_hints() {
 #[tokio::test]
 async fn stored_text_cannot_control_terminal_and_json_keeps_it() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().to_str().unwrap();
     let deployment = DirectoryDeployment::new(directory.path());
     let now = Second::of(Timestamp::now());
     let source = Source::new("acme".parse().unwrap(), "Acme\u{1b}]0;x\u{7}", Plan::Enterprise, now.plus(-60));
@@ -116,10 +80,10 @@ async fn stored_text_cannot_control_terminal_and_json_keeps_it() {
     deployment.replace_cursor(&stream, None, &cursor).await.unwrap();
 
     let steering = |text: &str| text.chars().find(|c| steers(*c) && *c != '\n');
-    let ran = Slacktrail::alone().run(&["status", "--dir", path]).await.exits(0);
+    let ran = status(&directory, &[]).await.exits(0);
     assert_eq!(steering(&ran.stdout), None, "{:?}", ran.stdout);
     assert!(ran.stdout.contains("acme/audit: failing (x\u{fffd}[31m)"), "{}", ran.stdout);
-    let ran = Slacktrail::alone().run(&["status", "--json", "--dir", path]).await.exits(0);
+    let ran = status(&directory, &["--json"]).await.exits(0);
     assert_eq!(steering(&ran.stdout), None, "{:?}", ran.stdout);
     assert_eq!(ran.json()[0]["code"].as_str(), Some(code));
     assert!(ran.json()[0]["hint"].as_str().unwrap().starts_with(message), "{}", ran.stdout);
@@ -137,7 +101,7 @@ async fn status_of_directory_without_pull_is_error() {
 /// Creates a directory with streams in several states.
 ///
 /// Ages are half a unit above the displayed values, so that a slow run displays the same values.
-pub(crate) async fn with_many_states() -> tempfile::TempDir {
+pub(crate) async fn with_many_states() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let deployment = DirectoryDeployment::new(directory.path());
     let now = Second::of(Timestamp::now());
@@ -188,7 +152,7 @@ pub(crate) async fn with_many_states() -> tempfile::TempDir {
 #[tokio::test]
 async fn status_table_is_readable_in_80_columns_without_color() {
     let directory = with_many_states().await;
-    let ran = Slacktrail::alone().run(&["status", "--dir", directory.path().to_str().unwrap()]).await.exits(0);
+    let ran = status(&directory, &[]).await.exits(0);
     assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
     insta::assert_snapshot!(ran.stdout, @r"
     source  log          state        last checked  last record  lag  backlog
@@ -234,28 +198,25 @@ async fn status_table_drops_columns_and_breaks_no_word_in_60_columns() {
 #[tokio::test]
 async fn status_of_one_source_shows_only_its_streams() {
     let directory = with_many_states().await;
-    let path = directory.path().to_str().unwrap();
-    let json = Slacktrail::alone().run(&["status", "beta", "--json", "--dir", path]).await.exits(0).json();
+    let json = status(&directory, &["beta", "--json"]).await.exits(0).json();
     assert_eq!((json.as_array().unwrap().len(), json[0]["source"].as_str()), (1, Some("beta")));
-    Slacktrail::alone().run(&["status", "beta", "--check", "--dir", path]).await.exits(0);
-    let ran = Slacktrail::alone().run(&["status", "old", "--dir", path]).await.exits(0);
+    status(&directory, &["beta", "--check"]).await.exits(0);
+    let ran = status(&directory, &["old"]).await.exits(0);
     assert_eq!(ran.stdout, "1 disconnected source not shown; run `slacktrail sources` for a list\n");
-    let unknown = Slacktrail::alone().run(&["status", "delta", "--dir", path]).await.exits(1);
+    let unknown = status(&directory, &["delta"]).await.exits(1);
     assert!(unknown.stderr.contains("use one of `acme`, `beta`, `gamma`, `old`"), "{}", unknown.stderr);
 }
 
 #[tokio::test]
 async fn check_exit_code_shows_whether_action_is_required() {
     let directory = with_many_states().await;
-    let path = directory.path().to_str().unwrap();
-    let slacktrail = Slacktrail::alone();
-    slacktrail.run(&["status", "--check", "--json", "--dir", path]).await.exits(1);
+    status(&directory, &["--check", "--json"]).await.exits(1);
     let cursors = directory.path().join(".slacktrail/cursors");
     for log in ["access", "integration"] {
         fs::remove_file(cursors.join(format!("acme.{log}.json"))).unwrap();
     }
-    slacktrail.run(&["status", "--check", "--dir", path]).await.exits(0);
-    slacktrail.run(&["status", "--check", "--watch", "--dir", path]).await.exits(2);
+    status(&directory, &["--check"]).await.exits(0);
+    status(&directory, &["--check", "--watch"]).await.exits(2);
 }
 
 #[tokio::test]
@@ -279,8 +240,7 @@ async fn watch_in_pipe_prints_one_json_line_per_change_until_ctrl_c() {
     let second = next().await;
     assert_eq!(state(&second, "beta").as_deref(), Some("paused"));
 
-    let id = child.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    interrupt(&child, "-INT");
     slacktrail.end(child).await.exits(0);
 }
 

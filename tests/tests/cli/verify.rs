@@ -10,11 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use slacktrail_archive::verify::MARGIN_SECONDS;
 use slacktrail_core::object::{Lines, encode};
-use slacktrail_core::source::Source;
-use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
-use slacktrail_simulator::tenant::Tenant;
-use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
-use slacktrail_tests::deployment::{BUCKET, LocalDeployment, organization_source};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row};
 
 use crate::binary::{Ran, Slacktrail};
 use crate::slack::{ORGANIZATION, Slack, WORKSPACE, hours_ago};
@@ -217,16 +213,6 @@ async fn altered_line_is_changed_and_shown_only_on_request() {
 }
 
 #[tokio::test]
-async fn access_line_that_contradicts_its_id_is_changed() {
-    let pulled = Pulled::new().await;
-    let path = pulled.object("access", 1);
-    let altered: Vec<String> =
-        lines_of(&path).iter().map(|line| line.replacen("203.0.113.7", "203.0.113.8", 1)).collect();
-    write_lines(&path, &altered);
-    assert_eq!(verdict(&pulled.verify("access", &[]).await.exits(MISMATCH)), "mismatch: 2 changed on DAY");
-}
-
-#[tokio::test]
 async fn copied_object_is_duplicate_and_corruption_names_its_location() {
     let pulled = Pulled::new().await;
     fs::copy(pulled.object("audit", 1), pulled.object("audit", 2)).unwrap();
@@ -394,50 +380,4 @@ async fn wrong_verify_usage_has_own_exit_code() {
     ] {
         Slacktrail::alone().run(arguments).await.exits(2);
     }
-}
-
-/// Returns a source whose collected range includes the day.
-fn source() -> Source {
-    let source = organization_source("acme");
-    Source { since: source.since.plus(-3 * 86_400), ..source }
-}
-
-#[tokio::test]
-async fn deployment_is_verified_with_own_bucket_table_and_secret() {
-    let settings = Settings { tenant: Tenant::organization("E1", &["T1", "T2"]), ..Settings::organization() };
-    let Some(deployment) = LocalDeployment::start(settings).await else { return };
-    for second in 1..=5 {
-        deployment.slack().add(Row::small_audit(at(second), &format!("day-{second}")));
-    }
-    deployment.connect(&source(), ORGANIZATION_TOKEN).await;
-    let poller = deployment.poller();
-    deployment.drain().await;
-    drop(poller);
-
-    let alone = Slacktrail::alone();
-    let environment = deployment.command_environment();
-    let slacktrail = environment.iter().fold(alone, |slacktrail, (name, value)| slacktrail.with(name, value));
-    let day = day_of(at(0));
-    let arguments = ["verify", "acme", "--log", "audit", "--day", &day, "--json"];
-    let json = slacktrail.run(&arguments).await.exits(COMPLETE).json();
-    assert_eq!((&json["verdict"], &json["slack_records"], &json["lines"]), (&json!("complete"), &json!(5), &json!(5)));
-
-    let key = format!("audit/{}/acme-000001.json.gz", at(0).strftime("%Y/%m/%d"));
-    deployment.aws.s3().delete_object().bucket(BUCKET).key(&key).send().await.unwrap();
-    let json = slacktrail.run(&arguments).await.exits(MISMATCH).json();
-    assert_eq!(
-        (&json["missing"], &json["missing_objects"]),
-        (&json!(5), &json!(0)),
-        "without a later object, the missing number is unknown"
-    );
-
-    deployment.slack().revoke(ORGANIZATION_TOKEN);
-    let ran = slacktrail.run(&arguments).await.exits(INCONCLUSIVE);
-    assert!(
-        ran.stderr.starts_with(
-            "error: Slack answered `logs` with the error `invalid_authentication`\nhint: connect the source again"
-        ),
-        "{}",
-        ran.stderr
-    );
 }

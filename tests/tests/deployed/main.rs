@@ -9,23 +9,18 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde_json::json;
-use slacktrail_adapters::aws::connect_table_and_secrets;
 use slacktrail_adapters::settings::{OauthSettings, PollerSettings};
-use slacktrail_connect::{Authorization, AuthorizationStore, OneTimeToken};
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Second;
-use slacktrail_ports::ReplaceOutcome;
-use slacktrail_ports::credentials::App as StoredApp;
-use slacktrail_ports::secret::ClientSecret;
 use slacktrail_ports::shard::SOURCES_MAX;
 use slacktrail_simulator::oauth::App;
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::{Log, Settings};
 use slacktrail_tests::aws_proxy::AwsProxy;
-use slacktrail_tests::connecting::visit;
+use slacktrail_tests::connecting::{issue_link, visit};
 use slacktrail_tests::deployment::{ActivityGenerator, LocalDeployment, organization_source};
 use slacktrail_tests::emulated_aws::EmulatedAws;
-use slacktrail_tests::function::{Function, oauth_binary};
+use slacktrail_tests::function::{Function, oauth_binary, poller_binary};
 use slacktrail_tests::grants::{Disagreement, Permission, compare};
 use slacktrail_tests::http_api::DOMAIN_NAME;
 use slacktrail_tests::lambda_runtime_api::Emulator;
@@ -56,7 +51,7 @@ impl Deployed {
     /// Deploys the stack. Returns `None` if moto is not installed.
     async fn start() -> Option<Deployed> {
         let moto = EmulatedAws::start_with_cloudformation()?;
-        let stack = Stack::deploy(&moto);
+        let stack = Stack::deploy(&moto, &[]);
         Some(Deployed::on(moto, stack).await)
     }
 
@@ -78,33 +73,16 @@ impl Deployed {
     }
 
     fn poller(&self) -> Function {
-        let binary = slacktrail_tests::function::poller_binary().unwrap();
-        self.local.lambda.spawn(&binary, self.environment(&self.stack.poller, &self.local.proxy))
-    }
-
-    /// Stores the app's credentials and issues a link, as `slacktrail connect` does.
-    async fn issue_link(&self, source: &Source) -> OneTimeToken {
-        let app = self.local.slack().settings().apps[0].clone();
-        let app = StoredApp { client_id: app.client_id, client_secret: ClientSecret::new(&app.client_secret).unwrap() };
-        let names = self.stack.names();
-        let (table, secrets) =
-            connect_table_and_secrets(&self.local.aws.sdk_config(), names.table, names.secret_prefix);
-        slacktrail_ports::credentials::update(&secrets, &source.id, |known| Some(known.with_app(app.clone())))
-            .await
-            .unwrap();
-        let now = Second::of(Timestamp::now());
-        let (authorization, link_token) = Authorization::new([1; 16], [2; 32], source.clone(), &app.client_id, now);
-        assert_ne!(table.replace_authorization(None, &authorization).await.unwrap(), ReplaceOutcome::Conflict);
-        link_token
+        self.local.lambda.spawn(&poller_binary(), self.environment(&self.stack.poller, &self.local.proxy))
     }
 
     /// Connects a source through the OAuth function, as a browser does.
     async fn connect(&self, source: &Source) {
         let lambda = Emulator::start().await;
         let environment = self.environment(&self.stack.oauth, &self.oauth_proxy);
-        let _function = lambda.spawn(&oauth_binary().unwrap(), environment);
-        let link = format!("https://{DOMAIN_NAME}/oauth/start?grant={}", self.issue_link(source).await.reveal());
-        visit(&self.local, &lambda, &link).await;
+        let _function = lambda.spawn(&oauth_binary(), environment);
+        let link_token = issue_link(&self.local, 1, source).await;
+        visit(&self.local, &lambda, &format!("/oauth/start?grant={}", link_token.reveal())).await;
     }
 
     /// Changes the stored expiry of a source's token, so that the next tick refreshes it.
@@ -175,9 +153,9 @@ async fn deployed_functions_use_exactly_their_granted_permissions() {
 }
 
 #[test]
-fn function_variables_are_exactly_those_set_in_template() {
+fn function_variables_and_outputs_match_template() {
     let Some(moto) = EmulatedAws::start_with_cloudformation() else { return };
-    let stack = Stack::deploy(&moto);
+    let stack = Stack::deploy(&moto, &[]);
     let variables = RefCell::new(BTreeSet::new());
     let record = |name: &str| {
         variables.borrow_mut().insert(name.to_owned());
@@ -191,12 +169,7 @@ fn function_variables_are_exactly_those_set_in_template() {
     assert_eq!(read(), set(&stack.poller));
     OauthSettings::read(record).unwrap_err();
     assert_eq!(read(), set(&stack.oauth));
-}
 
-#[test]
-fn stack_outputs_match_deployed_resources() {
-    let Some(moto) = EmulatedAws::start_with_cloudformation() else { return };
-    let stack = Stack::deploy(&moto);
     let output = |name: &str| stack.outputs[name].as_str();
     assert_eq!(output("BucketName"), stack.poller.environment["BUCKET_NAME"]);
     assert_eq!(output("TableName"), stack.poller.environment["TABLE_NAME"]);

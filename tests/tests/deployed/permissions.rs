@@ -40,12 +40,6 @@ fn assert_denied<T, E: ProvideErrorMetadata + StdError + 'static>(answer: Result
 }
 
 #[tokio::test]
-async fn functions_connect_collect_and_rotate_with_their_roles_alone() {
-    let Some(deployed) = deploy(&[]).await else { return };
-    deployed.connect_collect_and_rotate().await.kill().await;
-}
-
-#[tokio::test]
 async fn call_that_role_lacks_is_denied_and_named_by_poller() {
     let Some(deployed) = deploy(&["AppendToDayLogs"]).await else { return };
     deployed.local.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
@@ -57,8 +51,9 @@ async fn call_that_role_lacks_is_denied_and_named_by_poller() {
 }
 
 #[tokio::test]
-async fn roles_deny_what_their_functions_never_do() {
+async fn functions_work_with_their_roles_alone_which_deny_other_calls() {
     let Some(deployed) = deploy(&[]).await else { return };
+    deployed.connect_collect_and_rotate().await.kill().await;
     let names = deployed.stack.names();
     deployed.local.aws.create_secret("other/acme", "{}").await;
 

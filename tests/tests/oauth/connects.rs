@@ -10,12 +10,12 @@ use slacktrail_simulator::{CallMatcher, Fault, FaultKind};
 use tracing::Level;
 
 use crate::browser::Browser;
-use crate::site::{REDIRECT_URL, Site, set_state, source, workspace_source};
+use crate::site::{REDIRECT_URL, Site, workspace_source};
 
 #[test]
 fn link_redirects_browser_to_slack_with_scopes_and_binds_it() {
     let site = Site::new();
-    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let (browser, link_token) = site.visitor();
     let answer = browser.start(&site, &link_token);
     assert_eq!((answer.status, answer.body.as_str()), (303, ""));
     let (page, query) = answer.location().split_once('?').unwrap();
@@ -42,7 +42,7 @@ fn link_redirects_browser_to_slack_with_scopes_and_binds_it() {
 #[test]
 fn organization_app_connects_all_three_logs() {
     let site = Site::new();
-    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let (browser, link_token) = site.visitor();
     let answer = browser.connect(&site, &link_token, &Consent::organization());
     assert_eq!((answer.status, answer.heading()), (200, "<bdi>Acme</bdi> is connected"));
     for text in [
@@ -74,10 +74,8 @@ fn organization_app_connects_all_three_logs() {
     let credentials = site.credentials("acme");
     assert_eq!(credentials.app.unwrap().client_id, site.app(0).client_id);
     let grant = credentials.grant.unwrap();
-    let now = site.world.now();
-    let live = site.slack(|slack| slack.live_tokens(now));
     assert!(grant.token.reveal().starts_with("xoxp-") && grant.token_refresh.is_none());
-    assert!(live.iter().any(|token| token == grant.token.reveal()), "the token is valid at Slack");
+    assert!(site.is_valid(&grant.token), "the token is valid at Slack");
     let AuthorizationState::Connected(report) = site.authorization(&link_token.id).state else {
         panic!("the command did not receive the report")
     };
@@ -110,7 +108,7 @@ fn workspace_app_connects_its_two_logs() {
 #[test]
 fn app_with_rotation_stores_refresh_token() {
     let site = Site::with(vec![App::organization(REDIRECT_URL).rotating()]);
-    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let (browser, link_token) = site.visitor();
     let answer = browser.connect(&site, &link_token, &Consent::organization());
     assert!(answer.body.contains("expires and is refreshed automatically"), "{}", answer.body);
     let grant = site.credentials("acme").grant.unwrap();
@@ -124,7 +122,7 @@ fn app_with_rotation_stores_refresh_token() {
 fn reconnected_source_keeps_cursors_app_and_pause() {
     let site = Site::with(vec![App::organization(REDIRECT_URL).rotating()]);
     let browser = Browser::new();
-    browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
+    browser.connect(&site, &site.link(), &Consent::organization());
     let before = site.credentials("acme");
     let paused = Source { paused: true, ..site.source("acme").unwrap() };
     let stream = StreamId { source: paused.id.clone(), log: LogType::Audit };
@@ -157,7 +155,7 @@ fn reconnected_source_keeps_cursors_app_and_pause() {
 fn source_paused_while_connecting_stays_paused() {
     let site = Site::new();
     let browser = Browser::new();
-    browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
+    browser.connect(&site, &site.link(), &Consent::organization());
     let running = site.source("acme").unwrap();
     let query = browser.consent(&site, &site.issue_link(&running, 0), &Consent::organization());
     let paused = Source { paused: true, ..running };
@@ -171,7 +169,7 @@ fn new_app_takes_over_with_its_own_grant() {
     let second = App { client_id: "3000000000.3000000003".to_owned(), ..App::organization(REDIRECT_URL) };
     let site = Site::with(vec![App::organization(REDIRECT_URL), second]);
     let browser = Browser::new();
-    browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
+    browser.connect(&site, &site.link(), &Consent::organization());
     let link_token = site.issue_link(&site.source("acme").unwrap(), 1);
     assert_eq!(
         site.credentials("acme").app.unwrap().client_id,
@@ -186,7 +184,7 @@ fn new_app_takes_over_with_its_own_grant() {
 #[test]
 fn log_that_is_temporarily_unreadable_is_noted_and_blocks_nothing() {
     let site = Site::new();
-    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let (browser, link_token) = site.visitor();
     let query = browser.consent(&site, &link_token, &Consent::organization());
     site.slack(|slack| {
         slack.fault(Fault::next(CallMatcher::path("logs"), FaultKind::Html(502)));
@@ -203,7 +201,7 @@ fn log_that_is_temporarily_unreadable_is_noted_and_blocks_nothing() {
 /// Connects an organization whose access logs require a workspace ID, after `change`. Returns the status and the page.
 fn connected_per_workspace(change: impl Fn(&Site)) -> (u64, String) {
     let site = Site::new();
-    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let (browser, link_token) = site.visitor();
     let query = browser.consent(&site, &link_token, &Consent::organization());
     site.settings(|settings| settings.access_team = AccessTeam::Required);
     change(&site);
@@ -261,7 +259,7 @@ fn clock_ahead_of_slack_does_not_prevent_connecting() {
         let site = Site::new();
         site.settings(|settings| settings.audit_range_strict = true);
         site.clock_ahead.set(seconds);
-        let link_token = site.issue_link(&source("acme", site.now()), 0);
+        let link_token = site.link();
         let answer = Browser::new().connect(&site, &link_token, &Consent::organization());
         assert_eq!(answer.status, 200, "{seconds}: {}", answer.body);
         assert!(answer.body.contains("<dt>Audit logs</dt><dd>readable, newest record"), "{seconds}: {}", answer.body);
@@ -272,8 +270,8 @@ fn clock_ahead_of_slack_does_not_prevent_connecting() {
 fn connecting_repairs_corrupt_source() {
     let site = Site::new();
     let browser = Browser::new();
-    browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
-    let query = browser.consent(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
+    browser.connect(&site, &site.link(), &Consent::organization());
+    let query = browser.consent(&site, &site.link(), &Consent::organization());
     site.world.with(|state| state.garbled_sources.insert("acme".parse().unwrap(), "{".to_owned()));
     assert_eq!(browser.callback(&site, &query).status, 200);
 }
@@ -281,7 +279,7 @@ fn connecting_repairs_corrupt_source() {
 #[test]
 fn authorization_canceled_during_verification_stores_nothing() {
     let site = Site::new();
-    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let (browser, link_token) = site.visitor();
     let query = browser.consent(&site, &link_token, &Consent::organization());
     let before = site.stored();
     // Cancels the authorization as soon as the callback has exchanged the code, as Ctrl-C in `slacktrail connect` does.
@@ -290,7 +288,7 @@ fn authorization_canceled_during_verification_stores_nothing() {
         while !site.world.with(|state| state.slack.calls().of("oauth.v2.access") > 0) {
             yield_once().await;
         }
-        site.world.with(|state| set_state(state, &id, AuthorizationState::Canceled));
+        site.set_state(&id, AuthorizationState::Canceled);
     };
     let (answer, ()) =
         crate::site::run(futures_util::future::join(browser.get_async(&site, "/oauth/callback", &query), canceled))

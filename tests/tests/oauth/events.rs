@@ -14,7 +14,7 @@ const NAME: [u8; 16] = [0x8f, 0x14, 0xe4, 0x5f, 0xce, 0xea, 0x16, 0x7a, 0x5a, 0x
 /// Returns a site with a link whose authorization has the ID of the sample events.
 fn site() -> Site {
     let site = Site::new();
-    site.issue_link(&source("acme", site.now()), 0); // stores the app's credentials
+    site.link(); // stores the app's credentials
     let client_id = site.app(0).client_id;
     let (granted, _) = Authorization::new(NAME, [0x5e; 32], source("acme", site.now()), &client_id, site.now());
     run(async { site.ports().replace_authorization(None, &granted).await.unwrap() });

@@ -9,7 +9,7 @@ use slacktrail_simulator::oauth::{App, Consent};
 use tracing::Level;
 
 use crate::browser::{Answer, Browser, grant};
-use crate::site::{REDIRECT_URL, Site, run, source};
+use crate::site::{REDIRECT_URL, Site, run};
 
 /// An upper limit for the number of operations of a callback.
 const OPERATIONS_MAX: u32 = 60;
@@ -54,7 +54,7 @@ fn no_callback_fault_leaves_partial_state_and_retry_connects() {
         let mut operations = 0;
         for operation in 0..OPERATIONS_MAX {
             let site = rotating();
-            let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+            let (browser, link_token) = site.visitor();
             let query = browser.consent(&site, &link_token, &Consent::organization());
             let what = format!("{kind:?} at operation {operation}");
             let Some(answer) = callback_with_fault(&site, &browser, &query, fault(operation, kind)) else { break };
@@ -75,13 +75,10 @@ fn no_callback_fault_leaves_partial_state_and_retry_connects() {
             let exchanges = site.slack(|slack| slack.calls().of("oauth.v2.access"));
             assert!(exchanges <= if kind == FaultKind::Twice { 2 } else { 1 }, "{what}: {exchanges} exchanges");
 
-            let retry =
-                browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
+            let retry = browser.connect(&site, &site.link(), &Consent::organization());
             assert_eq!(retry.status, 200, "{what}: {}", retry.body);
             let grant = site.credentials("acme").grant.unwrap();
-            let now = site.world.now();
-            let live = site.slack(|slack| slack.live_tokens(now));
-            assert!(live.iter().any(|token| token == grant.token.reveal()), "{what}: the token is invalid");
+            assert!(site.is_valid(&grant.token), "{what}: the token is invalid");
         }
         assert!(operations > 8, "{kind:?}: {operations} operations");
     }
@@ -92,7 +89,7 @@ fn no_link_fault_allows_second_use() {
     for kind in FaultKind::ALL {
         for operation in 0.. {
             let site = Site::new();
-            let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+            let (browser, link_token) = site.visitor();
             site.inject_fault(fault(operation, kind));
             let first = run(browser.press_async(&site, &grant(&link_token)));
             if !site.world.with(|state| std::mem::take(&mut state.struck)) {
@@ -111,7 +108,7 @@ fn no_link_fault_allows_second_use() {
 fn operation_of(what: &str) -> u32 {
     let site = rotating();
     let browser = Browser::new();
-    let query = browser.consent(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
+    let query = browser.consent(&site, &site.link(), &Consent::organization());
     let before = site.world.with(|state| state.trace.len());
     assert_eq!(browser.callback(&site, &query).status, 200);
     let at = site.world.with(|state| state.trace[before..].iter().position(|line| line.contains(what)));
@@ -123,7 +120,7 @@ fn failed_write_after_exchange_is_reported_and_leaves_no_valid_token() {
     for what in ["replace source", "replace credentials"] {
         let operation = operation_of(what);
         let site = rotating();
-        let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+        let (browser, link_token) = site.visitor();
         let query = browser.consent(&site, &link_token, &Consent::organization());
         let answer = callback_with_fault(&site, &browser, &query, fault(operation, FaultKind::Rejected));
         let answer = answer.unwrap().unwrap();
@@ -132,9 +129,7 @@ fn failed_write_after_exchange_is_reported_and_leaves_no_valid_token() {
         assert!(site.source("acme").is_none_or(|source| source.disconnected), "{what}: the source is not collected");
         assert_eq!((site.valid_tokens(), site.line().field("token")), (vec![], "refresh_token_may_be_valid"), "{what}");
         assert_eq!((site.line().level, site.line().field("code")), (Level::ERROR, "aws_unavailable"), "{what}");
-        let AuthorizationState::Failed(connect_error) = site.authorization(&link_token.id).state else {
-            panic!("the command did not receive the error")
-        };
+        let connect_error = site.reported_error(&link_token.id);
         assert_eq!(connect_error.kind.name(), "internal");
     }
 }
@@ -145,7 +140,7 @@ fn failed_reconnect_keeps_active_token() {
         for kind in [FaultKind::Rejected, FaultKind::ResponseLost] {
             let site = Site::new();
             let browser = Browser::new();
-            browser.connect(&site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
+            browser.connect(&site, &site.link(), &Consent::organization());
             let connected = site.source("acme").unwrap();
             let query = browser.consent(&site, &site.issue_link(&connected, 0), &Consent::organization());
             let before = site.world.with(|state| state.trace.len());
@@ -157,8 +152,8 @@ fn failed_reconnect_keeps_active_token() {
             let answer = callback_with_fault(&site, &browser, &query, fault(operation, kind)).unwrap().unwrap();
             answer.assert_rejected(&site, 503, "internal");
             assert_eq!(site.line().field("token"), "may_be_in_use", "{what}");
-            let token = site.credentials("acme").grant.unwrap().token;
-            assert!(site.valid_tokens().contains(&token.reveal().to_owned()), "{what}: the stored token is valid");
+            let grant = site.credentials("acme").grant.unwrap();
+            assert!(site.is_valid(&grant.token), "{what}: the stored token is valid");
         }
     }
 }
@@ -168,7 +163,7 @@ fn timed_out_function_informs_user_and_command() {
     let mut token_outcomes = BTreeSet::new();
     for polls in 0.. {
         let site = rotating();
-        let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+        let (browser, link_token) = site.visitor();
         let query = browser.consent(&site, &link_token, &Consent::organization());
         site.timer.expire_next(WORK_MAX, polls);
         let answer = browser.callback(&site, &query);
@@ -178,9 +173,7 @@ fn timed_out_function_informs_user_and_command() {
         answer.assert_rejected(&site, 504, "deadline_reached");
         assert_eq!((site.line().level, site.line().field("code")), (Level::WARN, "deadline_reached"));
         assert!(answer.body.contains("<code>slacktrail sources</code>"), "{}", answer.body);
-        let AuthorizationState::Failed(connect_error) = site.authorization(&link_token.id).state else {
-            panic!("the command did not receive the error")
-        };
+        let connect_error = site.reported_error(&link_token.id);
         assert_eq!(connect_error.kind.name(), "deadline_reached");
         let is_active = site.source("acme").is_some_and(|source| !source.disconnected);
         assert_eq!(site.line().field("token") == "may_be_in_use", is_active, "after {polls} polls");
@@ -201,7 +194,7 @@ fn timed_out_function_informs_user_and_command() {
 #[test]
 fn slow_step_before_or_after_work_is_reported() {
     let site = rotating();
-    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let (browser, link_token) = site.visitor();
     for path in ["/oauth/start", "/oauth/callback"] {
         site.timer.expire_next(BEGIN_MAX, 1);
         let query = format!("{0}&state={1}&code=1", grant(&link_token), link_token.reveal());
@@ -216,7 +209,7 @@ fn slow_step_before_or_after_work_is_reported() {
 #[test]
 fn error_that_command_does_not_receive_is_logged_with_reason() {
     let site = Site::new();
-    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let (browser, link_token) = site.visitor();
     let query = browser.consent(&site, &link_token, &Consent::organization());
     site.world.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, None)));
     site.timer.expire_next(NOTIFY_MAX, 0);

@@ -20,15 +20,14 @@ async fn hostile_installations_fit_memory_and_do_not_affect_next_one() {
         println!("not limited: this machine cannot limit the data size of a process (`prlimit`)");
     }
     for (input, number) in oauth_inputs().into_iter().zip(1..) {
-        let script = input.script.clone();
-        hostile.slack.script(None, move |request| script(request));
+        hostile.slack.script(None, &input.script);
         let answer = hostile.authorize(&lambda, number).await;
         let status = status(&answer);
         println!("{}: {status}, peak {:?} MiB", input.name, oauth.memory_peak().map(|bytes| bytes >> 20));
         let is_connected = status == 200 && input.outcome != Outcome::Error;
         assert!(is_connected || (400..600).contains(&status), "{}: {answer:?}", input.name);
     }
-    hostile.slack.clear_script(None);
+    hostile.slack.clear_scripts();
     assert_eq!(status(&hostile.authorize(&lambda, 100).await), 200);
     let lines = oauth.kill().await;
     assert!(lines.len() > oauth_inputs().len(), "each request has a line: {lines:#?}");

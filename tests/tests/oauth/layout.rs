@@ -61,6 +61,9 @@ impl Visit {
     }
 }
 
+/// A change of the site between the consent and the callback.
+type Change<'a> = &'a dyn Fn(&Site);
+
 /// Makes the next call of a path fail.
 fn failing(path: &'static str, kind: FaultKind) -> impl Fn(&Site) {
     move |site| site.slack(|slack| slack.fault(Fault::next(CallMatcher::path(path), kind.clone())))
@@ -123,24 +126,21 @@ fn pages() -> Vec<(String, String)> {
     let visit = Visit::of(Site::with(vec![optional]), |source| source);
     let query = visit.consent(&all.clone().without("admin"));
     add("missing_scope", &visit, visit.finish(&query));
-    let visit = Visit::new();
-    add("not_on_plan", &visit, visit.after(|site| site.settings(|settings| settings.plan = Plan::Paid)));
-    let visit = Visit::new();
-    let admin = |site: &Site| site.settings(|settings| settings.users[0].rights = Role::Admin);
-    add("insufficient_role", &visit, visit.after(admin));
-    let visit = Visit::new();
-    let secret = |site: &Site| site.settings(|settings| settings.apps[0].client_secret = "another".to_owned());
-    add("wrong_app", &visit, visit.after(secret));
-    let visit = Visit::new();
     let deleted =
         |site: &Site| drop(site.world.with(|state| state.credentials.insert("acme".parse().unwrap(), (99, None))));
-    add("conflict", &visit, visit.after(deleted));
-    let visit = Visit::new();
-    add("slack_refused", &visit, visit.after(failing("oauth.v2.access", FaultKind::not_ok("invalid_code"))));
-    let visit = Visit::new();
-    add("slack_unreachable", &visit, visit.after(failing("oauth.v2.access", FaultKind::Hangup)));
-    let visit = Visit::new();
-    add("deadline_reached", &visit, visit.after(|site| site.timer.expire_next(WORK_MAX, 3)));
+    let changes: [(&str, Change<'_>); 7] = [
+        ("not_on_plan", &|site| site.settings(|settings| settings.plan = Plan::Paid)),
+        ("insufficient_role", &|site| site.settings(|settings| settings.users[0].rights = Role::Admin)),
+        ("wrong_app", &|site| site.settings(|settings| settings.apps[0].client_secret = "another".to_owned())),
+        ("conflict", &deleted),
+        ("slack_refused", &failing("oauth.v2.access", FaultKind::not_ok("invalid_code"))),
+        ("slack_unreachable", &failing("oauth.v2.access", FaultKind::Hangup)),
+        ("deadline_reached", &|site| site.timer.expire_next(WORK_MAX, 3)),
+    ];
+    for (name, change) in changes {
+        let visit = Visit::new();
+        add(name, &visit, visit.after(change));
+    }
     let visit = Visit::new();
     visit.site.world.with(|state| state.down = vec![Part::Table]);
     add("internal", &visit, visit.browser.open(&visit.site, &visit.link_token));
@@ -181,7 +181,8 @@ async fn every_page_fits_phone_and_desktop_in_light_and_dark() {
                 browser.screenshot(&screenshots().join(picture)).await;
             }
         }
-        assert_eq!(browser.evaluate("return 1 + 1").await, Value::from(2), "scripts run, so the checks did");
+        let is_dark = browser.evaluate("return matchMedia('(prefers-color-scheme: dark)').matches").await;
+        assert_eq!(is_dark, Value::from(scheme == Scheme::Dark), "scripts run, so the checks did");
         browser.stop().await;
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

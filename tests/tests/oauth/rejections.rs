@@ -1,10 +1,9 @@
 //! Tests of rejected installations and of Slack's errors. Each has its own error page, and the function stores no source and no token.
 
-use slacktrail_connect::AuthorizationState;
 use slacktrail_core::source::Source;
 use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::tenant::{Plan, Role};
-use slacktrail_simulator::{CallMatcher, Fault, FaultKind};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Settings};
 use tracing::Level;
 
 use crate::browser::{Answer, Browser, query_of};
@@ -22,14 +21,14 @@ pub(crate) fn rejected(site: &Site, browser: &Browser, query: &str, status: u64,
 /// Returns a browser that has consented to all scopes, and the query string of its callback.
 pub(crate) fn consented(site: &Site) -> (Browser, String) {
     let browser = Browser::new();
-    let query = browser.consent(site, &site.issue_link(&source("acme", site.now()), 0), &Consent::organization());
+    let query = browser.consent(site, &site.link(), &Consent::organization());
     (browser, query)
 }
 
 #[test]
 fn declining_user_and_command_are_informed() {
     let site = Site::new();
-    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let (browser, link_token) = site.visitor();
     let started = browser.start(&site, &link_token);
     let back = site.slack(|slack| slack.decline(started.location())).unwrap();
     let answer = rejected(&site, &browser, &query_of(&back), 403, "denied");
@@ -37,9 +36,7 @@ fn declining_user_and_command_are_informed() {
     assert!(answer.for_user().contains("You declined on Slack"), "{}", answer.body);
     assert_eq!(site.line().field("reference"), link_token.id.reference());
     assert_eq!(site.line().level, Level::WARN);
-    let AuthorizationState::Failed(connect_error) = site.authorization(&link_token.id).state else {
-        panic!("the command did not receive the error")
-    };
+    let connect_error = site.reported_error(&link_token.id);
     assert_eq!(connect_error.message, "access was declined in Slack");
     assert!(browser.cookies.borrow().is_empty(), "the cookie is deleted");
     rejected(&site, &browser, &query_of(&back), 410, "used");
@@ -55,7 +52,7 @@ fn error_from_slack_is_shown_only_if_known() {
         ("never_heard_of", "slack_refused", "an unknown error of 14 characters"),
     ] {
         let site = Site::new();
-        let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+        let (browser, link_token) = site.visitor();
         let started = browser.start(&site, &link_token);
         let back = site.slack(|slack| slack.decline(started.location())).unwrap();
         let query = query_of(&back).replace("access_denied", error);
@@ -69,37 +66,62 @@ fn error_from_slack_is_shown_only_if_known() {
 }
 
 #[test]
-fn workspace_is_rejected_where_organization_is_needed() {
-    let site = Site::new();
-    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &link_token, &Consent::workspace("T2"));
-    let answer = rejected(&site, &browser, &query, 409, "not_organization");
-    assert_eq!(answer.heading(), "Audit logs require the whole organization");
-    assert_eq!(site.line().field("source"), "acme");
-    assert!(browser.cookies.borrow().is_empty(), "the cookie is deleted");
-    assert!(answer.body.contains("<code>Workspace T2</code> (T2)"), "{}", answer.body);
-    assert!(answer.for_user().contains("You installed the app on the workspace Workspace T2."), "{}", answer.body);
-}
-
-#[test]
-fn missing_scope_is_named() {
-    let app = App { user_optional: vec!["auditlogs:read".to_owned()], ..App::organization(REDIRECT_URL) };
-    let site = Site::with(vec![app]);
-    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &link_token, &Consent::organization().without("auditlogs:read"));
-    let answer = rejected(&site, &browser, &query, 409, "missing_scope");
-    assert!(answer.body.contains("<code>auditlogs:read</code>"), "{}", answer.body);
-    assert!(answer.for_user().contains("the permission to read audit logs."), "{}", answer.body);
-}
-
-#[test]
-fn plan_without_audit_logs_is_reported() {
-    let site = Site::new();
-    let (browser, query) = consented(&site);
-    site.settings(|settings| settings.plan = Plan::Paid);
-    let answer = rejected(&site, &browser, &query, 409, "not_on_plan");
-    assert!(answer.body.contains("<code>feature_not_enabled</code>"), "{}", answer.body);
-    assert!(answer.for_user().contains("Your Slack plan does not include audit logs."), "{}", answer.body);
+fn installation_that_source_cannot_use_is_rejected_with_its_reason() {
+    let app = || App::organization(REDIRECT_URL);
+    let optional = App { user_optional: vec!["auditlogs:read".to_owned()], ..app() };
+    let all = Consent::organization;
+    let unchanged: fn(&mut Settings) = |_| ();
+    for (app, consent, change, kind, shown, for_user) in [
+        (
+            app(),
+            Consent::workspace("T2"),
+            unchanged,
+            "not_organization",
+            "<code>Workspace T2</code> (T2)",
+            "You installed the app on the workspace Workspace T2.",
+        ),
+        (
+            optional,
+            all().without("auditlogs:read"),
+            unchanged,
+            "missing_scope",
+            "<code>auditlogs:read</code>",
+            "the permission to read audit logs.",
+        ),
+        (
+            app(),
+            all(),
+            |settings| settings.plan = Plan::Paid,
+            "not_on_plan",
+            "<code>feature_not_enabled</code>",
+            "Your Slack plan does not include audit logs.",
+        ),
+        (
+            app(),
+            all(),
+            |settings| settings.users[0].rights = Role::Admin,
+            "insufficient_role",
+            "",
+            "Then let an Org Owner open it.",
+        ),
+        (
+            app(),
+            all(),
+            |settings| settings.apps[0].client_secret = "another".to_owned(),
+            "wrong_app",
+            "bad_client_secret",
+            "",
+        ),
+    ] {
+        let site = Site::with(vec![app]);
+        let (browser, link_token) = site.visitor();
+        let query = browser.consent(&site, &link_token, &consent);
+        site.settings(change);
+        let answer = rejected(&site, &browser, &query, 409, kind);
+        assert!(answer.body.contains(shown) && answer.for_user().contains(for_user), "{kind}: {}", answer.body);
+        assert_eq!(site.line().field("source"), "acme");
+        assert!(browser.cookies.borrow().is_empty(), "the cookie is deleted");
+    }
 }
 
 #[test]
@@ -110,24 +132,6 @@ fn plan_without_access_logs_is_reported() {
         browser.consent(&site, &site.issue_link(&workspace_source("team", site.now()), 1), &Consent::workspace("T1"));
     site.settings(|settings| settings.plan = Plan::Free);
     rejected(&site, &browser, &query, 409, "not_on_plan");
-}
-
-#[test]
-fn user_who_is_not_org_owner_is_informed() {
-    let site = Site::new();
-    let (browser, query) = consented(&site);
-    site.settings(|settings| settings.users[0].rights = Role::Admin);
-    let answer = rejected(&site, &browser, &query, 409, "insufficient_role");
-    assert!(answer.for_user().contains("Then let an Org Owner open it."), "{}", answer.body);
-}
-
-#[test]
-fn app_with_changed_secret_is_reported() {
-    let site = Site::new();
-    let (browser, query) = consented(&site);
-    site.settings(|settings| settings.apps[0].client_secret = "another".to_owned());
-    rejected(&site, &browser, &query, 409, "wrong_app");
-    assert_eq!(site.line().field("code"), "bad_client_secret");
 }
 
 #[test]

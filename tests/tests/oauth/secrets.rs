@@ -44,8 +44,7 @@ impl SecretTracker {
             let value = cookie.split(';').next().unwrap().split_once('=').unwrap().1;
             self.secrets.extend((!value.is_empty()).then(|| value.to_owned()));
         }
-        let now = self.site.world.now();
-        self.secrets.extend(self.site.slack(|slack| slack.live_tokens(now)));
+        self.secrets.extend(self.site.valid_tokens());
         if let Some((_, Some(text))) =
             self.site.world.with(|state| state.credentials.get(&"acme".parse().unwrap()).cloned())
         {

@@ -6,24 +6,24 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use serde_json::Value;
-use slacktrail_connect::SLACK_AUTHORIZE_URL;
 use slacktrail_connect::{
-    Authorization, AuthorizationId, AuthorizationState, AuthorizationStore, CallbackPorts, OneTimeToken,
+    Authorization, AuthorizationId, AuthorizationState, AuthorizationStore, CallbackPorts, ConnectError, OneTimeToken,
+    SLACK_AUTHORIZE_URL,
 };
 use slacktrail_core::source::{LogType, Plan, Source};
 use slacktrail_core::time::Second;
 use slacktrail_oauth::{Oauth, handle};
 use slacktrail_ports::ReplaceOutcome;
 use slacktrail_ports::credentials::{self, Credentials};
-use slacktrail_ports::secret::ClientSecret;
-use slacktrail_simulation::{BEGINNING, Fault, SimulatedPorts, SimulatedWorld, State};
+use slacktrail_ports::secret::{ClientSecret, Token};
+use slacktrail_simulation::{BEGINNING, Fault, SimulatedPorts, SimulatedWorld};
 use slacktrail_simulator::oauth::{App, User};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::tenant::Role;
 use slacktrail_simulator::{Row, Settings, World};
 use slacktrail_tests::fake_timer::FakeTimer;
 
-use crate::browser::Answer;
+use crate::browser::{Answer, Browser};
 use crate::spy::{Line, Spy};
 
 /// The URL to which Slack redirects browsers.
@@ -44,13 +44,6 @@ pub(crate) struct Site {
     pub(crate) timer: FakeTimer,
     /// All responses so far, as JSON.
     pub(crate) answers: RefCell<Vec<String>>,
-}
-
-/// The stored state that a callback can change.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Stored {
-    credentials: Vec<(String, Option<String>)>,
-    sources: Vec<Source>,
 }
 
 type SimulatedOauth = Oauth<SimulatedPorts, SimulatedPorts, SimulatedPorts, FakeTimer>;
@@ -93,6 +86,11 @@ impl Site {
         self.slack(|slack| slack.live_tokens(now))
     }
 
+    /// Returns `true` if the token is valid at Slack.
+    pub(crate) fn is_valid(&self, token: &Token) -> bool {
+        self.valid_tokens().iter().any(|valid| valid == token.reveal())
+    }
+
     pub(crate) fn settings<R>(&self, f: impl FnOnce(&mut Settings) -> R) -> R {
         self.slack(|slack| f(slack.settings_mut()))
     }
@@ -109,6 +107,16 @@ impl Site {
     /// Stores the app's credentials and issues a link, as `slacktrail connect` does.
     pub(crate) fn issue_link(&self, source: &Source, app: usize) -> OneTimeToken {
         self.issue_link_with(source, app, |authorization| authorization)
+    }
+
+    /// Issues a link for the source `acme` with the app for an organization.
+    pub(crate) fn link(&self) -> OneTimeToken {
+        self.issue_link(&source("acme", self.now()), 0)
+    }
+
+    /// Returns a new browser, and a link for the source `acme`.
+    pub(crate) fn visitor(&self) -> (Browser, OneTimeToken) {
+        (Browser::new(), self.link())
     }
 
     /// Issues a link of an authorization that `change` has changed.
@@ -173,10 +181,11 @@ impl Site {
         self.spy.lines().pop().expect("every request logs a line")
     }
 
-    pub(crate) fn stored(&self) -> Stored {
-        self.world.with(|state| Stored {
-            credentials: state.credentials.iter().map(|(id, (_, text))| (id.to_string(), text.clone())).collect(),
-            sources: state.sources.values().cloned().collect(),
+    /// Returns the secrets and the sources, which a callback can change.
+    pub(crate) fn stored(&self) -> (Vec<Option<String>>, Vec<Source>) {
+        self.world.with(|state| {
+            let secrets = state.credentials.values().map(|(_, text)| text.clone());
+            (secrets.collect(), state.sources.values().cloned().collect())
         })
     }
 
@@ -190,13 +199,21 @@ impl Site {
     }
 
     pub(crate) fn authorization(&self, id: &AuthorizationId) -> Authorization {
-        self.world.with(|state| authorization(state, id))
+        self.world.with(|state| serde_json::from_str(&state.authorizations[id].1).unwrap())
+    }
+
+    /// Returns the error that the waiting command receives.
+    pub(crate) fn reported_error(&self, id: &AuthorizationId) -> ConnectError {
+        match self.authorization(id).state {
+            AuthorizationState::Failed(connect_error) => connect_error,
+            other => panic!("the command did not receive an error: {other:?}"),
+        }
     }
 
     /// Replaces an authorization with the result of `change`.
-    pub(crate) fn change(&self, id: &AuthorizationId, change: impl Fn(&Authorization) -> Authorization) {
+    pub(crate) fn change(&self, id: &AuthorizationId, change: impl Fn(Authorization) -> Authorization) {
+        let text = change(self.authorization(id)).encode();
         self.world.with(|state| {
-            let text = change(&authorization(state, id)).encode();
             let stored = state.authorizations.get_mut(id).unwrap();
             *stored = (stored.0 + 1, text);
         });
@@ -204,18 +221,8 @@ impl Site {
 
     /// Changes the state of an authorization.
     pub(crate) fn set_state(&self, id: &AuthorizationId, next: AuthorizationState) {
-        self.world.with(|state| set_state(state, id, next));
+        self.change(id, |authorization| authorization.with_state(next.clone()));
     }
-}
-
-pub(crate) fn set_state(state: &mut State, id: &AuthorizationId, next: AuthorizationState) {
-    let text = authorization(state, id).with_state(next).encode();
-    let stored = state.authorizations.get_mut(id).unwrap();
-    *stored = (stored.0 + 1, text);
-}
-
-fn authorization(state: &State, id: &AuthorizationId) -> Authorization {
-    serde_json::from_str(&state.authorizations[id].1).unwrap()
 }
 
 /// Returns a new source with all logs of the Enterprise plan.

@@ -1,20 +1,17 @@
 //! Tests of attacks on the `state` parameter: replayed, stolen, swapped, expired and concurrent. A rejected callback exchanges and stores nothing.
 
 use futures_util::future::join;
-use slacktrail_connect::{AuthorizationState, LINK_TTL_SECONDS};
+use slacktrail_connect::LINK_TTL_SECONDS;
 use slacktrail_simulator::oauth::Consent;
 
 use crate::browser::{Answer, Browser, query_of};
-use crate::rejections::consented;
-use crate::site::{Site, run, source};
+use crate::rejections::{self, consented};
+use crate::site::{Site, run};
 
 /// Opens the callback with `query`. Asserts that it is rejected, changes nothing and does not call Slack.
 fn rejected(site: &Site, browser: &Browser, query: &str, status: u64, kind: &str) -> Answer {
-    let (before, authorizations) = (site.stored(), site.world.with(|state| state.authorizations.clone()));
-    let exchanges = exchanges(site);
-    let answer = browser.callback(site, query);
-    answer.assert_rejected(site, status, kind);
-    assert_eq!(site.stored(), before, "nothing is stored");
+    let (authorizations, exchanges) = (site.world.with(|state| state.authorizations.clone()), exchanges(site));
+    let answer = rejections::rejected(site, browser, query, status, kind);
     assert_eq!(site.world.with(|state| state.authorizations.clone()), authorizations, "no authorization is changed");
     assert_eq!(self::exchanges(site), exchanges, "Slack is not called");
     answer
@@ -76,7 +73,7 @@ fn state_expires_after_exactly_ten_minutes() {
 
     let site = Site::new();
     let browser = Browser::new();
-    let started = browser.start(&site, &site.issue_link(&source("acme", site.now()), 0));
+    let started = browser.start(&site, &site.link());
     site.world.pass(LINK_TTL_SECONDS - 1);
     let query = crate::browser::consented(&site, started.location(), &Consent::organization());
     assert_eq!(browser.callback(&site, &query).status, 200);
@@ -85,7 +82,7 @@ fn state_expires_after_exactly_ten_minutes() {
 #[test]
 fn state_expires_ten_minutes_after_link_was_used() {
     let site = Site::new();
-    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
+    let (browser, link_token) = site.visitor();
     site.world.pass(LINK_TTL_SECONDS - 1);
     let started = browser.start(&site, &link_token);
     site.world.pass(LINK_TTL_SECONDS - 1);
@@ -142,24 +139,6 @@ fn callback_without_state_is_rejected_even_with_valid_code() {
         assert!(answer.body.contains("start with the link"), "{}", answer.body);
     }
     assert_eq!(browser.callback(&site, &query).status, 200);
-}
-
-#[test]
-fn authorization_that_was_not_started_accepts_no_callback() {
-    let site = Site::new();
-    let link_token = site.issue_link(&source("acme", site.now()), 0);
-    rejected(&site, &Browser::new(), &format!("code=1.2.3&state={}", link_token.reveal()), 404, "unknown");
-}
-
-#[test]
-fn canceled_authorization_accepts_no_callback() {
-    let site = Site::new();
-    let (browser, link_token) = (Browser::new(), site.issue_link(&source("acme", site.now()), 0));
-    let query = browser.consent(&site, &link_token, &Consent::organization());
-    site.set_state(&link_token.id, AuthorizationState::Canceled);
-    let answer = rejected(&site, &browser, &query, 410, "expired");
-    assert_eq!(answer.heading(), "This link was canceled");
-    assert!(answer.body.contains("canceled this authorization"), "{}", answer.body);
 }
 
 #[test]

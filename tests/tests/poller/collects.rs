@@ -1,12 +1,10 @@
 //! The compiled poller, invoked as Lambda invokes it, stores exactly the records that Slack returns.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::tenant::Tenant;
-use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
-use slacktrail_tests::deployment::{LocalDeployment, Summary, until};
+use slacktrail_simulator::{Log, Settings};
+use slacktrail_tests::deployment::{LocalDeployment, Summary};
 
 const EVENTS: [&str; 3] = [
     include_str!("../../../events/rule.json"),
@@ -70,42 +68,5 @@ async fn history_and_new_records_are_stored_once_byte_for_byte() {
         assert!(about.iter().all(|line| line["level"] == "INFO"), "{about:#?}");
         assert_eq!(about[invocations]["fields"]["state"], "ok");
     }
-    deployment.assert_nowhere(ORGANIZATION_TOKEN, &lines).await;
-}
-
-#[tokio::test]
-async fn two_concurrent_pollers_store_each_record_once() {
-    let Some((deployment, mut activity)) = LocalDeployment::with_history(settings(), 30, 80).await else { return };
-    let pollers = [deployment.poller(), deployment.poller()];
-    // Slow enough that both pollers are running when either of them stores records.
-    deployment.slack().fault(Fault::every(CallMatcher::any(), FaultKind::Delay(Duration::from_millis(25))));
-
-    for _ in 0..8 {
-        let calls = deployment.slack().calls().total();
-        let arrive = async {
-            until("the pollers call Slack", || deployment.slack().calls().total() > calls + 2).await;
-            activity.add_recent_rows(&mut deployment.slack(), 12);
-        };
-        tokio::join!(deployment.invoke(), deployment.invoke(), arrive);
-    }
-    deployment.slack().clear_faults();
-    deployment.drain().await;
-
-    deployment.archive().await.assert_exactly(&deployment.slack(), "acme", &Log::ALL);
-    for poller in pollers {
-        let lines = poller.kill().await;
-        assert!(lines_about(&lines, "acme", Log::Audit).len() >= 4, "both pollers collected: {lines:#?}");
-    }
-}
-
-#[tokio::test]
-async fn no_token_is_logged_at_trace_level() {
-    let Some((deployment, _)) = LocalDeployment::with_history(settings(), 1, 8).await else { return };
-    let poller = deployment.poller_with(&[("AWS_LAMBDA_LOG_LEVEL", Some("TRACE"))]);
-    deployment.drain().await;
-    deployment.slack().revoke(ORGANIZATION_TOKEN);
-    deployment.invoke().await;
-    let lines = poller.kill().await;
-    assert!(lines.iter().any(|line| line.contains(r#""level":"TRACE""#)), "{} lines", lines.len());
     deployment.assert_nowhere(ORGANIZATION_TOKEN, &lines).await;
 }

@@ -7,14 +7,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use slacktrail_simulator::Log;
 use slacktrail_tests::archive::Archive;
 use slacktrail_tests::deployment::Summary;
 use slacktrail_tests::function::Function;
-use slacktrail_tests::hostile_slack::{
-    CannedResponse, DATA_MAX, HostileDeployment, Input, Outcome, SlackCall, access_inputs, audit_inputs,
-    integration_inputs,
-};
+use slacktrail_tests::hostile_slack::{DATA_MAX, HostileDeployment, Input, Outcome, all_inputs};
 use slacktrail_tests::lambda_runtime_api::Answer;
 
 fn limited(hostile: &HostileDeployment) -> Function {
@@ -69,37 +65,18 @@ fn difference(input: &Input, id: &str, summary: &Summary, archive: &Archive) -> 
     }
 }
 
-/// Collects each input alone, one after another in the same process.
-async fn collect_sequentially(inputs: &[Input]) {
-    let Some(mut hostile) = HostileDeployment::start().await else { return };
-    let poller = limited(&hostile);
-    for (number, input) in inputs.iter().enumerate() {
-        let script = input.script.clone();
-        let id = hostile.connect(number, input.log, move |request| script(request)).await;
-        collect(&mut hostile, &[(id, input)]).await;
-        println!("       peak {:?} MiB", poller.memory_peak().map(|bytes| bytes >> 20));
-        hostile.pause(number).await;
-    }
-    poller.kill().await;
-}
-
 /// A tick must end because of Lambda's deadline, and not when Slack's responses end.
 #[tokio::test]
 async fn tick_ends_in_time_while_five_long_rows_trickle() {
     const DEADLINE: Duration = Duration::from_secs(20);
-    // Less than the two minutes that the rows take, and enough for a busy machine.
+    // Less than the minutes that the rows take, and enough for a busy machine.
     const WAIT_MAX: Duration = Duration::from_secs(90);
     let Some(mut hostile) = HostileDeployment::start().await else { return };
-    // With the three streams of the honest source, these are as many as a tick collects concurrently. Further streams would not run in so short a
+    let trickling = all_inputs().into_iter().find(|input| input.name == "a row that trickles").unwrap();
+    // Only one stream at a time reads a long row. With the three streams of the honest source, these are as many as a tick collects concurrently. Further streams would not run in so short a
     // tick.
     for number in 0..5 {
-        // Each takes 24 seconds, and only one stream at a time reads a long row.
-        let script = |request: &SlackCall| {
-            let row = format!(r#"{{"id":"long","text":"{}"}}"#, "x".repeat(3 << 20)).into_bytes();
-            let body = [b"{\"entries\":[".to_vec(), row, b"]}".to_vec()];
-            (request.method == "logs").then(|| CannedResponse::of(body).trickle(128 << 10, Duration::from_secs(1)))
-        };
-        hostile.connect(number, Log::Audit, script).await;
+        hostile.connect(number, &trickling).await;
     }
     let poller = hostile.poller();
     hostile.add_recent_rows();
@@ -109,31 +86,29 @@ async fn tick_ends_in_time_while_five_long_rows_trickle() {
     poller.kill().await;
 }
 
-fn quick(inputs: Vec<Input>) -> Vec<Input> {
-    inputs.into_iter().filter(|input| !input.is_slow).collect()
+/// Returns the inputs of all logs that are fast enough for a test that runs every time.
+fn quick_inputs() -> Vec<Input> {
+    all_inputs().into_iter().filter(|input| !input.is_slow).collect()
 }
 
+/// Collects each input alone, one after another in the same process.
 #[tokio::test]
-async fn hostile_audit_responses_fit_memory_and_affect_no_other_source() {
-    collect_sequentially(&quick(audit_inputs())).await;
-}
-
-#[tokio::test]
-async fn hostile_access_responses_fit_memory_and_affect_no_other_source() {
-    collect_sequentially(&quick(access_inputs())).await;
-}
-
-#[tokio::test]
-async fn hostile_integration_responses_fit_memory_and_affect_no_other_source() {
-    collect_sequentially(&quick(integration_inputs())).await;
+async fn hostile_responses_fit_memory_and_affect_no_other_source() {
+    let Some(mut hostile) = HostileDeployment::start().await else { return };
+    let poller = limited(&hostile);
+    for (number, input) in quick_inputs().iter().enumerate() {
+        let id = hostile.connect(number, input).await;
+        collect(&mut hostile, &[(id, input)]).await;
+        println!("       peak {:?} MiB", poller.memory_peak().map(|bytes| bytes >> 20));
+        hostile.pause(number).await;
+    }
+    poller.kill().await;
 }
 
 #[tokio::test]
 async fn eight_hostile_streams_fit_memory_and_affect_no_other_source() {
     let Some(mut hostile) = HostileDeployment::start().await else { return };
     let poller = limited(&hostile);
-    let inputs: Vec<Input> =
-        [audit_inputs(), access_inputs(), integration_inputs()].into_iter().flat_map(quick).collect();
     let worst = [
         "64 MiB of zeros in 61 KiB of gzip",
         "80,000 records of one second",
@@ -144,7 +119,7 @@ async fn eight_hostile_streams_fit_memory_and_affect_no_other_source() {
         "a key of 64 MiB",
         "1,000,000 workspaces",
     ];
-    let mut worst: Vec<Input> = inputs.into_iter().filter(|input| worst.contains(&input.name)).collect();
+    let mut worst: Vec<Input> = quick_inputs().into_iter().filter(|input| worst.contains(&input.name)).collect();
     assert_eq!(worst.len(), 8);
     for input in &mut worst {
         // The progress of an unoptimized binary in one tick depends on the machine.
@@ -155,8 +130,7 @@ async fn eight_hostile_streams_fit_memory_and_affect_no_other_source() {
     }
     let mut connected = Vec::new();
     for (number, input) in worst.iter().enumerate() {
-        let script = input.script.clone();
-        connected.push((hostile.connect(number, input.log, move |request| script(request)).await, input));
+        connected.push((hostile.connect(number, input).await, input));
     }
     collect(&mut hostile, &connected).await;
     println!("       peak {:?} MiB", poller.memory_peak().map(|bytes| bytes >> 20));

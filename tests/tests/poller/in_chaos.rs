@@ -206,7 +206,7 @@ async fn two_pollers_killed_randomly_amid_faults_store_each_record_once() {
             activity: &activity,
             totals: &totals,
             lambda: Emulator::start().await,
-            binary: poller_binary().unwrap_or_else(|why| panic!("{why}")),
+            binary: poller_binary(),
             environment: [deployment.environment(), FakeClock::environment()].concat(),
             rng: StdRng::seed_from_u64(seed.wrapping_add(1 + number)),
             poller: None,

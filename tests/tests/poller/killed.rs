@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use slacktrail_simulator::settings::{Fill, Limits, ORGANIZATION_TOKEN};
+use slacktrail_simulator::settings::{Fill, Limits};
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};
 use slacktrail_tests::aws_proxy::Moment;
 use slacktrail_tests::aws_proxy::Moment::{Unanswered, Unsent};
-use slacktrail_tests::deployment::{ActivityGenerator, LocalDeployment, organization_source, until};
+use slacktrail_tests::deployment::{LocalDeployment, until};
 
 /// The delay of Slack's response to a poller that is killed while it waits. It is longer than the test.
 const NEVER: Duration = Duration::from_secs(3600);
@@ -70,22 +70,6 @@ async fn kill(deployment: &LocalDeployment, at: At) {
     }
     poller.kill().await;
     deployment.slack().clear_faults();
-}
-
-#[tokio::test]
-async fn poller_killed_in_first_tick_stores_each_record_once() {
-    let Some(deployment) = LocalDeployment::start(settings()).await else { return };
-    ActivityGenerator::new(&mut deployment.slack(), 40, 240);
-    for (number, at) in POINTS.into_iter().enumerate() {
-        let source = organization_source(&format!("killed-at-point-{number}"));
-        deployment.connect(&source, ORGANIZATION_TOKEN).await;
-        kill(&deployment, at).await;
-        let next = deployment.poller();
-        deployment.drain().await;
-        deployment.archive().await.assert_exactly(&deployment.slack(), source.id.as_str(), &Log::ALL);
-        next.kill().await;
-        deployment.pause(&source).await; // each point uses its own source
-    }
 }
 
 #[tokio::test]

@@ -3,11 +3,9 @@
 
 mod collects;
 mod costs;
-mod envelopes;
 mod errors;
 mod hostile;
 mod in_chaos;
 mod killed;
-mod progress;
 mod shards;
 mod token_refresh;

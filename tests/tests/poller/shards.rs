@@ -2,33 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::routing::post;
 use serde_json::{Value, json};
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::{Row, Settings};
+use slacktrail_tests::aws_proxy::CannedResponse;
 use slacktrail_tests::deployment::{LocalDeployment, Summary, organization_source};
-use slacktrail_tests::loopback::serve;
 
 /// More sources than one invocation polls.
 const SOURCES: usize = 130;
-
-type Invocations = Arc<Mutex<Vec<(String, Value)>>>;
-
-/// Starts a Lambda API that accepts asynchronous invocations. It only records the events, so that the test can deliver them.
-async fn lambda(invocations: Invocations) -> String {
-    async fn invoke(State(invocations): State<Invocations>, headers: axum::http::HeaderMap, body: Bytes) -> StatusCode {
-        let kind = headers["x-amz-invocation-type"].to_str().unwrap().to_owned();
-        invocations.lock().unwrap().push((kind, serde_json::from_slice(&body).unwrap()));
-        StatusCode::ACCEPTED
-    }
-    let routes = Router::new().route("/2015-03-31/functions/poller/invocations", post(invoke)).with_state(invocations);
-    format!("http://{}", serve(routes).await)
-}
 
 #[tokio::test]
 async fn sources_beyond_one_shard_are_dispatched_and_polled_once() {
@@ -39,9 +21,17 @@ async fn sources_beyond_one_shard_are_dispatched_and_polled_once() {
         let source = Source { logs: vec![LogType::Audit], ..organization_source(&format!("acme-{number}")) };
         deployment.connect(&source, ORGANIZATION_TOKEN).await;
     }
-    let invocations = Invocations::default();
-    let endpoint = lambda(Arc::clone(&invocations)).await;
-    let _poller = deployment.poller_with(&[("AWS_ENDPOINT_URL_LAMBDA", Some(&endpoint))]);
+    // A Lambda API that accepts invocations. It only records the events, so that the test can deliver them.
+    let invocations = Arc::new(Mutex::new(Vec::<(String, Value)>::new()));
+    let recorded = Arc::clone(&invocations);
+    deployment.proxy.respond(move |call| {
+        (call.action == "Invoke").then(|| {
+            let kind = call.headers["x-amz-invocation-type"].to_str().unwrap().to_owned();
+            recorded.lock().unwrap().push((kind, serde_json::from_slice(&call.body).unwrap()));
+            CannedResponse::json(202, "")
+        })
+    });
+    let _poller = deployment.poller();
 
     assert!(deployment.invoke().await.0.is_empty(), "the first invocation polls nothing itself");
     let dispatched = std::mem::take(&mut *invocations.lock().unwrap());

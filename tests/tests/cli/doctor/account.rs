@@ -60,7 +60,7 @@ impl Account {
 
     async fn deploy_on(moto: EmulatedAws) -> Account {
         // moto reports x86_64 for every function.
-        let stack = Stack::deploy_with(&moto, &["Architecture=x86_64", "AlarmEmail=ops@example.com"]);
+        let stack = Stack::deploy(&moto, &["Architecture=x86_64", "AlarmEmail=ops@example.com"]);
         let bucket = stack.names().bucket;
         set_up_bucket(&moto, &bucket).await;
         let aws = AwsProxy::start(moto.endpoint()).await;
@@ -71,11 +71,8 @@ impl Account {
         certificate.write_all(connecting.api.certificate_pem().as_bytes()).unwrap();
 
         let api_url = connecting.api.url();
-        let slacktrail = local
-            .command_environment()
-            .iter()
-            .fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(name, value));
-        let slacktrail = slacktrail
+        let slacktrail = Slacktrail::alone()
+            .with_all(local.command_environment())
             .without("SLACKTRAIL_BUCKET")
             .without("SLACKTRAIL_TABLE")
             .with("AWS_ENDPOINT_URL", &aws.endpoint())
@@ -138,9 +135,8 @@ impl Account {
         self.local.aws.call("logs", "Logs_20140328.PutLogEvents", body).await;
     }
 
-    /// Publishes the metrics of the newest tick: those that CloudWatch extracts from the poller's line, and Lambda's own.
-    async fn publish(&self, lines: &[Value]) {
-        let line = lines.iter().rfind(|line| line["_aws"].is_object()).unwrap();
+    /// Publishes the metrics of a tick: those that CloudWatch extracts from the poller's line, and Lambda's own.
+    async fn publish(&self, line: &Value) {
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         // The previous minute, because a query excludes its end, which in the first second of a minute is that minute.
         let minute = line["_aws"]["Timestamp"].as_i64().unwrap() / 60_000 - 1;
@@ -159,14 +155,17 @@ impl Account {
         }
     }
 
-    /// Sends the lines that the compiled poller has written so far to CloudWatch, between Lambda's platform lines.
+    /// Sends the lines of the compiled poller's newest tick to CloudWatch, between Lambda's platform lines.
     pub(super) async fn log_tick(&self) {
         self.poller.wrote("_aws").await;
         let written: Vec<Value> = self.poller.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
-        self.publish(&written).await;
+        // The line with the metrics is a tick's last one.
+        let mut ticks = written.split_inclusive(|line| line["_aws"].is_object());
+        let newest = ticks.rfind(|tick| tick[tick.len() - 1]["_aws"].is_object()).unwrap();
+        self.publish(&newest[newest.len() - 1]).await;
         let now = Timestamp::now().to_string();
         let mut lines = vec![json!({"time": now, "type": "platform.start", "record": {"requestId": "1"}})];
-        lines.extend(written);
+        lines.extend_from_slice(newest);
         lines.push(json!({"time": now, "type": "platform.report", "record": {"requestId": "1", "status": "success"}}));
         self.log(&lines).await;
     }

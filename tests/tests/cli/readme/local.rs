@@ -11,7 +11,7 @@ use crate::terminal::Terminal;
 #[tokio::test]
 async fn local_deployment_prints_variables_that_commands_need() {
     let Some(moto) = emulated_aws::executable() else { return };
-    let [poller, oauth] = [poller_binary(), oauth_binary()].map(Result::unwrap);
+    let [poller, oauth] = [poller_binary(), oauth_binary()];
     let environment = Slacktrail::alone().with(MOTO_VARIABLE, moto.to_str().unwrap());
     let environment = environment.with("SLACKTRAIL_POLLER", poller.to_str().unwrap());
     let environment = environment.with("SLACKTRAIL_OAUTH", oauth.to_str().unwrap());

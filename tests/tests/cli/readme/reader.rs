@@ -37,18 +37,17 @@ impl Reader {
     /// Deploys the stack. Prints a note and returns `None` without moto.
     pub(super) async fn start() -> Option<Reader> {
         let moto = EmulatedAws::start_with_cloudformation()?;
-        let names = Stack::deploy(&moto).names();
+        let names = Stack::deploy(&moto, &[]).names();
         let app = App { redirects: Redirects::Any, ..App::organization("") };
         let settings = Settings { apps: vec![app], limits: Limits::OFF, ..Settings::organization() };
-        let deployment = LocalDeployment::on(moto, names, settings.clone()).await;
-        live(&deployment, &settings);
+        let deployment = LocalDeployment::on(moto, names, settings).await;
+        add_records(&deployment);
 
         let oauth = Emulator::start().await;
-        let functions = [deployment.poller(), oauth.spawn(&oauth_binary().unwrap(), deployment.oauth_environment())];
+        let functions = [deployment.poller(), oauth.spawn(&oauth_binary(), deployment.oauth_environment())];
         let folder = tempfile::tempdir().unwrap();
         let account = deployment.command_environment().into_iter().filter(|(name, _)| !NAMES.contains(&name.as_str()));
-        let slacktrail = account.fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(&name, &value));
-        let slacktrail = slacktrail.inside(folder.path());
+        let slacktrail = Slacktrail::alone().with_all(account).inside(folder.path());
         Some(Reader { slacktrail, deployment, oauth, read: None, folder, _functions: functions })
     }
 
@@ -120,7 +119,7 @@ impl Reader {
 }
 
 /// Adds the activity of the last three hours, and two records on the day that README backfills.
-fn live(deployment: &LocalDeployment, _settings: &Settings) {
+fn add_records(deployment: &LocalDeployment) {
     ActivityGenerator::new(&mut deployment.slack(), 3, 40);
     for (time, id) in [("2024-01-15T09:00:00Z", "morning"), ("2024-01-15T17:00:00Z", "evening")] {
         deployment.slack().add(Row::small_audit(time.parse().unwrap(), id));

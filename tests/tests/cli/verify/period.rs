@@ -4,12 +4,13 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use slacktrail_archive::verify::MARGIN_SECONDS;
+use slacktrail_core::source::Source;
 use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row, Settings};
-use slacktrail_tests::deployment::{BUCKET, LocalDeployment};
+use slacktrail_tests::deployment::{BUCKET, LocalDeployment, organization_source};
 
-use super::{COMPLETE, INCONCLUSIVE, MISMATCH, Pulled, at, day_of, lines_of, source, verdict, write_lines};
+use super::{COMPLETE, INCONCLUSIVE, MISMATCH, Pulled, at, day_of, lines_of, verdict, write_lines};
 use crate::binary::{Ran, Slacktrail};
 use crate::slack::ORGANIZATION;
 #[cfg(target_os = "linux")]
@@ -292,15 +293,15 @@ async fn deployment_is_verified_for_range_with_report_in_both_forms() {
         deployment.slack().add(Row::small_audit(at(second), &format!("day-{second}")));
         deployment.slack().add(Row::small_audit(at(second - 86_400), &format!("before-{second}")));
     }
-    deployment.connect(&source(), ORGANIZATION_TOKEN).await;
+    let source = organization_source("acme");
+    let source = Source { since: source.since.plus(-3 * 86_400), ..source };
+    deployment.connect(&source, ORGANIZATION_TOKEN).await;
     let poller = deployment.poller();
     deployment.drain().await;
     drop(poller);
 
     let root = tempfile::tempdir().unwrap();
-    let environment = deployment.command_environment();
-    let slacktrail =
-        environment.iter().fold(Slacktrail::alone(), |slacktrail, (name, value)| slacktrail.with(name, value));
+    let slacktrail = Slacktrail::alone().with_all(deployment.command_environment());
     let slacktrail = slacktrail.with("XDG_CACHE_HOME", root.path().to_str().unwrap());
     let (from, to) = (day_of(at(-86_400)), day_of(at(0)));
     let report = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
@@ -344,4 +345,9 @@ async fn deployment_is_verified_for_range_with_report_in_both_forms() {
     let mismatch = json_report(&root.path().join("mismatch.json"));
     assert_eq!(mismatch["logs"][0]["days"][0]["missing"], json!(5), "{mismatch}");
     assert_eq!(mismatch["logs"][0]["hints"].as_array().unwrap().len(), 2);
+
+    deployment.slack().revoke(ORGANIZATION_TOKEN);
+    let stderr = verify(&report("none.json")).await.exits(INCONCLUSIVE).stderr;
+    let error = "error: Slack answered `logs` with the error `invalid_authentication`\nhint: connect the source again";
+    assert!(stderr.contains(error), "{stderr}");
 }

@@ -5,10 +5,8 @@ use serde_json::json;
 use slacktrail_connect::{Authorization, AuthorizationState};
 use slacktrail_core::time::Second;
 use slacktrail_simulator::oauth::{App, Consent};
-use slacktrail_simulator::tenant::Token;
 
 use super::{NEW, Stage, plain};
-use crate::slack::{ORGANIZATION, WORKSPACE};
 
 #[tokio::test]
 async fn missing_arguments_are_all_named_in_pipe() {
@@ -18,13 +16,6 @@ async fn missing_arguments_are_all_named_in_pipe() {
     error: source `acme` cannot be connected: `--name`, `--plan`, `--client-id` and `--client-secret-stdin` are missing
     hint: run, for example: slacktrail connect acme --name "Acme" --plan enterprise --client-id 1.2 --client-secret-stdin < secret.txt; or run it in a terminal, which prompts for the values
     "#);
-    let nowhere = stage.slacktrail.clone().with("SLACKTRAIL_URL", "");
-    insta::assert_snapshot!(nowhere.run(&NEW).await.exits(1).stderr, @r"
-    error: the deployment's public URL is unknown: neither `SLACKTRAIL_STACK` nor `SLACKTRAIL_URL` is set
-    hint: set `SLACKTRAIL_STACK` to a stack that has the current template, or connect with an existing user token (`--token-stdin`), which needs no URL
-    ");
-    let wrong = stage.slacktrail.clone().with("SLACKTRAIL_URL", "http://connect.example");
-    assert!(wrong.run(&NEW).await.exits(1).stderr.contains("`http://connect.example` is not an `https` URL"));
 }
 
 #[tokio::test]
@@ -125,7 +116,7 @@ async fn new_app_leaves_grant_to_first_app_until_it_has_its_own() {
     let other = App { client_id, client_secret: "hush-hush".to_owned(), ..stage.app.clone() };
     stage.slack.world().settings_mut().apps.push(other.clone());
     let again = Stage { app: other.clone(), ..stage };
-    let (child, link, messages) = again.pipe(&["connect", "acme"]).await;
+    let (child, link, messages) = again.pipe(&["connect", "acme", "--name", "Other"]).await;
     assert!(
         messages.contains("source `acme` exists: `Organization E1` (E1): audit, access, integration"),
         "{messages}"
@@ -136,6 +127,7 @@ async fn new_app_leaves_grant_to_first_app_until_it_has_its_own() {
         pending.as_object_mut().unwrap().remove(field);
     }
     assert_eq!(pending, first, "the app that granted the token still refreshes it");
+    assert_eq!(again.sources().await[0]["label"], "Acme");
 
     again.open(&link, &Consent::organization()).await.unwrap();
     let ran = again.slacktrail.end(child).await.exits(0);
@@ -147,28 +139,5 @@ async fn new_app_leaves_grant_to_first_app_until_it_has_its_own() {
     let second = again.secret().await.unwrap();
     assert_eq!((&second["client_id"], second.get("pending_client_id")), (&json!(other.client_id), None));
     assert_ne!(second["token"], first["token"]);
-}
-
-#[tokio::test]
-async fn token_of_other_tenant_or_without_scopes_is_rejected() {
-    let Some(stage) = Stage::organization().await else { return };
-    const NARROW: &str = "xoxp-simulated-narrow";
-    let narrow = Token { scopes: vec!["admin".to_owned()], ..Token::organization(NARROW) };
-    stage.slack.world().settings_mut().tokens.extend([narrow, Token::workspace(WORKSPACE, "T1")]);
-    let connect = [&NEW[..], &["--token-stdin"]].concat();
-    let ran = stage.slacktrail.run_with(&connect, NARROW).await.exits(1);
-    insta::assert_snapshot!(plain(&ran.stderr), @r"
-    error: the token lacks the user scope `auditlogs:read`
-    hint: add `auditlogs:read` to the app's User Token Scopes, install the app again, and use its new token
-    ");
-    assert_eq!((stage.secret().await, stage.sources().await), (None, json!([])));
-
-    stage.slacktrail.run_with(&connect, ORGANIZATION).await.exits(0);
-    let arguments = ["connect", "acme", "--plan", "pro", "--logs", "access", "--token-stdin"];
-    let ran = stage.slacktrail.run_with(&arguments, WORKSPACE).await.exits(1);
-    insta::assert_snapshot!(plain(&ran.stderr), @r"
-    error: source `acme` collects from `Organization E1` (E1), but the token belongs to `Workspace T1` (T1)
-    hint: use a token of the same workspace or organization, or use another source ID for this token
-    ");
-    assert_eq!(stage.secret().await.unwrap()["token"], json!(ORGANIZATION));
+    assert_eq!(again.sources().await[0]["label"], "Other");
 }

@@ -5,7 +5,6 @@ use slacktrail_connect::AuthorizationState;
 use slacktrail_simulator::oauth::Consent;
 
 use super::{NEW, Stage, link, plain};
-use crate::slack::ORGANIZATION;
 use crate::terminal::{Shown, Terminal};
 
 #[tokio::test]
@@ -101,8 +100,7 @@ async fn ctrl_c_at_prompt_changes_nothing() {
 #[tokio::test]
 async fn ctrl_c_while_waiting_invalidates_link_and_rerun_continues() {
     let Some(stage) = Stage::organization().await else { return };
-    let environment = stage.slacktrail.clone().with("SLACK_CLIENT_ID", &stage.app.client_id);
-    let mut terminal = Terminal::start(&environment.with("SLACK_CLIENT_SECRET", &stage.app.client_secret), &NEW);
+    let mut terminal = Terminal::start(&stage.with_app(), &NEW);
     terminal.shows("waiting for the link to be opened").await;
     let canceled = link(&terminal.screen());
     terminal.interrupts().await;
@@ -122,27 +120,6 @@ async fn ctrl_c_while_waiting_invalidates_link_and_rerun_continues() {
     assert!(terminal.screen().contains(&stage.app.client_id) && !terminal.screen().contains("Client Secret:"));
     stage.open(&link(&terminal.screen()), &Consent::organization()).await.unwrap();
     assert_eq!(terminal.end().await.code, 0);
-}
-
-#[tokio::test]
-async fn interrupted_wizard_says_which_answers_were_not_stored() {
-    let Some(stage) = Stage::organization().await else { return };
-    let environment = stage.slacktrail.clone().with("SLACK_CLIENT_ID", &stage.app.client_id);
-    let environment = environment.with("SLACK_CLIENT_SECRET", &stage.app.client_secret);
-    let mut terminal = Terminal::start(&environment, &["connect", "acme"]);
-    terminal.shows("? Name of the source").await;
-    terminal.enters("Acme Inc").await;
-    terminal.shows("? Slack plan").await;
-    terminal.types("Enterprise Grid").await;
-    terminal.enters("").await;
-    terminal.shows("waiting for the link to be opened").await;
-    terminal.interrupts().await;
-    let shown = terminal.end().await;
-    assert_eq!(shown.code, 1);
-    let words = shown.screen.split_whitespace().collect::<Vec<_>>().join(" ");
-    let hint = "hint: run the same command again with `--name 'Acme Inc' --plan enterprise` to continue: only the app's \
-                credentials were stored";
-    assert!(words.ends_with(hint), "{}", shown.screen);
 }
 
 #[tokio::test]
@@ -183,32 +160,14 @@ async fn wrong_secret_is_detected_before_storing_and_can_be_reentered() {
 }
 
 #[tokio::test]
-async fn abandoned_reconnect_leaves_source_unchanged() {
-    let Some(stage) = Stage::organization().await else { return };
-    stage.slacktrail.run_with(&[&NEW[..], &["--token-stdin"]].concat(), ORGANIZATION).await.exits(0);
-    let (before, secret) = (stage.sources().await, stage.secret().await.unwrap());
-
-    let environment = stage.slacktrail.clone().with("SLACK_CLIENT_ID", &stage.app.client_id);
-    let environment = environment.with("SLACK_CLIENT_SECRET", &stage.app.client_secret);
-    let mut terminal = Terminal::start(&environment, &["connect", "acme", "--name", "Other"]);
-    terminal.shows("waiting for the link to be opened").await;
-    terminal.interrupts().await;
-    assert_eq!(terminal.end().await.code, 1);
-    assert_eq!(stage.sources().await, before);
-    assert_eq!(stage.secret().await.unwrap()["token"], secret["token"]);
-}
-
-#[tokio::test]
 async fn local_browser_opens_link_on_request() {
     let Some(stage) = Stage::organization().await else { return };
     let folder = tempfile::tempdir().unwrap();
     let opened = folder.path().join("opened");
     fake_browser(folder.path(), &opened);
     let home = tempfile::tempdir().unwrap();
-    let slacktrail = stage.slacktrail.clone().with("DISPLAY", ":0").with("PATH", folder.path().to_str().unwrap());
+    let slacktrail = stage.with_app().with("DISPLAY", ":0").with("PATH", folder.path().to_str().unwrap());
     let slacktrail = slacktrail.with("HOME", home.path().to_str().unwrap()).with("SLACK_TOKEN", "hush-token");
-    let slacktrail = slacktrail.with("SLACK_CLIENT_ID", &stage.app.client_id);
-    let slacktrail = slacktrail.with("SLACK_CLIENT_SECRET", &stage.app.client_secret);
     for (more, answer, expected) in
         [(&[][..], Some("n"), false), (&["--no-browser"], None, false), (&[], Some(""), true)]
     {

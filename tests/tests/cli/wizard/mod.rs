@@ -55,6 +55,13 @@ impl Stage {
         Some(Stage { moto, slack, app, slacktrail })
     }
 
+    /// Returns the command with the app's credentials in its environment.
+    #[cfg(target_os = "linux")]
+    fn with_app(&self) -> Slacktrail {
+        let slacktrail = self.slacktrail.clone().with("SLACK_CLIENT_ID", &self.app.client_id);
+        slacktrail.with("SLACK_CLIENT_SECRET", &self.app.client_secret)
+    }
+
     /// Returns the source's secret.
     async fn secret(&self) -> Option<Value> {
         secret(&self.moto, "slacktrail/acme").await
@@ -103,22 +110,26 @@ impl Stage {
         store.replace_authorization(Some(version), &change(authorization)).await.unwrap();
     }
 
-    /// Starts `connect` in a pipe with the app's credentials, and returns the child, its link, and its output up to the link.
     async fn pipe(&self, arguments: &[&str]) -> (Child, String, String) {
-        let app = ["--client-id", &self.app.client_id, "--client-secret-stdin"];
-        let mut child = self.slacktrail.start(&[arguments, &app].concat());
-        child.stdin.take().unwrap().write_all(self.app.client_secret.as_bytes()).await.unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut output = String::new();
-        while let Some(line) = lines.next_line().await.unwrap() {
-            output.push_str(&format!("{line}\n"));
-            if line.starts_with(URL) {
-                child.stderr = Some(lines.into_inner().into_inner());
-                return (child, line, output);
-            }
-        }
-        panic!("`connect` printed no link:\n{output}");
+        connect(&self.slacktrail, &self.app, arguments).await
     }
+}
+
+/// Starts `connect` in a pipe with the app's credentials, and returns the child, its link, and its output up to the link.
+pub(crate) async fn connect(slacktrail: &Slacktrail, app: &App, arguments: &[&str]) -> (Child, String, String) {
+    let credentials = ["--client-id", &app.client_id, "--client-secret-stdin"];
+    let mut child = slacktrail.start(&[arguments, &credentials].concat());
+    child.stdin.take().unwrap().write_all(app.client_secret.as_bytes()).await.unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut output = String::new();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        output.push_str(&format!("{line}\n"));
+        if line.contains("/oauth/start?grant=") {
+            child.stderr = Some(lines.into_inner().into_inner());
+            return (child, line.trim().to_owned(), output);
+        }
+    }
+    panic!("`connect` printed no link:\n{output}");
 }
 
 /// Returns the link on a screen.

@@ -28,43 +28,45 @@ enum Step {
 }
 
 /// A response to a call.
-pub struct CannedResponse {
+pub struct StreamedResponse {
     status: u16,
     headers: Vec<(String, Vec<u8>)>,
     steps: Box<dyn Iterator<Item = Step> + Send>,
 }
 
-impl CannedResponse {
+impl StreamedResponse {
     /// Creates a response with status 200 and a body of these parts.
-    pub fn of(parts: impl IntoIterator<Item = impl Into<Bytes> + 'static, IntoIter: Send + 'static>) -> CannedResponse {
+    pub fn of(
+        parts: impl IntoIterator<Item = impl Into<Bytes> + 'static, IntoIter: Send + 'static>,
+    ) -> StreamedResponse {
         let parts = Joined { parts: parts.into_iter().map(Into::into) };
-        CannedResponse { status: 200, headers: Vec::new(), steps: Box::new(parts.map(Step::Bytes)) }
+        StreamedResponse { status: 200, headers: Vec::new(), steps: Box::new(parts.map(Step::Bytes)) }
     }
 
     /// Creates a response with status 200 and this text as its body.
-    pub fn text(text: impl Into<String>) -> CannedResponse {
-        CannedResponse::of([text.into()])
+    pub fn text(text: impl Into<String>) -> StreamedResponse {
+        StreamedResponse::of([text.into()])
     }
 
     /// Sets the status.
-    pub fn status(self, status: u16) -> CannedResponse {
-        CannedResponse { status, ..self }
+    pub fn status(self, status: u16) -> StreamedResponse {
+        StreamedResponse { status, ..self }
     }
 
     /// Adds a header.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> CannedResponse {
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> StreamedResponse {
         self.headers.push((name.into(), value.into()));
         self
     }
 
     /// Compresses the body with gzip at its best compression level.
-    pub fn gzip(self) -> CannedResponse {
+    pub fn gzip(self) -> StreamedResponse {
         let steps = Box::new(Packed { steps: self.steps, gzip: Some(GzEncoder::new(Vec::new(), Compression::best())) });
-        CannedResponse { steps, ..self }.header("content-encoding", "gzip")
+        StreamedResponse { steps, ..self }.header("content-encoding", "gzip")
     }
 
     /// Sends the body in pieces of `bytes`, with a pause before each.
-    pub fn trickle(self, bytes: usize, pause: Duration) -> CannedResponse {
+    pub fn trickle(self, bytes: usize, pause: Duration) -> StreamedResponse {
         let pieces = self.steps.flat_map(move |step| match step {
             Step::Bytes(all) => {
                 let starts = (0..all.len()).step_by(bytes);
@@ -73,11 +75,11 @@ impl CannedResponse {
             other => vec![other],
         });
         let steps = pieces.flat_map(move |step| [Step::Pause(pause), step]);
-        CannedResponse { steps: Box::new(steps), ..self }
+        StreamedResponse { steps: Box::new(steps), ..self }
     }
 
     /// Closes the connection after this many bytes of the body.
-    pub fn cut_off(self, bytes: usize) -> CannedResponse {
+    pub fn cut_off(self, bytes: usize) -> StreamedResponse {
         let mut left = bytes;
         let steps = self.steps.map_while(move |step| match step {
             Step::Bytes(all) if left > 0 => {
@@ -88,7 +90,7 @@ impl CannedResponse {
             Step::Pause(pause) => Some(Step::Pause(pause)),
             _ => None,
         });
-        CannedResponse { steps: Box::new(steps.chain([Step::Close])), ..self }
+        StreamedResponse { steps: Box::new(steps.chain([Step::Close])), ..self }
     }
 
     pub(super) fn into_response(self) -> Result<Response<Body>, Closed> {
