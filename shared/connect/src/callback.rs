@@ -226,8 +226,8 @@ async fn revoke_unstored<S: Slack, C: DeploymentStore, K, W: Timer>(
     granted: Granted,
     now: Second,
 ) -> CallbackError {
-    let Some(unstored) = granted.into_unstored() else { return callback_error };
-    let outcome = ports.timer.within(REVOKE_MAX, revoke::revoke_all(ports, authorization, &unstored, now)).await;
+    let Some(granted) = granted.into_tokens() else { return callback_error };
+    let outcome = ports.timer.within(REVOKE_MAX, revoke::revoke_all(ports, authorization, &granted, now)).await;
     callback_error.with_token(outcome.unwrap_or(TokenOutcome::MayBeValid))
 }
 
@@ -268,7 +268,7 @@ async fn exchange<S: Slack, C, K, W>(
     let response = Response { status, retry_after, date, scopes, body: granted.borrow_mut().take_response() };
     let installed = installation(&response, &request, now);
     granted.replace(match &installed {
-        Ok(installed) => Granted::of(installed),
+        Ok(installed) => Granted::Read(installed.tokens.clone()),
         Err(error) => Granted::of_failed(response.body, error),
     });
     installed.map_err(refused)
@@ -295,6 +295,7 @@ mod tests {
     use super::*;
     use crate::{ConnectErrorKind, LINK_TTL_SECONDS, SecretHash};
     use slacktrail_core::source::Plan;
+    use slacktrail_tokens::oauth::GrantedTokens;
 
     const NOW: Second = Second::MARCH_2018;
 
@@ -354,9 +355,7 @@ mod tests {
             user: "U1".to_owned(),
             scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
             grant: Some(Grant { token: Token::new("xoxp-1").unwrap(), token_refresh: None, tenant: None }),
-            bot: None,
-            has_unreadable_token: false,
-            has_refresh_token: false,
+            tokens: GrantedTokens::default(),
         }
     }
 
@@ -387,7 +386,7 @@ mod tests {
             let kept = checked.as_ref().ok().and_then(|(_, grant)| grant.tenant.clone());
             assert_eq!(kept.is_some(), refused.is_none(), "the token is stored with its tenant");
             let connect_error = checked.err().map(|connect_error| connect_error.kind);
-            assert_eq!(connect_error, refused, "{installed:?}");
+            assert_eq!(connect_error, refused, "{source:?} {:?}", installed.tenant);
         }
     }
 }
