@@ -189,7 +189,7 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
         let (source, tenant, organization_id) = (change.apply(existing), identity.tenant(), identity.organization_id());
         check_not_connected(&source, &tenant, organization_id, &others).map_err(|error| {
             let first = first_source(&source, &tenant, organization_id, &others);
-            second_source(&error, first.and_then(|first| first.source.as_ref()).unwrap_or(&id), &args.dir)
+            second_source(&error, first.map_or(&id, |first| &first.source), &args.dir)
         })?;
     }
     let has_tenant = |present: &Source| present.tenant.as_ref().is_none_or(|was| was.id == identity.tenant().id);

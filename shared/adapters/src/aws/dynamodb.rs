@@ -9,7 +9,7 @@
 //! | `cursor` | `<source id>/cursor/<log type>` | `version`; `cursor`: the cursor as JSON |
 //! | `authorization` | `<authorization id>` | `version`; `authorization`: the authorization as JSON; `expires_at`: Unix seconds, after which DynamoDB deletes it |
 //!
-//! The JSON of a cursor is compressed if it is long ([`long_text`]).
+//! The JSON of a cursor or an authorization is compressed if it is long ([`long_text`]).
 
 use std::collections::HashMap;
 
@@ -295,8 +295,8 @@ impl AuthorizationStore for DynamoDeployment {
         let id = &authorization.id;
         let put = self.client.put_item().item("pk", text(AUTHORIZATIONS)).item("sk", text(id.to_string()));
         let delete_at = authorization.expires_at.plus(KEPT_SECONDS).get().to_string();
-        let put =
-            put.item("authorization", text(authorization.encode())).item("expires_at", AttributeValue::N(delete_at));
+        let put = put.item("authorization", long_text::to_attribute(authorization.encode()));
+        let put = put.item("expires_at", AttributeValue::N(delete_at));
         self.replace(put, expected).await.map_err(|error| {
             self.operation(format!("saving authorization `{id}` in table `{}`", self.table), "dynamodb:PutItem")
                 .failed(error)
@@ -312,10 +312,12 @@ fn number(version: Version) -> AttributeValue {
     AttributeValue::N(version.0.to_string())
 }
 
-/// Returns the attributes of an item that are text or numbers, with its cursor decompressed.
+/// Returns the attributes of an item that are text or numbers. Long texts are decompressed.
 fn readable(mut item: Item) -> Item {
-    if let Some(cursor) = item.get("cursor").and_then(long_text::decompressed) {
-        item.insert("cursor".to_owned(), text(cursor));
+    for value in item.values_mut() {
+        if let Some(decompressed) = long_text::decompressed(value) {
+            *value = text(decompressed);
+        }
     }
     item.retain(|_, value| value.is_s() || value.is_n());
     item
