@@ -68,21 +68,20 @@ fn day_ago(harness: &Harness, days: i64) -> Day {
 
 type Verifying<'a> = Verification<'a, SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts, InMemory>;
 
-/// Prepares to verify a day up to a second.
 async fn begin<'a>(
     ports: &'a Simulated,
     source: &'a Source,
     log: LogType,
-    (day, until): (Day, Second),
+    period: Period,
 ) -> Result<Verifying<'a>, Error> {
-    Verification::begin(ports, source, log, Period::of_day(day, until), InMemory::default()).await
+    Verification::begin(ports, source, log, period, InMemory::default()).await
 }
 
 /// Verifies a day. Calls `between` after Slack was read and before the archive is.
 fn verify_while(harness: &mut Harness, log: LogType, day: Day, between: impl FnOnce(&mut Harness)) -> Findings {
     let (ports, source) = (ports(harness), source(harness));
-    let until = verify::until(day, now(harness)).unwrap();
-    let mut verification = run(begin(&ports, &source, log, (day, until))).unwrap();
+    let period = Period::new(day, day, now(harness)).unwrap();
+    let mut verification = run(begin(&ports, &source, log, period)).unwrap();
     let read = (0..STEPS_MAX).find(|_| run(verification.step(now(harness))).unwrap() == Step::Done);
     assert!(read.is_some(), "{:?}", verification.position());
     between(harness);
@@ -96,8 +95,8 @@ fn verify_day(harness: &mut Harness, log: LogType, day: Day) -> Findings {
 /// Returns the error that ends the verification of today.
 fn verification_error(harness: &Harness, log: LogType) -> Error {
     let (ports, source, day) = (ports(harness), source(harness), day_ago(harness, 0));
-    let until = verify::until(day, now(harness)).unwrap();
-    let mut verification = run(begin(&ports, &source, log, (day, until))).unwrap();
+    let period = Period::new(day, day, now(harness)).unwrap();
+    let mut verification = run(begin(&ports, &source, log, period)).unwrap();
     (0..STEPS_MAX)
         .find_map(|_| run(verification.step(now(harness))).err())
         .expect("the verification ends with an error")
@@ -243,7 +242,8 @@ fn undated_rows_are_counted_and_their_day_is_not_requested() {
 
     let calls = harness.calls();
     let (ports, source, day) = (ports(&harness), source(&harness), Second::EPOCH.day());
-    let mut verification = run(begin(&ports, &source, LogType::Audit, (day, day.end()))).unwrap();
+    let mut verification =
+        run(begin(&ports, &source, LogType::Audit, Period::new(day, day, now(&harness)).unwrap())).unwrap();
     assert!(read(&harness, &mut verification, 1));
     let findings = run(verification.conclude(day, |_, _| ())).unwrap();
     assert_eq!((findings.verdict(), findings.lines), (Verdict::Inconclusive, 1));
@@ -302,8 +302,8 @@ fn position_reports_pages_and_how_far_back_they_go() {
     harness.settle();
     harness.pass(600);
     let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-    let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(begin(&ports, &source, LogType::Access, range)).unwrap();
+    let period = Period::new(day, day, now(&harness)).unwrap();
+    let mut verification = run(begin(&ports, &source, LogType::Access, period)).unwrap();
     for pages in 1..=3 {
         run(verification.step(now(&harness))).unwrap();
         let position = verification.position();
@@ -337,8 +337,8 @@ fn stored_line_and_slack_json_of_chosen_records_can_be_shown() {
     harness.settle();
     harness.pass(600);
     let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-    let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(begin(&ports, &source, LogType::Audit, range)).unwrap();
+    let period = Period::new(day, day, now(&harness)).unwrap();
+    let mut verification = run(begin(&ports, &source, LogType::Audit, period)).unwrap();
     while run(verification.step(now(&harness))).unwrap() == Step::More {}
 
     let stored = |object, line| run(verification.stored_line(day, object, line)).unwrap();
@@ -385,7 +385,7 @@ fn period_is_read_once_and_has_findings_of_each_day() {
         let most_pages = days.iter().map(|findings| findings.pages).max().unwrap();
 
         let (ports, source) = (ports(&harness), source(&harness));
-        let mut verification = run(Verification::begin(&ports, &source, log, period, InMemory::default())).unwrap();
+        let mut verification = run(begin(&ports, &source, log, period)).unwrap();
         assert!(read(&harness, &mut verification, STEPS_MAX));
         let pages = verification.position().pages;
         let found = compare_all(&mut verification);
@@ -411,10 +411,9 @@ fn memory_holds_no_records_while_slack_is_read() {
     harness.pass(600);
     let period = last_days(&harness, 4);
     let (ports, source) = (ports(&harness), source(&harness));
-    let mut files = InMemory::default();
-    let mut verification = run(Verification::begin(&ports, &source, LogType::Audit, period, &mut files)).unwrap();
+    let mut verification = run(begin(&ports, &source, LogType::Audit, period)).unwrap();
     while run(verification.step(now(&harness))).unwrap() == Step::More {}
-    drop(verification);
+    let files = verification.into_files();
     let bytes: u64 = period.days().map(|day| files.bytes(day)).sum();
     assert_eq!(bytes, 300 * verify::ENTRY_BYTES as u64, "each record is in the working files");
     let checkpoint = files.checkpoint().unwrap();
@@ -435,8 +434,7 @@ fn time_without_stored_objects_is_outage_with_its_records() {
     harness.settle_within(2);
     let period = last_days(&harness, 2);
     let (ports, source) = (ports(&harness), source(&harness));
-    let mut verification =
-        run(Verification::begin(&ports, &source, LogType::Audit, period, InMemory::default())).unwrap();
+    let mut verification = run(begin(&ports, &source, LogType::Audit, period)).unwrap();
     assert!(read(&harness, &mut verification, STEPS_MAX));
     compare_all(&mut verification);
     let outages = run(verification.outages()).unwrap();
@@ -465,7 +463,7 @@ fn time_before_first_tick_is_initial_history_and_not_outage() {
         for days in [9, 5, 2] {
             let period = last_days(&harness, days);
             let (ports, source) = (ports(&harness), source(&harness));
-            let mut verification = run(Verification::begin(&ports, &source, log, period, InMemory::default())).unwrap();
+            let mut verification = run(begin(&ports, &source, log, period)).unwrap();
             assert!(read(&harness, &mut verification, STEPS_MAX));
             compare_all(&mut verification);
             let outages = run(verification.outages()).unwrap();

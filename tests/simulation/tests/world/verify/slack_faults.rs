@@ -11,8 +11,8 @@ fn slack_faults_are_reported_and_step_can_be_retried() {
     for kind in [FaultKind::EmptyPage, FaultKind::Oversize(7), FaultKind::StaleCursor, FaultKind::Html(502)] {
         harness.fault(Fault::nth(2, CallMatcher::log(Log::Audit), kind.clone()));
         let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-        let until = verify::until(day, now(&harness)).unwrap();
-        let mut verification = run(begin(&ports, &source, LogType::Audit, (day, until))).unwrap();
+        let period = Period::new(day, day, now(&harness)).unwrap();
+        let mut verification = run(begin(&ports, &source, LogType::Audit, period)).unwrap();
         let mut failures = 0;
         let is_done = |step| matches!(step, Ok(Step::Done));
         while !is_done(run(verification.step(now(&harness))).inspect_err(|_| failures += 1)) {}
@@ -63,8 +63,8 @@ fn day_is_read_with_replaced_token() {
         harness.settle();
         harness.pass(600);
         let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-        let range = (day, verify::until(day, now(&harness)).unwrap());
-        let mut verification = run(begin(&ports, &source, log, range)).unwrap();
+        let period = Period::new(day, day, now(&harness)).unwrap();
+        let mut verification = run(begin(&ports, &source, log, period)).unwrap();
         assert_eq!(run(verification.step(now(&harness))).unwrap(), Step::More);
         harness.revoke();
         let other = slacktrail_simulator::tenant::Token::organization("xoxp-simulated-other");
@@ -113,8 +113,8 @@ fn rows_that_move_during_long_access_walk_are_compared() {
     harness.settings(|settings| settings.access_fill = Fill::UpTo(100));
 
     let (ports, source) = (ports(&harness), source(&harness));
-    let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(begin(&ports, &source, LogType::Access, range)).unwrap();
+    let period = Period::new(day, day, now(&harness)).unwrap();
+    let mut verification = run(begin(&ports, &source, LogType::Access, period)).unwrap();
     assert_eq!(run(verification.step(now(&harness))).unwrap(), Step::More);
     // The oldest rows move to the start of the log before the first pass reaches them, so only the second pass reads them.
     harness.pass(60);
@@ -169,8 +169,8 @@ fn pages_that_break_off_are_requested_with_fewer_rows() {
         harness.pass(600);
         harness.settings(|settings| settings.response_bytes_max = Some(2_000));
         let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-        let range = (day, verify::until(day, now(&harness)).unwrap());
-        let mut verification = run(begin(&ports, &source, log, range)).unwrap();
+        let period = Period::new(day, day, now(&harness)).unwrap();
+        let mut verification = run(begin(&ports, &source, log, period)).unwrap();
         let mut failures = 0; // since the last success, as the pacer counts them
         for _ in 0..STEPS_MAX {
             match run(verification.step(now(&harness))) {
@@ -205,8 +205,8 @@ fn rows_beyond_last_small_page_are_read_with_larger_pages() {
             _ => harness.settings(|settings| settings.response_bytes_max = Some(60_000)),
         }
         let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
-        let range = (day, verify::until(day, now(&harness)).unwrap());
-        let mut verification = run(begin(&ports, &source, LogType::Integration, range)).unwrap();
+        let period = Period::new(day, day, now(&harness)).unwrap();
+        let mut verification = run(begin(&ports, &source, LogType::Integration, period)).unwrap();
         assert!((0..200).any(|_| matches!(run(verification.step(now(&harness))), Ok(Step::Done))));
         let findings = run(verification.conclude(day, |_, _| ())).unwrap();
         assert_eq!(findings.verdict(), verdict, "{findings:?}");
@@ -223,8 +223,7 @@ fn range_that_ends_in_slacks_future_ends_five_minutes_before_its_present() {
     let (ports, source, day) = (ports(&harness), source(&harness), day_ago(&harness, 0));
     let local = now(&harness).plus(600);
     let period = Period::new(day, day, local).unwrap();
-    let mut verification =
-        run(Verification::begin(&ports, &source, LogType::Audit, period, InMemory::default())).unwrap();
+    let mut verification = run(begin(&ports, &source, LogType::Audit, period)).unwrap();
     assert!((0..STEPS_MAX).any(|_| run(verification.step(local)).unwrap() == Step::Done));
     let until = now(&harness).plus(-verify::MARGIN_SECONDS);
     assert_eq!(verification.period().until(), until);
@@ -241,8 +240,7 @@ fn day_that_slack_has_not_reached_has_no_records() {
     let (ports, source) = (ports(&harness), source(&harness));
     let local = now(&harness).day().end().plus(400); // past midnight, by a wrong clock
     let period = Period::new(local.day(), local.day(), local).unwrap();
-    let mut verification =
-        run(Verification::begin(&ports, &source, LogType::Audit, period, InMemory::default())).unwrap();
+    let mut verification = run(begin(&ports, &source, LogType::Audit, period)).unwrap();
     assert!((0..STEPS_MAX).any(|_| run(verification.step(local)).unwrap() == Step::Done));
     let findings = run(verification.conclude(local.day(), |_, _| ())).unwrap();
     assert_eq!((findings.slack_records, findings.until), (0, local.day().start()));

@@ -70,8 +70,8 @@ fn listed_workspace_without_id_makes_verify_inconclusive() {
     harness.world().with(|state| state.slack.clear_faults());
     harness.fault(Fault::every(CallMatcher::path("auth.teams.list"), list(r#"{"name":"x"}"#)));
     let (ports, source) = (ports(&harness), source(&harness));
-    let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(begin(&ports, &source, LogType::Integration, range)).unwrap();
+    let period = Period::new(day, day, now(&harness)).unwrap();
+    let mut verification = run(begin(&ports, &source, LogType::Integration, period)).unwrap();
     for _ in 0..2 {
         assert_eq!(run(verification.step(now(&harness))).unwrap_err().code, "workspace_list_failed");
     }
@@ -134,8 +134,8 @@ fn workspace_list_restarts_if_page_cursor_is_rejected() {
     let list = || CallMatcher::path("auth.teams.list");
     harness.fault(Fault::next(list(), FaultKind::Status(200, first.to_owned())));
     harness.fault(Fault::next(list().later_pages(), FaultKind::StaleCursor));
-    let range = (day, verify::until(day, now(&harness)).unwrap());
-    let mut verification = run(begin(&ports, &source, LogType::Access, range)).unwrap();
+    let period = Period::new(day, day, now(&harness)).unwrap();
+    let mut verification = run(begin(&ports, &source, LogType::Access, period)).unwrap();
     let steps: Vec<_> = (0..STEPS_MAX)
         .map(|_| run(verification.step(now(&harness))))
         .take_while(|step| !matches!(step, Ok(Step::Done)))
