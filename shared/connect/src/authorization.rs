@@ -102,11 +102,6 @@ impl Authorization {
         now >= self.expires_at || self.expires_at.since(now) > LINK_TTL_SECONDS + CLOCK_SKEW_SECONDS
     }
 
-    /// Returns the name of the cookie that binds this authorization to a browser.
-    pub fn cookie_name(&self) -> String {
-        cookie_name(&self.id)
-    }
-
     /// Encodes the authorization as JSON.
     pub fn encode(&self) -> String {
         serde_json::to_string(self).expect("an authorization holds only text and numbers")

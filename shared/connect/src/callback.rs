@@ -20,7 +20,7 @@ use crate::revoke::{self, Granted, TokenOutcome};
 use crate::store::{check_tenant, store};
 use crate::{
     Authorization, AuthorizationId, AuthorizationState, AuthorizationStore, CallbackError, ConnectError, ConnectReport,
-    LogProbe, OneTimeToken, Timer, Visit, check_not_connected, probe,
+    LogProbe, OneTimeToken, Timer, Visit, check_not_connected, cookie_name, probe,
 };
 
 /// The parameters of Slack's redirect. Has no `Debug`, because it would show secrets.
@@ -151,7 +151,7 @@ fn check(
 ) -> Result<String, ConnectError> {
     match (&authorization.state, &authorization.visit) {
         (AuthorizationState::Started, _) if authorization.is_expired(now) => Err(ConnectError::expired()),
-        (AuthorizationState::Started, Some(visit)) => match cookie(&authorization.cookie_name()) {
+        (AuthorizationState::Started, Some(visit)) => match cookie(&cookie_name(&authorization.id)) {
             Some(value) if visit.browser.is_of(&value) => Ok(visit.redirect_url.clone()),
             _ => Err(ConnectError::wrong_browser()),
         },
@@ -311,7 +311,7 @@ mod tests {
     }
 
     fn checked(authorization: &Authorization, cookie: &str, now: Second) -> Result<String, ConnectErrorKind> {
-        let named = |name: &str| (name == authorization.cookie_name()).then(|| cookie.to_owned());
+        let named = |name: &str| (name == cookie_name(&authorization.id)).then(|| cookie.to_owned());
         check(authorization, named, now).map_err(|connect_error| connect_error.kind)
     }
 
@@ -328,18 +328,13 @@ mod tests {
 
     #[test]
     fn state_is_invalid_at_every_other_step() {
-        let report = ConnectReport {
-            tenant: Tenant { id: "T1".to_owned(), name: "One".to_owned() },
-            organization: false,
-            user: "U1".to_owned(),
-            scopes: Vec::new(),
-            rotates: false,
-            logs: Vec::new(),
-        };
         for (authorization, kind) in [
             (authorization(), ConnectErrorKind::Unknown),
             (started().with_state(AuthorizationState::Verifying), ConnectErrorKind::Used),
-            (started().with_state(AuthorizationState::Connected(Box::new(report))), ConnectErrorKind::Used),
+            (
+                started().with_state(AuthorizationState::Connected(Box::new(ConnectReport::empty()))),
+                ConnectErrorKind::Used,
+            ),
             (started().with_state(AuthorizationState::Failed(ConnectError::unknown())), ConnectErrorKind::Used),
             (started().with_state(AuthorizationState::Canceled), ConnectErrorKind::Expired),
         ] {

@@ -230,7 +230,7 @@ mod tests {
     use slacktrail_core::time::Second;
 
     use super::*;
-    use crate::ConnectError;
+    use crate::{ConnectError, ConnectReport};
 
     /// Returns the page text of every row of the table of errors.
     fn all() -> Vec<PageText> {
@@ -289,15 +289,7 @@ mod tests {
             assert!(asks || text.action.contains("Open the link"), "{}", text.action);
             assert!(asks || !text.asks_for_reference, "{}", text.action);
         }
-        let report = crate::ConnectReport {
-            tenant: Tenant { id: "E1".to_owned(), name: "Acme".to_owned() },
-            organization: true,
-            user: "W1".to_owned(),
-            scopes: Vec::new(),
-            rotates: false,
-            logs: Vec::new(),
-        };
-        let connected = PageText::used(Some(&AuthorizationState::Connected(Box::new(report))));
+        let connected = PageText::used(Some(&AuthorizationState::Connected(Box::new(ConnectReport::empty()))));
         assert!(connected.action.contains("nothing else to do") && !connected.asks_for_reference, "{connected:?}");
     }
 

@@ -61,7 +61,7 @@ pub async fn offer<C: AuthorizationStore>(
     now: Second,
 ) -> Result<Offer, CallbackError> {
     let (_, authorization) = find(authorizations, &parse(link_token)?).await?;
-    let known = cookie(&authorization.cookie_name()).filter(|value| is_hex(value, 64));
+    let known = cookie(&cookie_name(&authorization.id)).filter(|value| is_hex(value, 64));
     check(&authorization, known.as_deref(), now)
         .map_err(|connect_error| CallbackError::from(connect_error).for_authorization(&authorization))?;
     Ok(Offer {
