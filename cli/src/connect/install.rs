@@ -34,7 +34,7 @@ pub(super) async fn install(
 ) -> Result<(Source, Box<ConnectReport>), CliError> {
     let now = now(); // creating the app may have taken a while
     let (authorization, link_token) = make_link(source, &app.client_id, now)?;
-    let authorization = Authorization { allows_second_source, ..authorization.with_others(others) };
+    let authorization = Authorization { others, allows_second_source, ..authorization };
     let app_is_stored = Cell::new(false);
     let followed = async {
         deletion::wait_out(&source.id, async || app::store(&ports.credentials, source, app).await).await?;

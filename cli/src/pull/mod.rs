@@ -189,7 +189,7 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
         let (source, tenant, organization_id) = (change.apply(existing), identity.tenant(), identity.organization_id());
         check_not_connected(&source, &tenant, organization_id, &others).map_err(|error| {
             let first = first_source(&source, &tenant, organization_id, &others);
-            let first = first.and_then(|first| first.source.as_ref()).unwrap_or(&id);
+            let first = first.map_or(&id, |first| &first.source);
             let pull = in_directory(&format!("pull {first}"), &args.dir);
             CliError::new(error.message)
                 .hint(format!("run `{pull}` to continue that source; to store the same records twice, add `--force`"))

@@ -24,9 +24,6 @@ pub(super) struct LogComparison<'a, S, D, T, K> {
     pub(super) show_records: bool,
 }
 
-/// A verification whose working files belong to the caller.
-type Verifying<'a, 'f, S, D, T, K> = Verification<'a, S, D, T, K, &'f mut WorkingDirectory>;
-
 impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> LogComparison<'a, S, D, T, K> {
     /// Compares the log. Also returns the working files, which another command needs if this one fails later.
     pub(super) async fn run(&self, archive: &Archive) -> Result<(ComparedLog, WorkingDirectory), CliError> {
@@ -35,16 +32,15 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> LogCo
         let is_continued = checkpoint.is_some();
         let is_found_again = files.is_found_again();
         let mut verification = match checkpoint {
-            Some(checkpoint) => Verification::resume(self.ports, self.source, checkpoint, &mut files),
-            None => Verification::begin(self.ports, self.source, self.log, self.period, &mut files).await?,
+            Some(checkpoint) => Verification::resume(self.ports, self.source, checkpoint, files),
+            None => Verification::begin(self.ports, self.source, self.log, self.period, files).await?,
         };
         let compared = self.compare(&mut verification, is_continued).await.inspect_err(|_| {
             if is_found_again && verification.position().pages > 0 {
                 terminal::note("kept what was read from Slack: the same command continues there within 24 hours");
             }
         })?;
-        drop(verification);
-        Ok((compared, files))
+        Ok((compared, verification.into_files()))
     }
 
     /// Returns the checkpoint of an earlier command. If it cannot be continued, says why and deletes its files.
@@ -77,7 +73,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> LogCo
 
     async fn compare(
         &self,
-        verification: &mut Verifying<'a, '_, S, D, T, K>,
+        verification: &mut Verification<'a, S, D, T, K, WorkingDirectory>,
         is_continued: bool,
     ) -> Result<ComparedLog, CliError> {
         let progress = Progress::new(self.log, verification.period(), self.is_single);

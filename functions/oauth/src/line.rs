@@ -15,25 +15,30 @@ use crate::request::Address;
 /// The ID is not secret. `reference` is also on the page.
 pub(crate) fn log(address: Address, outcome: &Outcome, reference: Option<&str>) {
     let (authorization, source) = ids(outcome);
-    let error = to_error(outcome);
+    let (label, error, token) = match outcome {
+        Outcome::Offered(_) => ("offered", None, None),
+        Outcome::Started(_) => ("started", None, None),
+        Outcome::Connected(connected) => ("connected", connected.notify_error.as_ref(), None),
+        Outcome::Failed(failed) => (failed.connect_error.kind.name(), failed.error.as_ref(), failed.token),
+        Outcome::NotFound => ("not_found", None, None),
+        Outcome::MethodNotAllowed(_) => ("method_not_allowed", None, None),
+    };
     let hint = error.map(|error| error.hint(Place::Page, source.map(SourceId::as_str)));
     let (authorization, source) = (authorization.map(ToString::to_string), source.map(SourceId::as_str));
-    let cause = error.and_then(Error::causes);
-    let token = token_outcome(outcome);
     macro_rules! line {
         ($level:ident, $text:literal) => {
             $level!(
                 path = address.name(),
                 status = answer::status(outcome),
-                outcome = label(outcome),
+                outcome = label,
                 reference,
                 authorization,
                 source,
                 code = error.map(|error| error.code.as_str()),
                 error_message = error.map(|error| error.message.as_str()),
                 hint,
-                token,
-                cause,
+                token = token.map(TokenOutcome::name),
+                cause = error.and_then(Error::causes),
                 $text
             )
         };
@@ -50,7 +55,7 @@ pub(crate) fn log(address: Address, outcome: &Outcome, reference: Option<&str>) 
             ConnectErrorKind::Malformed | ConnectErrorKind::Unknown | ConnectErrorKind::MissingState => {
                 line!(info, "request rejected")
             }
-            _ => match callback_error.token {
+            _ => match token {
                 Some(TokenOutcome::MayBeValid) => line!(warn, "authorization failed, its token may still be valid"),
                 Some(TokenOutcome::RefreshTokenMayBeValid) => {
                     line!(warn, "authorization failed, its refresh token may still be valid")
@@ -66,17 +71,6 @@ pub(crate) fn log(address: Address, outcome: &Outcome, reference: Option<&str>) 
     }
 }
 
-fn label(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Offered(_) => "offered",
-        Outcome::Started(_) => "started",
-        Outcome::Connected(_) => "connected",
-        Outcome::Failed(callback_error) => callback_error.connect_error.kind.name(),
-        Outcome::NotFound => "not_found",
-        Outcome::MethodNotAllowed(_) => "method_not_allowed",
-    }
-}
-
 /// Returns the IDs of the authorization and of its source, if the request had the authorization's secret.
 pub(crate) fn ids(outcome: &Outcome) -> (Option<&AuthorizationId>, Option<&SourceId>) {
     match outcome {
@@ -85,21 +79,5 @@ pub(crate) fn ids(outcome: &Outcome) -> (Option<&AuthorizationId>, Option<&Sourc
         Outcome::Connected(connected) => (Some(&connected.authorization), Some(&connected.source.id)),
         Outcome::Failed(callback_error) => (callback_error.authorization.as_ref(), callback_error.source.as_ref()),
         Outcome::NotFound | Outcome::MethodNotAllowed(_) => (None, None),
-    }
-}
-
-fn to_error(outcome: &Outcome) -> Option<&Error> {
-    match outcome {
-        Outcome::Connected(connected) => connected.notify_error.as_ref(),
-        Outcome::Failed(callback_error) => callback_error.error.as_ref(),
-        Outcome::Offered(_) | Outcome::Started(_) | Outcome::NotFound | Outcome::MethodNotAllowed(_) => None,
-    }
-}
-
-/// Returns the outcome of revoking the token of a failed authorization.
-fn token_outcome(outcome: &Outcome) -> Option<&'static str> {
-    match outcome {
-        Outcome::Failed(callback_error) => callback_error.token.map(TokenOutcome::name),
-        _ => None,
     }
 }

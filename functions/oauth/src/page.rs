@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use askama::Template;
-use askama::filters::HtmlSafe;
+use askama::filters::{Escaper, Html};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
@@ -58,7 +58,7 @@ struct OfferedPage<'a> {
     label: String,
     tenant: Option<String>,
     source: &'a Source,
-    logs: Vec<LogWords>,
+    logs: Vec<(&'static str, &'static str)>,
     is_for_organization: bool,
     minutes_left: i64,
     expires_at: Time,
@@ -74,41 +74,24 @@ struct ConnectedPage<'a> {
     report: &'a ConnectReport,
     is_verified: bool,
     needs_workspace: bool,
-    logs: Vec<VerifiedLog>,
-    /// Why logs are not verified yet, for the operator.
-    notes: Vec<Prose>,
+    /// The name of each log, its probe, and the time of its newest record.
+    logs: Vec<(&'static str, &'a LogProbe, Option<Time>)>,
+    /// Why logs are not verified yet, for the operator, as HTML.
+    notes: Vec<String>,
 }
 
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
     reference: Option<&'a str>,
-    mark: Mark,
+    kind: ConnectErrorKind,
     title: &'static str,
     text: PageText,
     source: Option<&'a SourceId>,
-    message: Prose,
-    hint: Prose,
-}
-
-/// A log type in words.
-struct LogWords {
-    name: &'static str,
-    content: &'static str,
-}
-
-/// The result of a test read, in words.
-struct VerifiedLog {
-    name: &'static str,
-    result: Verified,
-}
-
-enum Verified {
-    /// The log is readable, and its newest record has this time.
-    Newest(Time),
-    Empty,
-    NeedsWorkspace,
-    NotYet,
+    /// The cause, as HTML.
+    message: String,
+    /// The next action, as HTML.
+    hint: String,
 }
 
 /// A point in time: for the browser, and for the reader. Pages run no scripts, so they name UTC and do not show the reader's time zone.
@@ -116,30 +99,6 @@ struct Time {
     machine: String,
     words: String,
 }
-
-/// What a page without a connected source says first.
-#[derive(Clone, Copy)]
-enum Mark {
-    NotConnected,
-    /// The link was used before, so this request neither connected nor disconnected anything.
-    NothingChanged,
-    ResultUnknown,
-}
-
-/// Text of slacktrail, in which backticks mark names and commands.
-#[derive(Template)]
-#[template(path = "prose.html")]
-struct Prose {
-    spans: Vec<Span>,
-}
-
-enum Span {
-    Plain(String),
-    Quoted(String),
-}
-
-/// The template of `Prose` already escapes its text.
-impl HtmlSafe for Prose {}
 
 impl<'a> OfferedPage<'a> {
     fn of(offer: &'a Offer, reference: Option<&'a str>) -> OfferedPage<'a> {
@@ -149,7 +108,7 @@ impl<'a> OfferedPage<'a> {
             label: shown_name(&source.label),
             tenant: source.tenant.as_ref().map(|tenant| shown_name(&tenant.name)),
             source,
-            logs: source.logs.iter().copied().map(LogWords::of).collect(),
+            logs: source.logs.iter().copied().map(log_words).collect(),
             is_for_organization: LogType::require_organization(&source.logs),
             minutes_left: (expires_at.since(*opened_at) / 60).max(1),
             expires_at: Time::of(*expires_at, "%H:%M UTC"),
@@ -169,10 +128,8 @@ impl<'a> ConnectedPage<'a> {
             report,
             is_verified: report.logs.iter().all(|log_probe| log_probe.note.is_none()),
             needs_workspace: report.logs.iter().any(|log_probe| log_probe.needs_workspace),
-            logs: report.logs.iter().map(VerifiedLog::of).collect(),
-            notes: notes
-                .map(|log_probe| Prose::sentence(&format!("{} log: {}", log_probe.log, log_probe.words())))
-                .collect(),
+            logs: report.logs.iter().map(verified).collect(),
+            notes: notes.map(|log_probe| sentence(&format!("{} log: {}", log_probe.log, log_probe.words()))).collect(),
         }
     }
 }
@@ -190,37 +147,28 @@ impl<'a> ErrorPage<'a> {
     fn new(title: &'static str, connect_error: &ConnectError) -> ErrorPage<'a> {
         ErrorPage {
             reference: None,
-            mark: Mark::of(connect_error.kind),
+            kind: connect_error.kind,
             title,
             text: PageText::clone(&connect_error.page),
             source: None,
-            message: Prose::sentence(&connect_error.message),
-            hint: Prose::sentence(&connect_error.hint),
+            message: sentence(&connect_error.message),
+            hint: sentence(&connect_error.hint),
         }
     }
 }
 
-impl LogWords {
-    fn of(log: LogType) -> LogWords {
-        let (name, content) = match log {
-            LogType::Audit => ("Audit logs", "who did what"),
-            LogType::Access => ("Access logs", "which users, addresses and devices signed in"),
-            LogType::Integration => ("Integration logs", "which apps were added or removed"),
-        };
-        LogWords { name, content }
+/// Returns the name of a log type, and what its logs contain.
+fn log_words(log: LogType) -> (&'static str, &'static str) {
+    match log {
+        LogType::Audit => ("Audit logs", "who did what"),
+        LogType::Access => ("Access logs", "which users, addresses and devices signed in"),
+        LogType::Integration => ("Integration logs", "which apps were added or removed"),
     }
 }
 
-impl VerifiedLog {
-    fn of(log_probe: &LogProbe) -> VerifiedLog {
-        let result = match log_probe {
-            LogProbe { needs_workspace: true, .. } => Verified::NeedsWorkspace,
-            LogProbe { note: Some(_), .. } => Verified::NotYet,
-            LogProbe { newest: Some(newest), .. } => Verified::Newest(Time::of(*newest, "%-d %B %Y, %H:%M UTC")),
-            LogProbe { newest: None, .. } => Verified::Empty,
-        };
-        VerifiedLog { name: LogWords::of(log_probe.log).name, result }
-    }
+fn verified(log_probe: &LogProbe) -> (&'static str, &LogProbe, Option<Time>) {
+    let newest = log_probe.newest.map(|newest| Time::of(newest, "%-d %B %Y, %H:%M UTC"));
+    (log_words(log_probe.log).0, log_probe, newest)
 }
 
 impl Time {
@@ -229,38 +177,19 @@ impl Time {
     }
 }
 
-impl Mark {
-    fn of(kind: ConnectErrorKind) -> Mark {
-        match kind {
-            ConnectErrorKind::Used => Mark::NothingChanged,
-            ConnectErrorKind::DeadlineReached => Mark::ResultUnknown,
-            _ => Mark::NotConnected,
-        }
+/// Returns a message as an HTML sentence, in which names and commands are marked up. A message has backticks around these, starts in lower case
+/// and has no period, so that the CLI can embed it in a line.
+fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let mut html = String::new();
+    for (index, part) in format!("{first}{}.", letters.as_str()).split('`').enumerate() {
+        let is_quoted = index % 2 == 1;
+        html.push_str(if is_quoted { "<code>" } else { "" });
+        Html.write_escaped_str(&mut html, part).expect("writing to memory succeeds");
+        html.push_str(if is_quoted { "</code>" } else { "" });
     }
-
-    fn words(self) -> &'static str {
-        match self {
-            Mark::NotConnected => "Not connected",
-            Mark::NothingChanged => "Nothing changed",
-            Mark::ResultUnknown => "Result unknown",
-        }
-    }
-}
-
-impl Prose {
-    fn of(text: &str) -> Prose {
-        let spans = text.split('`').map(str::to_owned).enumerate();
-        Prose {
-            spans: spans.map(|(i, text)| if i % 2 == 0 { Span::Plain(text) } else { Span::Quoted(text) }).collect(),
-        }
-    }
-
-    /// Capitalizes `text` and appends a period. Messages have neither, so that the CLI can embed them in a line.
-    fn sentence(text: &str) -> Prose {
-        let mut letters = text.chars();
-        let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-        Prose::of(&format!("{first}{}.", letters.as_str()))
-    }
+    html
 }
 
 #[cfg(test)]
@@ -308,7 +237,6 @@ mod tests {
             expires_at: Second::new(1_795_332_821).unwrap(),
             opened_at: Second::new(1_795_332_821 - 599).unwrap(),
             leads_to: "https://slack.com".to_owned(),
-            cookie_name: "c".to_owned(),
             cookie_value: "hidden".to_owned(),
         }))
     }
@@ -443,26 +371,6 @@ mod tests {
                 assert!(!text.contains(technical), "{technical} in {text}");
             }
         }
-        for log in LogType::ALL {
-            let words = LogWords::of(log);
-            assert!(
-                for_user(&page(&offered())).contains(&format!("<dt>{}</dt><dd>{}</dd>", words.name, words.content))
-            );
-            assert!(for_user(&page(&connected(false))).contains(&format!("<dt>{}</dt>", words.name)));
-        }
-    }
-
-    #[test]
-    fn time_is_marked_up_and_names_utc() {
-        for (outcome, time) in [
-            (offered(), r#"<time datetime="2026-11-22T07:33:41Z">07:33 UTC</time>"#),
-            (connected(false), r#"<time datetime="2026-11-22T07:33:41Z">22 November 2026, 07:33 UTC</time>"#),
-        ] {
-            let page = page(&outcome);
-            assert!(page.contains(time), "{page}");
-            assert_eq!((page.matches("<time").count(), page.matches("UTC").count()), (1, 1));
-        }
-        assert!(STYLE.contains("time { white-space: nowrap; }"), "a time does not break in a narrow window");
     }
 
     #[test]
@@ -491,7 +399,7 @@ mod tests {
                 assert!(!page.contains(foreign), "{foreign}");
             }
         }
-        assert!(STYLE.contains("prefers-color-scheme: dark"));
+        assert!(STYLE.contains("time { white-space: nowrap; }"), "a time does not break in a narrow window");
     }
 
     #[test]

@@ -186,7 +186,7 @@ fn body(
 }
 
 /// Parses a base URL, or returns why it is invalid. The error does not repeat the text, because the text may contain a secret.
-fn base_url(text: &str) -> Result<Url, String> {
+pub(crate) fn base_url(text: &str) -> Result<Url, String> {
     let mut url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
     match url.scheme() {
         "https" => {}

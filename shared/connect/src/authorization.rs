@@ -1,16 +1,15 @@
-//! An attempt to connect a source through OAuth, as it is stored.
+//! An attempt to connect a source through OAuth, as it is stored, and its store.
 
 use serde::{Deserialize, Serialize};
+use slacktrail_core::error::Error;
 use slacktrail_core::source::Source;
 use slacktrail_core::time::{CLOCK_SKEW_SECONDS, Second};
+use slacktrail_ports::{ReplaceOutcome, Version};
 
 use crate::{AuthorizationId, ConnectError, ConnectReport, ConnectedTenant, OneTimeToken, SecretHash};
 
 /// The time for which a link is valid, and within which Slack must redirect back after the link was used.
 pub const LINK_TTL_SECONDS: i64 = 600;
-
-/// Maximum number of other sources whose IDs an authorization contains. An item of the table has at most 400 kB, and an ID up to 64 characters.
-const OTHERS_NAMED_MAX: usize = 3_000;
 
 /// One attempt to connect a source through OAuth. It contains hashes of secrets, but no secret.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -91,16 +90,6 @@ impl Authorization {
         (authorization, link_token)
     }
 
-    /// Sets the tenants of the other sources. If there are too many for an item of the table, leaves out the IDs of their sources, which only the
-    /// text of an error needs.
-    #[must_use]
-    pub fn with_others(self, mut others: Vec<ConnectedTenant>) -> Authorization {
-        if others.len() > OTHERS_NAMED_MAX {
-            others.iter_mut().for_each(|other| other.source = None);
-        }
-        Authorization { others, ..self }
-    }
-
     /// Returns this authorization in another state.
     #[must_use]
     pub fn with_state(&self, state: AuthorizationState) -> Authorization {
@@ -113,15 +102,31 @@ impl Authorization {
         now >= self.expires_at || self.expires_at.since(now) > LINK_TTL_SECONDS + CLOCK_SKEW_SECONDS
     }
 
-    /// Returns the name of the cookie that binds this authorization to a browser.
-    pub fn cookie_name(&self) -> String {
-        cookie_name(&self.id)
-    }
-
     /// Encodes the authorization as JSON.
     pub fn encode(&self) -> String {
         serde_json::to_string(self).expect("an authorization holds only text and numbers")
     }
+}
+
+/// Stores authorizations.
+pub trait AuthorizationStore {
+    /// Reads an authorization, or returns `None` if it does not exist or was deleted.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the store fails or the authorization is corrupt.
+    async fn load_authorization(&self, id: &AuthorizationId) -> Result<Option<(Version, Authorization)>, Error>;
+
+    /// Replaces an authorization if its version is still `expected`, or creates it if `expected` is `None` and it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the store fails. The authorization may have been replaced even if this method returns an error.
+    async fn replace_authorization(
+        &self,
+        expected: Option<Version>,
+        authorization: &Authorization,
+    ) -> Result<ReplaceOutcome, Error>;
 }
 
 /// Returns the name of the cookie that binds an authorization to a browser. Each authorization has its own cookie, so that concurrent ones do
@@ -132,35 +137,9 @@ pub fn cookie_name(authorization: &AuthorizationId) -> String {
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_core::source::{Plan, Tenant};
+    use slacktrail_core::source::Plan;
 
     use super::*;
-
-    #[test]
-    fn authorization_beside_10_000_sources_fits_into_item() {
-        let (now, long) = (Second::MARCH_2018, "x".repeat(58));
-        let other = |number: usize| {
-            let tenant = Some(Tenant { id: format!("E{number:010}"), name: "Acme".to_owned() });
-            let id = format!("{long}-{number:05}").parse().unwrap();
-            Source { tenant, gov: number.is_multiple_of(2), ..Source::new(id, "Acme", Plan::Enterprise, now) }
-        };
-        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, now);
-        let others = |count: usize| {
-            let sources: Vec<Source> = (0..count).map(other).collect();
-            let others = ConnectedTenant::of_others(&sources, &source.id);
-            let issued = Authorization::new([1; 16], [2; 32], source.clone(), "1.2", now).0.with_others(others.clone());
-            let stored = issued.encode();
-            assert!(stored.len() < 380_000, "{count}: {}", stored.len());
-            assert_eq!(serde_json::from_str::<Authorization>(&stored).unwrap(), issued);
-            (issued.others, others)
-        };
-        let (stored, all) = others(3_000);
-        assert_eq!(stored, all);
-        let (stored, all) = others(10_000);
-        assert!(stored.iter().all(|other| other.source.is_none()));
-        let tenants = |of: Vec<ConnectedTenant>| of.into_iter().map(|other| (other.tenant, other.gov, other.logs));
-        assert!(tenants(stored).eq(tenants(all)));
-    }
 
     #[test]
     fn stored_expiry_beyond_link_ttl_is_expired() {

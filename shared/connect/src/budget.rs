@@ -1,4 +1,4 @@
-//! Time limits for the parts of a callback. The parts run sequentially, and their sum is less than the function's timeout (`Timeout` in
+//! Time limits for the parts of a callback, and the timer that enforces them. The parts run sequentially, and their sum is less than the function's timeout (`Timeout` in
 //! template.yaml), so that the function can always show the outcome to the user and to the waiting command.
 
 use std::time::Duration;
@@ -13,6 +13,12 @@ pub(crate) const PROBES_MAX: Duration = Duration::from_secs(6);
 pub(crate) const REVOKE_MAX: Duration = Duration::from_secs(3);
 /// The limit for notifying the waiting command.
 pub const NOTIFY_MAX: Duration = Duration::from_secs(3);
+
+/// Limits how long an operation may take. This crate has no clock.
+pub trait Timer {
+    /// Runs `work` for at most `limit`. Returns `None` if the limit is reached, and drops `work`. Its last call may still have taken effect.
+    async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T>;
+}
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,7 @@ use crate::revoke::{self, Granted, TokenOutcome};
 use crate::store::{check_tenant, store};
 use crate::{
     Authorization, AuthorizationId, AuthorizationState, AuthorizationStore, CallbackError, ConnectError, ConnectReport,
-    LogProbe, OneTimeToken, Timer, Visit, check_not_connected, probe,
+    LogProbe, OneTimeToken, Timer, Visit, check_not_connected, cookie_name, probe,
 };
 
 /// The parameters of Slack's redirect. Has no `Debug`, because it would show secrets.
@@ -148,7 +148,7 @@ fn check(
 ) -> Result<String, ConnectError> {
     match (&authorization.state, &authorization.visit) {
         (AuthorizationState::Started, _) if authorization.is_expired(now) => Err(ConnectError::expired()),
-        (AuthorizationState::Started, Some(visit)) => match cookie(&authorization.cookie_name()) {
+        (AuthorizationState::Started, Some(visit)) => match cookie(&cookie_name(&authorization.id)) {
             Some(value) if visit.browser.is_of(&value) => Ok(visit.redirect_url.clone()),
             _ => Err(ConnectError::wrong_browser()),
         },
@@ -223,8 +223,8 @@ async fn revoke_unstored<S: Slack, C: DeploymentStore, K, W: Timer>(
     granted: Granted,
     now: Second,
 ) -> CallbackError {
-    let Some(unstored) = granted.into_unstored() else { return callback_error };
-    let outcome = ports.timer.within(REVOKE_MAX, revoke::revoke_all(ports, authorization, &unstored, now)).await;
+    let Some(granted) = granted.into_tokens() else { return callback_error };
+    let outcome = ports.timer.within(REVOKE_MAX, revoke::revoke_all(ports, authorization, &granted, now)).await;
     callback_error.with_token(outcome.unwrap_or(TokenOutcome::MayBeValid))
 }
 
@@ -264,7 +264,7 @@ async fn exchange<S: Slack, C, K, W>(
     let response = response.with_body(granted.borrow_mut().take_response());
     let installed = installation(&response, &request, now);
     granted.replace(match &installed {
-        Ok(installed) => Granted::of(installed),
+        Ok(installed) => Granted::Read(installed.tokens.clone()),
         Err(error) => Granted::of_failed(response.body, error),
     });
     installed.map_err(refused)
@@ -291,6 +291,7 @@ mod tests {
     use super::*;
     use crate::{ConnectErrorKind, LINK_TTL_SECONDS, SecretHash};
     use slacktrail_core::source::Plan;
+    use slacktrail_tokens::oauth::GrantedTokens;
 
     const NOW: Second = Second::MARCH_2018;
 
@@ -306,7 +307,7 @@ mod tests {
     }
 
     fn checked(authorization: &Authorization, cookie: &str, now: Second) -> Result<String, ConnectErrorKind> {
-        let named = |name: &str| (name == authorization.cookie_name()).then(|| cookie.to_owned());
+        let named = |name: &str| (name == cookie_name(&authorization.id)).then(|| cookie.to_owned());
         check(authorization, named, now).map_err(|connect_error| connect_error.kind)
     }
 
@@ -323,18 +324,13 @@ mod tests {
 
     #[test]
     fn state_is_invalid_at_every_other_step() {
-        let report = ConnectReport {
-            tenant: Tenant { id: "T1".to_owned(), name: "One".to_owned() },
-            organization: false,
-            user: "U1".to_owned(),
-            scopes: Vec::new(),
-            rotates: false,
-            logs: Vec::new(),
-        };
         for (authorization, kind) in [
             (authorization(), ConnectErrorKind::Unknown),
             (started().with_state(AuthorizationState::Verifying), ConnectErrorKind::Used),
-            (started().with_state(AuthorizationState::Connected(Box::new(report))), ConnectErrorKind::Used),
+            (
+                started().with_state(AuthorizationState::Connected(Box::new(ConnectReport::empty()))),
+                ConnectErrorKind::Used,
+            ),
             (started().with_state(AuthorizationState::Failed(ConnectError::unknown())), ConnectErrorKind::Used),
             (started().with_state(AuthorizationState::Canceled), ConnectErrorKind::Expired),
         ] {
@@ -350,9 +346,7 @@ mod tests {
             user: "U1".to_owned(),
             scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
             grant: Some(Grant { token: Token::new("xoxp-1").unwrap(), token_refresh: None, tenant: None }),
-            bot: None,
-            has_unreadable_token: false,
-            has_refresh_token: false,
+            tokens: GrantedTokens::default(),
         }
     }
 
@@ -383,7 +377,7 @@ mod tests {
             let kept = checked.as_ref().ok().and_then(|(_, grant)| grant.tenant.clone());
             assert_eq!(kept.is_some(), refused.is_none(), "the token is stored with its tenant");
             let connect_error = checked.err().map(|connect_error| connect_error.kind);
-            assert_eq!(connect_error, refused, "{installed:?}");
+            assert_eq!(connect_error, refused, "{source:?} {:?}", installed.tenant);
         }
     }
 }

@@ -37,15 +37,7 @@ impl CallbackError {
             ..connect_error.into()
         }
     }
-}
 
-impl From<ConnectError> for CallbackError {
-    fn from(connect_error: ConnectError) -> CallbackError {
-        CallbackError { connect_error, error: None, authorization: None, source: None, is_final: false, token: None }
-    }
-}
-
-impl CallbackError {
     /// Returns the error of a step that exceeded its time limit.
     pub fn deadline_reached(source: Option<&SourceId>, limit: Duration) -> CallbackError {
         let source_label = source.map(|id| format!("source `{id}`")).unwrap_or_else(|| "a source".to_owned());
@@ -72,5 +64,11 @@ impl CallbackError {
 impl From<Error> for CallbackError {
     fn from(error: Error) -> CallbackError {
         CallbackError { error: Some(error.clone()), ..ConnectError::deployment(&error).into() }
+    }
+}
+
+impl From<ConnectError> for CallbackError {
+    fn from(connect_error: ConnectError) -> CallbackError {
+        CallbackError { connect_error, error: None, authorization: None, source: None, is_final: false, token: None }
     }
 }

@@ -265,31 +265,23 @@ impl ConnectError {
     }
 
     /// Returns the error of a grant by a tenant that the source `first` already collects from.
-    pub fn already_connected(id: &SourceId, tenant: &Tenant, first: Option<&SourceId>) -> ConnectError {
-        let reconnect = match first {
-            Some(first) => format!("run `slacktrail connect {first}`"),
-            None => "run `slacktrail sources` to find it, and `slacktrail connect` with its ID".to_owned(),
-        };
+    pub fn already_connected(id: &SourceId, tenant: &Tenant, first: &SourceId) -> ConnectError {
         ConnectError::new(
             ConnectErrorKind::AlreadyConnected,
-            format!("{tenant} is already connected as {}", name_of(first)),
+            format!("{tenant} is already connected as source `{first}`"),
             format!(
-                "{reconnect} to reconnect that source; to collect the same records twice, run `slacktrail connect {id} --force`"
+                "run `slacktrail connect {first}` to reconnect that source; to collect the same records twice, run `slacktrail connect {id} --force`"
             ),
         )
     }
 
     /// Returns the error of a grant by a workspace whose organization the source `first` already collects.
-    pub fn organization_connected(id: &SourceId, tenant: &Tenant, first: Option<&SourceId>) -> ConnectError {
-        let use_it = match first {
-            Some(first) => format!("use source `{first}`"),
-            None => "run `slacktrail sources` to find that source, and use it".to_owned(),
-        };
+    pub fn organization_connected(id: &SourceId, tenant: &Tenant, first: &SourceId) -> ConnectError {
         ConnectError::new(
             ConnectErrorKind::AlreadyConnected,
-            format!("{tenant} belongs to the organization that {} collects", name_of(first)),
+            format!("{tenant} belongs to the organization that source `{first}` collects"),
             format!(
-                "{use_it}, which includes all workspaces of the organization; to collect the same records twice, run `slacktrail connect {id} --force`"
+                "use source `{first}`, which includes all workspaces of the organization; to collect the same records twice, run `slacktrail connect {id} --force`"
             ),
         )
     }
@@ -397,10 +389,6 @@ impl ConnectError {
             _ => self,
         }
     }
-}
-
-fn name_of(source: Option<&SourceId>) -> String {
-    source.map_or_else(|| "another source".to_owned(), |id| format!("source `{id}`"))
 }
 
 fn kind_of_call(error: &Error) -> ConnectErrorKind {

@@ -35,6 +35,21 @@ pub struct LogProbe {
     pub needs_workspace: bool,
 }
 
+#[cfg(test)]
+impl ConnectReport {
+    /// Returns the report of a workspace that collects no log.
+    pub(crate) fn empty() -> ConnectReport {
+        ConnectReport {
+            tenant: Tenant { id: "T1".to_owned(), name: "One".to_owned() },
+            organization: false,
+            user: "U1".to_owned(),
+            scopes: Vec::new(),
+            rotates: false,
+            logs: Vec::new(),
+        }
+    }
+}
+
 impl LogProbe {
     /// Returns the probe of a log that could not be verified yet.
     pub fn not_yet(log: LogType, why: String) -> LogProbe {

@@ -7,10 +7,9 @@ use crate::ConnectError;
 
 /// A workspace or organization that a source collects from.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(from = "StoredTenant", into = "StoredTenant")]
 pub struct ConnectedTenant {
-    /// The source, if it is known.
-    pub source: Option<SourceId>,
+    /// The source.
+    pub source: SourceId,
     /// The ID of the workspace or organization.
     pub tenant: String,
     /// Whether it is on GovSlack, whose IDs are independent of Slack's.
@@ -19,32 +18,13 @@ pub struct ConnectedTenant {
     pub logs: Vec<LogType>,
 }
 
-/// The fields of a [`ConnectedTenant`] in an authorization, which may contain thousands: the tenant's ID, `gov`, the logs as the bits of a number,
-/// and the source.
-type StoredTenant = (String, bool, u8, Option<SourceId>);
-
-impl From<ConnectedTenant> for StoredTenant {
-    fn from(connected: ConnectedTenant) -> StoredTenant {
-        let bits = LogType::ALL.iter().enumerate().filter(|(_, log)| connected.logs.contains(log));
-        let bits = bits.map(|(bit, _)| 1 << bit).sum();
-        (connected.tenant, connected.gov, bits, connected.source)
-    }
-}
-
-impl From<StoredTenant> for ConnectedTenant {
-    fn from((tenant, gov, bits, source): StoredTenant) -> ConnectedTenant {
-        let logs = LogType::ALL.into_iter().enumerate().filter(|(bit, _)| bits & (1 << bit) != 0);
-        ConnectedTenant { source, tenant, gov, logs: logs.map(|(_, log)| log).collect() }
-    }
-}
-
 impl ConnectedTenant {
     /// Returns the tenants of `sources` other than the source `id`. A disconnected source collects nothing, so it does not count.
     pub fn of_others<'a>(sources: impl IntoIterator<Item = &'a Source>, id: &SourceId) -> Vec<ConnectedTenant> {
         let others = sources.into_iter().filter(|source| source.id != *id && !source.disconnected);
         let connected = others.filter_map(|source| {
             Some(ConnectedTenant {
-                source: Some(source.id.clone()),
+                source: source.id.clone(),
                 tenant: source.tenant.as_ref()?.id.clone(),
                 gov: source.gov,
                 logs: source.logs.clone(),
@@ -75,7 +55,7 @@ pub fn first_source<'a>(
 /// because the source of an organization collects all of its workspaces.
 ///
 /// # Errors
-/// Returns an error that names the other source, if it is known.
+/// Returns an error that names the other source.
 pub fn check_not_connected(
     source: &Source,
     tenant: &Tenant,
@@ -84,9 +64,9 @@ pub fn check_not_connected(
 ) -> Result<(), ConnectError> {
     match first_source(source, tenant, organization_id, others) {
         Some(first) if first.is(&tenant.id, source.gov) => {
-            Err(ConnectError::already_connected(&source.id, tenant, first.source.as_ref()))
+            Err(ConnectError::already_connected(&source.id, tenant, &first.source))
         }
-        Some(first) => Err(ConnectError::organization_connected(&source.id, tenant, first.source.as_ref())),
+        Some(first) => Err(ConnectError::organization_connected(&source.id, tenant, &first.source)),
         None => Ok(()),
     }
 }

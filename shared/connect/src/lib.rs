@@ -12,7 +12,7 @@
 //! An authorization is one item. It is replaced only if its version is unchanged, so each transition happens once.
 //!
 //! Read in this order:
-//! - `authorization` and `one_time_token`: what is stored, and the secrets of links and OAuth states. `ports`: the store and the timer.
+//! - `authorization` and `one_time_token`: what is stored, and the secrets of links and OAuth states.
 //! - `start`: from the link to Slack. [`manifest`]: the app and its scopes.
 //! - `cancel`: invalidates a link and its OAuth state. `callback`: from Slack to a connected source, with `connected_tenant`, `probe`,
 //!   `store` and `revoke`, within the time limits of `budget`.
@@ -33,14 +33,13 @@ mod connected_tenant;
 pub mod manifest;
 mod one_time_token;
 mod page_text;
-mod ports;
 mod probe;
 mod revoke;
 mod start;
 mod store;
 
-pub use authorization::{Authorization, AuthorizationState, LINK_TTL_SECONDS, Visit, cookie_name};
-pub use budget::{BEGIN_MAX, NOTIFY_MAX, WORK_MAX};
+pub use authorization::{Authorization, AuthorizationState, AuthorizationStore, LINK_TTL_SECONDS, Visit, cookie_name};
+pub use budget::{BEGIN_MAX, NOTIFY_MAX, Timer, WORK_MAX};
 pub use callback::{Callback, CallbackPorts, Connected, callback};
 pub use callback_error::CallbackError;
 pub use cancel::cancel;
@@ -49,7 +48,6 @@ pub use connect_report::{ConnectReport, LogProbe};
 pub use connected_tenant::{ConnectedTenant, check_not_connected, first_source};
 pub use one_time_token::{AuthorizationId, OneTimeToken, SecretHash};
 pub use page_text::PageText;
-pub use ports::{AuthorizationStore, Timer};
 pub use probe::probe;
 pub use revoke::{TokenOutcome, is_token_invalid, revoke};
 pub use start::{Offer, SLACK_AUTHORIZE_URL, Started, offer, start};

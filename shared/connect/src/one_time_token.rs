@@ -1,7 +1,6 @@
 //! One-time tokens: the ID of an authorization and a 256-bit secret. A link and an OAuth state each contain one.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -12,7 +11,7 @@ const REFERENCE_DIGITS: usize = 8;
 
 /// The ID of an authorization: 128 random bits as 32 hex digits. It is not secret.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct AuthorizationId(String);
 
 /// The SHA-256 hash of a secret, as 64 hex digits. The secret has 256 random bits, so the hash cannot be reversed by guessing.
@@ -40,27 +39,10 @@ impl AuthorizationId {
     }
 }
 
-impl FromStr for AuthorizationId {
-    type Err = String;
-    fn from_str(text: &str) -> Result<AuthorizationId, String> {
-        if is_hex(text, 32) {
-            Ok(AuthorizationId(text.to_owned()))
-        } else {
-            Err("not the ID of an authorization".to_owned())
-        }
-    }
-}
-
 impl TryFrom<String> for AuthorizationId {
-    type Error = String;
-    fn try_from(text: String) -> Result<AuthorizationId, String> {
-        text.parse()
-    }
-}
-
-impl From<AuthorizationId> for String {
-    fn from(id: AuthorizationId) -> String {
-        id.0
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<AuthorizationId, &'static str> {
+        if is_hex(&text, 32) { Ok(AuthorizationId(text)) } else { Err("not the ID of an authorization") }
     }
 }
 
@@ -91,7 +73,7 @@ impl OneTimeToken {
     /// Parses a one-time token. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<OneTimeToken> {
         let (id, secret) = text.split_once('.')?;
-        let id = id.parse().ok()?;
+        let id = id.to_owned().try_into().ok()?;
         is_hex(secret, 64).then(|| OneTimeToken { id, secret: secret.to_owned() })
     }
 

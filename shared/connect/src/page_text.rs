@@ -64,11 +64,6 @@ impl PageText {
                 "You declined on Slack's page, so nothing changed.",
                 "If this is what you wanted, you have nothing else to do. If not, ask the person who sent you this link for a new one.",
             ),
-            ConnectErrorKind::WrongTenant => PageText::new(
-                "This link is for another workspace or organization than the one that you chose in Slack.",
-                format!("{ASK_FOR_NEW} Then choose the right one {CHOOSE_IN_SLACK}."),
-            )
-            .with_reference(),
             ConnectErrorKind::AlreadyConnected => PageText::new(
                 "slacktrail already collects the workspace or organization that you chose in Slack, so it was not connected a second time.",
                 "You have nothing else to do. Tell the person who sent you this link.",
@@ -81,15 +76,6 @@ impl PageText {
             ConnectErrorKind::MissingScope => {
                 PageText::new("Slack did not grant a permission that slacktrail needs.", ASK_FOR_HELP).with_reference()
             }
-            ConnectErrorKind::NotOnPlan => {
-                PageText::new("Your Slack plan does not include a log that slacktrail was told to collect.", ASK_FOR_HELP)
-                    .with_reference()
-            }
-            ConnectErrorKind::InsufficientRole => PageText::new(
-                "Your role in Slack does not allow you to read a log that slacktrail was told to collect.",
-                format!("{ASK_FOR_NEW} Then let a user with a higher role open it."),
-            )
-            .with_reference(),
             ConnectErrorKind::WrongApp => {
                 PageText::new("The app in Slack is not set up correctly. You did nothing wrong.", ASK_FOR_HELP)
                     .with_reference()
@@ -99,7 +85,11 @@ impl PageText {
                 "Ask the person who sent you this link whether a new one is needed.",
             )
             .with_reference(),
-            ConnectErrorKind::SlackRefused => {
+            // The errors of the first three kinds replace this text, because they know more.
+            ConnectErrorKind::WrongTenant
+            | ConnectErrorKind::NotOnPlan
+            | ConnectErrorKind::InsufficientRole
+            | ConnectErrorKind::SlackRefused => {
                 PageText::new("Slack did not accept the installation, so nothing was connected.", ASK_FOR_HELP)
                     .with_reference()
             }
@@ -240,7 +230,7 @@ mod tests {
     use slacktrail_core::time::Second;
 
     use super::*;
-    use crate::ConnectError;
+    use crate::{ConnectError, ConnectReport};
 
     /// Returns the page text of every row of the table of errors.
     fn all() -> Vec<PageText> {
@@ -299,15 +289,7 @@ mod tests {
             assert!(asks || text.action.contains("Open the link"), "{}", text.action);
             assert!(asks || !text.asks_for_reference, "{}", text.action);
         }
-        let report = crate::ConnectReport {
-            tenant: Tenant { id: "E1".to_owned(), name: "Acme".to_owned() },
-            organization: true,
-            user: "W1".to_owned(),
-            scopes: Vec::new(),
-            rotates: false,
-            logs: Vec::new(),
-        };
-        let connected = PageText::used(Some(&AuthorizationState::Connected(Box::new(report))));
+        let connected = PageText::used(Some(&AuthorizationState::Connected(Box::new(ConnectReport::empty()))));
         assert!(connected.action.contains("nothing else to do") && !connected.asks_for_reference, "{connected:?}");
     }
 

@@ -3,7 +3,7 @@
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::record::Record;
 use slacktrail_core::slack::workspace_id;
-use slacktrail_core::slack::{PageError, Request};
+use slacktrail_core::slack::{Page, PageError, Request};
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Second;
 use slacktrail_ports::secret::Token;
@@ -53,11 +53,7 @@ async fn newest_of_a_workspace<S: Slack>(
 ) -> Result<Option<Second>, Error> {
     let request = Request::workspaces(None);
     let response = slack.call_whole(source, &request, CallAuth::User(token)).await?;
-    let workspaces = match response.page(&request, now) {
-        Ok(page) => page.rows,
-        Err(PageError::Error(error)) => return Err(error),
-        Err(PageError::StalePageCursor | PageError::NoSuchPage) => Vec::new(), // the request names no page
-    };
+    let workspaces = rows(response.page(&request, now))?;
     let Some(first) = workspaces.iter().find_map(|workspace| workspace_id(workspace)) else {
         return Err(Error::slack(
             "no_workspace",
@@ -93,9 +89,13 @@ async fn newest<S: Slack>(
         let request = Request::audit_logs(Second::MARCH_2018, date, 1, None);
         page = slack.call_whole(source, &request, CallAuth::User(token)).await?.page(&request, now);
     }
+    Ok(rows(page)?.iter().filter_map(|row| Record::read(log, workspace, row).time).max())
+}
+
+fn rows(page: Result<Page, PageError>) -> Result<Vec<String>, Error> {
     match page {
-        Ok(page) => Ok(page.rows.iter().filter_map(|row| Record::read(log, workspace, row).time).max()),
+        Ok(page) => Ok(page.rows),
         Err(PageError::Error(error)) => Err(error),
-        Err(PageError::StalePageCursor | PageError::NoSuchPage) => Ok(None), // the request names no page
+        Err(PageError::StalePageCursor | PageError::NoSuchPage) => Ok(Vec::new()), // the request names no page
     }
 }

@@ -9,7 +9,7 @@ use slacktrail_core::source::{Source, Tenant};
 use slacktrail_core::time::Second;
 use slacktrail_ports::secret::Token;
 use slacktrail_ports::{CallAuth, DeploymentStore, Slack};
-use slacktrail_tokens::oauth::{Installation, Remains, remains};
+use slacktrail_tokens::oauth::{GrantedTokens, granted_tokens};
 
 use crate::{Authorization, CallbackPorts, Timer};
 
@@ -50,19 +50,7 @@ pub(super) enum Granted {
     /// The part of the response that has arrived. It has not been parsed.
     Unread(Vec<u8>),
     /// The tokens of a parsed response.
-    Read(Unstored),
-}
-
-/// Tokens that are not stored.
-pub(super) struct Unstored {
-    /// The workspace or organization that granted them, if the response names it.
-    tenant: Option<Tenant>,
-    /// The user token and the bot token.
-    tokens: Vec<Token>,
-    /// Whether Slack may have granted a token that `tokens` does not contain.
-    may_be_more: bool,
-    /// Whether Slack granted a refresh token too.
-    has_refresh_token: bool,
+    Read(GrantedTokens),
 }
 
 impl Granted {
@@ -81,17 +69,6 @@ impl Granted {
         }
     }
 
-    /// Returns the tokens of an installation.
-    pub(super) fn of(installed: &Installation) -> Granted {
-        let user = installed.grant.iter().map(|grant| grant.token.clone());
-        Granted::Read(Unstored {
-            tenant: installed.tenant.clone(),
-            tokens: user.chain(installed.bot.clone()).collect(),
-            may_be_more: installed.has_unreadable_token,
-            has_refresh_token: installed.has_refresh_token,
-        })
-    }
-
     /// Returns what a failed exchange may have granted. Even an error response may contain tokens.
     ///
     /// After a transient error, Slack may have issued a token that the response does not contain (docs.slack.dev, `fatal_error`). The same
@@ -105,21 +82,17 @@ impl Granted {
         if may_be_issued {
             return Granted::Unread(body);
         }
-        let Remains { tenant, tokens, has_refresh_token, .. } = remains(&body);
-        Granted::Read(Unstored { tenant, tokens, may_be_more: false, has_refresh_token })
+        Granted::Read(GrantedTokens { may_be_more: false, ..granted_tokens(&body) })
     }
 
     /// Returns the tokens to revoke, or `None` if Slack granted none.
-    pub(super) fn into_unstored(self) -> Option<Unstored> {
-        let unstored = match self {
+    pub(super) fn into_tokens(self) -> Option<GrantedTokens> {
+        let granted = match self {
             Granted::Nothing => return None,
-            Granted::Unread(body) => {
-                let Remains { tenant, tokens, may_be_more, has_refresh_token } = remains(&body);
-                Unstored { tenant, tokens, may_be_more, has_refresh_token }
-            }
-            Granted::Read(unstored) => unstored,
+            Granted::Unread(body) => granted_tokens(&body),
+            Granted::Read(granted) => granted,
         };
-        Some(unstored).filter(|unstored| unstored.may_be_more || !unstored.tokens.is_empty())
+        Some(granted).filter(|granted| granted.may_be_more || !granted.access.is_empty())
     }
 }
 
@@ -153,23 +126,23 @@ pub fn is_token_invalid(error: &Error) -> bool {
 pub(super) async fn revoke_all<S: Slack, C: DeploymentStore, K, W: Timer>(
     ports: &CallbackPorts<S, C, K, W>,
     authorization: &Authorization,
-    unstored: &Unstored,
+    granted: &GrantedTokens,
     now: Second,
 ) -> TokenOutcome {
-    if unstored.tokens.is_empty() {
+    if granted.access.is_empty() {
         return TokenOutcome::MayExist;
     }
     let source = &authorization.source;
-    if is_of_other_source(authorization, unstored) || may_be_in_use(&ports.table, source, unstored).await {
+    if is_of_other_source(authorization, granted) || may_be_in_use(&ports.table, source, granted).await {
         return TokenOutcome::MayBeInUse;
     }
-    let mut outcome = match unstored {
-        Unstored { may_be_more: true, .. } => TokenOutcome::MayExist,
+    let mut outcome = match granted {
+        GrantedTokens { may_be_more: true, .. } => TokenOutcome::MayExist,
         // With token rotation, `auth.revoke` revokes only the calling token, and Slack has no method that revokes a refresh token.
-        Unstored { has_refresh_token: true, .. } => TokenOutcome::RefreshTokenMayBeValid,
+        GrantedTokens { has_refresh_token: true, .. } => TokenOutcome::RefreshTokenMayBeValid,
         _ => TokenOutcome::Revoked,
     };
-    for token in &unstored.tokens {
+    for token in &granted.access {
         match revoke(&ports.slack, source, token, now).await {
             Ok(()) => {}
             Err(error) if is_token_invalid(&error) => {}
@@ -180,19 +153,19 @@ pub(super) async fn revoke_all<S: Slack, C: DeploymentStore, K, W: Timer>(
 }
 
 /// Returns `true` if another source collects from the tenant of these tokens, because it may use the same app and thus the same token.
-fn is_of_other_source(authorization: &Authorization, unstored: &Unstored) -> bool {
-    let Some(tenant) = &unstored.tenant else { return false };
+fn is_of_other_source(authorization: &Authorization, granted: &GrantedTokens) -> bool {
+    let Some(tenant) = &granted.tenant else { return false };
     authorization.others.iter().any(|other| other.is(&tenant.id, authorization.source.gov))
 }
 
 /// Returns `true` unless the source certainly does not use these tokens. If a user installs an app twice, Slack issues the same token again,
 /// so the token of a failed installation may be the stored one.
-async fn may_be_in_use<C: DeploymentStore>(table: &C, source: &Source, unstored: &Unstored) -> bool {
+async fn may_be_in_use<C: DeploymentStore>(table: &C, source: &Source, granted: &GrantedTokens) -> bool {
     match table.load_source(&source.id).await {
         Ok(None) => false,
         Ok(Some((_, Ok(present)))) => {
             let differs = |(was, is): (&Tenant, &Tenant)| was.id != is.id;
-            !present.disconnected && !present.tenant.as_ref().zip(unstored.tenant.as_ref()).is_some_and(differs)
+            !present.disconnected && !present.tenant.as_ref().zip(granted.tenant.as_ref()).is_some_and(differs)
         }
         Ok(Some((_, Err(_)))) | Err(_) => true,
     }

@@ -29,9 +29,7 @@ pub struct Offer {
     pub opened_at: Second,
     /// The hosts that the button may lead to, as sources of a content security policy.
     pub leads_to: String,
-    /// The cookie's name.
-    pub cookie_name: String,
-    /// The cookie's value.
+    /// The value of the authorization's cookie.
     pub cookie_value: String,
 }
 
@@ -43,9 +41,7 @@ pub struct Started {
     pub source: SourceId,
     /// The URL of Slack's consent page.
     pub location: String,
-    /// The cookie's name.
-    pub cookie_name: String,
-    /// The cookie's value.
+    /// The value of the authorization's cookie.
     pub cookie_value: String,
 }
 
@@ -65,14 +61,12 @@ pub async fn offer<C: AuthorizationStore>(
     now: Second,
 ) -> Result<Offer, CallbackError> {
     let (_, authorization) = find(authorizations, &parse(link_token)?).await?;
-    let cookie_name = authorization.cookie_name();
-    let known = cookie(&cookie_name).filter(|value| is_hex(value, 64));
+    let known = cookie(&cookie_name(&authorization.id)).filter(|value| is_hex(value, 64));
     check(&authorization, known.as_deref(), now)
         .map_err(|connect_error| CallbackError::from(connect_error).for_authorization(&authorization))?;
     Ok(Offer {
         leads_to: leads_to(page_of_consent(&authorization.source, authorize_url)),
         cookie_value: known.unwrap_or_else(|| hex(&browser_bits)),
-        cookie_name,
         authorization: authorization.id,
         source: authorization.source,
         expires_at: authorization.expires_at,
@@ -98,8 +92,7 @@ pub async fn start<C: AuthorizationStore>(
     now: Second,
 ) -> Result<Started, CallbackError> {
     let link_token = parse(link_token)?;
-    let cookie_name = cookie_name(&link_token.id);
-    let known = cookie(&cookie_name).filter(|value| is_hex(value, 64));
+    let known = cookie(&cookie_name(&link_token.id)).filter(|value| is_hex(value, 64));
     let cookie_value = known.clone().unwrap_or_else(|| hex(&browser_bits));
     let state = link_token.state_in(&cookie_value);
     let change = |authorization: Authorization| match check(&authorization, known.as_deref(), now) {
@@ -125,7 +118,6 @@ pub async fn start<C: AuthorizationStore>(
     let redirect_url = started.visit.as_ref().map_or(redirect_url, |visit| &visit.redirect_url);
     Ok(Started {
         location: location(&started, authorize_url, redirect_url, &state),
-        cookie_name,
         cookie_value,
         authorization: started.id,
         source: started.source.id,

@@ -13,7 +13,7 @@ use slacktrail_ports::credentials::{Grant, TOKEN_TTL_SECONDS_MAX, TokenRefresh};
 use slacktrail_ports::secret::Token;
 
 /// The grant of an installation.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Installation {
     /// The workspace, or the organization if the app is installed on one.
     pub tenant: Option<Tenant>,
@@ -27,22 +27,19 @@ pub struct Installation {
     pub scopes: Option<Vec<String>>,
     /// The user's tokens, or `None` if no user scope was granted.
     pub grant: Option<Grant>,
-    /// The app's own token, which slacktrail never stores.
-    pub bot: Option<Token>,
-    /// Whether Slack granted another token that is not valid.
-    pub has_unreadable_token: bool,
-    /// Whether any of the tokens has a refresh token.
-    pub has_refresh_token: bool,
+    /// All tokens that Slack granted, to revoke them if the installation fails.
+    pub tokens: GrantedTokens,
 }
 
-/// The readable parts of an invalid response to an exchange. The response may be incomplete or have another structure.
+/// The tokens that Slack granted, as far as the response shows them. It may be incomplete or invalid.
 ///
-/// It does not implement `Debug`, because a name may contain a token.
-pub struct Remains {
-    /// The workspace or organization, if the response is JSON and names it.
+/// It does not implement `Debug`, because the name in an invalid response may contain a token.
+#[derive(Clone, Default)]
+pub struct GrantedTokens {
+    /// The workspace or organization that granted them, if the response names it.
     pub tenant: Option<Tenant>,
-    /// The complete access tokens.
-    pub tokens: Vec<Token>,
+    /// The complete access tokens: the user's, and the app's own, which slacktrail never stores.
+    pub access: Vec<Token>,
     /// Whether Slack may have granted other tokens.
     pub may_be_more: bool,
     /// Whether the response contains a refresh token, or an access token that has one.
@@ -211,24 +208,27 @@ pub fn refresh_request(refresh_token: &Token) -> Request {
 pub fn installation(response: &Response, request: &Request, now: Second) -> Result<Installation, Error> {
     let exchanged: Exchanged<'_> = response.json(request, now)?;
     let installed = response.json::<Installed<'_>>(request, now)?;
-    let (tenant_id, organization) = installed.tenant();
+    let (tenant, organization) = installed.tenant();
     let user = exchanged.authed_user.as_ref();
     let grant = user.and_then(|user| user.grant(now));
     let bot = read::<String>(exchanged.access_token).as_deref().and_then(token);
     let is_user_unreadable = grant.is_none() && user.is_some_and(|user| user.access_token.is_some());
     let is_there = |field: Option<&RawValue>| field.is_some_and(|field| !is_empty(field.get()));
     let is_bot_unreadable = bot.is_none() && is_there(exchanged.access_token);
-    let has_refresh_token = user.is_some_and(|user| user.refresh_token.is_some()) || is_there(exchanged.refresh_token);
+    let tokens = GrantedTokens {
+        tenant: tenant.clone(),
+        access: grant.iter().map(|grant| grant.token.clone()).chain(bot).collect(),
+        may_be_more: is_user_unreadable || is_bot_unreadable,
+        has_refresh_token: user.is_some_and(|user| user.refresh_token.is_some()) || is_there(exchanged.refresh_token),
+    };
     Ok(Installation {
-        tenant: tenant_id,
+        tenant,
         organization,
-        organization_id: tenant(installed.enterprise).map(|enterprise| enterprise.id),
+        organization_id: self::tenant(installed.enterprise).map(|enterprise| enterprise.id),
         scopes: user.and_then(Tokens::scopes),
         grant,
         user: user.and_then(|user| read::<String>(user.id)).map(|id| plain(&id)).unwrap_or_default(),
-        bot,
-        has_unreadable_token: is_user_unreadable || is_bot_unreadable,
-        has_refresh_token,
+        tokens,
     })
 }
 
@@ -241,8 +241,8 @@ impl Installed<'_> {
     }
 }
 
-/// Reads what it can of a response that [`installation`] rejects, or of its first part.
-pub fn remains(body: &[u8]) -> Remains {
+/// Returns the tokens in a response that [`installation`] rejects, or in its first part.
+pub fn granted_tokens(body: &[u8]) -> GrantedTokens {
     let is_whole = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
     let tenant = serde_json::from_slice::<Installed<'_>>(body).ok().and_then(|installed| installed.tenant().0);
     // The body may end in the middle of a token, so ignore its last word.
@@ -251,19 +251,15 @@ pub fn remains(body: &[u8]) -> Remains {
     let words = || body[..end].split(|byte| !is_of_token(byte)).filter_map(|word| std::str::from_utf8(word).ok());
     let has_refresh_token = words().any(|word| word.starts_with("xoxe-") || word.starts_with("xoxe.xox"));
     let is_access_token = |word: &&str| ["xoxp-", "xoxb-", "xoxe.xox"].iter().any(|prefix| word.starts_with(prefix));
-    let mut tokens: Vec<Token> = Vec::new();
-    let mut may_be_more = !is_whole;
+    let mut access: Vec<Token> = Vec::new();
     for token in words().filter(is_access_token).filter_map(token) {
-        if tokens.contains(&token) {
-            continue;
+        if access.len() <= REMAINING_TOKENS_MAX && !access.contains(&token) {
+            access.push(token);
         }
-        if tokens.len() == REMAINING_TOKENS_MAX {
-            may_be_more = true;
-            break;
-        }
-        tokens.push(token);
     }
-    Remains { tenant, may_be_more: may_be_more || tokens.is_empty(), tokens, has_refresh_token }
+    let may_be_more = !is_whole || access.is_empty() || access.len() > REMAINING_TOKENS_MAX;
+    access.truncate(REMAINING_TOKENS_MAX);
+    GrantedTokens { tenant, access, may_be_more, has_refresh_token }
 }
 
 /// Parses the response to a refresh.
@@ -309,59 +305,52 @@ mod tests {
         for nothing in ["null", "false", "[]", "{ }", "0", "\"\""] {
             let body = format!(r#"{{"ok":true,"team":{{"id":"T1"}},"authed_user":{nothing}}}"#);
             assert!(installed(&body).grant.is_none(), "{nothing}");
-            let user =
-                format!(r#"{{"id":"U1","access_token":"xoxp-1","token_type":"user","refresh_token":{nothing}}}"#);
-            let grant =
-                installed(&format!(r#"{{"ok":true,"team":{{"id":"T1"}},"authed_user":{user}}}"#)).grant.unwrap();
-            assert!(grant.token_refresh.is_none(), "{nothing}");
+            let body = format!(r#"{{"ok":true,"authed_user":{{"access_token":"xoxp-1","refresh_token":{nothing}}}}}"#);
+            assert!(installed(&body).grant.unwrap().token_refresh.is_none(), "{nothing}");
             let body = format!(
                 r#"{{"ok":true,"access_token":"xoxe.xoxp-1","refresh_token":"xoxe-1","token_type":"user","authed_user":{nothing}}}"#
             );
             assert!(refreshed(&response(&body), &exchange_request("c", "r"), NOW).is_ok(), "{nothing}");
         }
-        let garbage = response(r#"{"ok":true,"team":{"id":"T1"},"authed_user":"xoxp-secret"}"#);
-        let error = installation(&garbage, &exchange_request("c", "r"), NOW).unwrap_err();
-        assert!(!format!("{error:?}").contains("xoxp-secret"));
     }
 
     #[test]
-    fn organization_installation_has_no_team() {
+    fn installation_without_team_is_of_organization_unless_slack_says_otherwise() {
+        for (fields, organization, id) in [
+            (r#""team":null,"enterprise":{"id":"E1"},"is_enterprise_install":true"#, true, "E1"),
+            (r#""team":{"id":"T1"},"enterprise":{"id":"E1"},"is_enterprise_install":false"#, false, "T1"),
+            (r#""team":{"id":"T1"},"enterprise":{"id":"E1"}"#, false, "T1"),
+            (r#""enterprise":{"id":"E1"}"#, true, "E1"),
+            (r#""team":"x","enterprise":{"id":"E1"},"is_enterprise_install":{}"#, true, "E1"),
+            (r#""team":{"id":"T1","name":null},"enterprise":"x","is_enterprise_install":"no""#, false, "T1"),
+        ] {
+            let installed = installed(&format!(r#"{{"ok":true,"authed_user":null,{fields}}}"#));
+            assert_eq!((installed.organization, installed.tenant.unwrap().id.as_str()), (organization, id), "{fields}");
+            assert!(installed.grant.is_none() && installed.scopes.is_none(), "no user scope was granted");
+        }
+    }
+
+    #[test]
+    fn token_of_user_is_grant_and_token_of_app_is_only_revoked() {
         let installed = installed(
-            r#"{"ok":true,"app_id":"A1","authed_user":{"id":"W1","scope":"auditlogs:read,admin","access_token":"xoxp-1","token_type":"user"},
-            "team":null,"enterprise":{"id":"E1","name":"Acme"},"is_enterprise_install":true,"access_token":"xoxb-1","token_type":"bot"}"#,
+            r#"{"ok":true,"authed_user":{"id":"W1","scope":"auditlogs:read,admin","access_token":"xoxp-1","token_type":"user"},
+            "enterprise":{"id":"E1"},"access_token":"xoxb-1","token_type":"bot"}"#,
         );
-        assert!(installed.organization);
-        assert_eq!(installed.tenant.unwrap().id, "E1");
-        assert_eq!(installed.scopes.unwrap(), ["auditlogs:read", "admin"]);
-        assert_eq!(installed.bot.unwrap().reveal(), "xoxb-1");
+        assert_eq!(
+            (installed.user.as_str(), installed.scopes.unwrap()),
+            ("W1", vec!["auditlogs:read".to_owned(), "admin".to_owned()])
+        );
         let grant = installed.grant.unwrap();
         assert_eq!((grant.token.reveal(), grant.token_refresh), ("xoxp-1", None));
+        assert_eq!(revealed(&installed.tokens), ["xoxp-1", "xoxb-1"]);
     }
 
-    #[test]
-    fn workspace_installation_in_organization_has_workspace_as_tenant() {
-        let installed = installed(
-            r#"{"ok":true,"authed_user":{"id":"U1","scope":"admin","access_token":"xoxe.xoxp-1-a","token_type":"user","refresh_token":"xoxe-1-r","expires_in":43200},
-            "team":{"id":"T1","name":"One"},"enterprise":{"id":"E1","name":"Acme"},"is_enterprise_install":false}"#,
-        );
-        assert_eq!((installed.organization, installed.tenant.unwrap().id.as_str()), (false, "T1"));
-        assert_eq!(installed.grant.unwrap().token_refresh.unwrap().expires_at, NOW.plus(43_200));
-    }
-
-    #[test]
-    fn installation_without_user_scopes_grants_nothing() {
-        let installed = installed(r#"{"ok":true,"authed_user":{"id":"U1"},"team":{"id":"T1","name":"One"}}"#);
-        assert!(installed.grant.is_none() && installed.scopes.is_none());
+    fn revealed(tokens: &GrantedTokens) -> Vec<&str> {
+        tokens.access.iter().map(Token::reveal).collect()
     }
 
     #[test]
     fn fields_of_unexpected_type_are_ignored_and_numbers_may_be_text() {
-        let with = |fields: &str| {
-            installed(&format!(
-                r#"{{"ok":true,"authed_user":{{"id":7,"access_token":"xoxp-1","refresh_token":"xoxe-1-r",{fields}}},
-                "team":{{"id":"T1","name":null}},"enterprise":"x","is_enterprise_install":"no","access_token":[]}}"#
-            ))
-        };
         for (fields, seconds) in [
             (r#""expires_in":43200,"scope":["admin"]"#, 43_200),
             (r#""expires_in":"3600","scope":{}"#, 3600),
@@ -371,13 +360,12 @@ mod tests {
             (r#""expires_in":-5"#, 60),
             (r#""expires_in":315360000"#, 43_200),
         ] {
-            let installed = with(fields);
-            assert_eq!((installed.scopes, installed.user.as_str(), installed.organization), (None, "", false));
-            assert_eq!(installed.tenant.unwrap().id, "T1");
+            let installed = installed(&format!(
+                r#"{{"ok":true,"authed_user":{{"id":7,"access_token":"xoxp-1","refresh_token":"xoxe-1-r",{fields}}},"access_token":[]}}"#
+            ));
+            assert_eq!((installed.scopes, installed.user.as_str()), (None, ""));
             assert_eq!(installed.grant.unwrap().token_refresh.unwrap().expires_at, NOW.plus(seconds), "{fields}");
         }
-        let organization = r#"{"ok":true,"team":"x","enterprise":{"id":"E1"},"is_enterprise_install":{}}"#;
-        assert_eq!(installed(organization).tenant.unwrap().id, "E1");
     }
 
     #[test]
@@ -401,7 +389,7 @@ mod tests {
             r#"{"ok":true,"authed_user":{"id":"U1","access_token":"xoxp-1","refresh_token":["xoxe-1-secret"]}}"#,
             r#"{"ok":true,"authed_user":{"access_token":"xoxp-1-secret""#,
         ] {
-            let error = installation(&response(body), &exchange_request("c", "r"), NOW).unwrap_err();
+            let error = installation(&response(body), &exchange_request("c", "r"), NOW).err().unwrap();
             assert_eq!(error.code, "invalid_response", "{body}");
             assert!(!format!("{error:?} {error}").contains("secret"), "{error:?}");
         }
@@ -430,10 +418,9 @@ mod tests {
                 true,
             ),
         ] {
-            let remains = remains(body.as_bytes());
-            let found: Vec<&str> = remains.tokens.iter().map(Token::reveal).collect();
-            let found_tenant = remains.tenant.as_ref().map(|tenant| tenant.id.as_str());
-            assert_eq!((found, found_tenant, remains.may_be_more), (tokens, tenant, may_be_more), "{body}");
+            let found = granted_tokens(body.as_bytes());
+            let found_tenant = found.tenant.as_ref().map(|tenant| tenant.id.as_str());
+            assert_eq!((revealed(&found), found_tenant, found.may_be_more), (tokens, tenant, may_be_more), "{body}");
         }
     }
 
@@ -447,20 +434,21 @@ mod tests {
             (r#""authed_user":{"id":"U1"},"access_token":"xoxe.xoxb-1","refresh_token":"xoxe-1-r""#, true),
             (r#""authed_user":{"id":"U1"},"access_token":"xoxe.xoxb-1","refresh_token":{"a":1}"#, true),
         ] {
-            assert_eq!(installed(&format!(r#"{{"ok":true,{fields}}}"#)).has_refresh_token, is_there, "{fields}");
+            let tokens = installed(&format!(r#"{{"ok":true,{fields}}}"#)).tokens;
+            assert_eq!(tokens.has_refresh_token, is_there, "{fields}");
         }
         for (body, is_there) in [
             (r#"{"access_token":"xoxp-1","refresh_token":["x"]}"#, false),
             (r#"{"access_token":"xoxp-1","refresh_token":["xoxe-1-r"]}"#, true),
             (r#"{"access_token":"xoxe.xoxp-1","refr"#, true),
         ] {
-            assert_eq!(remains(body.as_bytes()).has_refresh_token, is_there, "{body}");
+            assert_eq!(granted_tokens(body.as_bytes()).has_refresh_token, is_there, "{body}");
         }
     }
 
     #[test]
     fn malformed_token_is_detected() {
-        let unreadable = |body: &str| installed(body).has_unreadable_token;
+        let unreadable = |body: &str| installed(body).tokens.may_be_more;
         assert!(unreadable(r#"{"ok":true,"authed_user":{"access_token":"xoxp bad"},"team":{"id":"T1"}}"#));
         assert!(unreadable(r#"{"ok":true,"authed_user":{"access_token":"xoxp-1"},"access_token":{"a":1}}"#));
         assert!(!unreadable(r#"{"ok":true,"authed_user":{"access_token":"xoxp-1"},"access_token":[]}"#));
@@ -468,73 +456,39 @@ mod tests {
     }
 
     #[test]
-    fn refreshed_user_token_is_at_top_level_and_bot_token_is_rejected() {
+    fn refreshed_user_token_is_found_and_bot_token_is_rejected() {
         let request = refresh_request(&Token::new("xoxe-1-r").unwrap());
-        let refresh = |body: &str| refreshed(&response(body), &request, NOW);
-        let tokens = r#""access_token":"xoxe.xoxp-1-b","refresh_token":"xoxe-1-s","expires_in":43200"#;
-        let grant =
-            refresh(&format!(r#"{{"ok":true,{tokens},"token_type":"user","scope":"admin","team":null}}"#)).unwrap();
-        assert_eq!(grant.token.reveal(), "xoxe.xoxp-1-b");
-        assert_eq!(grant.token_refresh.unwrap().refresh_token.reveal(), "xoxe-1-s");
-        let as_text = tokens.replace("43200", r#""43200""#);
-        let grant = refresh(&format!(r#"{{"ok":true,{as_text},"token_type":"user","scope":[],"team":"x"}}"#)).unwrap();
-        assert_eq!(grant.token_refresh.unwrap().expires_at, NOW.plus(43_200));
-        let nested =
-            r#"{"ok":true,"access_token":"xoxb-1","token_type":"bot","authed_user":{TOKENS,"token_type":"user"}}"#;
-        assert_eq!(refresh(&nested.replace("TOKENS", tokens)).unwrap().token.reveal(), "xoxe.xoxp-1-b");
-        let both = r#"{"ok":true,TOKENS,"token_type":"user","authed_user":{"id":"U1","access_token":"xoxp-other"}}"#;
-        assert_eq!(refresh(&both.replace("TOKENS", tokens)).unwrap().token.reveal(), "xoxe.xoxp-1-b");
+        let refresh = |body: &str| refreshed(&response(&format!(r#"{{"ok":true,{body}}}"#)), &request, NOW);
+        let tokens = r#""access_token":"xoxe.xoxp-2","refresh_token":"xoxe-2","expires_in":43200"#;
+        let top = |others: &str| format!("{tokens}{others}");
         for body in [
-            r#"{"ok":true,"access_token":"xoxb-1","token_type":"bot"}"#.to_owned(),
-            format!(r#"{{"ok":true,{tokens},"token_type":"bot"}}"#),
-            format!(r#"{{"ok":true,{}}}"#, tokens.replace("xoxp", "xoxb")),
-            format!(r#"{{"ok":true,{},"token_type":"user"}}"#, tokens.replace("xoxe.xoxp", "xoxb")),
-            r#"{"ok":true,"access_token":"xoxp-1","token_type":"user"}"#.to_owned(),
-            r#"{"ok":true}"#.to_owned(),
+            top(""),
+            tokens.replace("43200", r#""43200""#),
+            top(r#","token_type":"user","authed_user":{"id":"U1","access_token":"xoxp-other"}"#),
+            top(r#","token_type":null"#),
+            top(r#","token_type":{"a":1}"#),
+            top(r#","token_type":"oauth""#),
+            top(r#","authed_user":"U1""#),
+            top(r#","authed_user":{"id":[],"access_token":{"a":1}}"#),
+            top(r#","team":7,"enterprise":"","scope":7,"is_enterprise_install":"no""#),
+            format!(r#""access_token":"xoxb-1","token_type":"bot","authed_user":{{{tokens},"token_type":"user"}}"#),
+        ] {
+            let grant = refresh(&body).unwrap();
+            let token_refresh = grant.token_refresh.unwrap();
+            let found = (grant.token.reveal(), token_refresh.refresh_token.reveal(), token_refresh.expires_at);
+            assert_eq!(found, ("xoxe.xoxp-2", "xoxe-2", NOW.plus(43_200)), "{body}");
+        }
+        for body in [
+            r#""access_token":"xoxb-1","token_type":"bot""#.to_owned(),
+            top(r#","token_type":"bot""#),
+            tokens.replace("xoxp", "xoxb"),
+            tokens.replace("xoxe.xoxp", "xoxb"),
+            r#""access_token":"xoxp-1","token_type":"user""#.to_owned(),
+            r#""team":null"#.to_owned(),
         ] {
             assert_eq!(refresh(&body).unwrap_err().code, "invalid_response", "{body}");
         }
-        assert_eq!(
-            refresh(r#"{"ok":false,"error":"invalid_refresh_token"}"#).unwrap_err().kind,
-            ErrorKind::Reauthorize
-        );
-    }
-
-    #[test]
-    fn refreshed_pair_is_kept_regardless_of_other_fields() {
-        let request = refresh_request(&Token::new("xoxe-1-r").unwrap());
-        let tokens = r#""access_token":"xoxe.xoxp-2","refresh_token":"xoxe-2","expires_in":43200"#;
-        for others in [
-            "",
-            r#","token_type":null"#,
-            r#","token_type":[]"#,
-            r#","token_type":{"a":1}"#,
-            r#","token_type":"User""#,
-            r#","token_type":"oauth""#,
-            r#","authed_user":"U1""#,
-            r#","authed_user":[1]"#,
-            r#","authed_user":{"id":[],"access_token":{"a":1}}"#,
-            r#","authed_user":{"access_token":"xoxp-other","token_type":"user"}"#,
-            r#","team":7,"enterprise":"","scope":7,"is_enterprise_install":"no""#,
-        ] {
-            let grant = refreshed(&response(&format!(r#"{{"ok":true,{tokens}{others}}}"#)), &request, NOW).unwrap();
-            let token_refresh = grant.token_refresh.unwrap();
-            assert_eq!(
-                (grant.token.reveal(), token_refresh.refresh_token.reveal()),
-                ("xoxe.xoxp-2", "xoxe-2"),
-                "{others}"
-            );
-        }
-    }
-
-    #[test]
-    fn installation_with_team_is_of_workspace_if_slack_omits_type() {
-        for (fields, organization, id) in [
-            (r#""team":{"id":"T1"},"enterprise":{"id":"E1"}"#, false, "T1"),
-            (r#""enterprise":{"id":"E1"}"#, true, "E1"),
-        ] {
-            let installed = installed(&format!(r#"{{"ok":true,"authed_user":null,{fields}}}"#));
-            assert_eq!((installed.organization, installed.tenant.unwrap().id.as_str()), (organization, id));
-        }
+        let rejected = refreshed(&response(r#"{"ok":false,"error":"invalid_refresh_token"}"#), &request, NOW);
+        assert_eq!(rejected.unwrap_err().kind, ErrorKind::Reauthorize);
     }
 }

@@ -12,24 +12,16 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use crate::due::{Due, LEASE_SECONDS, REJECTED_RETRY_SECONDS, corrupt_field, due, lease_seconds};
 use crate::oauth;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::slack::error;
 use slacktrail_core::source::{Source, SourceId};
-use slacktrail_core::time::{CLOCK_SKEW_SECONDS, Second};
-use slacktrail_ports::credentials::{App, Credentials, Grant, RefreshLease, TokenRefresh};
+use slacktrail_core::time::Second;
+use slacktrail_ports::credentials::{Credentials, Grant};
 use slacktrail_ports::secret::Token;
 use slacktrail_ports::{CallAuth, CredentialStore, ReplaceOutcome, SecretVersion, Slack, StoredCredentials};
 
-/// Tokens are refreshed this long before they expire, as in Slack's own libraries.
-pub const REFRESH_BEFORE_EXPIRY_SECONDS: i64 = 2 * 3600;
-/// The duration of the first lease for a token pair. It is longer than a call to Slack and one to the secret store (20 s and 25 s), and shorter
-/// than the minute until the next tick, which may have to retry while Slack still accepts the refresh token.
-pub const LEASE_SECONDS: i64 = 50;
-/// The longest duration of each further lease for a token pair. Its holder retries each minute, and another process must wait for its end.
-const LONG_LEASE_SECONDS: i64 = 1800;
-/// The wait before slacktrail retries a refresh that Slack rejected. A retry writes a lease and the rejection.
-const REJECTED_RETRY_SECONDS: i64 = 3600;
 /// Conflicts with other writers per tick before giving up.
 const ROUNDS_MAX: usize = 3;
 
@@ -89,20 +81,6 @@ pub struct DueToken {
     pub is_expired: bool,
     /// The credentials, or `None` if a new pair must be stored.
     stored: Option<StoredCredentials>,
-}
-
-/// The decision whether to refresh a source's token.
-enum Due<'a> {
-    /// The token is not due.
-    No,
-    /// A writer holds the lease until then.
-    Leased(Second),
-    /// Slack recently rejected the refresh with this code.
-    Rejected(&'a str),
-    /// The token is due.
-    Yes(&'a App, &'a TokenRefresh),
-    /// The token is due, but the app's credentials are missing.
-    NoApp,
 }
 
 impl TokenRefresher {
@@ -169,42 +147,36 @@ impl TokenRefresher {
             let Some(credentials) = &stored.credentials else { return Ok(RefreshOutcome::NotDue) };
             let token_expired = credentials.is_expired_at(now);
             let failure = |error| RefreshFailure { error, token_expired };
-            match due(credentials, now) {
+            let leased = match due(credentials, now) {
                 Due::No => return Ok(RefreshOutcome::NotDue),
-                Due::Yes(app, token_refresh) => {
-                    let corrupt_field = corrupt_field(credentials, now);
+                Due::Yes => {
                     let lease = credentials.with_refresh_lease(now.plus(lease_seconds(credentials, now)), None);
                     match store.replace_credentials(&source.id, Some(&stored.version), &lease).await.map_err(failure)? {
                         ReplaceOutcome::Replaced(version) => {
                             self.note_lease(source, version.clone());
-                            let leased = StoredCredentials { version, credentials: Some(lease) };
-                            if deadline_reached() {
-                                return Err(failure(no_time(source)));
-                            }
-                            let refreshed =
-                                self.refresh_leased((slack, store), source, (app, token_refresh), &leased, now).await;
-                            return refreshed.map(|is_refreshed| outcome(is_refreshed, corrupt_field)).map_err(failure);
+                            Some(StoredCredentials { version, credentials: Some(lease) })
                         }
-                        ReplaceOutcome::Conflict => {}
+                        ReplaceOutcome::Conflict => None,
                     }
                 }
                 Due::Leased(until)
                     if self.holds_lease(source, &stored.version) && until.since(now) >= LEASE_SECONDS =>
                 {
-                    let (Some(app), Some(token_refresh)) = (&credentials.app, credentials.token_refresh()) else {
-                        return Err(failure(no_app(source)));
-                    };
-                    let refreshed =
-                        self.refresh_leased((slack, store), source, (app, token_refresh), &stored, now).await;
-                    let corrupt_field = corrupt_field(credentials, now);
-                    return refreshed.map(|is_refreshed| outcome(is_refreshed, corrupt_field)).map_err(failure);
+                    Some(stored.clone())
                 }
                 // The cached credentials may be stale, because the source may have been reconnected.
-                Due::Rejected(_) | Due::Leased(_) | Due::NoApp if round == 0 => {}
+                Due::Rejected(_) | Due::Leased(_) | Due::NoApp if round == 0 => None,
                 Due::Rejected(code) => return Err(failure(rejected(source, code))),
                 Due::Leased(until) if token_expired => return Err(failure(leased_elsewhere(source, until))),
                 Due::Leased(_) => return Ok(RefreshOutcome::NotDue),
                 Due::NoApp => return Err(failure(no_app(source))),
+            };
+            if let Some(leased) = leased {
+                if deadline_reached() {
+                    return Err(failure(no_time(source)));
+                }
+                let refreshed = self.refresh_leased((slack, store), source, leased, now).await.map_err(failure)?;
+                return Ok(outcome(refreshed, corrupt_field(credentials, now)));
             }
             let fresh = store.reload_credentials(&source.id).await.map_err(failure)?;
             let Some(fresh) = fresh else { return Ok(RefreshOutcome::NotDue) };
@@ -247,22 +219,22 @@ impl TokenRefresher {
         &self,
         (slack, store): (&S, &K),
         source: &Source,
-        (app, token_refresh): (&App, &TokenRefresh),
-        leased: &StoredCredentials,
+        leased: StoredCredentials,
         now: Second,
     ) -> Result<bool, Error> {
-        let request = oauth::refresh_request(&token_refresh.refresh_token);
+        let credentials = leased.credentials.as_ref();
+        let app = credentials.and_then(|credentials| credentials.app.as_ref()).ok_or_else(|| no_app(source))?;
+        let Some(token_refresh) = credentials.and_then(Credentials::token_refresh) else { return Ok(false) };
+        let refresh_token = token_refresh.refresh_token.clone();
+        let request = oauth::refresh_request(&refresh_token);
         let answer = slack.call_whole(source, &request, CallAuth::App(app)).await;
         let granted = answer.and_then(|response| oauth::refreshed(&response, &request, now));
         match granted.map_err(|error| of_refresh(source, error)) {
             Ok(grant) => {
                 self.attempts.borrow_mut().remove(&source.id);
-                let unstored = Unstored { after: token_refresh.refresh_token.clone(), grant };
-                self.store(store, source, Some(leased.clone()), unstored).await
+                self.store(store, source, Some(leased), Unstored { after: refresh_token, grant }).await
             }
-            Err(error) if is_rejection(&error) => {
-                record_rejection(store, source, &token_refresh.refresh_token, error, now).await
-            }
+            Err(error) if is_rejection(&error) => record_rejection(store, source, &refresh_token, error, now).await,
             Err(error) => Err(self.note_error(source, error, now)),
         }
     }
@@ -351,46 +323,6 @@ async fn record_rejection<K: CredentialStore>(
         Ok(ReplaceOutcome::Conflict) => Ok(false),
         // Without the note, the next tick retries. What Slack rejects matters more than what the store does.
         Ok(ReplaceOutcome::Replaced(_)) | Err(_) => Err(error),
-    }
-}
-
-/// Returns how long a lease on refreshing these credentials lasts. While the token is valid, other processes must have a chance before it expires.
-fn lease_seconds(credentials: &Credentials, now: Second) -> i64 {
-    if credentials.refresh_lease.is_none() {
-        return LEASE_SECONDS;
-    }
-    let expiry = credentials.token_refresh().and_then(|token_refresh| token_refresh.plausible_expiry(now));
-    let left = expiry.map(|expiry| expiry.since(now)).filter(|left| *left > 0);
-    left.map_or(LONG_LEASE_SECONDS, |left| (left / 2).clamp(LEASE_SECONDS, LONG_LEASE_SECONDS))
-}
-
-/// Returns whether the token is due. A token with an implausible expiry is due, because otherwise it might never be.
-fn due(credentials: &Credentials, now: Second) -> Due<'_> {
-    let is_due = |token_refresh: &&TokenRefresh| {
-        token_refresh.plausible_expiry(now).is_none_or(|end| end.since(now) < REFRESH_BEFORE_EXPIRY_SECONDS)
-    };
-    let Some(token_refresh) = credentials.token_refresh().filter(is_due) else { return Due::No };
-    let lease = credentials.refresh_lease.as_ref().filter(|lease| is_plausible(lease, now) && lease.expires_at > now);
-    match (lease, &credentials.app) {
-        (Some(RefreshLease { error_code: Some(code), .. }), _) => Due::Rejected(code),
-        (Some(RefreshLease { error_code: None, expires_at }), _) => Due::Leased(*expires_at),
-        (_, Some(app)) => Due::Yes(app, token_refresh),
-        (_, None) => Due::NoApp,
-    }
-}
-
-/// Returns `true` if slacktrail could have written this lease by `now`. Otherwise a corrupt lease could block refreshes forever.
-fn is_plausible(lease: &RefreshLease, now: Second) -> bool {
-    let lasts = if lease.error_code.is_some() { REJECTED_RETRY_SECONDS } else { LONG_LEASE_SECONDS };
-    lease.expires_at.since(now) <= lasts + CLOCK_SKEW_SECONDS
-}
-
-/// Returns the field with an implausible time.
-fn corrupt_field(credentials: &Credentials, now: Second) -> Option<&'static str> {
-    let lease_is_corrupt = credentials.refresh_lease.as_ref().is_some_and(|lease| !is_plausible(lease, now));
-    match credentials.token_refresh()?.plausible_expiry(now) {
-        None => Some("expires_at"),
-        Some(_) => lease_is_corrupt.then_some("refresh_lease"),
     }
 }
 
@@ -562,97 +494,5 @@ mod tests {
         assert_eq!([0, 0, 60, 60].map(reloads_after_tick), [0, 0, 1, 1]);
         store.failures.set(1);
         assert_eq!([120, 120, 120].map(reloads_after_tick), [2, 3, 3], "the tick after a failure tries again");
-    }
-
-    fn word(expires_in: i64, refresh_lease: &str) -> (&'static str, Option<&'static str>) {
-        let expires_at = NOW.get() + expires_in;
-        let secret = format!(
-            r#"{{"client_id":"1.2","client_secret":"hush","token":"xoxe.xoxp-1","refresh_token":"xoxe-1","expires_at":{expires_at}{refresh_lease}}}"#
-        );
-        let credentials = Credentials::decode(&secret).unwrap();
-        let word = match due(&credentials, NOW) {
-            Due::No => "no",
-            Due::Leased(_) => "leased",
-            Due::Rejected(_) => "rejected",
-            Due::Yes(..) => "yes",
-            Due::NoApp => "no app",
-        };
-        (word, corrupt_field(&credentials, NOW))
-    }
-
-    #[test]
-    fn refresh_lease_blocks_others_only_for_its_longest_duration() {
-        let lease = |seconds: i64| word(60, &format!(r#","refresh_lease":{{"expires_at":{}}}"#, NOW.get() + seconds));
-        let rejection = |seconds: i64| {
-            word(60, &format!(r#","refresh_lease":{{"expires_at":{},"error_code":"x"}}"#, NOW.get() + seconds))
-        };
-        assert_eq!(lease(0), ("yes", None));
-        assert_eq!(lease(LONG_LEASE_SECONDS + CLOCK_SKEW_SECONDS), ("leased", None));
-        assert_eq!(lease(LONG_LEASE_SECONDS + CLOCK_SKEW_SECONDS + 1), ("yes", Some("refresh_lease")));
-        assert_eq!(rejection(REJECTED_RETRY_SECONDS + CLOCK_SKEW_SECONDS), ("rejected", None));
-        assert_eq!(rejection(REJECTED_RETRY_SECONDS + CLOCK_SKEW_SECONDS + 1), ("yes", Some("refresh_lease")));
-        for unreadable in [r#"{"expires_at":"soon"}"#, r#"{"expires_at":1e300}"#, "[]", "5"] {
-            assert_eq!(word(60, &format!(r#","refresh_lease":{unreadable}"#)), ("yes", None), "{unreadable}");
-        }
-    }
-
-    #[test]
-    fn only_first_lease_is_short_and_none_outlasts_token() {
-        let lasts = |expires_in: i64, lease: &str| {
-            let expires_at = NOW.get() + expires_in;
-            let secret =
-                format!(r#"{{"token":"xoxe.xoxp-1","refresh_token":"xoxe-1","expires_at":{expires_at}{lease}}}"#);
-            lease_seconds(&Credentials::decode(&secret).unwrap(), NOW)
-        };
-        let ended = format!(r#","refresh_lease":{{"expires_at":{}}}"#, NOW.get());
-        assert_eq!([7_000, 60, -60, 90_000].map(|expires_in| lasts(expires_in, "")), [LEASE_SECONDS; 4]);
-        let lasting = [7_000, 3_600, 3_598, 101, 60, 0, -60, 90_000].map(|expires_in| lasts(expires_in, &ended));
-        assert_eq!(lasting, [1_800, 1_800, 1_799, 50, 50, 1_800, 1_800, 1_800]);
-    }
-
-    #[test]
-    fn token_with_implausible_expiry_is_due() {
-        assert_eq!(word(43_200 + CLOCK_SKEW_SECONDS, ""), ("no", None));
-        assert_eq!(word(43_200 + CLOCK_SKEW_SECONDS + 1, ""), ("yes", Some("expires_at")));
-        assert_eq!(word(-NOW.get(), ""), ("yes", Some("expires_at")));
-    }
-
-    #[test]
-    fn token_is_due_two_hours_before_expiry_for_one_writer() {
-        let now = Second::MARCH_2018.plus(1_000);
-        let due = |ends: i64, rest: &str| {
-            let ends = now.plus(ends).get();
-            let text = format!(r#"{{"token":"xoxe.xoxp-1","refresh_token":"xoxe-1","expires_at":{ends}{rest}}}"#);
-            match due(&Credentials::decode(&text).unwrap(), now) {
-                Due::No => "no".to_owned(),
-                Due::Yes(..) => "yes".to_owned(),
-                Due::Rejected(code) => code.to_owned(),
-                Due::Leased(_) => "leased".to_owned(),
-                Due::NoApp => "no app".to_owned(),
-            }
-        };
-        let app = r#","client_id":"1.2","client_secret":"0123456789abcdef""#;
-        let lease = |until: i64, refused: &str| {
-            format!(r#"{app},"refresh_lease":{{"expires_at":{}{refused}}}"#, now.plus(until).get())
-        };
-        let refused = r#","error_code":"invalid_refresh_token""#;
-        for (ends, rest, expected) in [
-            (REFRESH_BEFORE_EXPIRY_SECONDS, app.to_owned(), "no"),
-            (REFRESH_BEFORE_EXPIRY_SECONDS - 1, app.to_owned(), "yes"),
-            (-1, app.to_owned(), "yes"),
-            (0, String::new(), "no app"),
-            (0, lease(1, ""), "leased"),
-            (0, lease(0, ""), "yes"),
-            (0, lease(1, refused), "invalid_refresh_token"),
-            (0, lease(0, refused), "yes"),
-        ] {
-            assert_eq!(due(ends, &rest), expected, "{ends} {rest}");
-        }
-        let token_expired = |ends: i64| {
-            let text =
-                format!(r#"{{"token":"xoxe.xoxp-1","refresh_token":"xoxe-1","expires_at":{}}}"#, now.plus(ends).get());
-            Credentials::decode(&text).unwrap().is_expired_at(now)
-        };
-        assert_eq!([-1, 0, 1].map(token_expired), [true, true, false]);
     }
 }

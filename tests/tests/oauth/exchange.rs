@@ -135,5 +135,5 @@ fn exchange_with_unexpected_fields_is_read() {
 
 fn authorization_id(query: &str) -> slacktrail_connect::AuthorizationId {
     let (_, state) = query.split_once("state=").unwrap();
-    state.split('.').next().unwrap().parse().unwrap()
+    state.split('.').next().unwrap().to_owned().try_into().unwrap()
 }

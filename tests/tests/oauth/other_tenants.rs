@@ -57,24 +57,6 @@ fn tenant_of_other_source_is_rejected_unrevoked_unless_forced() {
 }
 
 #[test]
-fn tenant_of_one_of_10_000_sources_is_rejected_unrevoked() {
-    let site = Site::new();
-    let new = source("beta", site.now());
-    let other = |number: usize| Source {
-        tenant: Some(Tenant { id: format!("E{number}"), name: "Acme".to_owned() }),
-        ..source(&format!("acme-{number}"), site.now())
-    };
-    let sources: Vec<Source> = (1..=10_000).map(other).collect();
-    let others = ConnectedTenant::of_others(&sources, &new.id);
-    let browser = Browser::new();
-    let link_token = site.issue_link_with(&new, 0, |authorization| authorization.with_others(others));
-    let query = browser.consent(&site, &link_token, &Consent::organization());
-    let answer = rejected(&site, &browser, &query, 409, "already_connected");
-    assert!(answer.body.contains("is already connected as another source"), "{}", answer.body);
-    assert_eq!(site.line().field("token"), "may_be_in_use");
-}
-
-#[test]
 fn concurrent_connects_to_different_tenants_do_not_mix() {
     let site = Site::new();
     let (first, second) = (Browser::new(), Browser::new());

@@ -9,12 +9,13 @@
 //! | `cursor` | `<source id>/cursor/<log type>` | `version`; `cursor`: the cursor as JSON |
 //! | `authorization` | `<authorization id>` | `version`; `authorization`: the authorization as JSON; `expires_at`: Unix seconds, after which DynamoDB deletes it |
 //!
-//! The JSON of a cursor is compressed if it is long ([`long_text`]).
+//! The JSON of a cursor or an authorization is compressed if it is long ([`long_text`]).
 
 use std::collections::HashMap;
+use std::error::Error as StdError;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::QueryOutput;
@@ -22,7 +23,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join;
 
 use super::long_text;
-use super::operation::{Operation, Resource};
+use super::operation::Operation;
 use slacktrail_connect::{Authorization, AuthorizationId, AuthorizationStore};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
@@ -64,10 +65,19 @@ impl DynamoDeployment {
         DynamoDeployment { client, table: table.into() }
     }
 
-    fn operation(&self, doing: String, permission: &str) -> Operation {
+    /// Converts an error of the SDK. `doing` names the operation, up to the table.
+    fn failed<E>(&self, doing: &str, permission: &str, error: SdkError<E>) -> Error
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
         let table = &self.table;
-        let resource = Resource { name: format!("table `{table}`"), missing_code: "no_such_table" };
-        Operation { doing, resource, permissions: format!("`{permission}` on `{table}`") }
+        let operation = Operation {
+            doing: format!("{doing} table `{table}`"),
+            resource: format!("table `{table}`"),
+            missing_code: "no_such_table",
+            permissions: format!("`{permission}` on `{table}`"),
+        };
+        operation.failed(error)
     }
 
     /// Replaces an item if its version is `expected`. Version 0 stands for an item without a version, such as an item that was created manually.
@@ -122,9 +132,7 @@ impl DynamoDeployment {
         // A stale cursor would make the poller read stored records again. Stale keys are harmless, because they only define shard boundaries, and the
         // shards together contain every source.
         let sent = query.consistent_read(!keys_only).set_exclusive_start_key(from).send().await;
-        sent.map_err(|error| {
-            self.operation(format!("reading {partition}s of table `{}`", self.table), "dynamodb:Query").failed(error)
-        })
+        sent.map_err(|error| self.failed(&format!("reading {partition}s of"), "dynamodb:Query", error))
     }
 
     /// Reads every item of a partition that is in the shard. Returns `None` as soon as it has read more than `items_max` items.
@@ -179,10 +187,7 @@ impl DynamoDeployment {
     async fn get(&self, partition: &str, key: String, what: impl Fn() -> String) -> Result<Option<Item>, Error> {
         let get = self.client.get_item().table_name(&self.table).consistent_read(true);
         let sent = get.key("pk", text(partition)).key("sk", text(key)).send().await;
-        let output = sent.map_err(|error| {
-            let doing = format!("reading {} of table `{}`", what(), self.table);
-            self.operation(doing, "dynamodb:GetItem").failed(error)
-        })?;
+        let output = sent.map_err(|error| self.failed(&format!("reading {} of", what()), "dynamodb:GetItem", error))?;
         Ok(output.item.map(readable))
     }
 
@@ -242,10 +247,8 @@ impl DeploymentStore for DynamoDeployment {
         let replaced = self.replace(put, expected).await;
         // The result is also `Conflict` if an attempt succeeded, its response was lost, and the SDK retried. The next tick then loads the cursor that
         // this attempt wrote.
-        replaced.map_err(|error| {
-            let doing = format!("replacing the cursor of `{stream}` in table `{}`", self.table);
-            self.operation(doing, "dynamodb:PutItem").failed(error)
-        })
+        let doing = || format!("replacing the cursor of `{stream}` in");
+        replaced.map_err(|error| self.failed(&doing(), "dynamodb:PutItem", error))
     }
 
     async fn load_stream(&self, stream: &StreamId) -> Result<Option<StoredCursor>, Error> {
@@ -262,10 +265,8 @@ impl DeploymentStore for DynamoDeployment {
     async fn replace_source(&self, expected: Option<Version>, source: &Source) -> Result<ReplaceOutcome, Error> {
         let json = serde_json::to_string(source).expect("a source holds only text and numbers");
         let put = self.client.put_item().item("pk", text(SOURCES)).item("sk", text(source_key(&source.id)));
-        self.replace(put.item("source", text(json)), expected).await.map_err(|error| {
-            self.operation(format!("saving source `{}` in table `{}`", source.id, self.table), "dynamodb:PutItem")
-                .failed(error)
-        })
+        let replaced = self.replace(put.item("source", text(json)), expected).await;
+        replaced.map_err(|error| self.failed(&format!("saving source `{}` in", source.id), "dynamodb:PutItem", error))
     }
 }
 
@@ -295,12 +296,10 @@ impl AuthorizationStore for DynamoDeployment {
         let id = &authorization.id;
         let put = self.client.put_item().item("pk", text(AUTHORIZATIONS)).item("sk", text(id.to_string()));
         let delete_at = authorization.expires_at.plus(KEPT_SECONDS).get().to_string();
-        let put =
-            put.item("authorization", text(authorization.encode())).item("expires_at", AttributeValue::N(delete_at));
-        self.replace(put, expected).await.map_err(|error| {
-            self.operation(format!("saving authorization `{id}` in table `{}`", self.table), "dynamodb:PutItem")
-                .failed(error)
-        })
+        let put = put.item("authorization", long_text::to_attribute(authorization.encode()));
+        let put = put.item("expires_at", AttributeValue::N(delete_at));
+        let replaced = self.replace(put, expected).await;
+        replaced.map_err(|error| self.failed(&format!("saving authorization `{id}` in"), "dynamodb:PutItem", error))
     }
 }
 
@@ -312,10 +311,12 @@ fn number(version: Version) -> AttributeValue {
     AttributeValue::N(version.0.to_string())
 }
 
-/// Returns the attributes of an item that are text or numbers, with its cursor decompressed.
+/// Returns the attributes of an item that are text or numbers. Long texts are decompressed.
 fn readable(mut item: Item) -> Item {
-    if let Some(cursor) = item.get("cursor").and_then(long_text::decompressed) {
-        item.insert("cursor".to_owned(), text(cursor));
+    for value in item.values_mut() {
+        if let Some(decompressed) = long_text::decompressed(value) {
+            *value = text(decompressed);
+        }
     }
     item.retain(|_, value| value.is_s() || value.is_n());
     item

@@ -4,7 +4,7 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 
-use super::operation::{Operation, Resource};
+use super::operation::Operation;
 use slacktrail_core::error::Error;
 use slacktrail_ports::Invoker;
 use slacktrail_ports::event::SHARD;
@@ -34,7 +34,8 @@ impl Invoker for LambdaInvoker {
                 let function = &self.function;
                 let operation = Operation {
                     doing: format!("dispatching a shard to function `{function}`"),
-                    resource: Resource { name: format!("function `{function}`"), missing_code: "no_such_function" },
+                    resource: format!("function `{function}`"),
+                    missing_code: "no_such_function",
                     permissions: format!("`lambda:InvokeFunction` on `{function}`"),
                 };
                 Err(operation.failed(error))

@@ -1,6 +1,6 @@
 //! Texts of table items, compressed if they are long: DynamoDB rejects items of more than 400 kB.
 //!
-//! The cursor of an organization with 10,000 unreadable workspaces has 1.2 MB.
+//! The cursor of an organization with 10,000 unreadable workspaces has 1.2 MB, and so has an authorization beside 10,000 other sources.
 
 use std::io::{Read, Write};
 
@@ -36,8 +36,9 @@ pub(super) fn decompressed(value: &AttributeValue) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use sha2::{Digest, Sha256};
+    use slacktrail_connect::{Authorization, ConnectedTenant};
     use slacktrail_core::cursor::Cursor;
-    use slacktrail_core::source::{LogType, Plan, Source};
+    use slacktrail_core::source::{LogType, Plan, Source, Tenant};
     use slacktrail_core::time::Second;
     use slacktrail_core::workspaces::{WorkspaceState, Workspaces};
 
@@ -72,6 +73,27 @@ mod tests {
         let bytes = stored.as_b().unwrap().as_ref().len();
         assert!(bytes < 380_000, "{bytes}");
         assert_eq!(Cursor::decode(&decompressed(&stored).unwrap()).unwrap(), cursor);
+    }
+
+    #[test]
+    fn authorization_beside_10_000_sources_fits_into_item() {
+        let now = Second::MARCH_2018;
+        let other = |number: u32| {
+            let random = Sha256::digest(number.to_be_bytes());
+            let letters: String = random[..10].iter().map(|byte| char::from(b'A' + byte % 26)).collect();
+            let tenant = Some(Tenant { id: format!("E{letters}"), name: "Acme".to_owned() });
+            let id = format!("subsidiary-{}-{number}", letters.to_lowercase()).parse().unwrap();
+            Source { tenant, gov: number.is_multiple_of(2), ..Source::new(id, "Acme", Plan::Enterprise, now) }
+        };
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, now);
+        let others = ConnectedTenant::of_others(&(0..10_000).map(other).collect::<Vec<_>>(), &source.id);
+        let (authorization, _) = Authorization::new([1; 16], [2; 32], source, "1.2", now);
+        let authorization = Authorization { others, ..authorization };
+        let stored = to_attribute(authorization.encode());
+        let bytes = stored.as_b().unwrap().as_ref().len();
+        assert!(bytes < 380_000, "{bytes}");
+        let loaded: Authorization = serde_json::from_str(&decompressed(&stored).unwrap()).unwrap();
+        assert_eq!(loaded, authorization);
     }
 
     #[test]

@@ -12,19 +12,12 @@ use slacktrail_core::error::Error;
 pub(super) struct Operation {
     /// The start of the message, such as "creating object `audit/...` in bucket `logs`".
     pub(super) doing: String,
-    /// The resource that the operation requires.
-    pub(super) resource: Resource,
-    /// The required permissions and their resources.
-    pub(super) permissions: String,
-}
-
-/// A bucket, a table, a secret or a function.
-#[derive(Clone, Debug)]
-pub(super) struct Resource {
-    /// The kind and the name, such as "bucket `logs`".
-    pub(super) name: String,
+    /// The kind and the name of the resource that the operation requires, such as "bucket `logs`".
+    pub(super) resource: String,
     /// The error code if the resource does not exist.
     pub(super) missing_code: &'static str,
+    /// The required permissions and their resources.
+    pub(super) permissions: String,
 }
 
 /// The category of an SDK error.
@@ -78,7 +71,7 @@ impl Operation {
     }
 
     fn error_of(&self, failure: Failure<'_>) -> Error {
-        let Operation { doing, resource, permissions } = self;
+        let Operation { doing, resource, missing_code, permissions } = self;
         let (code, what) = match failure {
             Failure::NotSent => {
                 ("no_aws_credentials", "the AWS credentials or the region could not be loaded".to_owned())
@@ -90,7 +83,7 @@ impl Operation {
             Failure::NoResponse => (UNAVAILABLE, "AWS did not respond in time".to_owned()),
             Failure::MalformedResponse => (UNAVAILABLE, "AWS returned a malformed response".to_owned()),
             Failure::ErrorResponse(status, code, message) => match (code_of(status, code), key_action(message)) {
-                (MISSING, _) => (resource.missing_code, format!("{} does not exist", resource.name)),
+                (MISSING, _) => (*missing_code, format!("{resource} does not exist")),
                 (DENIED, Some(action)) => {
                     (KEY_UNAVAILABLE, format!("AWS returned `{code}` (needed: `{action}` on the KMS key)"))
                 }
@@ -132,7 +125,7 @@ fn is_bad_endpoint<E: StdError + 'static>(error: &SdkError<E>) -> bool {
         .any(|cause| cause.to_string().contains("failed to apply endpoint"))
 }
 
-/// A placeholder for the code of a resource that does not exist. [`Operation::error_of`] replaces it with [`Resource::missing_code`].
+/// A placeholder for the code of a resource that does not exist. [`Operation::error_of`] replaces it with `missing_code`.
 const MISSING: &str = "missing";
 const DENIED: &str = "access_denied";
 const UNAVAILABLE: &str = "aws_unavailable";
@@ -199,9 +192,13 @@ mod tests {
     use super::*;
 
     fn to_error(failure: Failure<'_>) -> Error {
-        let resource = Resource { name: "bucket `logs`".to_owned(), missing_code: "no_such_bucket" };
-        Operation { doing: "listing".to_owned(), resource, permissions: "`s3:ListBucket` on `logs`".to_owned() }
-            .error_of(failure)
+        let operation = Operation {
+            doing: "listing".to_owned(),
+            resource: "bucket `logs`".to_owned(),
+            missing_code: "no_such_bucket",
+            permissions: "`s3:ListBucket` on `logs`".to_owned(),
+        };
+        operation.error_of(failure)
     }
 
     #[test]

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::CALL_MAX;
-use super::operation::{Operation, Resource};
+use super::operation::Operation;
 use slacktrail_core::error::Error;
 use slacktrail_core::object::{DayLogId, KeyOwner, ObjectKey};
 use slacktrail_ports::{CreateOutcome, DayLogStore, StoredObject};
@@ -48,9 +48,8 @@ impl S3DayLogs {
     }
 
     fn operation(&self, doing: String, permissions: String) -> Operation {
-        let bucket = &self.bucket;
-        let resource = Resource { name: format!("bucket `{bucket}`"), missing_code: "no_such_bucket" };
-        Operation { doing, resource, permissions }
+        let resource = format!("bucket `{}`", self.bucket);
+        Operation { doing, resource, missing_code: "no_such_bucket", permissions }
     }
 
     fn read_operation(&self, key: &ObjectKey) -> Operation {

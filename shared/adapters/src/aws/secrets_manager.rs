@@ -13,12 +13,14 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use sha2::{Digest, Sha256};
 
-use super::operation::{Operation, Resource};
+use super::operation::Operation;
 use slacktrail_core::error::Error;
 use slacktrail_core::source::SourceId;
 use slacktrail_ports::credentials::Credentials;
 use slacktrail_ports::{CredentialStore, ReplaceOutcome, SecretVersion, StoredCredentials};
 
+/// AWS's code of a secret that does not exist.
+const NOT_FOUND: &str = "ResourceNotFoundException";
 /// The error code if a secret cannot be created yet, because AWS still completes a forced deletion in the background.
 pub const DELETION_IN_PROGRESS: &str = "secret_deletion_in_progress";
 /// The error code of a secret that is scheduled for deletion.
@@ -49,10 +51,10 @@ impl SecretsManagerCredentials {
 
     fn operation(&self, source: &SourceId, doing: &str, action: &str) -> Operation {
         let name = self.name(source);
-        let resource = Resource { name: format!("secret `{name}`"), missing_code: "no_such_secret" };
         Operation {
             doing: format!("{doing} secret `{name}`"),
-            resource,
+            resource: format!("secret `{name}`"),
+            missing_code: "no_such_secret",
             permissions: format!("`secretsmanager:{action}` on `{name}`"),
         }
     }
@@ -62,12 +64,11 @@ impl SecretsManagerCredentials {
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        let refusal = error.as_service_error().filter(|error| error.code() == Some("InvalidRequestException"));
         // AWS has no code for this. The messages contain "already scheduled for deletion" or "marked for deletion".
-        let is_deleted = refusal.and_then(|error| error.message()).is_some_and(|message| message.contains("delet"));
+        let is_deleted = error.code() == Some("InvalidRequestException")
+            && error.message().is_some_and(|message| message.contains("delet"));
         // The quota "Versions in a secret". For other actions, AWS uses the code for other quotas.
-        let is_full = action == "PutSecretValue"
-            && error.as_service_error().is_some_and(|error| error.code() == Some("LimitExceededException"));
+        let is_full = action == "PutSecretValue" && error.code() == Some("LimitExceededException");
         let failed = self.operation(source, doing, action).failed(error);
         let name = self.name(source);
         if is_full {
@@ -96,24 +97,29 @@ impl SecretsManagerCredentials {
     /// Creates the secret with its first version. Returns `false` if the secret exists.
     async fn create(&self, source: &SourceId, version: &str, text: &str) -> Result<bool, Error> {
         let create = self.client.create_secret().name(self.name(source)).client_request_token(version);
-        match create.secret_string(text).send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => {
-                Ok(false)
-            }
-            Err(error) => Err(self.failed(source, "creating", "CreateSecret", error)),
-        }
+        self.is_new(source, "creating", "CreateSecret", create.secret_string(text).send().await)
     }
 
     /// Creates a version of the secret. Returns `false` if a version with this name and another text exists.
     async fn put(&self, source: &SourceId, version: &str, text: &str) -> Result<bool, Error> {
         let put = self.client.put_secret_value().secret_id(self.name(source)).client_request_token(version);
-        match put.secret_string(text).send().await {
+        self.is_new(source, "writing", "PutSecretValue", put.secret_string(text).send().await)
+    }
+
+    fn is_new<T, E>(
+        &self,
+        source: &SourceId,
+        doing: &str,
+        action: &str,
+        sent: Result<T, SdkError<E>>,
+    ) -> Result<bool, Error>
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        match sent {
             Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => {
-                Ok(false)
-            }
-            Err(error) => Err(self.failed(source, "writing", "PutSecretValue", error)),
+            Err(error) if error.code() == Some("ResourceExistsException") => Ok(false),
+            Err(error) => Err(self.failed(source, doing, action, error)),
         }
     }
 }
@@ -134,7 +140,7 @@ impl CredentialStore for SecretsManagerCredentials {
                 credentials: Credentials::decode(value.secret_string.as_deref().unwrap_or_default()),
             },
             // AWS also returns this error for a secret without a value, such as one that was created manually.
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
+            Err(error) if error.code() == Some(NOT_FOUND) => {
                 self.cache().remove(source);
                 return Ok(None);
             }
@@ -175,9 +181,7 @@ impl CredentialStore for SecretsManagerCredentials {
         let delete = self.client.delete_secret().secret_id(self.name(source)).force_delete_without_recovery(true);
         match delete.send().await {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
-                Ok(())
-            }
+            Err(error) if error.code() == Some(NOT_FOUND) => Ok(()),
             Err(error) => Err(self.failed(source, "deleting", "DeleteSecret", error)),
         }
     }

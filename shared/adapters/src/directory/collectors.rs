@@ -15,8 +15,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::deployment::STATE;
-use super::file;
+use super::files::Files;
 use slacktrail_core::error::Error;
 use slacktrail_core::source::StreamId;
 use slacktrail_core::time::Second;
@@ -27,7 +26,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(50);
 /// The collectors of a directory.
 #[derive(Clone, Debug)]
 pub struct DirectoryCollectors {
-    root: PathBuf,
+    files: Files,
 }
 
 /// Marks a stream as being collected. Dropping it, or the end of the process for any reason, removes the mark.
@@ -43,15 +42,7 @@ struct Collected {
 impl DirectoryCollectors {
     /// Creates the collectors of the directory `root`. Performs no I/O.
     pub fn new(root: impl Into<PathBuf>) -> DirectoryCollectors {
-        DirectoryCollectors { root: root.into() }
-    }
-
-    fn lock_path(&self, stream: &StreamId) -> PathBuf {
-        self.root.join(STATE).join("collectors").join(format!("{}.{}", stream.source, stream.log))
-    }
-
-    fn collected_path(&self, stream: &StreamId) -> PathBuf {
-        self.root.join(STATE).join("collected").join(format!("{}.{}.json", stream.source, stream.log))
+        DirectoryCollectors { files: Files::new(root) }
     }
 
     /// Marks a stream as being collected by this process since `now`. Returns `None` if another process has marked it.
@@ -59,10 +50,10 @@ impl DirectoryCollectors {
     /// # Errors
     /// Returns an error if the directory cannot be written to.
     pub fn lock(&self, stream: &StreamId, now: Timestamp) -> Result<Option<CollectorLock>, Error> {
-        let path = self.lock_path(stream);
-        let locked = file::try_lock(&self.root, &path, LOCK_TIMEOUT)
-            .and_then(|locked| locked.map(|lock| lock.set_modified(now.into()).map(|()| lock)).transpose());
-        Ok(locked.map_err(|error| file::to_error("locking", &path, error))?.map(CollectorLock))
+        let path = lock_path(stream);
+        let Some(lock) = self.files.lock(&path, LOCK_TIMEOUT)? else { return Ok(None) };
+        lock.set_modified(now.into()).map_err(|error| self.files.to_error("locking", &path, error))?;
+        Ok(Some(CollectorLock(lock)))
     }
 
     /// Returns since when a process collects the stream, or `None` if none does. A process that ended or was killed does not.
@@ -70,9 +61,7 @@ impl DirectoryCollectors {
     /// # Errors
     /// Returns an error if the directory cannot be read.
     pub fn collecting_since(&self, stream: &StreamId) -> Result<Option<Second>, Error> {
-        let path = self.lock_path(stream);
-        let locked = file::locked_file_time(&self.root, &path);
-        let time = locked.map_err(|error| file::to_error("checking the lock", &path, error))?;
+        let time = self.files.locked_file_time(&lock_path(stream))?;
         Ok(time.map(|time| Timestamp::try_from(time).map_or(Second::EPOCH, Second::of)))
     }
 
@@ -81,9 +70,8 @@ impl DirectoryCollectors {
     /// # Errors
     /// Returns an error if the directory cannot be written to.
     pub fn save(&self, stream: &StreamId, at: Second) -> Result<(), Error> {
-        let path = self.collected_path(stream);
         let text = serde_json::to_string(&Collected { at }).expect("a number is JSON");
-        file::replace(&self.root, &path, text.as_bytes()).map_err(|error| file::to_error("writing", &path, error))
+        self.files.replace(&collected_path(stream), text.as_bytes())
     }
 
     /// Returns when the stream was last collected, or `None` if the directory does not show it.
@@ -91,10 +79,15 @@ impl DirectoryCollectors {
     /// # Errors
     /// Returns an error if the directory cannot be read.
     pub fn last_collected(&self, stream: &StreamId) -> Result<Option<Second>, Error> {
-        let path = self.collected_path(stream);
-        let read = file::read(&self.root, &path).map_err(|error| file::to_error("reading", &path, error))?;
-        Ok(read
-            .and_then(|content| serde_json::from_slice(&content.bytes).ok())
-            .map(|collected: Collected| collected.at))
+        let text = self.files.read_text(&collected_path(stream))?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).map(|collected: Collected| collected.at))
     }
+}
+
+fn lock_path(stream: &StreamId) -> String {
+    format!(".slacktrail/collectors/{}.{}", stream.source, stream.log)
+}
+
+fn collected_path(stream: &StreamId) -> String {
+    format!(".slacktrail/collected/{}.{}.json", stream.source, stream.log)
 }

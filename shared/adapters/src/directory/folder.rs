@@ -10,10 +10,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::file::Unfit;
+use super::files::Unfit;
 
 /// The mode of folders: only the owner can list them.
 const FOLDER_MODE: u32 = 0o700;
@@ -105,7 +105,7 @@ impl Folder {
 
     /// Renames a file. Returns `false` if the new name exists.
     pub(super) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<bool> {
-        let renamed = match self.rename_exclusively(from, to) {
+        let renamed = match rustix::fs::renameat_with(&self.0, from, &self.0, to, RenameFlags::NOREPLACE) {
             // Some file systems do not support this rename but support hard links.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
                 rustix::fs::linkat(&self.0, from, &self.0, to, AtFlags::empty()).inspect(|()| self.remove(from))
@@ -117,16 +117,6 @@ impl Folder {
             Err(Errno::EXIST) => Ok(false),
             Err(error) => Err(error.into()),
         }
-    }
-
-    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
-    fn rename_exclusively(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
-        rustix::fs::renameat_with(&self.0, from, &self.0, to, rustix::fs::RenameFlags::NOREPLACE)
-    }
-
-    #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-    fn rename_exclusively(&self, _: &OsStr, _: &OsStr) -> Result<(), Errno> {
-        Err(Errno::NOSYS)
     }
 
     /// Removes a file, if it exists.

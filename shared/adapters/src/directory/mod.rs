@@ -9,11 +9,7 @@ mod collectors;
 mod credentials;
 mod day_logs;
 mod deployment;
-mod file;
-#[cfg(unix)]
-mod folder;
-#[cfg(not(unix))]
-#[path = "folder_elsewhere.rs"]
+mod files;
 mod folder;
 
 pub use collectors::{CollectorLock, DirectoryCollectors};

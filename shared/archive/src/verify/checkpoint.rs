@@ -64,7 +64,7 @@ impl Checkpoint {
             period: verification.period,
             saved_at: now,
             last_objects: verification.last_objects.clone(),
-            reading: verification.reading.state().clone(),
+            reading: verification.reading.state.clone(),
         }
     }
 
@@ -100,11 +100,10 @@ impl Checkpoint {
             && checkpoint.log == log
             && (checkpoint.period.first(), checkpoint.period.last()) == (first, last);
         let age = now.since(checkpoint.saved_at);
-        match () {
-            () if !of_request => Err(Unusable::OtherRequest),
-            () if !(-CLOCK_SKEW_SECONDS..=AGE_SECONDS_MAX).contains(&age) => Err(Unusable::TooOld),
-            () => Ok(checkpoint),
+        if !of_request {
+            return Err(Unusable::OtherRequest);
         }
+        if (-CLOCK_SKEW_SECONDS..=AGE_SECONDS_MAX).contains(&age) { Ok(checkpoint) } else { Err(Unusable::TooOld) }
     }
 
     /// Returns when the checkpoint was made.
@@ -114,6 +113,6 @@ impl Checkpoint {
 
     /// Returns the number of pages that were read from Slack before.
     pub fn pages(&self) -> u32 {
-        self.reading.pages()
+        self.reading.pages
     }
 }

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::value::RawValue;
 
 use super::can_be_requested;
-use super::coverage::Coverage;
+use super::coverage::excuse;
 use super::findings::{Difference, Findings, Kind, Limitation, SkippedWorkspace};
 use super::shown::{Shown, digest};
 use super::timing::Timing;
+use crate::reader::Object;
+use slacktrail_core::cursor::Cursor;
 use slacktrail_core::line::StoredLine;
 use slacktrail_core::object::missing_numbers;
 use slacktrail_core::record::{Record, RowId};
@@ -20,16 +22,16 @@ const OCCURRENCES_MAX: u32 = 4096;
 
 /// The location of a line.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LineLocation {
+struct LineLocation {
     /// The object's number.
-    pub(super) object: u32,
+    object: u32,
     /// The line's number, counted from 1.
-    pub(super) line: u64,
+    line: u64,
 }
 
 /// The additional data for the findings.
 pub(super) struct Known<'a> {
-    pub(super) coverage: Coverage<'a>,
+    pub(super) cursor: Option<&'a Cursor>,
     /// The last second that was requested from Slack.
     pub(super) until: Second,
     /// The day log's last object before Slack was read.
@@ -64,7 +66,6 @@ pub(super) struct Comparison {
     /// The first line of each record that Slack did not return.
     unshown: HashMap<RowId, Unshown>,
     differences: Vec<Difference>,
-    found: usize,
     objects: u64,
     lines: u64,
     renamed: u64,
@@ -87,7 +88,6 @@ impl Comparison {
             shown,
             unshown: HashMap::new(),
             differences: Vec::new(),
-            found: 0,
             objects: 0,
             lines: 0,
             renamed: 0,
@@ -97,16 +97,21 @@ impl Comparison {
 
     /// Returns `true` if a line was found for each record that Slack returned.
     pub(super) fn is_whole(&self) -> bool {
-        self.found == self.shown.len()
+        self.shown.rows.values().all(|row| row.object != 0)
     }
 
-    /// Counts an object, whose lines follow.
-    pub(super) fn count_object(&mut self) {
+    /// Compares the lines of an object. A corrupt object is a difference after its readable lines.
+    pub(super) fn process_object(&mut self, object: &Object) {
         self.objects += 1;
+        let number = object.key.number;
+        let read = object.for_each_line(|line, text| self.process_line(LineLocation { object: number, line }, text));
+        if read.is_err() {
+            self.differences.push(Difference { object: Some(number), ..difference(Kind::Unreadable) });
+        }
     }
 
     /// Compares a line. `line` has no line break. It is `None` if the stored line does not end in one.
-    pub(super) fn process_line(&mut self, location: LineLocation, line: Option<&[u8]>) {
+    fn process_line(&mut self, location: LineLocation, line: Option<&[u8]>) {
         self.lines += 1;
         let Some(line) = line.and_then(|line| StoredLine::read(self.log, line)) else {
             return self.add_difference(Kind::Unreadable, None, Some(location));
@@ -125,7 +130,6 @@ impl Comparison {
         for id in &ids {
             if let Some(row) = self.shown.rows.get_mut(id).filter(|row| row.object == 0) {
                 row.object = location.object;
-                self.found += 1;
             }
         }
         let kind = match new.and_then(|id| self.shown.rows.get(&id)) {
@@ -149,12 +153,6 @@ impl Comparison {
         if let Some(kind) = kind {
             self.add_difference(kind, record, Some(location));
         }
-    }
-
-    /// Adds a finding for an object that could not be decompressed completely.
-    pub(super) fn add_corrupt_object(&mut self, object: u32) {
-        let damage = Difference { object: Some(object), ..difference(Kind::Unreadable) };
-        self.differences.push(damage);
     }
 
     /// Adds a finding for an object that was listed but no longer exists.
@@ -215,7 +213,7 @@ impl Comparison {
     fn add_missing_records(&mut self, known: &Known<'_>) {
         let missing = self.shown.rows.iter().filter(|(_, row)| row.object == 0).map(|(id, row)| {
             let time = self.day.start().plus(i64::from(row.second));
-            let reason = known.coverage.excuse(known.workspace(self.shown.workspaces.get(id)), time);
+            let reason = excuse(known.cursor, known.workspace(self.shown.workspaces.get(id)), time);
             let kind = if reason.is_some() { Kind::NotCollectedYet } else { Kind::Missing };
             Difference { id: Some(*id), time: Some(time), reason, ..difference(kind) }
         });

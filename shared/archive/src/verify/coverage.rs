@@ -4,30 +4,22 @@ use super::findings::Reason;
 use slacktrail_core::cursor::{Cursor, REREADS};
 use slacktrail_core::time::Second;
 
-/// The time range that the stream should have collected. The source's `since` may differ, because it applies to logs without a cursor only.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Coverage<'a> {
-    /// The cursor after Slack was read, or `None` if the stream has no cursor.
-    pub(super) cursor: Option<&'a Cursor>,
-}
-
-impl Coverage<'_> {
-    /// Returns why a record of this time may not be stored yet, or `None` if it must be stored.
-    pub(super) fn excuse(&self, workspace: Option<&str>, time: Second) -> Option<Reason> {
-        let Some(cursor) = self.cursor else { return Some(Reason::NeverCollected) };
-        let uncollected_since = workspace.and_then(|workspace| cursor.workspaces.uncollected_since(workspace));
-        // The next re-read of each kind starts where the previous one could still miss late records.
-        let reach = REREADS.iter().zip(cursor.rereads).map(|((every, back), began)| began.plus(every - back)).min();
-        [
-            (cursor.gaps.iter().any(|gap| (gap.oldest..=gap.latest).contains(&time)), Reason::InGap),
-            (time < cursor.since, Reason::BeforeSince),
-            (time > cursor.watermark, Reason::SinceLastTick),
-            (uncollected_since.is_some_and(|from| time >= from), Reason::SkippedWorkspace),
-            (reach.is_some_and(|reach| time >= reach), Reason::BeforeReread),
-        ]
-        .into_iter()
-        .find_map(|(holds, reason)| holds.then_some(reason))
-    }
+/// Returns why a record of this time may not be stored yet, or `None` if it must be stored. `cursor` is the stream's cursor after Slack was read.
+/// The source's `since` may differ from the cursor's, because it applies to logs without a cursor only.
+pub(super) fn excuse(cursor: Option<&Cursor>, workspace: Option<&str>, time: Second) -> Option<Reason> {
+    let Some(cursor) = cursor else { return Some(Reason::NeverCollected) };
+    let uncollected_since = workspace.and_then(|workspace| cursor.workspaces.uncollected_since(workspace));
+    // The next re-read of each kind starts where the previous one could still miss late records.
+    let reach = REREADS.iter().zip(cursor.rereads).map(|((every, back), began)| began.plus(every - back)).min();
+    [
+        (cursor.gaps.iter().any(|gap| (gap.oldest..=gap.latest).contains(&time)), Reason::InGap),
+        (time < cursor.since, Reason::BeforeSince),
+        (time > cursor.watermark, Reason::SinceLastTick),
+        (uncollected_since.is_some_and(|from| time >= from), Reason::SkippedWorkspace),
+        (reach.is_some_and(|reach| time >= reach), Reason::BeforeReread),
+    ]
+    .into_iter()
+    .find_map(|(holds, reason)| holds.then_some(reason))
 }
 
 #[cfg(test)]
@@ -50,10 +42,6 @@ mod tests {
         let mut cursor = Cursor::first(&source, LogType::Audit, at(0));
         cursor.gaps.clear();
         cursor
-    }
-
-    fn excuse(cursor: &Cursor, hours: i64) -> Option<Reason> {
-        Coverage { cursor: Some(cursor) }.excuse(Some("T1"), at(hours))
     }
 
     #[test]
@@ -79,17 +67,9 @@ mod tests {
             (&skipped, -90, Some(Reason::SkippedWorkspace)),
             (&skipped, -91, None),
         ] {
-            assert_eq!(excuse(cursor, hours), expected, "{hours}");
+            assert_eq!(excuse(Some(cursor), Some("T1"), at(hours)), expected, "{hours}");
         }
-    }
-
-    #[test]
-    fn unread_workspace_excuses_no_other_and_missing_cursor_excuses_all() {
-        let mut cursor = settled();
-        let state = WorkspaceState { uncollected_since: Some(at(-90)), ..WorkspaceState::default() };
-        cursor.workspaces.0.insert("T2".to_owned(), state);
-        assert_eq!(excuse(&cursor, -90), None);
-        let coverage = Coverage { cursor: None };
-        assert_eq!(coverage.excuse(None, at(-90)), Some(Reason::NeverCollected));
+        assert_eq!(excuse(Some(&skipped), Some("T2"), at(-90)), None, "an unread workspace excuses no other");
+        assert_eq!(excuse(None, None, at(-90)), Some(Reason::NeverCollected));
     }
 }

@@ -99,12 +99,7 @@ impl Kind {
         match self {
             Kind::NotCollectedYet => false,
             Kind::Extra => log == LogType::Audit,
-            Kind::Missing
-            | Kind::Changed
-            | Kind::Duplicate
-            | Kind::WrongDay
-            | Kind::Unreadable
-            | Kind::MissingObject => true,
+            _ => true,
         }
     }
 }
@@ -183,31 +178,26 @@ impl Findings {
         self.differences.iter().filter(move |difference| difference.kind == kind)
     }
 
+    /// Returns the number of differences by kind and reason, including omitted ones.
+    fn counts(&self) -> BTreeMap<(Kind, Option<Reason>), usize> {
+        let mut counts = self.omitted.clone();
+        self.differences.iter().for_each(|it| *counts.entry((it.kind, it.reason)).or_insert(0) += 1);
+        counts
+    }
+
     /// Returns the number of differences of a kind, including omitted ones.
     pub fn count(&self, kind: Kind) -> usize {
-        let omitted: usize = self.omitted.iter().filter(|((of, _), _)| *of == kind).map(|(_, count)| count).sum();
-        self.of_kind(kind).count() + omitted
+        self.counts().iter().filter(|((of, _), _)| *of == kind).map(|(_, count)| count).sum()
     }
 
     /// Returns the number of records that are not collected yet, by reason.
     pub fn pending(&self) -> BTreeMap<Reason, usize> {
-        let mut counts = BTreeMap::new();
-        let listed = self.differences.iter().map(|it| (it.kind, it.reason, 1));
-        let omitted = self.omitted.iter().map(|((kind, reason), count)| (*kind, *reason, *count));
-        for (kind, reason, count) in listed.chain(omitted) {
-            if let Some(reason) = reason.filter(|_| kind == Kind::NotCollectedYet) {
-                *counts.entry(reason).or_insert(0) += count;
-            }
-        }
-        counts
+        self.counts().into_iter().filter_map(|((_, reason), count)| Some((reason?, count))).collect()
     }
 
     /// Counts the differences of other findings, without listing them.
     pub fn count_all(&mut self, other: &Findings) {
-        let listed = other.differences.iter().map(|it| ((it.kind, it.reason), 1));
-        for (key, count) in listed.chain(other.omitted.iter().map(|(key, count)| (*key, *count))) {
-            *self.omitted.entry(key).or_insert(0) += count;
-        }
+        other.counts().into_iter().for_each(|(key, count)| *self.omitted.entry(key).or_insert(0) += count);
     }
 
     /// Keeps the first `examples_max` differences of each kind, and counts the others, so that many days fit into memory.

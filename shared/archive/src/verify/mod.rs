@@ -43,12 +43,11 @@ use slacktrail_core::source::{LogType, Source, StreamId};
 use slacktrail_core::time::{Day, Second};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, Slack};
 
-use crate::reader::{Object, read_object, read_objects};
+use crate::reader::{read_object, read_objects};
 pub use checkpoint::{Checkpoint, Unusable};
-use comparison::{Comparison, LineLocation};
-use coverage::Coverage;
+use comparison::Comparison;
 pub use findings::{Difference, Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
-pub use period::{MARGIN_SECONDS, Period, until};
+pub use period::{MARGIN_SECONDS, Period};
 use reading::Reading;
 pub use reading::{Position, Step};
 pub use shown::ENTRY_BYTES;
@@ -138,6 +137,11 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, W: Wo
         }
     }
 
+    /// Returns the working files, which another process can continue from.
+    pub fn into_files(self) -> W {
+        self.files
+    }
+
     /// Returns the period that is compared. A step may shorten it, if the local clock is ahead of Slack's.
     pub fn period(&self) -> Period {
         self.period
@@ -153,10 +157,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, W: Wo
             return reading.step(&self.ports.slack, &self.ports.credentials, now).await;
         }
         let step = self.reading.step(&self.ports.slack, &self.ports.credentials, now).await?;
-        if let Some(until) = self.reading.take_shortened() {
+        if let Some(until) = self.reading.shortened_to.take() {
             self.period = self.period.shortened_to(until);
         }
-        for (day, entries) in self.reading.take_entries() {
+        for (day, entries) in std::mem::take(&mut self.reading.entries) {
             self.files.append(day, &entries)?;
         }
         self.files.save(&Checkpoint::of(self, now).encode())?;
@@ -189,18 +193,18 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, W: Wo
         }
         comparison.add_missing_objects(&numbers);
         let known = comparison::Known {
-            coverage: Coverage { cursor: cursor.as_ref() },
+            cursor: cursor.as_ref(),
             until: self.period.until_on(day),
             last_object: self.last_objects.get(&day).copied().unwrap_or(0),
             was_requested: can_be_requested(day),
-            was_cut_short: self.reading.was_cut_short(),
-            skipped_workspaces: self.reading.skipped_workspaces(),
-            workspace_ids: self.reading.workspace_ids(),
+            was_cut_short: self.reading.state.was_cut_short,
+            skipped_workspaces: &self.reading.state.skipped,
+            workspace_ids: &self.reading.state.workspace_ids,
         };
         let undated = if can_be_requested(day) { self.shown(Second::EPOCH.day())?.len() as u64 } else { 0 };
         let (findings, timing) = comparison.finish(&self.stream, known);
         self.timing.extend(timing);
-        Ok(Findings { pages: self.reading.position().pages, undated, ..findings })
+        Ok(Findings { pages: self.reading.state.pages, undated, ..findings })
     }
 
     /// Loads the stream's cursor the first time.
@@ -237,7 +241,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, W: Wo
         for done in 0.. {
             progress(done, numbers.len() as u64);
             match objects.next().await.transpose()? {
-                Some((_, Some(object))) => process_object(comparison, &object),
+                Some((_, Some(object))) => comparison.process_object(&object),
                 Some((number, None)) => comparison.add_missing_object(number),
                 None => break,
             }
@@ -307,21 +311,13 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, W: Wo
     /// Starts to read Slack again for the seconds in `range`, to keep the JSON of the records in `ids`.
     pub fn read_again(&mut self, ids: HashSet<RowId>, range: RangeInclusive<Second>) {
         let can_be_requested = can_be_requested(self.period.first());
-        let reading = Reading::new(self.source, self.stream.log, range, can_be_requested).keeping(ids);
+        let mut reading = Reading::new(self.source, self.stream.log, range, can_be_requested);
+        reading.wanted = Some(ids);
         self.second_reading = Some(reading);
     }
 
     /// Returns the JSON of the requested records that Slack has returned since [`Verification::read_again`].
     pub fn kept(&self) -> &BTreeMap<RowId, String> {
-        self.second_reading.as_ref().unwrap_or(&self.reading).kept()
-    }
-}
-
-fn process_object(comparison: &mut Comparison, object: &Object) {
-    comparison.count_object();
-    let number = object.key.number;
-    let read = object.for_each_line(|line, text| comparison.process_line(LineLocation { object: number, line }, text));
-    if read.is_err() {
-        comparison.add_corrupt_object(number);
+        &self.second_reading.as_ref().unwrap_or(&self.reading).kept
     }
 }

@@ -9,11 +9,6 @@ use slacktrail_core::time::{Day, Second};
 /// The age below which records are not compared, because Slack may not return them yet, and the tick that collects them may still run.
 pub const MARGIN_SECONDS: i64 = 300;
 
-/// Returns the last second of `day` that can be compared at `now`, or `None` if it is too early to compare any.
-pub fn until(day: Day, now: Second) -> Option<Second> {
-    Some(day.end().min(now.plus(-MARGIN_SECONDS))).filter(|until| *until >= day.start())
-}
-
 /// Consecutive days, up to the last second that can be compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Period {
@@ -28,11 +23,6 @@ impl Period {
     pub fn new(first: Day, last: Day, now: Second) -> Option<Period> {
         let until = last.end().min(now.plus(-MARGIN_SECONDS));
         (until >= first.start()).then_some(Period { first, last, until })
-    }
-
-    /// Returns the period of one day up to the second `until`.
-    pub fn of_day(day: Day, until: Second) -> Period {
-        Period { first: day, last: day, until }
     }
 
     /// Returns this period up to `until` if it ends later.
@@ -87,20 +77,6 @@ mod tests {
     }
 
     #[test]
-    fn day_is_compared_up_to_five_minutes_ago() {
-        let (start, end) = (day("2026/11/20").start(), day("2026/11/20").end());
-        for (now, expected) in [
-            (start.plus(MARGIN_SECONDS - 1), None),
-            (start.plus(MARGIN_SECONDS), Some(start)),
-            (start.plus(43_200), Some(start.plus(43_200 - MARGIN_SECONDS))),
-            (end.plus(MARGIN_SECONDS), Some(end)),
-            (end.plus(86_400), Some(end)),
-        ] {
-            assert_eq!(until(day("2026/11/20"), now), expected, "{now}");
-        }
-    }
-
-    #[test]
     fn period_contains_both_days_and_ends_five_minutes_ago() {
         let days = |first: &str, last: &str, now: &str| {
             let period = Period::new(day(first), day(last), second(now))?;
@@ -115,5 +91,6 @@ mod tests {
         let earlier = "2026-11-20T00:04:59Z";
         assert_eq!(days("2026/11/19", "2026/11/20", earlier), whole(1, "2026/11/19", "2026-11-19T23:59:59Z"));
         assert_eq!(days("2026/11/20", "2026/11/20", earlier), None);
+        assert_eq!(days("2026/11/20", "2026/11/20", now), whole(1, "2026/11/20", "2026-11-20T00:00:00Z"));
     }
 }

@@ -62,20 +62,20 @@ pub struct Position<'a> {
 pub(super) struct Reading<'a> {
     source: &'a Source,
     log: LogType,
-    state: ReadingState,
+    pub(super) state: ReadingState,
     context: PageContext,
     oldest_second: OldestSecond,
     page_size: PageSize,
     /// The greatest number of rows whose last page was not the end of the log, in the current workspace.
     last_page_rows: u32,
-    /// The new end of the range, if Slack rejected the requested one because it is in the future.
-    shortened_to: Option<Second>,
+    /// The new end of the range, if Slack rejected the requested one because it is in the future. The caller takes it.
+    pub(super) shortened_to: Option<Second>,
     token: Option<Token>,
-    /// The encoded entries of the pages read since the last [`Reading::take_entries`], by day. Rows without a valid time belong to 1970/01/01.
-    entries: BTreeMap<Day, Vec<u8>>,
+    /// The encoded entries of the pages read since the caller took them, by day. Rows without a valid time belong to 1970/01/01.
+    pub(super) entries: BTreeMap<Day, Vec<u8>>,
     /// The records whose JSON is kept. If set, no entries are made.
-    wanted: Option<HashSet<RowId>>,
-    kept: BTreeMap<RowId, String>,
+    pub(super) wanted: Option<HashSet<RowId>>,
+    pub(super) kept: BTreeMap<RowId, String>,
 }
 
 /// The position of a reading, from which a later process can continue.
@@ -87,15 +87,16 @@ pub(super) struct ReadingState {
     /// The number of requested days.
     days: u32,
     records: u64,
-    pages: u32,
+    pub(super) pages: u32,
     restarts: u32,
     oldest: Option<Second>,
-    skipped: Vec<SkippedWorkspace>,
+    pub(super) skipped: Vec<SkippedWorkspace>,
     /// The number of listed workspaces.
     workspaces: usize,
     /// The IDs of the workspaces that have been read. Entries refer to them by number.
-    workspace_ids: Vec<String>,
-    was_cut_short: bool,
+    pub(super) workspace_ids: Vec<String>,
+    /// Whether Slack's pages ended before the whole range was read.
+    pub(super) was_cut_short: bool,
 }
 
 /// The records of the oldest second that the current walk has reached. Such a second may have more rows than [`Progress`] keeps.
@@ -133,12 +134,6 @@ enum Stage {
     Walking { left: Vec<String> },
     /// All pages are read.
     Done,
-}
-
-impl ReadingState {
-    pub(super) fn pages(&self) -> u32 {
-        self.pages
-    }
 }
 
 impl<'a> Reading<'a> {
@@ -205,49 +200,9 @@ impl<'a> Reading<'a> {
         reading
     }
 
-    /// Keeps only the JSON of the records in `ids`.
-    pub(super) fn keeping(self, ids: HashSet<RowId>) -> Reading<'a> {
-        Reading { wanted: Some(ids), ..self }
-    }
-
-    pub(super) fn state(&self) -> &ReadingState {
-        &self.state
-    }
-
     pub(super) fn position(&self) -> Position<'_> {
         let ReadingState { gap, records, pages, oldest, .. } = &self.state;
         Position { pages: *pages, records: *records, oldest: *oldest, workspace: gap.workspace_id() }
-    }
-
-    /// Returns the encoded entries of the pages read since the last call.
-    pub(super) fn take_entries(&mut self) -> BTreeMap<Day, Vec<u8>> {
-        std::mem::take(&mut self.entries)
-    }
-
-    /// Returns the new end of the range, if the last step shortened it to what Slack has reached.
-    pub(super) fn take_shortened(&mut self) -> Option<Second> {
-        self.shortened_to.take()
-    }
-
-    pub(super) fn kept(&self) -> &BTreeMap<RowId, String> {
-        &self.kept
-    }
-
-    pub(super) fn skipped_workspaces(&self) -> &[SkippedWorkspace] {
-        &self.state.skipped
-    }
-
-    /// Returns the IDs of the workspaces to which entries refer.
-    pub(super) fn workspace_ids(&self) -> &[String] {
-        &self.state.workspace_ids
-    }
-
-    pub(super) fn was_cut_short(&self) -> bool {
-        self.state.was_cut_short
-    }
-
-    pub(super) fn is_done(&self) -> bool {
-        matches!(self.state.stage, Stage::Done)
     }
 
     /// Reads a page.
@@ -289,7 +244,7 @@ impl<'a> Reading<'a> {
                 _ => self.skip_workspace(error)?,
             },
         }
-        Ok(if self.is_done() { Step::Done } else { Step::More })
+        Ok(if matches!(self.state.stage, Stage::Done) { Step::Done } else { Step::More })
     }
 
     /// Makes a call. If Slack rejects the token, reloads it and retries, because the poller may have refreshed it, or the source may have been
@@ -418,8 +373,7 @@ impl<'a> Reading<'a> {
     fn end_pages(&mut self, page_rows: u32) {
         if page_rows > self.last_page_rows && self.page_size.enlarge(page_rows) {
             self.last_page_rows = page_rows;
-            self.state.gap.restart(&mut self.context);
-            self.context = PageContext::default();
+            self.restart_walk();
         } else {
             self.state.was_cut_short = true;
             self.next_workspace();
@@ -444,9 +398,13 @@ impl<'a> Reading<'a> {
             )));
         }
         self.state.restarts += 1;
+        self.restart_walk();
+        Ok(())
+    }
+
+    fn restart_walk(&mut self) {
         self.state.gap.restart(&mut self.context);
         self.context = PageContext::default(); // the same rows follow again, which is no lack of progress
-        Ok(())
     }
 
     fn begin_list(&mut self) {

@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::comparison::{Comparison, Known, LineLocation};
-use super::coverage::Coverage;
-use super::findings::{Difference, Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
+use super::comparison::{Comparison, Known};
+use super::findings::{Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
 use super::shown::{Entry, Shown};
+use crate::reader::Object;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::line::LineWriter;
-use slacktrail_core::record::{Record, RowId};
+use slacktrail_core::object::{DayLogId, encode};
+use slacktrail_core::record::Record;
 use slacktrail_core::source::{LogType, Plan, Source, StreamId};
 use slacktrail_core::time::{Day, Second};
 
@@ -44,6 +45,13 @@ fn line(log: LogType, json: &str) -> String {
     let mut out = Vec::new();
     LineWriter::new(&source(), log, Timestamp::UNIX_EPOCH).write(&record, id, &mut out);
     String::from_utf8(out).unwrap().trim_end().to_owned()
+}
+
+/// Returns the object of these lines.
+fn object(log: LogType, number: u32, lines: &[String]) -> Object {
+    let key = DayLogId { stream: StreamId { source: source().id, log }, day: day() }.key(number);
+    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    Object::new(key, encode([lines.as_bytes()], 1))
 }
 
 /// The input of a comparison. By default, everything is collected, and the comparison runs three days after the day.
@@ -88,14 +96,10 @@ impl Case {
         }
         let mut comparison = Comparison::new(self.log, day(), shown);
         for (object, lines) in (1..).zip(&self.objects) {
-            comparison.count_object();
-            for (number, line) in (1..).zip(lines) {
-                comparison.process_line(LineLocation { object, line: number }, Some(line.as_bytes()));
-            }
+            comparison.process_object(&self::object(self.log, object, lines));
         }
-        let coverage = Coverage { cursor: self.cursor.as_ref() };
         let known = Known {
-            coverage,
+            cursor: self.cursor.as_ref(),
             until: self.until,
             last_object: self.last_object,
             was_requested: self.was_requested,
@@ -176,31 +180,19 @@ fn line_unknown_to_slack_is_changed_if_it_contradicts_its_id() {
 
 #[test]
 fn each_difference_names_record_time_and_location() {
-    let record = |name: &str, second: i64| {
-        let json = row(LogType::Audit, name, second);
-        let id: RowId = Record::read(LogType::Audit, None, &json).id;
-        (Some(id), Some(day().start().plus(second)))
-    };
     // `a` is stored twice, `b` is not stored, and Slack does not return `c`. Two objects were read.
-    let case = Case::new(LogType::Audit, &["a", "b"], &[&["a", "a"], &["c"]]);
-    let findings = case.compare();
-    let ((missing, missing_at), (duplicate, duplicate_at), (extra, extra_at)) =
-        (record("b", 2), record("a", 1), record("c", 99));
-    assert_eq!(
-        findings.differences,
-        [
-            Difference { kind: Kind::Missing, id: missing, time: missing_at, object: None, line: None, reason: None },
-            Difference { kind: Kind::Extra, id: extra, time: extra_at, object: Some(2), line: Some(1), reason: None },
-            Difference {
-                kind: Kind::Duplicate,
-                id: duplicate,
-                time: duplicate_at,
-                object: Some(1),
-                line: Some(2),
-                reason: None
-            },
-        ]
-    );
+    let findings = Case::new(LogType::Audit, &["a", "b"], &[&["a", "a"], &["c"]]).compare();
+    let found: Vec<_> = findings.differences.iter().map(|it| (it.kind, it.id, it.time, it.object, it.line)).collect();
+    let expected = [
+        (Kind::Missing, "b", 2, None, None),
+        (Kind::Extra, "c", 99, Some(2), Some(1)),
+        (Kind::Duplicate, "a", 1, Some(1), Some(2)),
+    ];
+    let expected = expected.map(|(kind, name, second, object, line)| {
+        let id = Record::read(LogType::Audit, None, &row(LogType::Audit, name, second)).id;
+        (kind, Some(id), Some(day().start().plus(second)), object, line)
+    });
+    assert_eq!(found, expected);
     assert_eq!((findings.slack_records, findings.objects, findings.lines), (2, 2, 3));
 }
 
@@ -216,7 +208,7 @@ fn comparison_is_complete_once_each_slack_record_has_line() {
     let mut comparison = Comparison::new(LogType::Audit, day(), shown);
     let is_whole = lines.map(|(name, second)| {
         let line = line(LogType::Audit, &row(LogType::Audit, name, second));
-        comparison.process_line(LineLocation { object: 1, line: 1 }, Some(line.as_bytes()));
+        comparison.process_object(&object(LogType::Audit, 1, &[line]));
         comparison.is_whole()
     });
     assert_eq!(is_whole, [false, false, true], "a duplicate line counts for no other record");
@@ -280,9 +272,10 @@ fn missing_objects_are_listed_and_corruption_names_object() {
     let mut comparison = Comparison::new(LogType::Audit, day(), Shown::default());
     comparison.add_missing_objects(&[2, 3, 6]);
     comparison.add_missing_object(6);
-    comparison.add_corrupt_object(3);
+    let Object { key, .. } = object(LogType::Audit, 3, &[]);
+    comparison.process_object(&Object::new(key, b"no gzip".to_vec()));
     let known = Known {
-        coverage: Coverage { cursor: None },
+        cursor: None,
         until: day().end(),
         last_object: 6,
         was_requested: true,

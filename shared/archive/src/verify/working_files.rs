@@ -64,22 +64,3 @@ impl WorkingFiles for InMemory {
         Ok(())
     }
 }
-
-/// Lets a caller keep the working files that a verification uses.
-impl<W: WorkingFiles> WorkingFiles for &mut W {
-    fn append(&mut self, day: Day, entries: &[u8]) -> Result<(), Error> {
-        (**self).append(day, entries)
-    }
-
-    fn save(&mut self, checkpoint: &str) -> Result<(), Error> {
-        (**self).save(checkpoint)
-    }
-
-    fn bytes(&self, day: Day) -> u64 {
-        (**self).bytes(day)
-    }
-
-    fn read(&self, day: Day, take: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
-        (**self).read(day, take)
-    }
-}

@@ -11,7 +11,7 @@ pub(super) fn stored(bytes: &[u8]) {
     let again: Authorization =
         serde_json::from_str(&authorization.encode()).expect("an encoded authorization can be decoded");
     assert_eq!(again, authorization);
-    let cookie = authorization.cookie_name();
+    let cookie = slacktrail_connect::cookie_name(&authorization.id);
     assert!(cookie.bytes().all(|c| c.is_ascii_alphanumeric() || b"_-".contains(&c)), "invalid cookie name: {cookie:?}");
     let _ = authorization.is_expired(now());
 }

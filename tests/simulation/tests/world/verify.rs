@@ -41,7 +41,7 @@ fn day_ago(harness: &Harness, days: i64) -> Day {
     now(harness).plus(-days * DAY).day()
 }
 
-type Verifying<F = InMemory> = Verification<'static, SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts, F>;
+type Verifying = Verification<'static, SimulatedPorts, SimulatedPorts, SimulatedPorts, SimulatedPorts, InMemory>;
 
 /// Returns the ports of the command and the source. They live until the end of the test process, so that a verification can borrow them.
 fn ports_and_source(
@@ -53,12 +53,8 @@ fn ports_and_source(
 }
 
 fn begin(harness: &Harness, log: LogType, period: Period) -> Verifying {
-    begin_with(harness, log, period, InMemory::default())
-}
-
-fn begin_with<F: WorkingFiles>(harness: &Harness, log: LogType, period: Period, files: F) -> Verifying<F> {
     let (ports, source) = ports_and_source(harness);
-    run(Verification::begin(ports, source, log, period, files)).unwrap()
+    run(Verification::begin(ports, source, log, period, InMemory::default())).unwrap()
 }
 
 /// Begins to verify a day.
@@ -385,10 +381,9 @@ fn memory_holds_no_records_while_slack_is_read() {
     harness.rows(Log::Audit, 300, 600);
     harness.pass(600);
     let period = last_days(&harness, 4);
-    let mut files = InMemory::default();
-    let mut verification = begin_with(&harness, LogType::Audit, period, &mut files);
+    let mut verification = begin(&harness, LogType::Audit, period);
     while run(verification.step(now(&harness))).unwrap() == Step::More {}
-    drop(verification);
+    let files = verification.into_files();
     let bytes: u64 = period.days().map(|day| files.bytes(day)).sum();
     assert_eq!(bytes, 300 * verify::ENTRY_BYTES as u64, "each record is in the working files");
     let checkpoint = files.checkpoint().unwrap();

@@ -10,7 +10,7 @@ use slacktrail_adapters::http::SlackHttp;
 use slacktrail_adapters::random;
 use slacktrail_connect::{
     self, Authorization, AuthorizationId, AuthorizationStore, Callback, CallbackPorts, ConnectError, ConnectReport,
-    OneTimeToken,
+    OneTimeToken, cookie_name,
 };
 use slacktrail_core::time::Second;
 use slacktrail_simulator::oauth::{App, Consent};
@@ -97,7 +97,7 @@ impl Stage {
         let slack = SlackHttp::new(&self.slack.api_url(), &self.slack.audit_url()).unwrap();
         let (table, credentials) = (ports.deployment, ports.credentials);
         let ports = CallbackPorts { slack, table, credentials, timer: FakeTimer::default() };
-        let cookie = |name: &str| (name == started.cookie_name).then(|| started.cookie_value.clone());
+        let cookie = |name: &str| (name == cookie_name(&started.authorization)).then(|| started.cookie_value.clone());
         let done = slacktrail_connect::callback(&ports, params, cookie, now).await;
         done.map(|connected| connected.report).map_err(|callback_error| callback_error.connect_error)
     }

@@ -16,10 +16,9 @@ fn resume_after_each_page(
             _ => four_days(&mut harness),
         }
         let period = last_days(&harness, 6);
-        let mut files = InMemory::default();
-        let mut interrupted = begin_with(&harness, log, period, &mut files);
+        let mut interrupted = begin(&harness, log, period);
         let is_done = (0..pages).any(|_| run(interrupted.step(now(&harness))).unwrap() == Step::Done);
-        drop(interrupted);
+        let files = interrupted.into_files();
         harness.world().with(|state| state.broken = None); // the calls of a tick are limited, but the command's pacer limits those of verify
         between(&mut harness);
         let asked = (period.first(), period.last());
@@ -73,11 +72,9 @@ fn checkpoint_of_other_request_or_day_is_not_resumed() {
     harness.rows(Log::Audit, 9, 60);
     harness.settle();
     let (source, period) = (source(&harness), last_days(&harness, 3));
-    let mut files = InMemory::default();
-    let mut verification = begin_with(&harness, LogType::Audit, period, &mut files);
+    let mut verification = begin(&harness, LogType::Audit, period);
     run(verification.step(now(&harness))).unwrap();
-    drop(verification);
-    let text = files.checkpoint().unwrap().to_owned();
+    let text = verification.into_files().checkpoint().unwrap().to_owned();
     let asked = (period.first(), period.last());
     let unusable = |text: &str, source: &Source, log, asked, seconds: i64| {
         Checkpoint::decode(text, source, log, asked, now(&harness).plus(seconds)).err()
