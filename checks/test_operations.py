@@ -31,7 +31,7 @@ def sources():
 
 def text_of(table):
     """Returns the text of a table in `hints.rs`."""
-    text = (ROOT / "shared/errors/src/hints.rs").read_text()
+    text = (ROOT / "shared/errors/src/codes.rs").read_text()
     return text.split(f"fn {table}(")[1].split("_ => return None")[0]
 
 
@@ -64,7 +64,7 @@ class Operations(unittest.TestCase):
     def test_kind_of_every_documented_code_matches_hints(self):
         for table in ["of_slack", "of_calls", "of_deployment"]:
             self.assertEqual(set(kinds_in(table)), codes_in(table), "the pattern must match every row")
-        (unknown,) = re.findall(r"const UNKNOWN: Row = \((\w+),", (ROOT / "shared/errors/src/hints.rs").read_text())
+        (unknown,) = re.findall(r"const UNKNOWN: Row = \((\w+),", (ROOT / "shared/errors/src/codes.rs").read_text())
         without_kind = set()
         for heading, tables in KIND_SECTIONS.items():
             kinds = {"unknown_error": unknown.lower()} | {code: kind for table in tables for code, kind in kinds_in(table).items()}

@@ -3,8 +3,8 @@
 use std::error::Error as StdError;
 
 use slacktrail_connect::ConnectError;
+use slacktrail_core::codes::Place;
 use slacktrail_core::error::Error;
-use slacktrail_core::hints::Place;
 use slacktrail_core::source::SourceId;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
+use slacktrail_core::codes::Place;
 use slacktrail_core::health::Class;
-use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Second;
 use slacktrail_ports::secret::Token;

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use clap::Args;
 use serde::Serialize;
 use slacktrail_connect::{is_token_invalid, revoke};
-use slacktrail_core::hints::Place;
+use slacktrail_core::codes::Place;
 use slacktrail_core::source::{Source, SourceId, shown_name};
 use slacktrail_ports::sources;
 use slacktrail_ports::{CredentialStore, DeploymentStore, Slack, StoredCredentials};

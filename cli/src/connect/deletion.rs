@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use slacktrail_adapters::aws::{DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION};
+use slacktrail_core::codes::Place;
 use slacktrail_core::error::Error;
-use slacktrail_core::hints::Place;
 use slacktrail_core::source::SourceId;
 
 use crate::cli_error::CliError;

@@ -19,7 +19,7 @@ mod wizard;
 use std::convert::Infallible;
 
 use clap::Args;
-use slacktrail_core::hints::Place;
+use slacktrail_core::codes::Place;
 use slacktrail_core::source::{LogType, Plan, SourceId};
 
 use crate::aws::AwsArguments;

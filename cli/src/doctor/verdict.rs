@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use slacktrail_core::hints::Place;
+use slacktrail_core::codes::Place;
 
 use crate::cli_error::chain;
 

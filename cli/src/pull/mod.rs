@@ -11,7 +11,7 @@ use serde::Serialize;
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_adapters::http::SlackHttp;
 use slacktrail_connect::{ConnectedTenant, check_not_connected, first_source};
-use slacktrail_core::hints::Place;
+use slacktrail_core::codes::Place;
 use slacktrail_core::source::{LogType, Plan, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_ports::DeploymentStore;

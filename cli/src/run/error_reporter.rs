@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use slacktrail_collector::tick::Summary;
+use slacktrail_core::codes::Place;
 use slacktrail_core::error::Error;
 use slacktrail_core::health::State;
-use slacktrail_core::hints::Place;
 use slacktrail_core::stream::StreamOutcome;
 
 use super::progress::Progress;

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use slacktrail_collector::tick::Summary;
+use slacktrail_core::codes::Place;
 use slacktrail_core::health::{Class, State};
-use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::stream::TickCounts;
 

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::{Serialize, Serializer};
 use slacktrail_adapters::directory::DirectoryCollectors;
+use slacktrail_core::codes::Place;
 use slacktrail_core::error::Error;
 use slacktrail_core::health::{Class, State};
-use slacktrail_core::hints::Place;
 use slacktrail_core::source::{SourceId, StreamId};
 use slacktrail_core::time::{CLOCK_SKEW_SECONDS, Second};
 use slacktrail_ports::Deployment;

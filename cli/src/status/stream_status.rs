@@ -1,10 +1,10 @@
 //! Computes a stream's status from its source, its cursor and the current time.
 
 use serde::{Serialize, Serializer};
+use slacktrail_core::codes::Place;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
 use slacktrail_core::health::{Class, State};
-use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, Source, SourceId, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_core::walk::{Gap, GapKind};

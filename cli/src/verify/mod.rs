@@ -5,11 +5,11 @@
 
 mod compared;
 mod hints;
+mod html;
 mod json;
 mod log;
 mod notes;
 mod pacer;
-mod page;
 mod period;
 mod progress;
 mod records;

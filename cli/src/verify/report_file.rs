@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::compared::Compared;
-use super::{json, page};
+use super::{html, json};
 use crate::cli_error::CliError;
 use crate::terminal;
 
@@ -51,7 +51,7 @@ impl ReportFile {
     /// Writes the report and gives the file its name. If the file cannot be written, an older file of this name remains.
     pub(super) fn write(mut self, compared: &Compared) -> Result<(), CliError> {
         let text = match ending(&self.path).as_deref() {
-            Some("html") => page::html(compared),
+            Some("html") => html::html(compared),
             _ => terminal::json_text(&json::Document(compared)) + "\n",
         };
         let file = self.unfinished.as_file_mut();

@@ -3,8 +3,8 @@
 
 use lambda_http::tracing::{error, info, warn};
 use slacktrail_connect::{AuthorizationId, ConnectErrorKind, TokenOutcome};
+use slacktrail_core::codes::Place;
 use slacktrail_core::error::Error;
-use slacktrail_core::hints::Place;
 use slacktrail_core::source::SourceId;
 
 use crate::answer;

@@ -13,7 +13,7 @@ pub struct DispatchOutcome {
     pub errors: Vec<Error>,
 }
 
-/// Splits a deployment into shards and invokes the poller for each. A shard that fails does not affect the others.
+/// Invokes the poller for each shard of a deployment ([`Shard::cut`] splits it). A shard that fails does not affect the others.
 ///
 /// # Errors
 ///

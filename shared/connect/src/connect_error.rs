@@ -3,8 +3,8 @@
 //! user of Slack ([`PageText`]).
 
 use serde::{Deserialize, Serialize};
+use slacktrail_core::codes::Place;
 use slacktrail_core::error::{Error, ErrorKind};
-use slacktrail_core::hints::Place;
 use slacktrail_core::slack::error::to_error;
 use slacktrail_core::source::{LogType, Source, SourceId, Tenant};
 

@@ -30,4 +30,4 @@ pub mod time;
 pub mod walk;
 pub mod workspaces;
 
-pub use slacktrail_errors::{error, hints};
+pub use slacktrail_errors::{codes, error};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::hints::{self, Place};
+use crate::codes::{self, Place};
 
 /// Who must act on an error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -84,14 +84,14 @@ impl Error {
     /// Creates an error that the deployment caused.
     pub fn deployment(code: impl Into<String>, message: impl Into<String>) -> Error {
         let code = code.into();
-        debug_assert!(hints::is_of_deployment(&code), "`{code}` has no row in hints.rs");
+        debug_assert!(codes::is_of_deployment(&code), "`{code}` has no row in codes.rs");
         Error::new(Origin::Deployment, code, message.into())
     }
 
     /// Creates an error, for example from a stored code.
     pub fn new(origin: Origin, code: String, message: String) -> Error {
         Error {
-            kind: hints::kind(origin, &code),
+            kind: codes::kind(origin, &code),
             origin,
             code,
             message,
@@ -111,7 +111,7 @@ impl Error {
 
     /// Returns the next action, in words for `place`. `source` is the ID of the source that the error concerns, unless the error itself knows it.
     pub fn hint(&self, place: Place, source: Option<&str>) -> String {
-        hints::hint(self.origin, &self.code, self.is_unconfirmed, place, self.source_id.as_deref().or(source))
+        codes::hint(self.origin, &self.code, self.is_unconfirmed, place, self.source_id.as_deref().or(source))
     }
 
     /// Sets the underlying error, which `source()` returns.

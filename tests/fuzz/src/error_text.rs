@@ -3,8 +3,8 @@
 use std::error::Error as _;
 use std::fmt::Debug;
 
+use slacktrail_core::codes::Place;
 use slacktrail_core::error::Error;
-use slacktrail_core::hints::Place;
 
 /// The maximum size of an error text, so that a log line remains one line.
 const TEXT_BYTES_MAX: usize = 1000;

@@ -3,9 +3,9 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
 use slacktrail_adapters::aws::{AwsPorts, DELETION_IN_PROGRESS, SCHEDULED_FOR_DELETION};
+use slacktrail_core::codes::Place;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::{Error, ErrorKind};
-use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, SourceId, StreamId};
 use slacktrail_core::time::Second;
 use slacktrail_core::workspaces::{WorkspaceState, Workspaces};

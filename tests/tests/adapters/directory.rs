@@ -8,9 +8,9 @@ use std::thread;
 use slacktrail_adapters::directory::{
     DirectoryCollectors, DirectoryCredentials, DirectoryDayLogs, DirectoryDeployment,
 };
+use slacktrail_core::codes::Place;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::{Error, ErrorKind};
-use slacktrail_core::hints::Place;
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Second;
 use slacktrail_ports::secret::Token;

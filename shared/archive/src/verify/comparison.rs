@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::value::RawValue;
 
 use super::can_be_requested;
-use super::coverage::excuse;
 use super::findings::{Difference, Findings, Kind, Limitation, SkippedWorkspace};
+use super::not_collected::excuse;
+use super::outages::Timing;
 use super::shown::{Shown, digest};
-use super::timing::Timing;
 use crate::reader::Object;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::line::StoredLine;

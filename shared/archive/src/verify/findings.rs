@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::timing::Lateness;
+use super::outages::Lateness;
 use slacktrail_core::record::RowId;
 use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::time::{Day, Second};

@@ -19,14 +19,14 @@
 
 mod checkpoint;
 mod comparison;
-mod coverage;
 mod findings;
+mod not_collected;
+mod outages;
 mod period;
 mod reading;
 mod shown;
 #[cfg(test)]
 mod tests;
-mod timing;
 mod working_files;
 
 use std::collections::{BTreeMap, HashSet};
@@ -47,13 +47,13 @@ use crate::reader::{read_object, read_objects};
 pub use checkpoint::{Checkpoint, Unusable};
 use comparison::Comparison;
 pub use findings::{Difference, Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
+use outages::Timing;
+pub use outages::{Cause, Lateness, Outage};
 pub use period::{MARGIN_SECONDS, Period};
 use reading::Reading;
 pub use reading::{Position, Step};
 pub use shown::ENTRY_BYTES;
 use shown::{Entry, Shown};
-use timing::Timing;
-pub use timing::{Cause, Lateness, Outage};
 pub use working_files::{InMemory, WorkingFiles};
 
 /// The maximum number of times that the day log is listed. Further lists find the objects that the poller has stored since, if records are missing.

@@ -1,7 +1,7 @@
 //! The error for an error code of Slack's response.
 
+use crate::codes;
 use crate::error::Error;
-use crate::hints;
 
 /// Scopes that may be repeated from `needed`.
 const SCOPES: [&str; 4] = ["admin", "auditlogs:read", "identify", "team:read"];
@@ -12,7 +12,7 @@ const CODE_BYTES_MAX: usize = 48;
 ///
 /// A response may repeat what was sent, including a secret. The message therefore contains the code and the scopes only if they are known.
 pub fn to_error(method: &str, code: &str, needed: Option<&str>) -> Error {
-    let description = match hints::is_documented_by_slack(code) {
+    let description = match codes::is_documented_by_slack(code) {
         true => format!("the error `{code}`"),
         false => format!("an unknown error of {}", characters(code)),
     };
@@ -38,7 +38,7 @@ fn characters(text: &str) -> String {
 fn shown_code(method: &str, code: &str) -> String {
     let is_words = code.bytes().all(|c| c.is_ascii_lowercase() || c == b'_') && !code.contains("xox");
     let may_be_shown = is_words && (1..=CODE_BYTES_MAX).contains(&code.len()) && !method.starts_with("oauth");
-    if hints::is_documented_by_slack(code) || may_be_shown { code.to_owned() } else { "unknown_error".to_owned() }
+    if codes::is_documented_by_slack(code) || may_be_shown { code.to_owned() } else { "unknown_error".to_owned() }
 }
 
 #[cfg(test)]

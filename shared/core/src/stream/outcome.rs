@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use crate::codes::Place;
 use crate::counts::TickCounts;
 use crate::error::Error;
 use crate::health::State;
-use crate::hints::Place;
 use crate::source::{LogType, SourceId, StreamId};
 
 /// The outcome of one stream's tick.

@@ -6,6 +6,8 @@
 //! A walk consists of passes. The first pass goes from now back to the start of the gap, by the column that Slack sorts by. During a pass, rows
 //! of returning users move to the start of the log, past the walk. The next pass therefore goes from now back to the start of the previous pass.
 //! The walk is complete when a pass needs only one page. A row belongs to the gap if it was first seen in the gap's time, in whichever pass.
+//!
+//! Slack returns at most 100 numbered pages, so the requests follow page cursors, unless Slack returns none (`slack/request.rs`).
 
 use serde::{Deserialize, Serialize};
 

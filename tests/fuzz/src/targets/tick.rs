@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use slacktrail_collector::tick::{Poller, ResourceLimits, Summary, TickLimits};
+use slacktrail_core::codes::Place;
 use slacktrail_core::error::Error;
-use slacktrail_core::hints::Place;
 use slacktrail_core::object::{DayLogId, GZIP_LEVEL, KeyOwner, ObjectKey, decode, encode};
 use slacktrail_core::record::{Record, RowId};
 use slacktrail_core::slack::{Request, Response};

@@ -530,7 +530,7 @@ fn barred() -> Vec<Scenario> {
     let joins_during_backfill: Vec<Event> = [Leave("T1"), Rows(4, 40), Tick, Pass(60)]
         .into_iter()
         .chain(old_rows(12))
-        .chain([backfill, Slack(3, SlackFaultKind::Hangup), Tick, Join("T1"), Pass(3_600)])
+        .chain([backfill, Slack(4, SlackFaultKind::Hangup), Tick, Join("T1"), Pass(3_600)])
         .collect();
     vec![
         of_workspaces("barred", &[Rows(4, 40), Tick, Bar("T1"), Pass(60), Rows(4, 3)]),

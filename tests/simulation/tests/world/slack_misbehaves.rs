@@ -1,8 +1,8 @@
 //! Known behaviors of Slack that break a naive collector, and how slacktrail handles each of them.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
+use slacktrail_core::codes::Place;
 use slacktrail_core::health::State;
-use slacktrail_core::hints::Place;
 use slacktrail_core::source::LogType;
 use slacktrail_core::stream::StreamOutcome;
 use slacktrail_simulation::harness::{Harness, simulated};

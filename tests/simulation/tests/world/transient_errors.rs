@@ -1,8 +1,8 @@
 //! A single rejection does not count as a revoked token, and a single error does not require action.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
+use slacktrail_core::codes::Place;
 use slacktrail_core::health::State;
-use slacktrail_core::hints::Place;
 use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::simulated;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings};

@@ -9,14 +9,13 @@ use slacktrail_core::time::Second;
 pub(super) fn excuse(cursor: Option<&Cursor>, workspace: Option<&str>, time: Second) -> Option<Reason> {
     let Some(cursor) = cursor else { return Some(Reason::NeverCollected) };
     let uncollected_since = workspace.and_then(|workspace| cursor.workspaces.uncollected_since(workspace));
-    // The next re-read of each kind starts where the previous one could still miss late records.
-    let reach = REREADS.iter().zip(cursor.rereads).map(|((every, back), began)| began.plus(every - back)).min();
+    let reread_from = (0..REREADS.len()).map(|index| cursor.reread_from(index)).min();
     [
         (cursor.gaps.iter().any(|gap| (gap.oldest..=gap.latest).contains(&time)), Reason::InGap),
         (time < cursor.since, Reason::BeforeSince),
         (time > cursor.watermark, Reason::SinceLastTick),
         (uncollected_since.is_some_and(|from| time >= from), Reason::SkippedWorkspace),
-        (reach.is_some_and(|reach| time >= reach), Reason::BeforeReread),
+        (reread_from.is_some_and(|from| time >= from), Reason::BeforeReread),
     ]
     .into_iter()
     .find_map(|(holds, reason)| holds.then_some(reason))

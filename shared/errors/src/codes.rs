@@ -510,7 +510,7 @@ mod tests {
 
     /// Returns each code in the quotes of this file's tables.
     fn codes() -> Vec<(Origin, String)> {
-        let tables = include_str!("hints.rs");
+        let tables = include_str!("codes.rs");
         let between = |start: &str, end: &str| tables.split(start).nth(1).unwrap().split(end).next().unwrap();
         let quoted = |text: &'static str| {
             let is_code = |word: &&str| {
