@@ -211,7 +211,7 @@ mod tests {
         let source = Source::new("acme".parse().expect("a source ID"), "Acme", Plan::Enterprise, Second::EPOCH);
         let record = Record::read(LogType::Audit, None, &row.json);
         let mut line = Vec::new();
-        LineWriter::new(&source, LogType::Audit, Timestamp::UNIX_EPOCH).write(&record, record.id, &mut line);
+        LineWriter::new(&source, LogType::Audit, Timestamp::UNIX_EPOCH).write(&record, &mut line);
         String::from_utf8(line).expect("a line is text")
     }
 

@@ -150,7 +150,7 @@ impl Run {
         self.progress.begin_tick(&deployment, now);
         let deadline_reached = || pace.is_over();
         let limits = TickLimits { resources: ResourceLimits::default(), deadline_reached: &deadline_reached };
-        let summary = self.collector.tick(now, &limits).await?;
+        let summary = self.collector.tick(deployment, now, &limits).await?;
         self.progress.end_tick(&summary);
         for stream in &summary.streams {
             if let Some(locked) = stream.reason.as_ref().filter(|error| error.code == watched::LOCKED) {

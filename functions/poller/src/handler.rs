@@ -69,7 +69,7 @@ async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
         PollRequest::All => store.load_at_most(SOURCES_MAX).await?,
     };
     match deployment {
-        Some(deployment) => poller.tick_deployment(deployment, Timestamp::now(), limits).await,
+        Some(deployment) => poller.tick(deployment, Timestamp::now(), limits).await,
         None => {
             let dispatched = dispatch_shards(store, invoker).await?;
             for error in &dispatched.errors {

@@ -113,7 +113,7 @@ mod tests {
         for id in ["a", "b"] {
             let json = format!(r#"{{"id":"{id}","date_create":1795305600}}"#);
             let record = Record::read(LogType::Audit, None, &json);
-            writer.write(&record, record.id, &mut lines);
+            writer.write(&record, &mut lines);
         }
         let key = "audit/2026/11/22/acme-000007.json.gz".parse().unwrap();
         Object::new(key, encode([&lines[..], more], 1))

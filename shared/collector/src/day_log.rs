@@ -54,7 +54,7 @@ pub(crate) async fn load_ids<D: DayLogStore>(
         for object in read_objects(store, &log, unread).await {
             cache.read_back(day, &range, object?);
         }
-        cache.evict(day, *range.end(), limits.stored_ids_max);
+        cache.evict(day, *range.end(), limits.cached_ids_max);
     }
 }
 
@@ -256,7 +256,7 @@ mod tests {
             let row = format!(r#"{{"id":"{id}","date_create":{}}}"#, at(*time).get());
             let record = Record::read(LogType::Audit, None, &row);
             let mut line = Vec::new();
-            let id_at = writer.write(&record, record.id, &mut line);
+            let id_at = writer.write(&record, &mut line);
             assert!(batch.add((record.id, None), record.time.unwrap(), &line, id_at, TickCounts::default()));
         }
         batch
@@ -302,12 +302,12 @@ mod tests {
         Record::read(LogType::Audit, None, &format!(r#"{{"id":"{n}","date_create":{}}}"#, at(n * 1_000).get())).id
     }
 
-    fn limits<'a>(stored_ids_max: usize, long_rows: &'a Mutex<()>) -> StreamLimits<'a> {
+    fn limits<'a>(cached_ids_max: usize, long_rows: &'a Mutex<()>) -> StreamLimits<'a> {
         StreamLimits {
             resources: ResourceLimits::default(),
             batch_bytes: 1 << 20,
-            stored_ids_max,
-            cached_ids_max: stored_ids_max,
+            cached_ids_max,
+            cached_ids_total: cached_ids_max,
             deadline_reached: &|| false,
             long_rows,
         }

@@ -88,6 +88,7 @@ impl Health {
         let is_new_attempt = error.is_some()
             && (self.requires_action_before_reconnect(source) || self.started_before_connection(source));
         let origin = reason.map(|error| error.origin).unwrap_or_default();
+        // Another message alone changes nothing: it may differ in each tick, and each change is a write.
         let changed = is_new_attempt || (state, &code, origin) != (self.state, &self.code, self.origin);
         if changed {
             // Consecutive transient errors may have different causes. Their state started with the first one.

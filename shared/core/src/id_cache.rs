@@ -34,7 +34,7 @@ struct IdWindow {
     /// IDs of records after this second were evicted.
     kept_until: Option<Second>,
     /// The IDs of stored records, with the records' times.
-    stored_ids: HashMap<RowId, Second>,
+    cached_ids: HashMap<RowId, Second>,
 }
 
 /// The cached day logs of one stream. The cache is valid as long as the cursor's version is the one that this process wrote.
@@ -115,18 +115,18 @@ impl DayLogCaches {
         self.days.iter().map(|(day, open)| (*day, open.last_object))
     }
 
-    /// Evicts IDs until at most `stored_ids_max` are cached.
+    /// Evicts IDs until at most `cached_ids_max` are cached.
     ///
     /// Evicts the IDs of other days first, then those of records after `until` (a walk backwards has already passed them), and then the oldest.
-    pub fn evict(&mut self, day: Day, until: Second, stored_ids_max: usize) {
-        if self.id_count() <= stored_ids_max {
+    pub fn evict(&mut self, day: Day, until: Second, cached_ids_max: usize) {
+        if self.id_count() <= cached_ids_max {
             return;
         }
         for (_, open) in self.days.iter_mut().filter(|(other, _)| **other != day) {
             *open = DayLogCache::unread(open.last_object);
         }
         if let Some(open) = self.days.get_mut(&day) {
-            open.evict(until, stored_ids_max);
+            open.evict(until, cached_ids_max);
         }
     }
 
@@ -177,11 +177,11 @@ impl DayLogCache {
     }
 
     fn holds(&self, id: &RowId) -> bool {
-        self.windows().any(|window| window.stored_ids.contains_key(id))
+        self.windows().any(|window| window.cached_ids.contains_key(id))
     }
 
     fn id_count(&self) -> usize {
-        self.windows().map(|window| window.stored_ids.len()).sum()
+        self.windows().map(|window| window.cached_ids.len()).sum()
     }
 
     /// Adds the records of the next object, which this or another writer created.
@@ -192,20 +192,20 @@ impl DayLogCache {
         }
     }
 
-    fn evict(&mut self, until: Second, stored_ids_max: usize) {
-        if self.id_count() <= stored_ids_max {
+    fn evict(&mut self, until: Second, cached_ids_max: usize) {
+        if self.id_count() <= cached_ids_max {
             return;
         }
         let is_recent = self.older.as_ref().is_none_or(|older| older.kept_until.is_some_and(|kept| until > kept));
-        if is_recent && self.recent.stored_ids.values().any(|time| *time > until) {
+        if is_recent && self.recent.cached_ids.values().any(|time| *time > until) {
             let recent = IdWindow { kept_from: Some(until.plus(1)), ..IdWindow::unread(self.last_object) };
             self.older = Some(std::mem::replace(&mut self.recent, recent));
         }
         if let Some(older) = &mut self.older {
             older.drop_after(until);
-            older.drop_oldest(stored_ids_max / 2);
+            older.drop_oldest(cached_ids_max / 2);
         }
-        self.recent.drop_oldest(stored_ids_max - self.older.as_ref().map_or(0, |older| older.stored_ids.len()));
+        self.recent.drop_oldest(cached_ids_max - self.older.as_ref().map_or(0, |older| older.cached_ids.len()));
     }
 }
 
@@ -217,7 +217,7 @@ impl IdWindow {
     fn insert(&mut self, records: impl Iterator<Item = (RowId, Second)>) {
         let (from, until) = (self.kept_from, self.kept_until);
         let kept = |time: Second| from.is_none_or(|from| time >= from) && until.is_none_or(|until| time <= until);
-        self.stored_ids.extend(records.filter(|(_, time)| kept(*time)));
+        self.cached_ids.extend(records.filter(|(_, time)| kept(*time)));
     }
 
     fn read_back(&mut self, object: ReadObject) {
@@ -228,22 +228,22 @@ impl IdWindow {
 
     fn drop_after(&mut self, until: Second) {
         self.kept_until = Some(self.kept_until.map_or(until, |kept| kept.min(until)));
-        self.stored_ids.retain(|_, time| *time <= until);
-        self.stored_ids.shrink_to_fit();
+        self.cached_ids.retain(|_, time| *time <= until);
+        self.cached_ids.shrink_to_fit();
     }
 
     /// If more than `max` IDs are cached, evicts the IDs of whole seconds, oldest first, until at most half of `max` is left.
     fn drop_oldest(&mut self, max: usize) {
-        if self.stored_ids.len() <= max {
+        if self.cached_ids.len() <= max {
             return;
         }
-        let mut times: Vec<Second> = self.stored_ids.values().copied().collect();
+        let mut times: Vec<Second> = self.cached_ids.values().copied().collect();
         let keep = max.div_ceil(2);
         let index = times.len() - 1 - keep;
         let kept_from = times.select_nth_unstable(index).1.plus(1);
-        self.stored_ids.retain(|_, time| *time >= kept_from);
+        self.cached_ids.retain(|_, time| *time >= kept_from);
         self.kept_from = self.kept_from.max(Some(kept_from));
-        self.stored_ids.shrink_to_fit();
+        self.cached_ids.shrink_to_fit();
     }
 }
 
@@ -272,7 +272,7 @@ mod tests {
 
     /// Returns the number of unread objects, the kept range, and the seconds of the cached records.
     fn shown(window: &IdWindow) -> (u32, Option<i64>, Option<i64>, Vec<i64>) {
-        let mut seconds: Vec<i64> = window.stored_ids.values().map(|time| time.since(at(0))).collect();
+        let mut seconds: Vec<i64> = window.cached_ids.values().map(|time| time.since(at(0))).collect();
         seconds.sort_unstable();
         let second = |time: Option<Second>| time.map(|time| time.since(at(0)));
         (window.unread, second(window.kept_from), second(window.kept_until), seconds)

@@ -28,13 +28,12 @@ impl LineWriter {
 
     /// Appends the line of a record and its line break to `out`. Returns the offset in `out` of the record ID's digits.
     ///
-    /// `id` is the record ID. A walk may add the ordinal among equal rows only after it has seen the whole page, and the caller then replaces
-    /// the digits.
-    pub fn write(&self, record: &Record<'_>, id: RowId, out: &mut Vec<u8>) -> usize {
+    /// A walk may add the ordinal among equal rows only after it has seen the whole page. The caller then replaces the digits.
+    pub fn write(&self, record: &Record<'_>, out: &mut Vec<u8>) -> usize {
         slacks_part(&record.json).into_iter().for_each(|part| out.extend_from_slice(part));
         out.extend_from_slice(self.before_id.as_bytes());
         let id_at = out.len();
-        out.extend_from_slice(&id.digits());
+        out.extend_from_slice(&record.id.digits());
         out.extend_from_slice(BETWEEN);
         out.extend_from_slice(&athena_time(record.partition_time().instant()));
         out.extend_from_slice(&self.after_time);
@@ -171,7 +170,7 @@ mod tests {
         let row = RawValue::from_string(json.to_owned()).unwrap();
         let record = Record::read(log, workspace, row.get());
         let mut out = Vec::new();
-        LineWriter::new(&source, log, "2026-11-22T07:34:00.25Z".parse().unwrap()).write(&record, record.id, &mut out);
+        LineWriter::new(&source, log, "2026-11-22T07:34:00.25Z".parse().unwrap()).write(&record, &mut out);
         let line = String::from_utf8(out).unwrap();
         let read = StoredLine::read(log, line.trim_end().as_bytes()).unwrap();
         assert_eq!((read.id, read.time), (record.id, record.partition_time()), "{line}");

@@ -273,7 +273,7 @@ mod tests {
             let writer = LineWriter::new(&source, LogType::Access, jiff::Timestamp::UNIX_EPOCH);
             let record = Record::read(LogType::Access, None, &json);
             let mut line = Vec::new();
-            writer.write(&record, record.id, &mut line);
+            writer.write(&record, &mut line);
             let stream = StreamId { source: source.id.clone(), log: LogType::Access };
             let key = DayLogId { stream, day: record.partition_time().day() }.key(1);
             let mut ids = Vec::new();
@@ -366,7 +366,7 @@ mod tests {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::EPOCH);
         let record = Record::read(LogType::Audit, None, r#"{"id":"a","date_create":1795305600}"#);
         let mut line = Vec::new();
-        LineWriter::new(&source, LogType::Audit, jiff::Timestamp::UNIX_EPOCH).write(&record, record.id, &mut line);
+        LineWriter::new(&source, LogType::Audit, jiff::Timestamp::UNIX_EPOCH).write(&record, &mut line);
         let object = |lines: u64| encode((0..lines).map(|_| &line[..]), 1);
         let decoded = |lines| decode(&log("acme").key(7), &object(lines), |_, _| ()).map_err(|error| error.message);
         assert_eq!(decoded(LINES_MAX), Ok(()));

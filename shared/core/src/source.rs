@@ -178,11 +178,6 @@ impl Source {
         let connected_at = if self.connected_at > latest { Second::EPOCH } else { self.connected_at };
         Source { since, connected_at, ..self }
     }
-
-    /// Returns `true` if the source is collected.
-    pub fn is_active(&self) -> bool {
-        !self.paused && !self.disconnected
-    }
 }
 
 #[cfg(test)]

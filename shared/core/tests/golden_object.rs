@@ -42,7 +42,7 @@ fn lines(log: LogType, rows: &[&str]) -> Vec<Vec<u8>> {
         let row: Box<RawValue> = serde_json::from_str(row).unwrap();
         let record = Record::read(log, (log == LogType::Integration).then_some("T1"), row.get());
         let mut line = Vec::new();
-        writer.write(&record, record.id, &mut line);
+        writer.write(&record, &mut line);
         line
     };
     rows.iter().map(line).collect()

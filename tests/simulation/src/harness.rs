@@ -37,8 +37,8 @@ impl Harness {
     }
 
     /// Limits the IDs that the process can cache.
-    pub fn stored_ids_max(&mut self, count: usize) {
-        self.resources.stored_ids = Quota { per_stream: count, total: count };
+    pub fn cached_ids_max(&mut self, count: usize) {
+        self.resources.cached_ids = Quota { per_stream: count, total: count };
     }
 
     /// Returns the simulated world.

@@ -166,7 +166,8 @@ impl Process {
             let is_late = || world.with(|state| state.deadline.is_some_and(|deadline| state.now >= deadline));
             let deadline_reached = || last.is_some_and(|last| operations.get() >= last) || is_late();
             let resources = ResourceLimits { calls_max, ..resources };
-            poller.tick(now, &TickLimits { resources, deadline_reached: &deadline_reached }).await
+            let deployment = poller.ports.deployment.load().await?;
+            poller.tick(deployment, now, &TickLimits { resources, deadline_reached: &deadline_reached }).await
         };
         Tick { id: self.id.clone(), world: self.world.clone(), future: Box::pin(future) }
     }
@@ -178,7 +179,7 @@ impl Process {
         let future = async move {
             let limits = TickLimits { resources: ResourceLimits::default(), deadline_reached: &|| false };
             let deployment = poller.ports.deployment.load_shard(&shard).await?;
-            poller.tick_deployment(deployment, now, &limits).await
+            poller.tick(deployment, now, &limits).await
         };
         Tick { id: self.id.clone(), world: self.world.clone(), future: Box::pin(future) }.run()
     }

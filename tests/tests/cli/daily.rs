@@ -55,7 +55,8 @@ impl Deployed {
 
     async fn tick_at(&self, now: Timestamp) {
         let limits = TickLimits { resources: ResourceLimits::default(), deadline_reached: &|| false };
-        self.poller.tick(now, &limits).await.unwrap();
+        let deployment = self.poller.ports.deployment.load().await.unwrap();
+        self.poller.tick(deployment, now, &limits).await.unwrap();
     }
 
     /// Returns the state of the only stream.

@@ -40,10 +40,12 @@ fn row(log: LogType, name: &str, second: i64) -> String {
 fn line(log: LogType, json: &str) -> String {
     let row = RawValue::from_string(json.to_owned()).unwrap();
     let workspace = (log == LogType::Integration).then_some("T1");
-    let record = Record::read(log, workspace, row.get());
-    let id = if log == LogType::Integration { record.id.with_ordinal(1) } else { record.id };
+    let mut record = Record::read(log, workspace, row.get());
+    if log == LogType::Integration {
+        record.id = record.id.with_ordinal(1);
+    }
     let mut out = Vec::new();
-    LineWriter::new(&source(), log, Timestamp::UNIX_EPOCH).write(&record, id, &mut out);
+    LineWriter::new(&source(), log, Timestamp::UNIX_EPOCH).write(&record, &mut out);
     String::from_utf8(out).unwrap().trim_end().to_owned()
 }
 

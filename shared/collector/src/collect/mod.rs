@@ -242,7 +242,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         *self.tick.counts() += batch.counts;
         batch.clear(self.limits.batch_bytes);
         let today = self.now.day();
-        self.ids.day_logs.evict(today, today.end(), self.limits.stored_ids_max);
+        self.ids.day_logs.evict(today, today.end(), self.limits.cached_ids_max);
         Ok(())
     }
 

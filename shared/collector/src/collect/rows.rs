@@ -73,7 +73,6 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
         let outcome = self.tick.advance(&mut ahead, context, so_far, (&block.rows, page_rows), &end);
         self.keep(&ahead, &block, &outcome.matched, context, batch).await?;
         self.checked_ids.clear();
-        self.ids.known_stored = HashSet::new();
         *gap = ahead;
         Ok(outcome.done)
     }

@@ -26,7 +26,7 @@ pub(super) fn eligibility(
     now: Second,
 ) -> Result<Option<(Version, Cursor)>, Box<StreamOutcome>> {
     let (version, cursor) = match stored {
-        None if source.is_active() => return Ok(None),
+        None if !source.paused => return Ok(None),
         None => return Err(Box::new(StreamOutcome::skipped(stream, State::Paused))),
         Some((_, Err(error))) => {
             return Err(Box::new(StreamOutcome::unreadable(stream.source.clone(), Some(stream.log), error)));

@@ -57,22 +57,12 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         Poller { ports, caches: StreamCaches::default(), token_refresher: TokenRefresher::default() }
     }
 
-    /// Loads the deployment and collects every stream that is due.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the deployment cannot be read, or the first error if every due stream failed because of the deployment.
-    pub async fn tick(&self, now: Timestamp, limits: &TickLimits<'_>) -> Result<Summary, Error> {
-        let deployment = self.ports.deployment.load().await?;
-        self.tick_deployment(deployment, now, limits).await
-    }
-
     /// Collects every stream of `deployment` that is due. The caller has just loaded `deployment`.
     ///
     /// # Errors
     ///
     /// Returns the first error if every due stream failed because of the deployment.
-    pub async fn tick_deployment(
+    pub async fn tick(
         &self,
         deployment: Deployment,
         now: Timestamp,
@@ -98,12 +88,12 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
                 }
             }
         }
-        let (concurrent, stored_ids) = limits.resources.of_streams(due.len());
+        let (concurrent, cached_ids) = limits.resources.of_streams(due.len());
         let stream_limits = StreamLimits {
             resources: limits.resources,
             batch_bytes: limits.resources.batch_bytes.split(concurrent),
-            stored_ids_max: stored_ids.split(concurrent),
-            cached_ids_max: stored_ids.total,
+            cached_ids_max: cached_ids.split(concurrent),
+            cached_ids_total: cached_ids.total,
             deadline_reached: limits.deadline_reached,
             long_rows: &Mutex::new(()),
         };
@@ -163,7 +153,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         let mut cache = self.caches.take(stream);
         let collector = Collector::new(&self.ports, (source, stream), now, limits, stored, &mut cache);
         let outcome = collector.collect(refresh_failure).await;
-        self.caches.keep(stream, cache, limits.cached_ids_max);
+        self.caches.keep(stream, cache, limits.cached_ids_total);
         outcome
     }
 }

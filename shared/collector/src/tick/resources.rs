@@ -16,7 +16,7 @@ pub struct ResourceLimits {
     /// The gzip level of objects, 0 to 9.
     pub gzip_level: u32,
     /// Maximum number of cached record IDs. Each takes about 40 bytes.
-    pub stored_ids: Quota,
+    pub cached_ids: Quota,
 }
 
 /// The limits of one stream's tick.
@@ -26,9 +26,9 @@ pub(crate) struct StreamLimits<'a> {
     /// Bytes of lines after which a batch is stored.
     pub(crate) batch_bytes: usize,
     /// Maximum number of cached IDs during the tick.
-    pub(crate) stored_ids_max: usize,
-    /// Maximum number of IDs that all streams together cache between ticks.
     pub(crate) cached_ids_max: usize,
+    /// Maximum number of IDs that all streams together cache between ticks.
+    pub(crate) cached_ids_total: usize,
     /// Returns `true` if the tick must stop.
     pub(crate) deadline_reached: &'a dyn Fn() -> bool,
     /// Held by the stream that is reading a long row.
@@ -72,7 +72,7 @@ impl ResourceLimits {
     /// total.
     pub(super) fn of_streams(&self, due: usize) -> (usize, Quota) {
         let concurrent = due.clamp(1, self.streams_at_once);
-        let Quota { per_stream, total } = self.stored_ids;
+        let Quota { per_stream, total } = self.cached_ids;
         (concurrent, Quota { per_stream, total: if due > concurrent { total / 2 } else { total } })
     }
 }
@@ -84,7 +84,7 @@ impl Default for ResourceLimits {
             streams_at_once: 8,
             batch_bytes: Quota { per_stream: 8 << 20, total: 16 << 20 },
             gzip_level: GZIP_LEVEL,
-            stored_ids: Quota { per_stream: 300_000, total: 600_000 },
+            cached_ids: Quota { per_stream: 300_000, total: 600_000 },
         }
     }
 }
@@ -101,11 +101,11 @@ mod tests {
 
     #[test]
     fn waiting_streams_halve_total_cache_quota() {
-        let (streams_at_once, stored_ids) = (2, Quota { per_stream: 30, total: 60 });
-        let resources = ResourceLimits { streams_at_once, stored_ids, ..ResourceLimits::default() };
+        let (streams_at_once, cached_ids) = (2, Quota { per_stream: 30, total: 60 });
+        let resources = ResourceLimits { streams_at_once, cached_ids, ..ResourceLimits::default() };
         let of = |due| {
-            let (concurrent, stored_ids) = resources.of_streams(due);
-            (concurrent, stored_ids.per_stream, stored_ids.total)
+            let (concurrent, cached_ids) = resources.of_streams(due);
+            (concurrent, cached_ids.per_stream, cached_ids.total)
         };
         assert_eq!([0, 1, 2, 3].map(of), [(1, 30, 60), (1, 30, 60), (2, 30, 60), (2, 30, 30)]);
     }

@@ -22,11 +22,11 @@ impl StreamCaches {
         kept.unwrap_or_else(|| StreamCache::new(stream.clone()))
     }
 
-    /// Keeps the cache of `stream`. Drops its record IDs if all streams together would then hold more than `cached_ids_max` IDs.
-    pub(super) fn keep(&self, stream: &StreamId, mut cache: StreamCache, cached_ids_max: usize) {
+    /// Keeps the cache of `stream`. Drops its record IDs if all streams together would then hold more than `cached_ids_total` IDs.
+    pub(super) fn keep(&self, stream: &StreamId, mut cache: StreamCache, cached_ids_total: usize) {
         let mut kept = self.0.borrow_mut();
         let others: usize = kept.values().map(StreamCache::cached_ids).sum();
-        if others + cache.cached_ids() > cached_ids_max {
+        if others + cache.cached_ids() > cached_ids_total {
             cache.clear_ids();
         }
         kept.insert(stream.clone(), cache);

@@ -57,7 +57,7 @@ impl Block {
     ) -> (RowId, u32) {
         let record = Record::read(log, workspace, &row.json);
         let start = self.bytes.len();
-        let id_at = lines.write(&record, record.id, &mut self.bytes) - start;
+        let id_at = lines.write(&record, &mut self.bytes) - start;
         self.rows.push(Row::of(&record));
         self.lines.push(BlockLine {
             alias: record.alias,

@@ -38,7 +38,7 @@ use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
 use crate::walk::{Gap, GapKind, MatchedRecord, PageContext, PageOutcome, PageSoFar, Row};
 use crate::workspaces::{Workspaces, list_is_due, seconds_between_rounds};
 
-/// The time for which a day log stays cached after the end of its day. It covers the hourly re-read.
+/// The time for which a day log stays cached after the end of its day, because its last records may be that late.
 const CACHED_SECONDS: i64 = 26 * 3600;
 /// Clock differences up to this are not reported.
 const CLOCK_SKEW_REPORTED_SECONDS: i64 = 60;
@@ -250,11 +250,11 @@ impl<'a> StreamTick<'a> {
     /// Takes over what a walk collected, after its records were stored. `failed` is whether the walk ended with an error.
     pub fn commit(&mut self, active: ActiveGap, failed: bool) {
         let ActiveGap { gap, index, is_complete, pages_before, .. } = active;
+        // If no page of the gap was read, it stays as it was. The next tick opens it again, up to its own `now`.
+        let is_unread = !self.cursor.gaps[index].is_in_progress() && self.outcome.counts.pages == pages_before;
         if is_complete {
             self.cursor.gaps.remove(index);
-        } else if failed && !self.cursor.gaps[index].is_in_progress() && self.outcome.counts.pages == pages_before {
-            // No page of the gap was read, so leave it as it was. The next tick opens it again, up to its own `now`.
-        } else {
+        } else if !(failed && is_unread) {
             self.cursor.gaps[index] = gap;
         }
     }

@@ -266,7 +266,9 @@ impl StreamTick<'_> {
         match workspaces.skip(&self.cache.workspaces, id, &error, gap.oldest, health, self.now) {
             Skipped::Workspace => {}
             // This tick reports the error, but `Retry-After` applies only to this workspace.
-            Skipped::PerhapsMore => drop(self.error.get_or_insert(error.with_retry_after(None))),
+            Skipped::PerhapsMore => {
+                self.error.get_or_insert(error.with_retry_after(None));
+            }
             Skipped::Last => {
                 gap.enter(self.log, None);
                 return Err(error);

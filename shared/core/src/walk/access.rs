@@ -53,7 +53,7 @@ impl Series {
     }
 }
 
-/// The state of the walk between numbered pages of one tick.
+/// The state of the walk between the numbered pages of one batch.
 #[derive(Debug, Default)]
 pub(super) struct NumberedPages {
     /// The page that is requested again because its number of rows was wrong, and that number.

@@ -54,7 +54,7 @@ pub struct OneSecond {
     before: BTreeMap<RowId, u32>,
 }
 
-/// The state of the walk between the pages of one tick.
+/// The state of the walk between the pages of one batch.
 #[derive(Debug, Default)]
 pub(super) struct BoundaryState {
     /// The next page to request. `None` means the last stored page, or page 1 if none is stored.
@@ -149,7 +149,7 @@ impl IntegrationWalk {
         match self.check(boundary_state, &page, *range.start()) {
             Check::Accept => return self.accept(boundary_state, &page, range),
             Check::End => return PageOutcome::of(Vec::new(), true),
-            Check::Request(number) => boundary_state.ask = Some(number), // only within this tick, because the last page changes
+            Check::Request(number) => boundary_state.ask = Some(number), // only within this batch, because the last page changes
             Check::StepBack(number, back) => {
                 self.page = number;
                 *boundary_state = BoundaryState { ask: Some(number), back, ..BoundaryState::default() };
@@ -260,7 +260,7 @@ impl IntegrationWalk {
         self.page > 0 && boundary_state.ask(self) <= self.page
     }
 
-    /// Returns `true` if the current page is the first one of this tick and the walk started in an earlier tick.
+    /// Returns `true` if the current page is the first one of this batch and the walk started in an earlier one.
     fn goes_on(&self, boundary_state: &BoundaryState) -> bool {
         self.page > 0 && boundary_state.page.is_none()
     }

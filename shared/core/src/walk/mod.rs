@@ -1,7 +1,7 @@
 //! Walks: which page to request next, which of its rows belong to the gap, and when the gap is complete.
 //!
-//! A walk is pure data. The cursor stores it with its gap, and each page moves it forward. [`PageContext`] holds what a walk needs only within
-//! one tick. If it is lost, the next tick reads a page again.
+//! A walk is pure data. The cursor stores it with its gap, and each page moves it forward. [`PageContext`] holds what a walk needs only
+//! within one batch. If it is lost, the next batch or tick reads a page again.
 //!
 //! Slack pages each log differently, so each log type has its own walk:
 //! - [`AuditWalk`]: a time filter and page cursors.

@@ -7,8 +7,8 @@ use slacktrail_adapters::http::SlackHttp;
 use slacktrail_adapters::settings::SLACK_API_URL;
 use slacktrail_collector::tick::{Poller, ResourceLimits, TickLimits};
 use slacktrail_core::source::{LogType, Plan, Source};
-use slacktrail_ports::Ports;
 use slacktrail_ports::secret::Token;
+use slacktrail_ports::{DeploymentStore, Ports};
 use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 
 use crate::Outcome;
@@ -37,7 +37,7 @@ pub(crate) async fn run(backlog: Backlog, audit_url: &str, directory: &Path) -> 
     };
     let mut calls = 0;
     for _ in 0..TICKS_MAX {
-        let summary = poller.tick(backlog.now.instant(), &limits).await?;
+        let summary = poller.tick(poller.ports.deployment.load().await?, backlog.now.instant(), &limits).await?;
         for stream in &summary.streams {
             if let Some(error) = stream.error() {
                 return Err(error.message.clone().into());

@@ -33,7 +33,7 @@ pub(super) fn write(record: &Record<'_>) -> Vec<u8> {
     let id = "acme".parse().expect("a valid ID");
     let source = Source::new(id, AWKWARD, Plan::Enterprise, now());
     let mut line = Vec::new();
-    LineWriter::new(&source, record.log, now().instant()).write(record, record.id, &mut line);
+    LineWriter::new(&source, record.log, now().instant()).write(record, &mut line);
     line
 }
 

@@ -20,7 +20,7 @@ use slacktrail_core::record::{Record, RowId};
 use slacktrail_core::slack::{Request, Response};
 use slacktrail_core::source::{LogType, Plan, Source, StreamId};
 use slacktrail_core::time::Day;
-use slacktrail_ports::{Body, CallAuth, Ports, Slack};
+use slacktrail_ports::{Body, CallAuth, DeploymentStore, Ports, Slack};
 use slacktrail_simulation::{SimulatedPorts, SimulatedWorld, StoredCursor, run};
 use slacktrail_simulator::tenant::Token;
 use slacktrail_simulator::{Settings, World};
@@ -46,7 +46,11 @@ pub(super) fn tick(bytes: &[u8]) {
     for pause in [0, PAUSE_SECONDS] {
         environment.world.pass(pause);
         let limits = TickLimits { resources: ResourceLimits::default(), deadline_reached: &|| false };
-        match run(poller.tick(environment.world.now(), &limits)) {
+        let ticked = run(async {
+            let deployment = poller.ports.deployment.load().await?;
+            poller.tick(deployment, environment.world.now(), &limits).await
+        });
+        match ticked {
             Ok(summary) => assert_summary(&summary),
             Err(error) => assert_safe_error(&error),
         }

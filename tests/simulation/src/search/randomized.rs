@@ -77,7 +77,7 @@ impl RandomizedRun {
         let resources = ResourceLimits {
             streams_at_once: 4,
             batch_bytes: Quota { per_stream: bytes, total: bytes },
-            stored_ids: Quota { per_stream: ids_max, total: ids_max },
+            cached_ids: Quota { per_stream: ids_max, total: ids_max },
             ..ResourceLimits::default()
         };
         let late_one_in = rng.pick(&[None, None, Some(2), Some(10)]);

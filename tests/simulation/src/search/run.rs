@@ -33,14 +33,14 @@ fn small_limits() -> ResourceLimits {
         streams_at_once: 4,
         batch_bytes: Quota { per_stream: 900, total: 2_000 },
         gzip_level: 0,
-        stored_ids: Quota { per_stream: 400, total: 800 },
+        cached_ids: Quota { per_stream: 400, total: 800 },
     }
 }
 
 /// Returns limits of two lines per batch and two cached IDs.
 fn tiny_limits() -> ResourceLimits {
     let batch_bytes = Quota { per_stream: 400, total: 400 };
-    ResourceLimits { batch_bytes, stored_ids: Quota { per_stream: 2, total: 2 }, ..small_limits() }
+    ResourceLimits { batch_bytes, cached_ids: Quota { per_stream: 2, total: 2 }, ..small_limits() }
 }
 
 /// A run in progress.

@@ -108,7 +108,7 @@ fn log_with_more_ids_than_cache_is_read_again_without_duplicates() {
             let pages_of_three = Settings { audit_limit_max: 3, integration_count_max: 3, ..Settings::organization() };
             let settings = Settings { limits: Limits::OFF, access_fill: Fill::UpTo(3), ..pages_of_three };
             let mut harness = Harness::new(settings, &[log]);
-            harness.stored_ids_max(20);
+            harness.cached_ids_max(20);
             harness.rows(simulated(log), 120, spread);
             harness.settle_within(60);
             (0..40).for_each(|n| harness.late_row(simulated(log), n * 3 * spread));

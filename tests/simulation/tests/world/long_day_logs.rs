@@ -28,7 +28,7 @@ fn backlog_continues_over_ticks_alongside_live_records_of_same_day() {
     (0..40).for_each(|n| harness.late_row(Log::Audit, n * 240));
     harness.lose_cursors();
     harness.restart();
-    harness.stored_ids_max(60);
+    harness.cached_ids_max(60);
     limit_operations(&harness, 30);
     store(&mut harness, Log::Audit, 120, 60);
     harness.assert_complete();
@@ -42,7 +42,7 @@ fn page_with_rows_of_many_days_is_checked_over_several_ticks() {
     store(&mut harness, Log::Access, 60, 8_640);
     harness.lose_cursors();
     harness.restart();
-    harness.stored_ids_max(12);
+    harness.cached_ids_max(12);
     limit_operations(&harness, 24);
     (0..6).for_each(|n| harness.late_row(Log::Access, n * 80_000));
     for _ in 0..30 {
