@@ -207,7 +207,9 @@ impl Facts {
                 facts.answered += 1
             }
             None => {
-                rejected = response.status == 401 || TOKEN_CODES.iter().any(|code| text().contains(code));
+                // Only the Audit Logs API rejects a token with a status and without a code.
+                let has_status = response.status == 401 && request.method == "logs";
+                rejected = has_status || TOKEN_CODES.iter().any(|code| text().contains(code));
                 facts.token_rejections += u32::from(rejected);
                 facts.token_revoked |= rejected && is_invalid;
             }
