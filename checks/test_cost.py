@@ -48,14 +48,14 @@ class Counts(unittest.TestCase):
             ("shared/collector/src/day_log.rs", r"READS_AT_ONCE: u32 = (\d+);", cost.READS_AT_ONCE),
             ("shared/core/src/time.rs", r"CLOCK_SKEW_SECONDS: i64 = (\d+);", cost.CLOCK_SKEW_HOURS * 3600),
             ("shared/core/src/stream/overlap.rs", r"OVERLAP_MAX_SECONDS: i64 = (\d+);", cost.OVERLAP_MINUTES * 60),
-            ("shared/core/src/source.rs", r"LogType::Audit => (\d+),", cost.CALLS_PER_TICK_MAX["audit"]),
-            ("shared/core/src/source.rs", r"LogType::Access \| LogType::Integration => (\d+),", cost.CALLS_PER_TICK_MAX["access"]),
+            ("shared/core/src/source/log_type.rs", r"LogType::Audit => (\d+),", cost.CALLS_PER_TICK_MAX["audit"]),
+            ("shared/core/src/source/log_type.rs", r"LogType::Access \| LogType::Integration => (\d+),", cost.CALLS_PER_TICK_MAX["access"]),
             ("shared/core/src/slack/request.rs", r"LogType::Audit \| LogType::Integration => (\d+),", cost.ROWS_PER_PAGE),
             ("shared/collector/src/tick/resources.rs", r"streams_at_once: (\d+),", cost.STREAMS_AT_ONCE),
             ("tests/tests/poller/costs.rs", r"LOG_BYTES_A_STREAM: usize = (\d+);", cost.LOG_BYTES_A_STREAM),
             ("tests/tests/poller/costs.rs", r"LOG_BYTES_A_TICK: usize = (\d+);", cost.LOG_BYTES_A_TICK),
             ("shared/ports/src/shard.rs", r"SOURCES_MAX: usize = (\d+);", cost.SOURCES_MAX),
-            ("shared/collector/src/tick/resources.rs", r"stored_ids: Quota \{ per_stream: \S+, total: (\S+) \}", 3 * cost.STORED_IDS_OF_THREE_STREAMS),
+            ("shared/collector/src/tick/resources.rs", r"cached_ids: Quota \{ per_stream: \S+, total: (\S+) \}", 3 * cost.STORED_IDS_OF_THREE_STREAMS),
         ]:
             with self.subTest(pattern):
                 self.assertEqual(number(path, pattern), counted)

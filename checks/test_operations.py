@@ -9,9 +9,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Matches an error code in the sources: of a new error, or of a missing resource.
 USED = re.compile(r'(?:Error::(?:slack|deployment)\(|missing_code:)\s*"([a-z][a-z0-9_]+)"')
 CODE = re.compile(r'"([a-z][a-z0-9_]+)"')
-# Matches a row of `hints.rs`: its codes, or the start of them, and its kind.
+# Matches a row of `codes.rs`: its codes, or the start of them, and its kind.
 HINT = re.compile(r'((?:"[a-z0-9_]+"[\s|)]*)+)=>[\s{(]*(Retry|Reauthorize|Reconfigure|Investigate),')
-# The sections of docs/operations.md whose tables have a column with the kind, and the tables of `hints.rs` with their codes.
+# The sections of docs/operations.md whose tables have a column with the kind, and the tables of `codes.rs` with their codes.
 KIND_SECTIONS = {
     "Slack errors": ["of_slack"],
     "Transport errors": ["of_calls", "of_deployment"],
@@ -25,23 +25,23 @@ WITHOUT_KIND = {"poller_not_running", "silent_stream"}
 def sources():
     """Returns the sources without their tests, and without the table of the codes."""
     paths = [*ROOT.glob("shared/*/src/**/*.rs"), *ROOT.glob("functions/*/src/**/*.rs"), *ROOT.glob("cli/src/**/*.rs")]
-    texts = [path.read_text() for path in paths if path.name not in ("tests.rs", "hints.rs")]
+    texts = [path.read_text() for path in paths if path.name not in ("tests.rs", "codes.rs")]
     return "\n".join(text.split("#[cfg(test)]\nmod tests {")[0] for text in texts)
 
 
 def text_of(table):
-    """Returns the text of a table in `hints.rs`."""
+    """Returns the text of a table in `codes.rs`."""
     text = (ROOT / "shared/errors/src/codes.rs").read_text()
     return text.split(f"fn {table}(")[1].split("_ => return None")[0]
 
 
 def codes_in(table):
-    """Returns the error codes of a table in `hints.rs`."""
+    """Returns the error codes of a table in `codes.rs`."""
     return set(CODE.findall(text_of(table)))
 
 
 def kinds_in(table):
-    """Returns the kind of each error code of a table in `hints.rs`, as the documents spell it."""
+    """Returns the kind of each error code of a table in `codes.rs`, as the documents spell it."""
     return {code: kind.lower() for codes, kind in HINT.findall(text_of(table)) for code in CODE.findall(codes)}
 
 

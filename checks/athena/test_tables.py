@@ -133,7 +133,7 @@ def fields_of_readme() -> dict[str, str]:
 
 def logs_of_code() -> dict[str, str]:
     """Returns the names of the log types in `LogType`, each with its `p_log_type`."""
-    code = (sources.ROOT / "shared" / "core" / "src" / "source.rs").read_text()
+    code = (sources.ROOT / "shared" / "core" / "src" / "source" / "log_type.rs").read_text()
     names = dict(re.findall(r'LogType::(\w+) => "([a-z]+)",', code))
     panther_log_types = dict(re.findall(r'LogType::(\w+) => "(Slack\.\w+)",', code))
     [all_of_them] = re.findall(r"ALL: \[LogType; \d+\] = \[([^\]]*)\]", code)

@@ -8,7 +8,7 @@ from template import ROOT
 
 def logs() -> list[str]:
     """Returns the names of the log types, which are the prefixes of the object keys."""
-    code = (ROOT / "shared/core/src/source.rs").read_text()
+    code = (ROOT / "shared/core/src/source/log_type.rs").read_text()
     names = dict(re.findall(r'LogType::(\w+) => "([a-z]+)",', code))
     (all_of_them,) = re.findall(r"ALL: \[LogType; \d+\] = \[([^\]]*)\]", code)
     return [names[log] for log in re.findall(r"LogType::(\w+)", all_of_them)]
