@@ -38,6 +38,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         if self.budget_exhausted() {
             return Err(token_replaced(&self.source.id));
         }
+        drop(page); // it may hold the lock of long rows, which the next page needs
         self.call_with(request, &fresh).await
     }
 

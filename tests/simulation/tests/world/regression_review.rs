@@ -107,6 +107,32 @@ fn token_replaced_during_tick_is_used_in_same_tick() {
     assert_eq!(tick_whose_token_is_replaced_after(2, 25).missing(), None);
 }
 
+#[test]
+fn rejection_with_long_unfinished_row_does_not_block_later_long_rows() {
+    let mut settings = unlimited(Settings::organization());
+    let old = settings.tokens[0].clone();
+    settings.tokens.push(Token { text: "xoxp-another".to_owned(), ..old.clone() });
+    let mut harness = Harness::new(settings, &[LogType::Audit]);
+    let long = |start: &str| format!("{start}{}", "x".repeat(300 << 10));
+    harness.rows(Log::Audit, 1, 0);
+    let rejection = long(r#"{"error":"invalid_auth","entries":[{"a":""#);
+    harness.fault(Fault::nth(1, CallMatcher::log(Log::Audit), FaultKind::Status(401, rejection)));
+    let page = long(r#"{"entries":[{"id":"long","date_create":1795356000,"action":""#) + r#""}]}"#;
+    harness.fault(Fault::nth(2, CallMatcher::log(Log::Audit), FaultKind::Status(200, page)));
+    let process = Process::start(harness.world());
+    let mut tick = process.begin(None, ResourceLimits::default());
+    let ended = (0..1_000).any(|_| {
+        if harness.calls() == 1 {
+            harness.world().with(|state| {
+                let source = state.sources.keys().next().unwrap().clone();
+                state.credentials.insert(source, (2, Some(r#"{"token":"xoxp-another"}"#.to_owned())));
+            });
+        }
+        tick.step().is_some()
+    });
+    assert!(ended, "the tick waits for a lock that it holds");
+}
+
 /// Adds an access row of now in a workspace, with the user agent of the desktop app. With `team_id`, Slack may not return such rows.
 fn desktop_row(harness: &mut Harness, user: &str, workspace: &str) {
     let now = harness.now();
