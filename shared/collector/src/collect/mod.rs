@@ -113,7 +113,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
     ) -> Self {
         let (version, cursor) = stored.map_or((None, None), |(version, cursor)| (Some(version), Some(cursor)));
         let StreamCache { walk, ids } = cache;
-        if ids.version != version {
+        if version.is_none() || ids.version != version {
             // Another writer replaced the cursor, so the cache may be incomplete, or objects may have been deleted for a backfill.
             *ids = IdCache::new(stream.clone());
             ids.version = version;
