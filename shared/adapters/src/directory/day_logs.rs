@@ -59,7 +59,7 @@ impl DayLogStore for DirectoryDayLogs {
 
     async fn read(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
         let Some(content) = self.files.read(&key.to_string())? else { return Ok(None) };
-        let last_modified = Timestamp::try_from(content.modified).unwrap_or(Timestamp::MIN); // a time outside jiff's range counts as old
+        let last_modified = Timestamp::try_from(content.modified).unwrap_or(Timestamp::MAX); // the search for stored records ends at old objects
         Ok(Some(StoredObject { bytes: content.bytes, last_modified }))
     }
 

@@ -156,9 +156,11 @@ impl<B> Response<B> {
     }
 
     /// Returns the latest time of a row that is collected. The search for stored records relies on it, because it ends where objects were stored
-    /// before a record's time. Later rows are collected when their time has come, because the watermark never passes Slack's time.
+    /// before a record's time, by the bucket's clock. The bucket may be a directory, whose clock is the local one. Later rows are collected when
+    /// their time has come, because the watermark passes neither clock.
     pub fn latest_row_time(&self, now: Second) -> Second {
-        self.date.map_or(now.plus(CLOCK_SKEW_SECONDS), Second::of)
+        let latest = now.plus(CLOCK_SKEW_SECONDS);
+        self.date.map_or(latest, |date| Second::of(date).min(latest))
     }
 
     /// Checks whether the request succeeded.

@@ -248,3 +248,15 @@ fn overlap_counts_pages_of_all_batches() {
         assert_eq!(overlaps, [120; 4], "{log}");
     }
 }
+
+#[test]
+fn only_successful_response_moves_watermark_back() {
+    let watermark = |status: u16| {
+        let response = Response::<()> { status, date: Some(second(-7_200).instant()), ..Response::default() };
+        with_live_gap(LogType::Audit, 60, &settled(LogType::Audit), |mut tick, _| {
+            tick.apply_server_clock(&response);
+            tick.cursor.watermark
+        })
+    };
+    assert_eq!([200, 502].map(watermark), [second(-7_200), second(60)]);
+}

@@ -157,6 +157,10 @@ impl Run {
             Event::ClockAhead(seconds) => {
                 self.world.with(|state| state.clock_ahead = SignedDuration::from_secs(*seconds));
             }
+            Event::LaptopAhead(seconds) => self.world.with(|state| {
+                state.clock_ahead = SignedDuration::from_secs(*seconds);
+                state.bucket_ahead = state.clock_ahead;
+            }),
             Event::Bar(id) => self.world.bar(id, true),
             Event::Admit(id) => self.world.bar(id, false),
             Event::Leave(id) => self.world.list(id, false),

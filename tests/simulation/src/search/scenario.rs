@@ -5,9 +5,9 @@ use slacktrail_simulator::{Endless, FaultKind as SlackFaultKind};
 
 use crate::simulated_world::FaultKind;
 use Event::{
-    Admit, Backfill, Bar, ClockAhead, Connect, Creates, DamagedRow, Deadline, FewPages, Hours, Insert, Join, LateRow,
-    LateRows, Leave, LongOutage, LongRows, LoseCursors, ManyRows, OtherTick, Outage, Pass, Revoke, Rows, SameId, Slack,
-    SlackAlways, Tamper, Tick, Touch, TouchAt,
+    Admit, Backfill, Bar, ClockAhead, Connect, Creates, DamagedRow, Deadline, FewPages, Hours, Insert, Join,
+    LaptopAhead, LateRow, LateRows, Leave, LongOutage, LongRows, LoseCursors, ManyRows, OtherTick, Outage, Pass,
+    Revoke, Rows, SameId, Slack, SlackAlways, Tamper, Tick, Touch, TouchAt,
 };
 
 /// An event in a scenario.
@@ -67,6 +67,8 @@ pub enum Event {
     Connect,
     /// The collector's clock is this many seconds ahead of Slack's clock from now on.
     ClockAhead(i64),
+    /// The clock of a laptop is this many seconds ahead of Slack's clock from now on: the clock of the collector and of the files that it writes.
+    LaptopAhead(i64),
     /// Slack bars the source from this workspace of its organization.
     Bar(&'static str),
     /// Slack admits the source to this workspace again.
@@ -264,6 +266,12 @@ fn late_and_lost() -> Vec<Scenario> {
             .chain((0..17).flat_map(|_| [error(2), Tick, Pass(15)]))
             .chain([Pass(400), Tick, Pass(60)])
             .collect();
+    // New processes store rows on a laptop whose clock is twenty minutes slow.
+    let slow_laptop: Vec<Event> = [Rows(2, 40), LaptopAhead(-1_200), Tick]
+        .into_iter()
+        .chain(std::iter::repeat_n([Pass(300), Rows(1, 0), OtherTick], 7).flatten())
+        .chain([LaptopAhead(0), Pass(60), Rows(1, 0)])
+        .collect();
     vec![
         // An append finds an object whose response was lost, drops its record, and fails. The retry must not store that record again, although
         // the small cache evicted the IDs of its second.
@@ -286,6 +294,7 @@ fn late_and_lost() -> Vec<Scenario> {
             )
         },
         odd(&[LogType::Audit], "failed-ticks", &failed_ticks),
+        odd(&[LogType::Access], "slow-laptop", &slow_laptop),
         scenario("hourly", &[Rows(2, 40), Tick, Pass(3_540), Tick, Pass(60), LateRow(1_800), Rows(1, 0)]),
         scenario(
             "daily",

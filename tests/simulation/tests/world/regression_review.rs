@@ -218,6 +218,25 @@ fn long_access_walk_advances_while_local_clock_is_slow() {
         assert_ne!(outcome.code(), Some("corrupt_cursor"));
         harness.pass(60);
     }
+    harness.clock_ahead(0);
+    harness.tick();
+    harness.assert_complete();
+}
+
+#[test]
+fn slow_clock_of_directory_stores_no_access_row_twice() {
+    let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Access]);
+    harness.clock_ahead(-3_600);
+    harness.world().with(|state| state.bucket_ahead = state.clock_ahead);
+    for _ in 0..90 {
+        harness.rows(Log::Access, 1, 0);
+        harness.tick();
+        harness.pass(60);
+        harness.restart();
+    }
+    assert!(harness.stored_lines() >= 30, "{}", harness.stored_lines());
+    harness.pass(3_600);
+    harness.settle();
     harness.assert_complete();
 }
 
