@@ -90,7 +90,7 @@ impl Archive {
 
     /// Returns all lines of a source's objects.
     pub fn lines_of(&self, source: &str) -> Vec<String> {
-        self.lines(|key| key.log.stream.source.as_str() == source)
+        self.lines(|key| key.day_log.stream.source.as_str() == source)
     }
 
     /// Returns all lines of the objects whose keys start with `prefix`.
@@ -108,10 +108,11 @@ impl Archive {
         let rows = logs.iter().flat_map(|log| world.visible_rows(*log, Timestamp::now()));
         let mut comparison = Comparison::new(rows);
         for &log in logs {
-            let is_wanted =
-                |key: &ObjectKey| key.log.stream.source.as_str() == source && key.log.stream.log.name() == log.name();
+            let is_wanted = |key: &ObjectKey| {
+                key.day_log.stream.source.as_str() == source && key.day_log.stream.log.name() == log.name()
+            };
             for object in self.objects(is_wanted) {
-                let day = object.key.log.day.to_string();
+                let day = object.key.day_log.day.to_string();
                 for_each_record(&object, |text, line| {
                     assert_fields(text, line, log, &object.key);
                     let (id, workspace) = (line.id.to_string(), line.workspace());
@@ -159,11 +160,11 @@ fn assert_fields(text: &str, line: &StoredLine<'_>, log: Log, key: &ObjectKey) {
         Log::Access => "Slack.AccessLogs",
         Log::Integration => "Slack.IntegrationLogs",
     };
-    let source = key.log.stream.source.as_str();
+    let source = key.day_log.stream.source.as_str();
     assert_eq!((&fields["p_log_type"], &fields["p_source_id"]), (&log_type.into(), &source.into()), "`{key}`");
     assert_eq!(fields["p_row_id"], line.id.to_string(), "`{key}`");
     let day_of_time = fields["p_event_time"].as_str().map(|time| time[..10].replace('-', "/"));
-    assert_eq!(day_of_time, Some(key.log.day.to_string()), "`{key}`");
+    assert_eq!(day_of_time, Some(key.day_log.day.to_string()), "`{key}`");
 }
 
 fn assert_none(differences: &Differences, source: &str) {

@@ -66,7 +66,7 @@ pub async fn day_log_store<S: DayLogStore>(store: &S, plant: impl AsyncFn(&str),
 async fn object_is_created_once_and_never_changes<S: DayLogStore>(store: &S) {
     let key = day_log("acme", "2026/11/01").key(1);
     assert!(ok(store.read(&key).await).is_none(), "an object that was never created does not exist");
-    assert!(ok(store.list(&key.log).await).is_empty(), "a day log without objects is empty");
+    assert!(ok(store.list(&key.day_log).await).is_empty(), "a day log without objects is empty");
 
     let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(100_000).collect();
     assert_eq!(ok(store.create(&key, bytes.clone()).await), CreateOutcome::Created);
@@ -80,9 +80,9 @@ async fn object_is_created_once_and_never_changes<S: DayLogStore>(store: &S) {
     let stored = ok(store.read(&key).await).expect("a created object can be read");
     assert_eq!(stored.bytes, bytes, "the bytes of the first create are stored unchanged");
     assert!(Second::of(stored.last_modified) > Second::MARCH_2018, "{}", stored.last_modified);
-    assert!(ok(store.read(&key.log.key(2)).await).is_none(), "the next number is still free");
+    assert!(ok(store.read(&key.day_log.key(2)).await).is_none(), "the next number is still free");
 
-    let empty = key.log.key(3);
+    let empty = key.day_log.key(3);
     assert_eq!(ok(store.create(&empty, Vec::new()).await), CreateOutcome::Created);
     assert_eq!(ok(store.read(&empty).await).expect("a created object can be read").bytes, b"");
 }
@@ -124,9 +124,9 @@ async fn listing_excludes_other_sources<S: DayLogStore>(store: &S) {
         assert_eq!(ok(store.create(key, b"x".to_vec()).await), CreateOutcome::Created);
     }
     for key in &keys {
-        assert_eq!(ok(store.list(&key.log).await), [key.number], "{key}");
+        assert_eq!(ok(store.list(&key.day_log).await), [key.number], "{key}");
     }
-    let another_log = DayLogId { stream: stream("acme", LogType::Access), ..keys[0].log.clone() };
+    let another_log = DayLogId { stream: stream("acme", LogType::Access), ..keys[0].day_log.clone() };
     assert!(ok(store.list(&another_log).await).is_empty(), "another log type has another day log");
 }
 

@@ -66,7 +66,7 @@ pub(crate) async fn check(directory: &Path, rows: &[Row]) -> Result<Checked, Cli
     let mut comparison = Comparison::new(rows);
     let mut samples = BTreeMap::new();
     for key in &keys {
-        let (kind, day) = (key.log.stream.log, key.log.day.to_string());
+        let (kind, day) = (key.day_log.stream.log, key.day_log.day.to_string());
         let log = match kind {
             LogType::Audit => Log::Audit,
             LogType::Access => Log::Access,
@@ -80,7 +80,7 @@ pub(crate) async fn check(directory: &Path, rows: &[Row]) -> Result<Checked, Cli
             samples.insert(kind, text.to_owned());
         })?;
     }
-    let newest = keys.iter().rfind(|key| key.log.stream.log == LogType::Audit).or(keys.last());
+    let newest = keys.iter().rfind(|key| key.day_log.stream.log == LogType::Audit).or(keys.last());
     let newest = newest.map(|key| directory.join(key.to_string()));
     let Differences { compared, missing, duplicates, unexpected, wrong_day } = comparison.finish();
     let verdict = Verdict {

@@ -159,7 +159,7 @@ impl StreamStatus {
     ///
     /// Neither applies to a directory. There, ticks run only during `slacktrail pull`, which reconnects the source if that is necessary.
     fn apply_poller(self, source: &Source, cursor: &Cursor, now: Second) -> StreamStatus {
-        let is_outdated = cursor.health.requires_action_before_reconnect(source);
+        let is_outdated = cursor.health.was_reconnected_since_error(source);
         // During a wait that Slack demanded, no tick saves the cursor. A reconnect ends the wait.
         let waits_until = cursor.waits_until(now).filter(|_| !is_outdated).unwrap_or(cursor.saved_at);
         let idle_since = cursor.saved_at.max(source.connected_at).max(waits_until);

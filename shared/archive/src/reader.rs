@@ -91,9 +91,9 @@ pub fn read_objects<D: DayLogStore>(
 pub fn missing_keys(keys: &[ObjectKey]) -> Vec<ObjectKey> {
     let of_day_log = |keys: &[ObjectKey]| {
         let numbers: Vec<u32> = keys.iter().map(|key| key.number).collect();
-        missing_numbers(&numbers).map(|number| keys[0].log.key(number)).collect::<Vec<_>>()
+        missing_numbers(&numbers).map(|number| keys[0].day_log.key(number)).collect::<Vec<_>>()
     };
-    keys.chunk_by(|a, b| a.log == b.log).flat_map(of_day_log).collect()
+    keys.chunk_by(|a, b| a.day_log == b.day_log).flat_map(of_day_log).collect()
 }
 
 #[cfg(test)]

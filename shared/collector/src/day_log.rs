@@ -11,8 +11,8 @@ use futures_util::future::join_all;
 
 use crate::tick::StreamLimits;
 use slacktrail_core::batch::{Batch, BatchLine};
+use slacktrail_core::day_log_cache::{DayLogCaches, ReadObject};
 use slacktrail_core::error::Error;
-use slacktrail_core::id_cache::{DayLogCaches, ReadObject};
 use slacktrail_core::object::{DayLogId, ObjectKey, decode, encode, missing_numbers};
 use slacktrail_core::record::RowId;
 use slacktrail_core::stream::TickCounts;
@@ -44,7 +44,7 @@ pub(crate) async fn load_ids<D: DayLogStore>(
         (None, Some(last_object)) => *last_object,
         (None, None) => find_last_object(store, &log).await?,
     };
-    cache.open(day, last_object, &range);
+    cache.prepare(day, last_object, &range);
     loop {
         let (known_from, unread) = cache.next_unread(day, &range);
         let Some(unread) = unread else { return Ok(known_from) };
@@ -200,7 +200,6 @@ mod tests {
     use futures_util::lock::Mutex;
 
     use super::*;
-    use crate::tick::ResourceLimits;
     use slacktrail_core::line::LineWriter;
     use slacktrail_core::record::Record;
     use slacktrail_core::source::{LogType, Plan, Source, StreamId};
@@ -304,7 +303,8 @@ mod tests {
 
     fn limits<'a>(cached_ids_max: usize, long_rows: &'a Mutex<()>) -> StreamLimits<'a> {
         StreamLimits {
-            resources: ResourceLimits::default(),
+            calls_max: None,
+            gzip_level: 0,
             batch_bytes: 1 << 20,
             cached_ids_max,
             cached_ids_total: cached_ids_max,

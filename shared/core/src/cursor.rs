@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, json_location};
 use crate::health::{Class, Health};
+use crate::slack::RETRY_AFTER_MAX_SECONDS;
 use crate::source::{LogType, Source};
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
 use crate::walk::{Gap, GapKind, Walk};
@@ -244,7 +245,7 @@ impl Cursor {
 
     /// Returns the end of the stream's last wait, which may have passed. A stored wait of more than an hour plus clock skew is ignored.
     pub fn waits_until(&self, now: Second) -> Option<Second> {
-        self.not_before.filter(|not_before| *not_before <= now.plus(3_600 + CLOCK_SKEW_SECONDS))
+        self.not_before.filter(|not_before| *not_before <= now.plus(RETRY_AFTER_MAX_SECONDS + CLOCK_SKEW_SECONDS))
     }
 
     /// Returns the lag that a stored cursor shows at `now`.

@@ -45,7 +45,7 @@ const SLOW_RETRY_SECONDS: i64 = 900;
 
 /// The parts of a tick's outcome that determine the stream's health.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TickOutcome<'a> {
+pub(crate) struct HealthInput<'a> {
     /// The error, if any.
     pub error: Option<&'a Error>,
     /// Whether any time is not collected yet. Re-reads do not count.
@@ -58,8 +58,8 @@ pub(crate) struct TickOutcome<'a> {
 
 impl Health {
     /// Updates the health from the outcome of a tick.
-    pub(crate) fn update(&mut self, tick: &TickOutcome<'_>, source: &Source, log: LogType, now: Second) {
-        let &TickOutcome { error, behind, was_read, newest_shown } = tick;
+    pub(crate) fn update(&mut self, tick: &HealthInput<'_>, source: &Source, log: LogType, now: Second) {
+        let &HealthInput { error, behind, was_read, newest_shown } = tick;
         let believed = now.plus(CLOCK_SKEW_SECONDS);
         self.since = self.since.map(|since| if since > believed { now } else { since });
         self.last_record = self.last_record.filter(|record| *record <= believed).max(newest_shown);
@@ -85,8 +85,8 @@ impl Health {
         let reason = silence.as_ref().or(error);
         let code = reason.map(|error| error.code.clone());
         // An error that repeats after a reconnect starts again. Otherwise each tick would try it immediately, forever.
-        let is_new_attempt = error.is_some()
-            && (self.requires_action_before_reconnect(source) || self.started_before_connection(source));
+        let is_new_attempt =
+            error.is_some() && (self.was_reconnected_since_error(source) || self.started_before_connection(source));
         let origin = reason.map(|error| error.origin).unwrap_or_default();
         // Another message alone changes nothing: it may differ in each tick, and each change is a write.
         let changed = is_new_attempt || (state, &code, origin) != (self.state, &self.code, self.origin);
@@ -145,7 +145,7 @@ impl Health {
 
     /// Returns `true` if the source was reconnected after an error that requires action. A reconnect in the second of the error counts as later,
     /// because one call too many is better than a stream that waits although it could be collected.
-    pub fn requires_action_before_reconnect(&self, source: &Source) -> bool {
+    pub fn was_reconnected_since_error(&self, source: &Source) -> bool {
         matches!(self.state, State::Reauthorize | State::Reconfigure)
             && self.since.is_some_and(|since| source.connected_at >= since)
     }
@@ -171,18 +171,18 @@ mod tests {
     }
 
     /// Updates the health. Returns `true` if more than the time of the last success has changed.
-    fn update(health: &mut Health, tick: &TickOutcome<'_>, source: &Source, log: LogType, now: i64) -> bool {
+    fn update(health: &mut Health, tick: &HealthInput<'_>, source: &Source, log: LogType, now: i64) -> bool {
         let before = health.clone();
         health.update(tick, source, log, second(now));
         Health { last_success: before.last_success, ..health.clone() } != before
     }
 
-    fn read(behind: bool) -> TickOutcome<'static> {
-        TickOutcome { error: None, behind, was_read: true, newest_shown: None }
+    fn read(behind: bool) -> HealthInput<'static> {
+        HealthInput { error: None, behind, was_read: true, newest_shown: None }
     }
 
-    fn met(error: &Error) -> TickOutcome<'_> {
-        TickOutcome { error: Some(error), ..read(false) }
+    fn met(error: &Error) -> HealthInput<'_> {
+        HealthInput { error: Some(error), ..read(false) }
     }
 
     fn source() -> Source {
@@ -246,10 +246,10 @@ mod tests {
         let mut health = Health::default();
         assert!(update(&mut health, &met(&error), &source(), LogType::Audit, 200));
         let again = Source { connected_at: second(500), ..source() };
-        assert!(health.requires_action_before_reconnect(&again));
+        assert!(health.was_reconnected_since_error(&again));
         assert!(update(&mut health, &met(&error), &again, LogType::Audit, 520));
         assert_eq!(health.since, Some(second(520)));
-        assert!(!health.requires_action_before_reconnect(&again));
+        assert!(!health.was_reconnected_since_error(&again));
         assert!(!update(&mut health, &met(&error), &again, LogType::Audit, 580));
     }
 
@@ -257,7 +257,7 @@ mod tests {
     fn persistent_transient_error_becomes_failing_until_success() {
         let error = Error::slack("http_500", "Slack answered 500");
         let update = |health: &mut Health, error: Option<&Error>, now| {
-            update(health, &TickOutcome { error, ..read(false) }, &source(), LogType::Audit, now)
+            update(health, &HealthInput { error, ..read(false) }, &source(), LogType::Audit, now)
         };
         let mut health = Health::default();
         assert!(update(&mut health, Some(&error), 100));
@@ -275,7 +275,7 @@ mod tests {
         let error = Error::slack("http_500", "Slack answered 500");
         let mut health = Health::default();
         health.update(&met(&error), &source(), LogType::Audit, second(100));
-        let nothing = TickOutcome { was_read: false, ..read(true) };
+        let nothing = HealthInput { was_read: false, ..read(true) };
         assert!(!update(&mut health, &nothing, &source(), LogType::Audit, 160));
         assert_eq!((health.state, health.code.as_deref()), (State::Waiting, Some("http_500")));
         assert_eq!(health.last_success, None);

@@ -7,7 +7,7 @@
 //! - [`source`], [`time`] and [`error`]: the terms. [`sanitize`]: characters that are unsafe to show.
 //! - [`record`], [`mod@line`], [`batch`], [`object`]: from a row of a page to the bytes of an object.
 //! - [`slack`]: requests and responses.
-//! - [`id_cache`]: the cache of the record IDs that are stored.
+//! - [`day_log_cache`]: the cache of the record IDs that are stored.
 //! - [`cursor`] and [`walk`]: what is still to collect, and how each log is read. [`workspaces`]: an organization that is read workspace by
 //!   workspace. [`health`]: the state of a stream.
 //! - [`stream`]: one tick of one stream, which changes all of these.
@@ -17,8 +17,8 @@
 pub mod batch;
 mod counts;
 pub mod cursor;
+pub mod day_log_cache;
 pub mod health;
-pub mod id_cache;
 pub mod line;
 pub mod object;
 pub mod record;

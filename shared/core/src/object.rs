@@ -26,7 +26,7 @@ const GZIP_BYTES_AT_ONCE: usize = 64 << 10;
 const LINE_BYTES_MAX: u64 = 4 * ROW_BYTES_MAX as u64;
 /// Maximum uncompressed size of an object that is read back, 64 MiB. slacktrail's objects hold one batch. A few KiB may unpack to any size.
 const UNPACKED_BYTES_MAX: u64 = 64 << 20;
-/// Maximum lines of an object. A batch of 16 MiB has fewer, because a line has at least 170 bytes.
+/// Maximum lines of an object. A batch, of about 8 MiB, has fewer, because a line has at least 170 bytes.
 const LINES_MAX: u64 = 100_000;
 
 /// A day log: one stream's records of one UTC day, as objects 1, 2, 3 ... under one prefix.
@@ -46,13 +46,13 @@ impl DayLogId {
 
     /// Returns the key of object `number`.
     pub fn key(&self, number: u32) -> ObjectKey {
-        ObjectKey { log: self.clone(), number }
+        ObjectKey { day_log: self.clone(), number }
     }
 
     /// Returns the owner of a listed key that starts with [`prefix`](Self::prefix).
     pub fn read_key(&self, key: &str) -> KeyOwner {
         match key.parse::<ObjectKey>() {
-            Ok(key) if key.log == *self => KeyOwner::This(key.number),
+            Ok(key) if key.day_log == *self => KeyOwner::This(key.number),
             Ok(_) => KeyOwner::OtherSource,
             Err(_) => KeyOwner::Unknown,
         }
@@ -80,14 +80,14 @@ pub enum KeyOwner {
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ObjectKey {
     /// The day log of the object.
-    pub log: DayLogId,
+    pub day_log: DayLogId,
     /// The number of the object, from 1.
     pub number: u32,
 }
 
 impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{:06}.json.gz", self.log.prefix(), self.number)
+        write!(f, "{}{:06}.json.gz", self.day_log.prefix(), self.number)
     }
 }
 
@@ -147,7 +147,7 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
 /// Returns an error of kind [`Investigate`](crate::error::ErrorKind::Investigate) that names the key if slacktrail did not write these bytes.
 pub fn decode(key: &ObjectKey, bytes: &[u8], mut take: impl FnMut(RowId, Second)) -> Result<(), Error> {
     decode_lines(key, bytes, |number, _, line| {
-        if line.time.day() != key.log.day {
+        if line.time.day() != key.day_log.day {
             return Err(foreign_line(key, number));
         }
         take(line.id, line.time);
@@ -170,7 +170,7 @@ pub fn decode_lines(
         if number > LINES_MAX {
             return Err(corrupt_object(key, "it has more lines than slacktrail writes to an object"));
         }
-        let read = line.and_then(|line| Some((line, StoredLine::read(key.log.stream.log, line)?)));
+        let read = line.and_then(|line| Some((line, StoredLine::read(key.day_log.stream.log, line)?)));
         let (line, stored) = read.ok_or_else(|| foreign_line(key, number))?;
         take(number, line, &stored)?;
     }

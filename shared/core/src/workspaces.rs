@@ -3,7 +3,7 @@
 //! Integration logs are always read this way, and access logs if Slack requires `team_id`. A walk through a gap is then a round: it reads all
 //! workspaces in the order of their IDs. If a workspace cannot be read, the cursor stores since when its rows are missing, and the round continues
 //! with the next one. When the workspace can be read again, its walk goes back that far. The walk of a workspace that joins goes back to the
-//! source's `since`.
+//! source's `since`, or further if an open gap does.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 use crate::health::Health;
-use crate::slack::WorkspaceList;
+use crate::slack::{RETRY_AFTER_MAX_SECONDS, WorkspaceList};
 use crate::source::shown_name;
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
 
@@ -21,8 +21,6 @@ const LISTED_SECONDS: i64 = 3600;
 const RETRY_SECONDS: i64 = 900;
 /// The time for which a workspace may be unreadable before the stream reports an error.
 const REPORTED_AFTER_SECONDS: i64 = 900;
-/// The longest wait that is honored: one hour, plus clock skew.
-const WAIT_MAX_SECONDS: i64 = 3_600 + CLOCK_SKEW_SECONDS;
 /// Maximum workspaces that an error message names.
 const NAMED_MAX: usize = 10;
 
@@ -48,7 +46,7 @@ pub struct WorkspaceState {
     pub code: Option<String>,
     /// The time from which the workspace's rows are missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uncollected_since: Option<Second>,
+    pub missing_since: Option<Second>,
     /// Since when the workspace is unreadable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Second>,
@@ -67,8 +65,8 @@ impl WorkspaceState {
         self.code.is_some() && self.since.is_some_and(|since| now.since(since) >= REPORTED_AFTER_SECONDS)
     }
 
-    fn add_uncollected(&mut self, from: Second) {
-        self.uncollected_since = Some(self.uncollected_since.map_or(from, |since| since.min(from)));
+    fn add_missing(&mut self, from: Second) {
+        self.missing_since = Some(self.missing_since.map_or(from, |since| since.min(from)));
     }
 }
 
@@ -79,7 +77,7 @@ pub struct WorkspacePosition {
     pub id: String,
     /// The time from which the workspace's rows were missing when the walk entered it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uncollected_since: Option<Second>,
+    pub missing_since: Option<Second>,
 }
 
 /// The stored states of all workspaces, by ID.
@@ -110,8 +108,8 @@ impl Workspaces {
     }
 
     /// Returns the time from which rows of the workspace are missing.
-    pub fn uncollected_since(&self, id: &str) -> Option<Second> {
-        self.0.get(id)?.uncollected_since
+    pub fn missing_since(&self, id: &str) -> Option<Second> {
+        self.0.get(id)?.missing_since
     }
 
     /// Limits stored times, which may be corrupt, and ends the waits from before `connected_at`, when the source was last connected.
@@ -119,20 +117,21 @@ impl Workspaces {
         for state in self.0.values_mut() {
             state.since = state.since.map(|since| if since > now.plus(CLOCK_SKEW_SECONDS) { now } else { since });
             let predates_connection = |not_before: Second| not_before.plus(-RETRY_SECONDS) <= connected_at;
-            state.not_before = state
-                .not_before
-                .filter(|not_before| *not_before <= now.plus(WAIT_MAX_SECONDS) && !predates_connection(*not_before));
+            state.not_before = state.not_before.filter(|not_before| {
+                *not_before <= now.plus(RETRY_AFTER_MAX_SECONDS + CLOCK_SKEW_SECONDS)
+                    && !predates_connection(*not_before)
+            });
         }
     }
 
     /// Adds workspaces that joined, whose rows are missing since `joined_since`, and clears the errors of those that left.
     pub(crate) fn update_listed(&mut self, list: &WorkspaceList, joined_since: Option<Second>) {
         for id in &list.ids {
-            let joined = WorkspaceState { uncollected_since: joined_since, ..WorkspaceState::default() };
+            let joined = WorkspaceState { missing_since: joined_since, ..WorkspaceState::default() };
             self.0.entry(id.clone()).or_insert(joined);
         }
         for (_, left) in self.0.iter_mut().filter(|(id, _)| !list.has(id)) {
-            *left = WorkspaceState { uncollected_since: left.uncollected_since, ..WorkspaceState::default() };
+            *left = WorkspaceState { missing_since: left.missing_since, ..WorkspaceState::default() };
         }
     }
 
@@ -156,8 +155,8 @@ impl Workspaces {
             (is_after(id) && state.is_skipped(now)) || has_left && last.is_none_or(|last| id.as_str() >= last)
         };
         let passed_over = self.0.iter_mut().filter(|(id, state)| is_before_next(id) && is_unread(id, state));
-        passed_over.for_each(|(_, state)| state.add_uncollected(oldest));
-        next.map(|id| WorkspacePosition { uncollected_since: self.uncollected_since(&id), id })
+        passed_over.for_each(|(_, state)| state.add_missing(oldest));
+        next.map(|id| WorkspacePosition { missing_since: self.missing_since(&id), id })
     }
 
     /// Clears the error of a workspace that a walk has read up to now. Keeps the state of a workspace that the walk skipped.
@@ -182,7 +181,7 @@ impl Workspaces {
         let started = if health.fails_with(&error.code, now) { now.plus(-REPORTED_AFTER_SECONDS) } else { now };
         state.since = Some(state.since.map_or(started, |since| since.min(started)));
         let was_reported = state.is_reported(now);
-        state.add_uncollected(oldest);
+        state.add_missing(oldest);
         state.not_before = Some(now.plus(error.retry_after_seconds.unwrap_or(0).max(RETRY_SECONDS)));
         state.code = Some(error.code.clone());
         if !list.ids.iter().all(|id| self.0.get(id).is_some_and(|state| state.code.is_some())) {
@@ -282,7 +281,7 @@ mod tests {
         assert_eq!(next(Some("T1"), 70, 899).as_deref(), Some("T4"));
         assert_eq!(next(Some("T4"), 70, 899), None);
         assert_eq!(next(Some("T1"), 80, 900).as_deref(), Some("T2"));
-        let missing = ["T1", "T2", "T3", "T4"].map(|id| workspaces.uncollected_since(id));
+        let missing = ["T1", "T2", "T3", "T4"].map(|id| workspaces.missing_since(id));
         assert_eq!(missing, [None, Some(second(50)), Some(second(50)), None]);
     }
 
@@ -292,7 +291,7 @@ mod tests {
         let listed = list(&["T1", "T3"]);
         workspaces.update_listed(&listed, Some(second(5)));
         let expected =
-            |since: Option<i64>| WorkspaceState { uncollected_since: since.map(second), ..WorkspaceState::default() };
+            |since: Option<i64>| WorkspaceState { missing_since: since.map(second), ..WorkspaceState::default() };
         assert_eq!((&workspaces.0["T1"], &workspaces.0["T2"]), (&expected(None), &expected(None)));
         assert_eq!(workspaces.0["T3"], expected(Some(5)));
         for (last, oldest, missing) in [("T1", 40, 40), ("T1", 90, 40), ("T2", 30, 30), ("T3", 10, 30)] {
@@ -328,7 +327,7 @@ mod tests {
         assert_eq!(workspaces.0["T1"].not_before, Some(second(900)));
         assert_eq!(skip(&mut workspaces, "T2", 60), Skipped::Last);
         assert_eq!(workspaces.failing().count(), 0);
-        let since = ["T1", "T2"].map(|id| (workspaces.0[id].since, workspaces.uncollected_since(id)));
+        let since = ["T1", "T2"].map(|id| (workspaces.0[id].since, workspaces.missing_since(id)));
         assert_eq!(since, [(Some(second(0)), Some(second(-60))), (Some(second(60)), Some(second(-60)))]);
     }
 

@@ -76,7 +76,7 @@ pub enum Advance {
 pub enum TooLarge {
     /// [`RESPONSE_BYTES_MAX`].
     Bytes,
-    /// The number of rows.
+    /// The number of rows, or their bytes if the page is processed as a whole.
     Rows,
     /// The bytes of a row.
     Row,

@@ -123,7 +123,7 @@ async fn cursor_of_10_000_unreadable_workspaces_is_saved_and_loaded() {
     let (acme, now) = (source("acme"), Second::MARCH_2018);
     let state = |number: i64| WorkspaceState {
         code: Some("team_access_not_granted".to_owned()),
-        uncollected_since: Some(now.plus(number)),
+        missing_since: Some(now.plus(number)),
         since: Some(now.plus(3 * number)),
         not_before: Some(now.plus(7 * number)),
     };
@@ -235,7 +235,7 @@ async fn missing_bucket_table_or_secret_is_named_with_its_setting() {
     for error in [
         ports.day_logs.create(&key, b"x".to_vec()).await.unwrap_err(),
         ports.day_logs.read(&key).await.unwrap_err(),
-        ports.day_logs.list(&key.log).await.unwrap_err(),
+        ports.day_logs.list(&key.day_log).await.unwrap_err(),
     ] {
         assert_named(&error, ErrorKind::Reconfigure, "no_such_bucket", "bucket `logs` does not exist", "`BUCKET_NAME`");
     }

@@ -64,7 +64,7 @@ async fn missing_s3_permission_is_named() {
     let create = ports.day_logs.create(&key, Vec::new()).await.unwrap_err();
     assert_error(&create, ErrorKind::Reconfigure, "access_denied", "`s3:PutObject` on `logs/*`");
     assert!(create.message.contains("`audit/2026/11/22/acme-000001.json.gz`"), "{create}");
-    let list = ports.day_logs.list(&key.log).await.unwrap_err();
+    let list = ports.day_logs.list(&key.day_log).await.unwrap_err();
     assert_error(&list, ErrorKind::Reconfigure, "access_denied", "`s3:ListBucket` on `logs`");
     // Without s3:ListBucket, S3 returns the same error for a missing object.
     let read = ports.day_logs.read(&key).await.unwrap_err();

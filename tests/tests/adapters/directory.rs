@@ -158,7 +158,7 @@ async fn unusable_directory_is_named_with_hint() {
     let errors: [Error; 5] = [
         logs.create(&key, b"x".to_vec()).await.unwrap_err(),
         logs.read(&key).await.unwrap_err(),
-        logs.list(&key.log).await.unwrap_err(),
+        logs.list(&key.day_log).await.unwrap_err(),
         deployment.load().await.unwrap_err(),
         sources::put(&deployment, &source("acme")).await.unwrap_err(),
     ];
@@ -294,7 +294,7 @@ async fn use_all(root: &Path) -> Vec<(&'static str, Option<Error>)> {
     vec![
         ("create", logs.create(&key, b"x".to_vec()).await.err()),
         ("read", logs.read(&key).await.err()),
-        ("list", logs.list(&key.log).await.err()),
+        ("list", logs.list(&key.day_log).await.err()),
         ("save", sources::put(&deployment, &source("acme")).await.err()),
         ("replace", replace_cursor(&deployment).await.err()),
         ("load", deployment.load().await.err()),

@@ -54,7 +54,7 @@ mod tests {
             let codes = ["team_access_not_granted", "enterprise_is_restricted", "org_login_required", "invalid_auth"];
             let state = WorkspaceState {
                 code: Some(codes[usize::from(random[10] % 4)].to_owned()),
-                uncollected_since: Some(now.plus(-16 * seconds(11))),
+                missing_since: Some(now.plus(-16 * seconds(11))),
                 since: Some(now.plus(-seconds(14))),
                 not_before: Some(now.plus(seconds(17) % 100_000)),
             };

@@ -8,13 +8,13 @@ use slacktrail_core::time::Second;
 /// The source's `since` may differ from the cursor's, because it applies to logs without a cursor only.
 pub(super) fn excuse(cursor: Option<&Cursor>, workspace: Option<&str>, time: Second) -> Option<Reason> {
     let Some(cursor) = cursor else { return Some(Reason::NeverCollected) };
-    let uncollected_since = workspace.and_then(|workspace| cursor.workspaces.uncollected_since(workspace));
+    let missing_since = workspace.and_then(|workspace| cursor.workspaces.missing_since(workspace));
     let reread_from = (0..REREADS.len()).map(|index| cursor.reread_from(index)).min();
     [
         (cursor.gaps.iter().any(|gap| (gap.oldest..=gap.latest).contains(&time)), Reason::InGap),
         (time < cursor.since, Reason::BeforeSince),
         (time > cursor.watermark, Reason::SinceLastTick),
-        (uncollected_since.is_some_and(|from| time >= from), Reason::SkippedWorkspace),
+        (missing_since.is_some_and(|from| time >= from), Reason::SkippedWorkspace),
         (reread_from.is_some_and(|from| time >= from), Reason::BeforeReread),
     ]
     .into_iter()
@@ -49,7 +49,7 @@ mod tests {
         let walk = Walk::begin(LogType::Audit, at(-200));
         gapped.gaps.push(Gap { walk, ..Gap::unwalked(LogType::Audit, GapKind::Backlog, at(-200), at(-100)) });
         let mut skipped = settled();
-        let state = WorkspaceState { uncollected_since: Some(at(-90)), ..WorkspaceState::default() };
+        let state = WorkspaceState { missing_since: Some(at(-90)), ..WorkspaceState::default() };
         skipped.workspaces.0.insert("T1".to_owned(), state);
         for (cursor, hours, expected) in [
             (&settled(), -299, None),

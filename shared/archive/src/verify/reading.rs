@@ -241,7 +241,7 @@ impl<'a> Reading<'a> {
             Err(PageError::Error(error)) if may_be_smaller(&error) => return self.shrink_page(error, page_rows),
             Err(PageError::Error(error)) => match response.date.map(Second::of) {
                 Some(date) if self.is_in_future(&error, date) => self.shorten(date),
-                _ => self.skip_workspace(error)?,
+                _ => self.skip_or_fail(error)?,
             },
         }
         Ok(if matches!(self.state.stage, Stage::Done) { Step::Done } else { Step::More })
@@ -437,7 +437,7 @@ impl<'a> Reading<'a> {
         };
         match next {
             Some(id) => {
-                self.state.gap.enter(self.log, Some(WorkspacePosition { id, uncollected_since: None }));
+                self.state.gap.enter(self.log, Some(WorkspacePosition { id, missing_since: None }));
                 (self.context, self.oldest_second) = (PageContext::default(), OldestSecond::default());
                 self.last_page_rows = 0;
             }
@@ -447,7 +447,7 @@ impl<'a> Reading<'a> {
 
     /// Skips a workspace that Slack does not let the app read. Returns the error if it is not specific to a workspace, or if every workspace has
     /// failed, because then the token is the cause.
-    fn skip_workspace(&mut self, error: Error) -> Result<(), Error> {
+    fn skip_or_fail(&mut self, error: Error) -> Result<(), Error> {
         let is_own = matches!(error.kind, ErrorKind::Reauthorize | ErrorKind::Reconfigure);
         let Some(id) = self.state.gap.workspace_id().filter(|_| is_own).map(str::to_owned) else { return Err(error) };
         if self.state.skipped.len() + 1 >= self.state.workspaces {

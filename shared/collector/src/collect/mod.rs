@@ -22,8 +22,8 @@ use crate::day_log;
 use crate::tick::StreamLimits;
 use slacktrail_core::batch::Batch;
 use slacktrail_core::cursor::Cursor;
+use slacktrail_core::day_log_cache::DayLogCaches;
 use slacktrail_core::error::{Error, ErrorKind, Origin};
-use slacktrail_core::id_cache::DayLogCaches;
 use slacktrail_core::line::LineWriter;
 use slacktrail_core::record::RowId;
 use slacktrail_core::slack::Request;
@@ -125,7 +125,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
             stream,
             limits,
             now: second,
-            tick: StreamTick::new(source, stream.log, second, limits.resources.calls_max, cursor, walk),
+            tick: StreamTick::new(source, stream.log, second, limits.calls_max, cursor, walk),
             version,
             conflict: false,
             ids,
@@ -135,7 +135,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         }
     }
 
-    /// Collects gaps, newest first, until none is left or the tick's calls or time are used up. `refresh_failure` is the reason why a due token
+    /// Collects gaps, the most urgent first, until none is left or the tick's calls or time are used up. `refresh_failure` is the reason why a due token
     /// could not be refreshed.
     pub(crate) async fn collect(mut self, refresh_failure: Option<&RefreshFailure>) -> StreamOutcome {
         let error = match refresh_failure {
@@ -161,7 +161,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
         self.tick.open_gaps();
         while let Some(mut active) = self.tick.next_gap() {
             let mut batch = Batch::default();
-            let walked = self.walk(&mut active, &mut batch).await; // pages, until they fill an object
+            let walked = self.walk(&mut active, &mut batch).await; // pages, until they fill a batch
             self.tick.pause_walk(&mut active, walked.is_err());
             // Records first ...
             if let Err(error) = self.store(&walked, &mut batch).await {
@@ -236,7 +236,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Colle
 
     /// Appends the lines of the batch to the day logs, and clears the batch.
     async fn append(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        let (store, level) = (&self.ports.day_logs, self.limits.resources.gzip_level);
+        let (store, level) = (&self.ports.day_logs, self.limits.gzip_level);
         day_log::append(store, &mut self.ids.day_logs, batch, level, self.tick.counts()).await?;
         *self.tick.counts() += batch.counts;
         batch.clear(self.limits.batch_bytes);

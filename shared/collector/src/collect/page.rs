@@ -3,7 +3,7 @@
 use futures_util::lock::{Mutex, MutexGuard};
 
 use slacktrail_core::error::Error;
-use slacktrail_core::slack::{Advance, PageEnd, PageError, PageReader, RawRow, Request, Response, too_large};
+use slacktrail_core::slack::{Advance, PageError, PageFields, PageReader, RawRow, Request, Response, too_large};
 use slacktrail_core::time::Second;
 use slacktrail_ports::Body;
 
@@ -85,8 +85,8 @@ impl<'a> OpenPage<'a> {
     /// # Errors
     ///
     /// Returns an error if the response is not a page.
-    pub(super) fn end(&self, now: Second) -> Result<PageEnd, PageError> {
-        self.response.page_end(&self.reader, &self.request, now)
+    pub(super) fn end(&self, now: Second) -> Result<PageFields, PageError> {
+        self.response.page_fields(&self.reader, &self.request, now)
     }
 }
 

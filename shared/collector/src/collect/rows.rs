@@ -55,7 +55,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
                 }
                 page.release();
                 if (self.limits.deadline_reached)() {
-                    return Err(deadline_reached(request));
+                    return Err(page_unfinished(request));
                 }
             }
         }
@@ -143,7 +143,7 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Collector
     }
 }
 
-fn deadline_reached(request: &Request) -> Error {
+fn page_unfinished(request: &Request) -> Error {
     Error::slack(
         "page_unfinished",
         format!("reading a page of `{}`: the tick ran out of time; the records read so far are stored", request.method),

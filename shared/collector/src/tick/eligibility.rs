@@ -27,13 +27,13 @@ pub(super) fn eligibility(
 ) -> Result<Option<(Version, Cursor)>, Box<StreamOutcome>> {
     let (version, cursor) = match stored {
         None if !source.paused => return Ok(None),
-        None => return Err(Box::new(StreamOutcome::skipped(stream, State::Paused))),
+        None => return Err(Box::new(StreamOutcome::initial(stream, State::Paused))),
         Some((_, Err(error))) => {
             return Err(Box::new(StreamOutcome::unreadable(stream.source.clone(), Some(stream.log), error)));
         }
         Some((version, Ok(cursor))) => (version, cursor),
     };
-    let waits = cursor.must_wait(now) && !cursor.health.requires_action_before_reconnect(source);
+    let waits = cursor.must_wait(now) && !cursor.health.was_reconnected_since_error(source);
     if !source.paused && !waits {
         return Ok(Some((version, cursor)));
     }
@@ -43,7 +43,7 @@ pub(super) fn eligibility(
         lag_seconds: cursor.lag_seconds(now),
         reason: stored_error.map(|error| error.of_source(source.id.clone())),
         is_reason_stored: true,
-        ..StreamOutcome::skipped(stream, if source.paused { State::Paused } else { cursor.health.state })
+        ..StreamOutcome::initial(stream, if source.paused { State::Paused } else { cursor.health.state })
     }))
 }
 

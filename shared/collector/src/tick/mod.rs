@@ -90,7 +90,8 @@ impl<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> Poller<S,
         }
         let (concurrent, cached_ids) = limits.resources.of_streams(due.len());
         let stream_limits = StreamLimits {
-            resources: limits.resources,
+            calls_max: limits.resources.calls_max,
+            gzip_level: limits.resources.gzip_level,
             batch_bytes: limits.resources.batch_bytes.split(concurrent),
             cached_ids_max: cached_ids.split(concurrent),
             cached_ids_total: cached_ids.total,

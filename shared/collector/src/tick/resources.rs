@@ -21,8 +21,10 @@ pub struct ResourceLimits {
 
 /// The limits of one stream's tick.
 pub(crate) struct StreamLimits<'a> {
-    /// The limits of all streams.
-    pub(crate) resources: ResourceLimits,
+    /// Maximum calls to Slack, as in [`ResourceLimits`].
+    pub(crate) calls_max: Option<u32>,
+    /// The gzip level of objects.
+    pub(crate) gzip_level: u32,
     /// Bytes of lines after which a batch is stored.
     pub(crate) batch_bytes: usize,
     /// Maximum number of cached IDs during the tick.

@@ -54,14 +54,14 @@ mod tests {
 
     fn polled(error: Option<&Error>) -> StreamOutcome {
         let reason = error.cloned();
-        StreamOutcome { polled: true, reason, ..StreamOutcome::skipped(&stream(LogType::Audit), State::Ok) }
+        StreamOutcome { polled: true, reason, ..StreamOutcome::initial(&stream(LogType::Audit), State::Ok) }
     }
 
     #[test]
     fn invocation_fails_if_every_due_stream_fails_in_deployment() {
         let deployment = Error::deployment("access_denied", "denied");
         let slack = Error::slack("ratelimited", "limited");
-        let paused = || StreamOutcome::skipped(&stream(LogType::Access), State::Paused);
+        let paused = || StreamOutcome::initial(&stream(LogType::Access), State::Paused);
         let unreadable = || StreamOutcome::unreadable(acme(), None, deployment.clone());
         for (streams, fails) in [
             (vec![], false),

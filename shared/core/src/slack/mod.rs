@@ -6,7 +6,8 @@ pub mod response;
 mod workspace_list;
 
 pub use request::{Family, Request, rows_per_page};
-pub use response::{Page, PageEnd, PageError, Response, too_large};
+pub(crate) use response::RETRY_AFTER_MAX_SECONDS;
+pub use response::{Page, PageError, PageFields, Response, too_large};
 pub use slacktrail_pages::envelope::{Envelope, Paging};
 pub use slacktrail_pages::page_reader::{self, Advance, PageReader, RawRow, TooLarge};
 pub use workspace_list::{WorkspaceList, WorkspaceListing, workspace_id};

@@ -32,7 +32,7 @@ pub struct Response<B = Vec<u8>> {
 
 /// The fields of a page beside its rows.
 #[derive(Clone, Debug)]
-pub struct PageEnd {
+pub struct PageFields {
     /// The cursor of the next page, or `None` at the end of the log.
     pub next: Option<String>,
     /// The page counts, if pages are numbered.
@@ -47,7 +47,7 @@ pub struct Page {
     /// The JSON of each row, in Slack's order.
     pub rows: Vec<String>,
     /// The fields beside the rows.
-    pub end: PageEnd,
+    pub end: PageFields,
 }
 
 /// The reason why a response is not a page.
@@ -76,7 +76,7 @@ impl PageError {
 /// The wait if Slack limits the call rate without a valid `Retry-After`.
 const RETRY_AFTER_DEFAULT_SECONDS: i64 = 60;
 /// The longest wait, whatever `Retry-After` says.
-const RETRY_AFTER_MAX_SECONDS: i64 = 3600;
+pub(crate) const RETRY_AFTER_MAX_SECONDS: i64 = 3_600;
 
 impl Response {
     /// Reads the response to `request` as a whole page. The poller does not use this for logs, because it reads their pages while they arrive.
@@ -86,7 +86,7 @@ impl Response {
     /// Returns an error if the status, the error code, the structure or the size of the response shows that it is not a page.
     pub fn page(&self, request: &Request, now: Second) -> Result<Page, PageError> {
         let (rows, reader) = self.read(request)?;
-        let end = self.page_end(&reader, request, now)?;
+        let end = self.page_fields(&reader, request, now)?;
         Ok(Page { rows, end })
     }
 
@@ -135,14 +135,14 @@ impl<B> Response<B> {
     /// # Errors
     ///
     /// Returns an error if the status, the error code or the structure of the response shows that it is not a page.
-    pub fn page_end(&self, reader: &PageReader, request: &Request, now: Second) -> Result<PageEnd, PageError> {
+    pub fn page_fields(&self, reader: &PageReader, request: &Request, now: Second) -> Result<PageFields, PageError> {
         self.answered(reader, request, now)?;
         let unreadable = |what| PageError::Error(self.unreadable(request, what));
         if !reader.has_rows() {
             return Err(unreadable("it contains no list of rows"));
         }
         let next = reader.envelope().next_cursor().map_err(unreadable)?;
-        Ok(PageEnd {
+        Ok(PageFields {
             next,
             paging: reader.envelope().paging(),
             // The cursor may store this time, and a stored time that is further in the local clock's future is not trusted.
@@ -246,7 +246,7 @@ impl<B> Response<B> {
 pub fn too_large(request: &Request, limit: TooLarge) -> Error {
     let what = match limit {
         TooLarge::Bytes => "a longer body than slacktrail reads (256 MiB of a log, 1 MiB of anything else)",
-        TooLarge::Rows => "more rows than slacktrail reads in a page",
+        TooLarge::Rows => "more or longer rows than slacktrail reads in a page",
         TooLarge::Row => "a longer row than slacktrail reads (4 MiB)",
         TooLarge::Key => "a longer key than slacktrail reads (4 KiB)",
     };

@@ -29,17 +29,17 @@ use std::collections::BTreeMap;
 use overlap::Overlap;
 
 use crate::batch::Batch;
-use crate::cursor::{Cursor, HEARTBEAT_SECONDS};
+use crate::cursor::{Cursor, HEARTBEAT_SECONDS, REREADS};
 use crate::error::{Error, ErrorKind, Origin};
-use crate::health::{Health, TickOutcome};
-use crate::slack::{PageEnd, Response, WorkspaceList};
+use crate::health::{Health, HealthInput};
+use crate::slack::{PageFields, Response, WorkspaceList};
 use crate::source::{LogType, Source, StreamId};
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
 use crate::walk::{Gap, GapKind, MatchedRecord, PageContext, PageOutcome, PageSoFar, Row};
 use crate::workspaces::{Workspaces, list_is_due, seconds_between_rounds};
 
-/// The time for which a day log stays cached after the end of its day, because its last records may be that late.
-const CACHED_SECONDS: i64 = 26 * 3600;
+/// The time for which a day log stays cached after the end of its day, because its last records may be that late: 26 hours.
+const CACHED_SECONDS: i64 = REREADS[1].1 - REREADS[1].0;
 /// Clock differences up to this are not reported.
 const CLOCK_SKEW_REPORTED_SECONDS: i64 = 60;
 
@@ -135,7 +135,7 @@ impl<'a> StreamTick<'a> {
         let mut cursor = stored.clone().unwrap_or_else(|| Cursor::first(source, log, now));
         cursor.workspaces.limit_times(now, source.connected_at);
         let stream = StreamId { source: source.id.clone(), log };
-        let mut outcome = StreamOutcome::skipped(&stream, cursor.health.state);
+        let mut outcome = StreamOutcome::initial(&stream, cursor.health.state);
         (outcome.polled, outcome.recovered) = (true, field_in_future.is_some());
         let mut tick = StreamTick {
             source,
@@ -271,7 +271,7 @@ impl<'a> StreamTick<'a> {
         context: &mut PageContext,
         page: PageSoFar,
         rows: (&[Row], u32),
-        end: &PageEnd,
+        end: &PageFields,
     ) -> PageOutcome {
         gap.advance(&mut self.cursor.by_first, context, page, rows, end)
     }
@@ -317,9 +317,9 @@ impl<'a> StreamTick<'a> {
         }
         // If the workspace could not be read, its time since then was not read either. Check both when this walk entered it and now.
         let entered = gap.workspace.as_ref();
-        let now = entered.and_then(|workspace| self.cursor.workspaces.uncollected_since(&workspace.id));
-        let uncollected_since = [entered.and_then(|workspace| workspace.uncollected_since), now];
-        if uncollected_since.into_iter().flatten().any(|from| time >= from) {
+        let now = entered.and_then(|workspace| self.cursor.workspaces.missing_since(&workspace.id));
+        let missing_since = [entered.and_then(|workspace| workspace.missing_since), now];
+        if missing_since.into_iter().flatten().any(|from| time >= from) {
             return false;
         }
         let is_unread = |gap: &Gap| {
@@ -394,7 +394,7 @@ impl<'a> StreamTick<'a> {
         self.cursor.not_before = pause.map(|seconds| self.now.plus(seconds));
         // Until the old token expires, collection continues. Report now that it will expire, so that there is time to act.
         let error = error.or_else(|| token_error.filter(|error| error.kind != ErrorKind::Retry).cloned());
-        let tick = TickOutcome {
+        let tick = HealthInput {
             error: error.as_ref(),
             behind: self.cursor.is_behind(),
             was_read: self.outcome.counts.pages > 0 && self.advanced,

@@ -43,8 +43,8 @@ pub struct StreamOutcome {
 }
 
 impl StreamOutcome {
-    /// Returns the outcome of a stream that was not polled.
-    pub fn skipped(stream: &StreamId, state: State) -> StreamOutcome {
+    /// Returns the outcome of a stream that is not polled, or not yet.
+    pub fn initial(stream: &StreamId, state: State) -> StreamOutcome {
         StreamOutcome::of(stream.source.clone(), Some(stream.log), state)
     }
 

@@ -47,6 +47,16 @@ enum Position {
     NeedsWorkspaces,
 }
 
+/// When a smaller page is requested after an error.
+enum Shrunk {
+    /// Now, because the page was too large.
+    ForThisTick,
+    /// In the next tick, because Slack may recover from what broke off the page.
+    ForNextTick,
+    /// Never: a smaller page does not exist or would not help.
+    CannotHelp,
+}
+
 impl StreamTick<'_> {
     /// Returns the request for the next page of a gap, and the number of rows that it requests.
     pub fn request(&self, active: &ActiveGap) -> (Request, u32) {
@@ -73,10 +83,15 @@ impl StreamTick<'_> {
                 let is_end = matches!(position, Position::AtEnd);
                 if is_end { Ok(true) } else { self.check_progress(active, asked.0).map(|()| false) }
             }
-            Err(error) => self.shrink_page(active, asked.1, error)?.map_or(Ok(false), Err),
+            Err(error) => match self.shrink_page(active, asked.1, &error) {
+                Shrunk::ForThisTick => Ok(false),
+                // The workspace is not skipped.
+                Shrunk::ForNextTick => return Err(error),
+                Shrunk::CannotHelp => Err(error),
+            },
         };
         let is_end = match is_end {
-            Err(error) if is_of_a_page(&error) => self.skip_workspace(&mut active.gap, error).map(|()| true)?,
+            Err(error) if is_of_a_page(&error) => self.skip_or_fail(&mut active.gap, error).map(|()| true)?,
             is_end => is_end?,
         };
         if !is_end {
@@ -138,7 +153,7 @@ impl StreamTick<'_> {
                 active.gap.restart(&mut active.context);
                 Ok(Position::Within)
             }
-            PageError::Error(error) => self.pass_over(&mut active.gap, error, date),
+            PageError::Error(error) => self.handle_error_response(&mut active.gap, error, date),
         }
     }
 
@@ -147,7 +162,7 @@ impl StreamTick<'_> {
         let ActiveGap { gap, context, .. } = active;
         let number = gap.page_number(context);
         if number <= 1 {
-            return self.skip_workspace(gap, PageError::NoSuchPage.into_error()).map(|()| Position::AtEnd); // every log has a first page
+            return self.skip_or_fail(gap, PageError::NoSuchPage.into_error()).map(|()| Position::AtEnd); // every log has a first page
         }
         // Slack returns a limited number of pages, so larger pages reach further back. In a log with the oldest rows first, the missing page
         // would contain the newest rows, so ask again how many pages exist. The same applies if this page existed in an earlier tick, because
@@ -168,7 +183,7 @@ impl StreamTick<'_> {
     /// # Errors
     ///
     /// Returns the error if it affects the whole stream.
-    fn pass_over(&mut self, gap: &mut Gap, error: Error, date: Option<Second>) -> Result<Position, Error> {
+    fn handle_error_response(&mut self, gap: &mut Gap, error: Error, date: Option<Second>) -> Result<Position, Error> {
         // The local clock is ahead, so the range ends in Slack's future. Request only the part that Slack has reached.
         if let Some(date) = date
             && (self.log, error.code.as_str()) == (LogType::Audit, "invalid_range")
@@ -185,22 +200,16 @@ impl StreamTick<'_> {
             self.cursor.by_workspace = true;
             return Ok(Position::NeedsWorkspaces);
         }
-        self.skip_workspace(gap, error).map(|()| Position::AtEnd)
+        self.skip_or_fail(gap, error).map(|()| Position::AtEnd)
     }
 
-    /// Requests fewer rows after a page that was too large (in this tick) or that broke off (in the next tick).
-    ///
-    /// Returns `None` if a smaller page is to be requested now, and the error if a smaller page is not possible or would not help.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error if a smaller page may succeed in the next tick, so that the workspace is not skipped.
-    fn shrink_page(&mut self, active: &mut ActiveGap, page_rows: u32, error: Error) -> Result<Option<Error>, Error> {
-        if !may_be_smaller(&error) || !self.cache.page_size.shrink(page_rows) {
-            return Ok(Some(error));
+    /// Requests fewer rows after a page that was too large or that broke off.
+    fn shrink_page(&mut self, active: &mut ActiveGap, page_rows: u32, error: &Error) -> Shrunk {
+        if !may_be_smaller(error) || !self.cache.page_size.shrink(page_rows) {
+            return Shrunk::CannotHelp;
         }
         active.gap.change_page_size(&mut active.context);
-        if error.code == "response_too_large" { Ok(None) } else { Err(error) }
+        if error.code == "response_too_large" { Shrunk::ForThisTick } else { Shrunk::ForNextTick }
     }
 
     /// Checks that the walk advances, after a page that is not its last.
@@ -258,8 +267,8 @@ impl StreamTick<'_> {
     ///
     /// # Errors
     ///
-    /// Returns the error if it affects the whole stream.
-    fn skip_workspace(&mut self, gap: &mut Gap, error: Error) -> Result<(), Error> {
+    /// Returns the error if it affects the whole stream, as each error does if the log is not read per workspace.
+    fn skip_or_fail(&mut self, gap: &mut Gap, error: Error) -> Result<(), Error> {
         let Cursor { workspaces, health, .. } = &mut self.cursor;
         let id = gap.workspace_id().filter(|id| workspaces.is_error_of(id, &error, health, self.now));
         let Some(id) = id.map(str::to_owned) else { return Err(error) };

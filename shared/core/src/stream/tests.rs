@@ -192,10 +192,10 @@ fn record_from_time_in_which_workspace_was_not_read_is_not_late() {
     // The workspace failed before the walk entered it, or in the walk of another gap since.
     for (at_entry, now) in [(Some(-50), None), (None, Some(-50))] {
         let mut stored = settled(LogType::Integration);
-        let failing = WorkspaceState { uncollected_since: now.map(second), ..WorkspaceState::default() };
+        let failing = WorkspaceState { missing_since: now.map(second), ..WorkspaceState::default() };
         stored.workspaces.0.insert("T1".to_owned(), failing);
         let late = with_live_gap(LogType::Integration, 60, &stored, |tick, ActiveGap { gap, .. }| {
-            let workspace = WorkspacePosition { id: "T1".to_owned(), uncollected_since: at_entry.map(second) };
+            let workspace = WorkspacePosition { id: "T1".to_owned(), missing_since: at_entry.map(second) };
             let gap = Gap { workspace: Some(workspace), ..gap };
             [-60, -50, -1].map(|time| tick.is_late(&gap, second(time)))
         });

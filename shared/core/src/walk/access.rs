@@ -12,7 +12,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{MatchedRecord, Row};
-use crate::slack::PageEnd;
+use crate::slack::PageFields;
 use crate::time::Second;
 
 /// The position of an access walk.
@@ -121,7 +121,7 @@ impl AccessWalk {
         by_first: &mut bool,
         numbered_pages: &mut NumberedPages,
         page: &AccessPage,
-        end: &PageEnd,
+        end: &PageFields,
     ) -> bool {
         let shown = (self.number(), page.rows);
         if self.has_size_mismatch(page, end) && numbered_pages.size_mismatch.replace(shown) != Some(shown) {
@@ -158,13 +158,13 @@ impl AccessWalk {
     }
 
     /// Returns `true` if the number of rows of a numbered page contradicts its `paging`.
-    fn has_size_mismatch(&self, page: &AccessPage, end: &PageEnd) -> bool {
+    fn has_size_mismatch(&self, page: &AccessPage, end: &PageFields) -> bool {
         let is_numbered = end.next.is_none() && (self.numbered.is_some() || self.pages == 0);
         is_numbered && end.paging.is_some_and(|paging| !paging.admits(self.number(), page.rows as usize))
     }
 
     /// Returns the next numbered page and its rows, if Slack returned no page cursor. A pass that started with page cursors also ends with them.
-    fn next_number(&self, shown: &AccessPage, end: &PageEnd) -> Option<(u32, u32)> {
+    fn next_number(&self, shown: &AccessPage, end: &PageFields) -> Option<(u32, u32)> {
         // Slack ignored `limit`, so the first page had Slack's own size, and the next pages must have the same size.
         let count = end.paging.map_or(0, |paging| paging.count);
         let (page, rows) = self.numbered.unwrap_or((1, if count > 0 { count } else { shown.rows.max(1) }));
@@ -199,9 +199,9 @@ mod tests {
         page
     }
 
-    fn end(next: Option<&str>, paging: Option<(u32, u64)>) -> PageEnd {
+    fn end(next: Option<&str>, paging: Option<(u32, u64)>) -> PageFields {
         let paging = paging.map(|(pages, total)| Paging { pages, total: Some(total), count: 3 });
-        PageEnd { next: next.map(str::to_owned), paging, made_after: second(100) }
+        PageFields { next: next.map(str::to_owned), paging, made_after: second(100) }
     }
 
     #[test]
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn numbered_pages_are_read_to_last_and_cursors_are_followed() {
-        let outcome = |walk: &mut AccessWalk, rows: usize, end: &PageEnd| {
+        let outcome = |walk: &mut AccessWalk, rows: usize, end: &PageFields| {
             let done = walk.advance(&mut false, &mut NumberedPages::default(), &page(&vec![(50, 50); rows]), end);
             (done, walk.numbered, walk.page_cursor.clone())
         };
@@ -279,7 +279,7 @@ mod tests {
         let next = |count: u32| {
             let walk = AccessWalk { pages: 1, ..AccessWalk::begin(second(0)) };
             let paging = Some(Paging { pages: 2, total: None, count });
-            walk.next_number(&page(&[(3, 3), (2, 2)]), &PageEnd { paging, ..end(None, None) })
+            walk.next_number(&page(&[(3, 3), (2, 2)]), &PageFields { paging, ..end(None, None) })
         };
         assert_eq!((next(100), next(0)), (Some((2, 100)), Some((2, 2))));
     }
@@ -289,7 +289,7 @@ mod tests {
         let mut walk = AccessWalk::begin(second(0));
         let mut numbered_pages = NumberedPages::default();
         for (next, made_after) in [(Some("c1"), 100), (Some("c2"), 200), (None, 300)] {
-            let end = PageEnd { made_after: second(made_after), ..end(next, None) };
+            let end = PageFields { made_after: second(made_after), ..end(next, None) };
             assert!(!walk.advance(&mut false, &mut numbered_pages, &page(&[(50, 50)]), &end));
         }
         assert_eq!((walk.stop, walk.pages), (second(100), 0));

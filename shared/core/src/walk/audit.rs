@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 
 use super::{MatchedRecord, Row};
-use crate::slack::PageEnd;
+use crate::slack::PageFields;
 use crate::time::Second;
 
 /// The position of an audit walk.
@@ -49,7 +49,7 @@ impl AuditWalk {
         &mut self,
         range: &RangeInclusive<Second>,
         page: &AuditPage,
-        end: &PageEnd,
+        end: &PageFields,
     ) -> (bool, Option<Second>) {
         // Slack orders rows newest first. If a whole page is older than the range, Slack has lost the filter, and the range is complete.
         let beyond = page.rows > 0 && !page.reaches_range;
@@ -72,7 +72,7 @@ mod tests {
             let row = |time: &i64| Row { id: RowId([0; 16]), time: Some(second(*time)), last_active: None };
             let mut page = AuditPage::default();
             let matched = page.process_rows(&range, &times.iter().map(row).collect::<Vec<_>>()).len();
-            let end = PageEnd { next: next.map(str::to_owned), paging: None, made_after: Second::EPOCH };
+            let end = PageFields { next: next.map(str::to_owned), paging: None, made_after: Second::EPOCH };
             let (done, latest) = AuditWalk::default().advance(&range, &page, &end);
             (matched, done, latest)
         };

@@ -6,7 +6,7 @@ use super::{
     AccessWalk, AuditWalk, Depth, IntegrationWalk, MatchedRecord, PageContext, PageOutcome, PageSoFar, Row, Walk,
     integration,
 };
-use crate::slack::{PageEnd, Request};
+use crate::slack::{PageFields, Request};
 use crate::source::LogType;
 use crate::time::Second;
 use crate::workspaces::WorkspacePosition;
@@ -18,7 +18,7 @@ pub struct Gap {
     pub kind: GapKind,
     /// The first second.
     pub oldest: Second,
-    /// The last second. While an audit gap is walked, this is the oldest stored second.
+    /// The last second. While an audit gap is walked, this is the oldest second that the walk has come to.
     pub latest: Second,
     /// The workspace that the walk is in, if an organization is read workspace by workspace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,8 +113,8 @@ impl Gap {
 
     /// Returns how far back the walk goes.
     pub fn oldest_wanted(&self) -> Second {
-        let uncollected_since = self.workspace.as_ref().and_then(|workspace| workspace.uncollected_since);
-        uncollected_since.map_or(self.oldest, |from| from.min(self.oldest))
+        let missing_since = self.workspace.as_ref().and_then(|workspace| workspace.missing_since);
+        missing_since.map_or(self.oldest, |from| from.min(self.oldest))
     }
 
     /// Returns the ID of the workspace that the walk is in, if an organization is read workspace by workspace.
@@ -154,7 +154,7 @@ impl Gap {
         context: &mut PageContext,
         mut page: PageSoFar,
         (rows, page_rows): (&[Row], u32),
-        end: &PageEnd,
+        end: &PageFields,
     ) -> PageOutcome {
         let matched = self.process_rows(&mut page, rows);
         let (oldest, range) = (self.oldest_wanted(), self.oldest..=self.end());

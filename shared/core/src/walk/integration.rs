@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::{MatchedRecord, PageOutcome, Row};
 use crate::record::RowId;
-use crate::slack::{PageEnd, Paging};
+use crate::slack::{PageFields, Paging};
 use crate::time::Second;
 
 /// The position of an integration walk.
@@ -108,9 +108,9 @@ enum Check {
     /// The walk must continue from this page, and count the rows of the second, if any, from the first.
     StepBack(u32, Option<Second>),
     /// The page counts of the stored pages were wrong, so the walk must start again.
-    StartAgain,
+    RestartKeepingOrder,
     /// Slack ignores page numbers, so the walk must start again without what it knows of the log.
-    Restart,
+    RestartFromNothing,
     /// No further row belongs to the gap.
     End,
 }
@@ -140,7 +140,7 @@ impl IntegrationWalk {
         range: &RangeInclusive<Second>,
         boundary_state: &mut BoundaryState,
         rows: &[Row],
-        end: &PageEnd,
+        end: &PageFields,
         page_rows: u32,
     ) -> PageOutcome {
         self.page_rows.get_or_insert(page_rows);
@@ -154,8 +154,8 @@ impl IntegrationWalk {
                 self.page = number;
                 *boundary_state = BoundaryState { ask: Some(number), back, ..BoundaryState::default() };
             }
-            Check::StartAgain => (self.page, *boundary_state) = (0, BoundaryState::default()),
-            Check::Restart => (*self, *boundary_state) = Default::default(),
+            Check::RestartKeepingOrder => (self.page, *boundary_state) = (0, BoundaryState::default()),
+            Check::RestartFromNothing => (*self, *boundary_state) = Default::default(),
         }
         PageOutcome::nothing_yet()
     }
@@ -167,7 +167,7 @@ impl IntegrationWalk {
         // A log does not shrink. If the last stored page is now beyond the end, the page counts were wrong when it was stored.
         let is_probe = state.first_page.is_some();
         if number > page.pages() && (self.oldest_first || is_probe || self.asks_again(state)) {
-            return Check::StartAgain;
+            return Check::RestartKeepingOrder;
         }
         let unmoved = self.one_second.as_ref().filter(|stored| stored.is_unmoved(rows, fingerprint, page.total()));
         if let Some(stored) = unmoved.filter(|_| self.goes_on(state) && state.back.is_none()) {
@@ -199,7 +199,7 @@ impl IntegrationWalk {
         // counts, counting them might never end.
         let are_equal = rows.iter().all(|row| row.id == rows[0].id);
         if state.repeats(number, fingerprint) && (paging.is_none() || !are_equal) {
-            return Check::Restart;
+            return Check::RestartFromNothing;
         }
         Check::Accept
     }
@@ -414,7 +414,7 @@ mod tests {
         fn outcome(&mut self, rows: &[Row], paging: Option<Paging>) -> PageOutcome {
             let page_rows = paging.map_or(10, |paging| paging.count);
             let (range, end) =
-                (Second::EPOCH..=Second::EPOCH.plus(100), PageEnd { next: None, paging, made_after: Second::EPOCH });
+                (Second::EPOCH..=Second::EPOCH.plus(100), PageFields { next: None, paging, made_after: Second::EPOCH });
             self.walk.process_page(&range, &mut self.state, rows, &end, page_rows)
         }
 
@@ -440,7 +440,7 @@ mod tests {
             let range = Second::EPOCH.plus(oldest)..=Second::EPOCH.plus(99);
             let mut asked = Vec::new();
             for times in [&[1][..]].iter().chain(last_pages) {
-                let end = PageEnd { next: None, paging: paging(9, 9, 10), made_after: Second::EPOCH };
+                let end = PageFields { next: None, paging: paging(9, 9, 10), made_after: Second::EPOCH };
                 let outcome = walk.process_page(&range, &mut state, &rows(times), &end, 1);
                 asked.push((outcome.done, state.ask(&walk)));
             }
@@ -618,7 +618,7 @@ mod tests {
     #[test]
     fn second_at_start_of_gap_is_read_to_its_end() {
         let range = Second::EPOCH.plus(5)..=Second::EPOCH.plus(100);
-        let end = PageEnd { next: None, paging: paging(3, 30, 10), made_after: Second::EPOCH };
+        let end = PageFields { next: None, paging: paging(3, 30, 10), made_after: Second::EPOCH };
         let done = |times: &[i64]| {
             let Tick { mut walk, mut state } = Tick::default();
             walk.process_page(&range, &mut state, &rows(times), &end, 10).done

@@ -143,7 +143,7 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slack::PageEnd;
+    use crate::slack::PageFields;
     use crate::workspaces::WorkspacePosition;
 
     fn second(seconds: i64) -> Second {
@@ -175,7 +175,7 @@ mod tests {
         assert!(audit(AuditWalk { page_cursor: Some("c".to_owned()), ..AuditWalk::default() }).is_in_progress());
         assert!(access(AccessWalk { pages: 1, ..started.clone() }).is_in_progress());
         assert!(access(AccessWalk { stop: second(15), ..started.clone() }).is_in_progress(), "second pass");
-        let workspace = Some(WorkspacePosition { id: "T1".to_owned(), uncollected_since: None });
+        let workspace = Some(WorkspacePosition { id: "T1".to_owned(), missing_since: None });
         assert!(Gap { workspace: workspace.clone(), ..access(started) }.is_in_progress());
         assert!(!integration(IntegrationWalk { page: 1, ..IntegrationWalk::default() }).is_in_progress());
         assert!(integration(IntegrationWalk { page: 2, ..IntegrationWalk::default() }).is_in_progress());
@@ -204,17 +204,17 @@ mod tests {
 
     #[test]
     fn workspace_walk_starts_at_first_page_and_covers_missing_time() {
-        let entered = |log, uncollected_since: Option<i64>| {
+        let entered = |log, missing_since: Option<i64>| {
             let mut gap = gap(log);
-            let uncollected_since = uncollected_since.map(second);
-            gap.enter(log, Some(WorkspacePosition { id: "T2".to_owned(), uncollected_since }));
-            assert_eq!(gap.oldest_wanted(), uncollected_since.map_or(second(10), |from| from.min(second(10))));
+            let missing_since = missing_since.map(second);
+            gap.enter(log, Some(WorkspacePosition { id: "T2".to_owned(), missing_since }));
+            assert_eq!(gap.oldest_wanted(), missing_since.map_or(second(10), |from| from.min(second(10))));
             assert_eq!(gap.workspace_id(), Some("T2"));
             gap
         };
         for log in [LogType::Access, LogType::Integration] {
-            for uncollected_since in [None, Some(4), Some(12)] {
-                entered(log, uncollected_since);
+            for missing_since in [None, Some(4), Some(12)] {
+                entered(log, missing_since);
             }
         }
         let mut gap = entered(LogType::Access, Some(4));
@@ -228,7 +228,7 @@ mod tests {
     fn walk_from_last_page_does_not_count_depth_of_first_page() {
         let mut gap = integration(IntegrationWalk::default());
         let paging = crate::slack::Paging { pages: 9, total: Some(18), count: 2 };
-        let end = PageEnd { next: None, paging: Some(paging), made_after: Second::EPOCH };
+        let end = PageFields { next: None, paging: Some(paging), made_after: Second::EPOCH };
         let page = |number: i64| [2 * number, 2 * number + 1];
         // Each tick reads the stored page again, and then the next one.
         for numbers in [[1, 9], [9, 8], [8, 7], [7, 6], [6, 5], [5, 4], [4, 3]] {

@@ -56,8 +56,12 @@ fn assert_round_trip(key: &ObjectKey, lines: &[Line], input: &[u8]) {
     let object = encode(lines.iter().map(|(.., line)| line.as_slice()), GZIP_LEVEL);
     assert_eq!(read(key, &object).expect("a written object can be read back"), written);
 
-    let other_day = ObjectKey { log: DayLogId { day: key.log.day.end().plus(1).day(), ..key.log.clone() }, number: 1 };
-    assert!(other_day.log.day == key.log.day || read(&other_day, &object).is_err(), "accepted lines of another day");
+    let other_day =
+        ObjectKey { day_log: DayLogId { day: key.day_log.day.end().plus(1).day(), ..key.day_log.clone() }, number: 1 };
+    assert!(
+        other_day.day_log.day == key.day_log.day || read(&other_day, &object).is_err(),
+        "accepted lines of another day"
+    );
 
     for damage in 0..DAMAGES {
         let number = input.get(damage * input.len() / DAMAGES).map_or(0, |byte| usize::from(*byte));

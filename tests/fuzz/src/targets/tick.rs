@@ -124,7 +124,7 @@ impl Environment {
         let mut known: BTreeMap<DayLogId, BTreeSet<RowId>> = BTreeMap::new();
         for (name, (bytes, _)) in objects {
             let (key, is_created) = (key_of(&name), !self.given.contains(&name));
-            let known = known.entry(key.log.clone()).or_default();
+            let known = known.entry(key.day_log.clone()).or_default();
             let read =
                 decode(&key, &bytes, |id, _| assert!(known.insert(id) || !is_created, "`{key}` repeats a record"));
             assert!(read.is_ok() || !is_created, "`{key}` cannot be read back: {read:?}");

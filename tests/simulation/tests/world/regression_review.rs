@@ -202,7 +202,7 @@ fn failed_workspace_list_does_not_restart_access_history() {
     harness.tamper_with_cursors(|cursor| {
         let workspaces = cursor["workspaces"].as_object().unwrap();
         assert_eq!(workspaces.len(), 2);
-        assert!(workspaces.values().all(|state| state.get("uncollected_since").is_none()), "{cursor}");
+        assert!(workspaces.values().all(|state| state.get("missing_since").is_none()), "{cursor}");
     });
 }
 

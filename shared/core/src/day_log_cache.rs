@@ -75,13 +75,13 @@ impl DayLogCaches {
 
     /// Returns the number of a day log's last known object, or `None` if the day log is not cached.
     pub fn last_object(&self, day: Day) -> Option<u32> {
-        self.days.get(&day).map(|open| open.last_object)
+        self.days.get(&day).map(|cached| cached.last_object)
     }
 
     /// Prepares to look for records of `range`. `last_object` is the number of the day log's last object.
-    pub fn open(&mut self, day: Day, last_object: u32, range: &RangeInclusive<Second>) {
-        let open = self.days.entry(day).or_insert_with(|| DayLogCache::unread(last_object));
-        open.look_back(*range.start(), *range.end());
+    pub fn prepare(&mut self, day: Day, last_object: u32, range: &RangeInclusive<Second>) {
+        let cached = self.days.entry(day).or_insert_with(|| DayLogCache::unread(last_object));
+        cached.look_back(*range.start(), *range.end());
     }
 
     /// Returns the second from which the cache of `range` is complete once no object is left to read, and the number of the next object to read.
@@ -107,12 +107,12 @@ impl DayLogCaches {
 
     /// Returns `true` if the cache contains the record.
     pub fn holds(&self, day: Day, id: &RowId) -> bool {
-        self.days.get(&day).is_some_and(|open| open.holds(id))
+        self.days.get(&day).is_some_and(|cached| cached.holds(id))
     }
 
     /// Returns the number of the last object of each cached day log.
     pub fn last_objects(&self) -> impl Iterator<Item = (Day, u32)> + '_ {
-        self.days.iter().map(|(day, open)| (*day, open.last_object))
+        self.days.iter().map(|(day, cached)| (*day, cached.last_object))
     }
 
     /// Evicts IDs until at most `cached_ids_max` are cached.
@@ -122,11 +122,11 @@ impl DayLogCaches {
         if self.id_count() <= cached_ids_max {
             return;
         }
-        for (_, open) in self.days.iter_mut().filter(|(other, _)| **other != day) {
-            *open = DayLogCache::unread(open.last_object);
+        for (_, cached) in self.days.iter_mut().filter(|(other, _)| **other != day) {
+            *cached = DayLogCache::unread(cached.last_object);
         }
-        if let Some(open) = self.days.get_mut(&day) {
-            open.evict(until, cached_ids_max);
+        if let Some(cached) = self.days.get_mut(&day) {
+            cached.evict(until, cached_ids_max);
         }
     }
 
@@ -137,7 +137,7 @@ impl DayLogCaches {
 
     /// Drops all cached IDs, but keeps the numbers of the last objects.
     pub fn clear_ids(&mut self) {
-        self.days.values_mut().for_each(|open| *open = DayLogCache::unread(open.last_object));
+        self.days.values_mut().for_each(|cached| *cached = DayLogCache::unread(cached.last_object));
     }
 
     /// Removes a day log from the cache, including the number of its last object.
@@ -261,7 +261,7 @@ mod tests {
     fn closed_day_logs_are_evicted() {
         let mut logs = DayLogCaches::new(StreamId { source: "acme".parse().unwrap(), log: LogType::Audit });
         let day = at(0).day();
-        logs.open(day, 20, &(at(0)..=at(1)));
+        logs.prepare(day, 20, &(at(0)..=at(1)));
         logs.retain(|kept| kept.end() >= day.end());
         assert_eq!(logs.last_objects().collect::<Vec<_>>(), [(day, 20)]);
         let mut removed = logs.clone();
@@ -284,27 +284,27 @@ mod tests {
 
     /// Returns a day log of one object with records of seconds 1 to 10.
     fn ten_records() -> DayLogCache {
-        let mut open = DayLogCache::unread(0);
-        open.add_object(records(1..=10));
-        open
+        let mut cached = DayLogCache::unread(0);
+        cached.add_object(records(1..=10));
+        cached
     }
 
     #[test]
     fn cache_keeps_ids_for_backlog_and_live_records() {
-        let mut open = ten_records();
-        open.evict(at(6), 10);
-        assert_eq!(shown(&open.recent), (0, None, None, (1..=10).collect()), "the cache is large enough");
-        open.evict(at(6), 4);
-        assert_eq!(shown(open.older.as_ref().unwrap()), (0, Some(6), Some(6), vec![6]));
-        assert_eq!(shown(&open.recent), (1, Some(7), None, vec![]));
+        let mut cached = ten_records();
+        cached.evict(at(6), 10);
+        assert_eq!(shown(&cached.recent), (0, None, None, (1..=10).collect()), "the cache is large enough");
+        cached.evict(at(6), 4);
+        assert_eq!(shown(cached.older.as_ref().unwrap()), (0, Some(6), Some(6), vec![6]));
+        assert_eq!(shown(&cached.recent), (1, Some(7), None, vec![]));
 
-        open.add_object(records([5, 6, 7, 8, 9, 10].into_iter()));
-        assert_eq!((open.last_object, open.id_count()), (2, 5), "neither window keeps second 5");
-        assert!(open.holds(&RowId([6; 16])) && open.holds(&RowId([7; 16])) && !open.holds(&RowId([5; 16])));
-        let mut later = open.clone();
-        open.evict(at(6), 4);
-        assert_eq!(shown(open.older.as_ref().unwrap()), (0, Some(6), Some(6), vec![6]));
-        assert_eq!(shown(&open.recent), (1, Some(9), None, vec![9, 10]));
+        cached.add_object(records([5, 6, 7, 8, 9, 10].into_iter()));
+        assert_eq!((cached.last_object, cached.id_count()), (2, 5), "neither window keeps second 5");
+        assert!(cached.holds(&RowId([6; 16])) && cached.holds(&RowId([7; 16])) && !cached.holds(&RowId([5; 16])));
+        let mut later = cached.clone();
+        cached.evict(at(6), 4);
+        assert_eq!(shown(cached.older.as_ref().unwrap()), (0, Some(6), Some(6), vec![6]));
+        assert_eq!(shown(&cached.recent), (1, Some(9), None, vec![9, 10]));
 
         later.evict(at(8), 4);
         assert_eq!(
@@ -322,10 +322,10 @@ mod tests {
 
     #[test]
     fn evicted_ids_are_read_again_when_needed() {
-        let mut open = ten_records();
-        open.evict(at(6), 4);
-        open.add_object(records(7..=10));
-        open.evict(at(6), 4);
+        let mut cached = ten_records();
+        cached.evict(at(6), 4);
+        cached.add_object(records(7..=10));
+        cached.evict(at(6), 4);
         let (older, recent) = ((0, Some(6), Some(6), vec![6]), (1, Some(9), None, vec![9, 10]));
         let (older_reset, recent_reset) = ((2, None, Some(6), vec![]), (2, None, None, vec![]));
         for (from, until, expected) in [
@@ -334,9 +334,9 @@ mod tests {
             (3, 6, (older_reset, recent)),
             (7, 8, (older, recent_reset)),
         ] {
-            let mut open = open.clone();
-            open.look_back(at(from), at(until));
-            assert_eq!((shown(open.older.as_ref().unwrap()), shown(&open.recent)), expected, "{from} to {until}");
+            let mut cached = cached.clone();
+            cached.look_back(at(from), at(until));
+            assert_eq!((shown(cached.older.as_ref().unwrap()), shown(&cached.recent)), expected, "{from} to {until}");
         }
     }
 }
