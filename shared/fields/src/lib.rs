@@ -1,44 +1,26 @@
 //! Extracts fields from a record's JSON: the scalars of its ID and time, and the IP addresses, emails and user names anywhere in it.
 //!
-//! No structure is required, so each value may be missing or of another type. The caller has already checked the response
-//! and found each row with [`serde_json`]. This parser therefore does not check the JSON again. It moves from string to string and decodes only those that it needs.
-//! A test compares it with a full parse.
+//! No structure is required, so each value may be missing or of another type. The caller has already checked the response and found each row
+//! with [`serde_json`]. This parser therefore does not check the JSON again. It moves from string to string and decodes only those that it needs.
+//! A test compares it with a full parse. `indicators` decides which strings are indicators.
 #![deny(clippy::disallowed_methods)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may end in a panic"))]
 
+mod indicators;
+
 use std::borrow::Cow;
-use std::net::IpAddr;
+
+pub use indicators::{Indicator, Kind};
+use indicators::{Key, Position, addresses_in};
 
 /// Maximum nesting depth. Deeper values are skipped.
 const DEPTH_MAX: usize = 128;
-/// Maximum length of an email address in bytes (RFC 5321, section 4.5.3.1.3, without the angle brackets).
-const ADDRESS_LEN_MAX: usize = 254;
 
 /// The keys at the top level of a record whose scalars are extracted.
 pub const TOP_KEYS: [&str; 8] = ["id", "date_create", "user_id", "ip", "user_agent", "date_first", "date_last", "date"];
 
 fn top_key(key: &[u8]) -> Option<usize> {
     TOP_KEYS.iter().position(|top| top.as_bytes() == key)
-}
-
-/// The kind of an indicator, in the order of a line's fields.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Kind {
-    /// An IP address.
-    IpAddress,
-    /// An email address.
-    Email,
-    /// The name of a user.
-    Username,
-}
-
-/// A value that users search all logs for.
-#[derive(Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Indicator<'a> {
-    /// The kind.
-    pub kind: Kind,
-    /// The text, borrowed from the record if it contains no escapes.
-    pub text: Cow<'a, str>,
 }
 
 /// The extracted fields of a record.
@@ -113,24 +95,14 @@ impl<'a> Fields<'a> {
     }
 
     fn add_string(&mut self, position: Position, string: Quoted<'a>) {
-        let Position { parent, key, .. } = position;
+        let key = position.key;
         let Some(text) = string.decoded() else {
             if let Key::Top(top) = key {
                 self.top[top] = Some(Cow::Borrowed(string.raw)); // not valid text, but the same at every read
             }
             return;
         };
-        let kind = match key {
-            Key::Top(top) if TOP_KEYS[top] != "ip" => None,
-            // Slack writes `redacted`, empty text and invalid addresses here. They stay in the record but are not indicators.
-            Key::Address | Key::Top(_) if text.parse::<IpAddr>().is_ok() => Some(Kind::IpAddress),
-            Key::Email if text.contains('@') => Some(Kind::Email),
-            Key::Username if !text.is_empty() => Some(Kind::Username),
-            // Many objects have a `name`. A user's name is the one under `user`, or under the user who invited or removed another.
-            Key::Name if parent == Key::Person && !text.is_empty() => Some(Kind::Username),
-            _ => None,
-        };
-        match (key, kind) {
+        match (key, position.kind_of(&text)) {
             (Key::Top(top), None) => self.top[top] = Some(text),
             (Key::Top(top), Some(kind)) => {
                 self.top[top] = Some(text.clone());
@@ -151,70 +123,6 @@ impl<'a> Fields<'a> {
                 self.indicators.extend(addresses_in(&text).map(|found| indicator(Cow::Owned(found.to_owned()))));
             }
         }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum Key {
-    /// One of [`TOP_KEYS`], by its index.
-    Top(usize),
-    Address,
-    Email,
-    Username,
-    Name,
-    Person,
-    /// The current or previous value of a setting: text, a list or an object, depending on the action.
-    Setting,
-    #[default]
-    Other,
-}
-
-impl Key {
-    fn of(text: &[u8], depth: usize) -> Key {
-        if depth == 1
-            && let Some(top) = top_key(text)
-        {
-            return Key::Top(top);
-        }
-        match text {
-            b"ip" | b"ip_address" | b"previous_ip_address" => Key::Address,
-            b"email" | b"emails" => Key::Email,
-            b"username" | b"user_name" => Key::Username,
-            b"name" => Key::Name,
-            // In `details`, each of these may be an ID, a user, or an object that contains a user.
-            b"user" | b"inviter" | b"kicker" | b"target_user" => Key::Person,
-            b"new_value" | b"previous_value" => Key::Setting,
-            other if other.ends_with(b"_email") || other.ends_with(b"_emails") => Key::Email, // for example `external_user_email`
-            _ => Key::Other,
-        }
-    }
-}
-
-/// The position of a value.
-#[derive(Clone, Copy, Default)]
-struct Position {
-    /// The key of the enclosing object.
-    parent: Key,
-    /// The key of the value.
-    key: Key,
-    /// Whether the value is inside a [`Key::Setting`].
-    in_setting: bool,
-}
-
-impl Position {
-    /// Returns the position of values in the object that starts here.
-    fn inside(self) -> Position {
-        Position { parent: self.key, key: Key::Other, in_setting: self.in_setting || self.key == Key::Setting }
-    }
-
-    /// Returns `true` if a string here may be a scalar or an indicator.
-    fn wants_text(self) -> bool {
-        self.key != Key::Other || self.in_setting
-    }
-
-    /// Returns `true` if a string here may contain email addresses among other words.
-    fn may_hold_addresses(self) -> bool {
-        self.in_setting || matches!(self.key, Key::Setting | Key::Person)
     }
 }
 
@@ -289,27 +197,6 @@ fn number(json: &str) -> Option<(Cow<'_, str>, usize)> {
     }
     let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
     Some((number.map_or(Cow::Borrowed(text), |number| Cow::Owned(number.to_string())), text.len()))
-}
-
-/// Returns the email addresses in a text, for example the one in `<mailto:ann@example.com|Ann>`. Scans the text once.
-fn addresses_in(text: &str) -> impl Iterator<Item = &str> {
-    let words = if text.contains('@') { text } else { "" }.split(ends_address);
-    words.map(|word| word.trim_matches(['.', '\''])).filter(|word| is_address(word))
-}
-
-/// Returns `true` for a character that is not part of addresses, or so rarely that it more likely separates two.
-fn ends_address(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || ",;:<>()[]{}\"`|/\\?=&".contains(c)
-}
-
-/// Returns `true` if a word is an address: a local part, and a domain whose last label is not a number.
-fn is_address(word: &str) -> bool {
-    let Some((local, domain)) = word.split_once('@') else { return false };
-    let is_label = |label: &str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-');
-    word.len() <= ADDRESS_LEN_MAX
-        && !local.is_empty()
-        && domain.split('.').all(is_label)
-        && domain.rsplit_once('.').is_some_and(|(_, last)| last.contains(char::is_alphabetic))
 }
 
 #[cfg(test)]
