@@ -1,9 +1,18 @@
-//! Formats durations, ages, numbers, sizes and lists.
+//! Formats times, durations, ages, numbers, sizes and lists.
 
 use std::borrow::Borrow;
 use std::fmt::Display;
 
+use serde::{Serialize, Serializer};
 use slacktrail_core::time::Second;
+
+/// Serializes a time as RFC 3339 in UTC, or `None` as null.
+pub(crate) fn instant<T: Copy + Into<Option<Second>>, S: Serializer>(
+    time: &T,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    (*time).into().map(|second| second.to_string()).serialize(serializer)
+}
 
 /// Returns a duration in at most two units: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`.
 pub(crate) fn duration(seconds: i64) -> String {

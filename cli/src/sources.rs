@@ -9,10 +9,10 @@ use slacktrail_ports::DeploymentStore;
 
 use crate::cli_error::CliError;
 use crate::deployed::{Deployed, Location};
+use crate::format::instant;
 use crate::logs;
 use crate::outcome::Outcome;
 use crate::source::{NO_SOURCE, Sources};
-use crate::status::stream_status::instant;
 use crate::table::{self, Column};
 use crate::terminal;
 use crate::zone::{self, Zone};

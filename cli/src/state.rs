@@ -1,4 +1,4 @@
-//! How states of streams are shown: severity, words and colors.
+//! How states of streams are shown: severity, labels and colors.
 
 use slacktrail_core::health::{Class, State};
 
@@ -19,8 +19,8 @@ pub(crate) fn level(state: State) -> Level {
     if state.class() == Class::Stopped { Level::Error } else { Level::Warning }
 }
 
-/// Returns the state as words, for example `catching up`.
-pub(crate) fn words(state: State) -> String {
+/// Returns the label of a state, for example `catching up`.
+pub(crate) fn label(state: State) -> String {
     state.name().replace('_', " ")
 }
 

@@ -7,8 +7,7 @@ use slacktrail_core::walk::{Gap, GapKind, Walk};
 
 use crate::cli_error::CliError;
 use crate::days::Days;
-use crate::format;
-use crate::status::stream_status::instant;
+use crate::format::{self, instant};
 
 /// The range to collect, with both ends inclusive.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]

@@ -50,7 +50,7 @@ fn text(time: &str, error: Option<&str>, streams: &[Total]) -> String {
 fn describe(total: &Total) -> String {
     let Total { source, log, counts, lag_seconds, .. } = total;
     let records = format::counted(counts.records, "record");
-    let state = total.state.map_or("-".to_owned(), state::words);
+    let state = total.state.map_or("-".to_owned(), state::label);
     let code = total.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
     format!("{source}/{log}: {records}, lag {}, {state}{code}", format::duration(*lag_seconds))
 }

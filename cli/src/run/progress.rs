@@ -118,7 +118,7 @@ impl Line {
         let mut parts = vec![format::counted(self.records, "record")];
         parts.push(format::counted(u64::from(self.pages + self.pages_of_tick), "page"));
         parts.extend(unfinished.map(|(_, left)| format!("{} left", format::duration(left))));
-        parts.extend(self.state.map(state::words));
+        parts.extend(self.state.map(state::label));
         self.shown.show(&parts.join(", "));
     }
 }

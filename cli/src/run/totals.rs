@@ -90,7 +90,7 @@ impl Totals {
                 format::size(total.counts.bytes),
                 total.gaps.to_string(),
                 format::duration(total.lag_seconds),
-                total.state.map_or("-".to_owned(), state::words),
+                total.state.map_or("-".to_owned(), state::label),
             ]
         };
         table::render_without(&["objects", "gaps"], &COLUMNS, self.streams.iter().map(row).collect())

@@ -12,9 +12,9 @@ use slacktrail_core::source::{SourceId, StreamId};
 use slacktrail_core::time::{CLOCK_SKEW_SECONDS, Second};
 use slacktrail_ports::Deployment;
 
-use super::stream_status::{StreamStatus, instant};
+use super::stream_status::StreamStatus;
 use crate::cli_error::CliError;
-use crate::format;
+use crate::format::{self, instant};
 
 /// The default maximum age while a process collects the stream. A tick starts every minute and takes less than a minute.
 const AGE_SECONDS_MAX: i64 = 180;

@@ -52,7 +52,7 @@ fn row(status: &StreamStatus, now: Second) -> Vec<String> {
     vec![
         status.source.clone(),
         status.log.map_or("-", |log| log.name()).to_owned(),
-        state::words(status.state),
+        state::label(status.state),
         status.since.map_or("-".to_owned(), |since| format::duration(now.since(since))),
         format::age(status.last_success, now),
         format::age(status.last_record, now),
@@ -67,7 +67,7 @@ fn paragraph(status: &StreamStatus, now: Second, zone: &Zone) -> Option<String> 
     let code = status.code.as_ref().filter(|_| status.state != State::Silent); // its code repeats the state
     let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
     let checked = status.last_success.map(|_| format!(", last checked {}", format::age(status.last_success, now)));
-    let heading = format!("{}: {}{code}{}", status.name(), state::words(status.state), checked.unwrap_or_default());
+    let heading = format!("{}: {}{code}{}", status.name(), state::label(status.state), checked.unwrap_or_default());
     Some(format!("{}\n{}", wrapped(&heading, "", columns()), wrapped(&hint, "  ", columns())))
 }
 
@@ -86,14 +86,14 @@ fn with_colored_state(line: &str, at: usize) -> String {
     let Some((before, cell)) = line.char_indices().nth(at).map(|(index, _)| line.split_at(index)) else {
         return line.to_owned();
     };
-    let is_word = |state: &&State| {
-        let rest = cell.strip_prefix(state::words(**state).as_str());
+    let is_label = |state: &&State| {
+        let rest = cell.strip_prefix(state::label(**state).as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("  "))
     };
-    match State::ALL.iter().find(is_word) {
+    match State::ALL.iter().find(is_label) {
         Some(state) => {
-            let word = state::words(*state);
-            format!("{before}\x1b[{}m{word}\x1b[0m{}", state::color(*state), &cell[word.len()..])
+            let label = state::label(*state);
+            format!("{before}\x1b[{}m{label}\x1b[0m{}", state::color(*state), &cell[label.len()..])
         }
         None => line.to_owned(),
     }

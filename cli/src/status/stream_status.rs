@@ -1,6 +1,6 @@
 //! Computes a stream's status from its source, its cursor and the current time.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use slacktrail_core::codes::Place;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::error::Error;
@@ -11,8 +11,9 @@ use slacktrail_core::walk::{Gap, GapKind};
 use slacktrail_ports::{Deployment, StoredCursor};
 
 use super::collected::Collection;
+use crate::format::{self, instant};
 use crate::source::stream_name;
-use crate::{format, state};
+use crate::state;
 
 /// The maximum age of a running poller's cursor. The poller saves an idle stream's cursor every 15 minutes.
 const CURSOR_AGE_SECONDS_MAX: i64 = 1_800;
@@ -48,14 +49,6 @@ pub(crate) struct GapEntry {
     oldest: Second,
     #[serde(serialize_with = "instant")]
     latest: Second,
-}
-
-/// Serializes a time as RFC 3339 in UTC, or `None` as null.
-pub(crate) fn instant<T: Copy + Into<Option<Second>>, S: Serializer>(
-    time: &T,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    (*time).into().map(|second| second.to_string()).serialize(serializer)
 }
 
 /// Returns the status of every stream, ordered by source and log type. Disconnected sources have none. `place` is where ticks run.

@@ -151,7 +151,7 @@ pub(super) fn describe_stream(cursor: Option<&Cursor>) -> String {
     let except = if gaps.is_empty() { String::new() } else { format!(", except {}", gaps.join(", ")) };
     format!(
         "When Slack had been read, the state of the stream was {}{code}{since}. Collection had covered all time up to {}{except}.",
-        state::words(health.state),
+        state::label(health.state),
         cursor.watermark
     )
 }
