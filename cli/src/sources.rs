@@ -57,6 +57,8 @@ pub(crate) struct Listing {
     connected_at: Option<String>,
     /// Why the source cannot be read.
     error: Option<String>,
+    /// The next action if it cannot be read.
+    hint: Option<String>,
 }
 
 const COLUMNS: [Column; 6] = [
@@ -88,7 +90,8 @@ impl Listings {
             Ok(source) => Listing::of(source),
             Err(error) => Listing {
                 id: id.to_string(),
-                error: Some(format!("{error}; {}", error.hint(self.deployed.place(), Some(id.as_str())))),
+                error: Some(error.message.clone()),
+                hint: Some(error.hint(self.deployed.place(), Some(id.as_str()))),
                 ..Listing::default()
             },
         };
@@ -149,6 +152,7 @@ impl Listing {
             silent_after_seconds: source.silent_after_seconds,
             connected_at: Some(source.connected_at.to_string()),
             error: None,
+            hint: None,
         }
     }
 

@@ -101,8 +101,7 @@ pub(super) async fn read_rest(
 
 fn check(status: &StreamStatus, deployed: &Deployed) -> Result<(), CliError> {
     let name = status.name();
-    let not_collected = |reason: &str| CliError::new(format!("{name} is not being collected: {reason}"));
-    let show_status = deployed.command("status");
+    let not_collected = |reason: &str| CliError::new(format!("`{name}` is not being collected: {reason}"));
     match status.state.class() {
         Class::Current | Class::Behind | Class::Retrying => Ok(()),
         Class::Paused => {
@@ -110,9 +109,9 @@ fn check(status: &StreamStatus, deployed: &Deployed) -> Result<(), CliError> {
             Err(not_collected("its source is paused").hint(format!("run `{resume}` to continue the backfill")))
         }
         Class::Stopped => {
-            let reason = status.hint.clone().unwrap_or_else(|| format!("see `{show_status}`"));
-            let hint = format!("run `{show_status}` for the cause; the backfill continues once it is fixed");
-            Err(not_collected(&reason).hint(hint))
+            let error = not_collected(status.error.as_deref().unwrap_or("it requires action"));
+            let fix = status.hint.clone().unwrap_or_else(|| format!("run `{}`", deployed.command("status")));
+            Err(error.hint(format!("{fix}; the backfill then continues")))
         }
     }
 }
@@ -144,5 +143,25 @@ impl Display {
             }
         };
         self.line.show_step(&message, &step, &message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use slacktrail_adapters::directory::DirectoryDeployment;
+    use slacktrail_core::health::State;
+
+    use super::*;
+    use crate::status::stream_status::tests::failing;
+
+    #[test]
+    fn error_of_stopped_backfill_is_cause_and_hint_is_fix() {
+        let deployed = Deployed::Directory("logs".into(), DirectoryDeployment::new(Path::new("logs")));
+        let stopped = failing(State::Reauthorize, "token_revoked", "the token was revoked", "connect again");
+        let error = check(&stopped, &deployed).unwrap_err();
+        assert_eq!(error.to_string(), "`acme/audit` is not being collected: the token was revoked");
+        assert_eq!(error.next_action(), Some("connect again; the backfill then continues"));
     }
 }

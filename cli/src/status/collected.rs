@@ -56,10 +56,8 @@ pub(super) fn add(
             let limit = format::duration(limit);
             let message = format!("no tick has collected this stream since {since}, which is more than {limit} ago");
             let error = Error::deployment("not_collected", message);
-            status.state = State::Failing;
-            status.since = Some(since);
-            status.hint = Some(format!("{error}; {}", error.hint(Place::Pull, Some(source.id.as_str()))));
-            status.code = Some(error.code);
+            let failing = StreamStatus { state: State::Failing, since: Some(since), ..status.clone() };
+            *status = failing.with_error(&error, Place::Pull);
         }
         status.collection = Some(collection);
     }

@@ -61,14 +61,16 @@ fn row(status: &StreamStatus, now: Second) -> Vec<String> {
     ]
 }
 
-/// Returns a stream's state and its hint, or `None` without a hint.
+/// Returns a stream's state, its error and its hint, or `None` without a hint.
 fn paragraph(status: &StreamStatus, now: Second, zone: &Zone) -> Option<String> {
-    let hint = zone.message(status.hint.as_ref()?);
+    let hint = status.hint.as_ref()?;
+    let texts: Vec<&str> = status.error.iter().chain([hint]).map(String::as_str).collect();
+    let text = texts.join("; ");
     let code = status.code.as_ref().filter(|_| status.state != State::Silent); // its code repeats the state
     let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
     let checked = status.last_success.map(|_| format!(", last checked {}", format::age(status.last_success, now)));
     let heading = format!("{}: {}{code}{}", status.name(), state::label(status.state), checked.unwrap_or_default());
-    Some(format!("{}\n{}", wrapped(&heading, "", columns()), wrapped(&hint, "  ", columns())))
+    Some(format!("{}\n{}", wrapped(&heading, "", columns()), wrapped(&zone.message(&text), "  ", columns())))
 }
 
 /// Colors the states in the table of a report. Colors come last, because color codes would change the widths of the cells.
@@ -110,10 +112,11 @@ mod tests {
 
     #[test]
     fn status_table_fits_80_columns_and_hints_follow_it() {
-        let hint = "Slack answered `logs` with the error `token_revoked`; connect the source again: the token was revoked or the app removed (`slacktrail connect acme`)";
+        let error = "Slack answered `logs` with the error `token_revoked`";
+        let hint = "connect the source again: the token was revoked or the app removed (`slacktrail connect acme`)";
         let mut ok = status_of("acme");
         (ok.state, ok.lag_seconds, ok.gaps) = (State::Ok, Some(45), Vec::new());
-        let statuses = [ok, failing(State::Reauthorize, "token_revoked", hint)];
+        let statuses = [ok, failing(State::Reauthorize, "token_revoked", error, hint)];
         let text = super::text(&statuses, 1, now(), &Zone::Utc);
         insta::assert_snapshot!(text, @r"
         source  log          state        last checked   last record     lag  backlog
@@ -132,7 +135,7 @@ mod tests {
     fn only_state_words_are_colored_and_not_equal_source_names() {
         let mut ok = status_of("ok");
         ok.state = State::Ok;
-        let statuses = [ok, failing(State::Failing, "x", "see")];
+        let statuses = [ok, failing(State::Failing, "x", "y", "see")];
         let plain = super::text(&statuses, 0, now(), &Zone::Utc);
         let colored = super::colored(&plain);
         assert!(!plain.contains('\x1b'));

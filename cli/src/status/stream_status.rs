@@ -26,6 +26,9 @@ pub(crate) struct StreamStatus {
     pub(crate) log: Option<LogType>,
     pub(crate) state: State,
     pub(crate) code: Option<String>,
+    /// What is wrong.
+    pub(crate) error: Option<String>,
+    /// The next action.
     pub(crate) hint: Option<String>,
     /// The time since which the stream has been in this state.
     #[serde(serialize_with = "instant")]
@@ -87,11 +90,7 @@ impl StreamStatus {
                 if place == Place::Poller { status.apply_poller(source, cursor, now) } else { status }
             }
         };
-        if source.paused {
-            StreamStatus { state: State::Paused, code: None, hint: None, since: None, ..status }
-        } else {
-            status
-        }
+        if source.paused { StreamStatus { since: None, ..status.without_error(State::Paused) } } else { status }
     }
 
     fn new(source: &SourceId, log: Option<LogType>, state: State) -> StreamStatus {
@@ -100,6 +99,7 @@ impl StreamStatus {
             log,
             state,
             code: None,
+            error: None,
             hint: None,
             since: None,
             last_success: None,
@@ -123,28 +123,51 @@ impl StreamStatus {
     }
 
     fn unreadable(source: &SourceId, log: Option<LogType>, error: &Error, place: Place) -> StreamStatus {
+        StreamStatus::new(source, log, State::Failing).with_error(error, place)
+    }
+
+    /// Returns the status with an error of the stream, and with the hint for `place`.
+    pub(super) fn with_error(self, error: &Error, place: Place) -> StreamStatus {
         StreamStatus {
             code: Some(error.code.clone()),
-            hint: Some(message_and_hint(error, source, place)),
-            ..StreamStatus::new(source, log, State::Failing)
+            error: Some(error.message.clone()),
+            hint: Some(error.hint(place, Some(&self.source))),
+            ..self
         }
+    }
+
+    fn without_error(self, state: State) -> StreamStatus {
+        StreamStatus { state, code: None, error: None, hint: None, ..self }
     }
 
     fn of_cursor(source: &Source, log: LogType, cursor: &Cursor, place: Place, now: Second) -> StreamStatus {
         let health = &cursor.health;
         let mut gaps: Vec<&Gap> = cursor.gaps.iter().collect();
         gaps.sort_by_key(|gap| std::cmp::Reverse(gap.latest));
-        let stored = health.error().map(|error| (message_and_hint(&error, &source.id, place), error.code));
-        let (hint, code) = stored.or_else(|| workspaces(cursor)).unzip();
-        StreamStatus {
-            code,
-            hint,
+        let status = StreamStatus {
             since: health.since,
             last_success: last_success(cursor),
             last_record: health.last_record,
             lag_seconds: Some(cursor.stored_lag_seconds(now)),
             gaps: gaps.into_iter().map(GapEntry::of).collect(),
             ..StreamStatus::new(&source.id, Some(log), health.state)
+        };
+        match health.error() {
+            Some(error) => status.with_error(&error, place),
+            None => status.with_workspaces(cursor),
+        }
+    }
+
+    /// Returns the status with the error of an organization's workspaces that cannot be read, if there are any.
+    fn with_workspaces(self, cursor: &Cursor) -> StreamStatus {
+        let Some((_, code)) = cursor.workspaces.failing().next() else { return self };
+        let names: Vec<String> = cursor.workspaces.failing().map(|(id, code)| format!("{id} (`{code}`)")).collect();
+        let hint = "add the app to them, and ask the user who installed the app to join them; slacktrail then collects the missing records";
+        StreamStatus {
+            code: Some(code.to_owned()),
+            error: Some(format!("some workspaces cannot be read: {}", names.join(", "))),
+            hint: Some(hint.to_owned()),
+            ..self
         }
     }
 
@@ -158,23 +181,16 @@ impl StreamStatus {
         let idle_since = cursor.saved_at.max(source.connected_at).max(waits_until);
         if now.since(idle_since) >= CURSOR_AGE_SECONDS_MAX && (is_outdated || self.state != State::Failing) {
             let error = Error::deployment("poller_not_running", format!("no tick has run since {idle_since}"));
-            return StreamStatus {
-                state: State::Failing,
-                hint: Some(message_and_hint(&error, &source.id, Place::Poller)),
-                code: Some(error.code),
-                since: Some(idle_since),
-                ..self
-            };
+            let failing = StreamStatus { state: State::Failing, since: Some(idle_since), ..self };
+            return failing.with_error(&error, Place::Poller);
         }
         if !is_outdated {
             return self;
         }
         StreamStatus {
-            state: State::Waiting,
-            code: None,
             hint: Some("wait a minute: the source was reconnected, and the poller retries".to_owned()),
             since: Some(source.connected_at),
-            ..self
+            ..self.without_error(State::Waiting)
         }
     }
 
@@ -240,21 +256,6 @@ fn last_success(cursor: &Cursor) -> Option<Second> {
         Class::Current | Class::Behind => cursor.health.last_success.max(Some(cursor.saved_at)),
         _ => cursor.health.last_success,
     }
-}
-
-fn message_and_hint(error: &Error, source: &SourceId, place: Place) -> String {
-    format!("{error}; {}", error.hint(place, Some(source.as_str())))
-}
-
-/// Returns the hint and the code for an organization's workspaces that cannot be read, or `None` if all can be read.
-fn workspaces(cursor: &Cursor) -> Option<(String, String)> {
-    let (_, code) = cursor.workspaces.failing().next()?;
-    let names: Vec<String> = cursor.workspaces.failing().map(|(id, code)| format!("{id} (`{code}`)")).collect();
-    let hint = format!(
-        "some workspaces cannot be read: {}; add the app to them, and ask its owner to join them; slacktrail then collects the missing records",
-        names.join(", ")
-    );
-    Some((hint, code.to_owned()))
 }
 
 #[cfg(test)]

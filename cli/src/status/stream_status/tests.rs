@@ -20,10 +20,11 @@ pub(crate) fn status_of(source: &str) -> StreamStatus {
     }
 }
 
-/// Returns a stream in `state` with a code and a hint.
-pub(crate) fn failing(state: State, code: &str, hint: &str) -> StreamStatus {
+/// Returns a stream in `state` with a code, an error and a hint.
+pub(crate) fn failing(state: State, code: &str, error: &str, hint: &str) -> StreamStatus {
     StreamStatus {
         code: Some(code.to_owned()),
+        error: Some(error.to_owned()),
         hint: Some(hint.to_owned()),
         since: Some(Second::EPOCH),
         ..StreamStatus::new(&"acme".parse().unwrap(), Some(LogType::Audit), state)
@@ -79,8 +80,8 @@ fn stream_without_cursor_waits_for_first_tick() {
 #[test]
 fn paused_source_is_paused_regardless_of_cursor() {
     let paused = Source { paused: true, ..source() };
-    let status = single_status(&deployment(paused, Some(cursor(0))), Place::Poller, 999_999);
-    assert_eq!((status.state, status.code, status.hint), (State::Paused, None, None));
+    let status = single_status(&deployment(paused, Some(rejected(0))), Place::Poller, 999_999);
+    assert_eq!((status.state, status.code, status.error, status.hint), (State::Paused, None, None, None));
 }
 
 #[test]
@@ -94,6 +95,8 @@ fn stopped_poller_is_failing_and_stopped_pull_is_not() {
     let deployment = deployment(source(), Some(cursor(0)));
     let status = single_status(&deployment, Place::Poller, 7_200);
     assert_eq!((status.state, status.code.as_deref()), (State::Failing, Some("poller_not_running")));
+    assert_eq!(status.error.as_deref(), Some("no tick has run since 1970-01-01T00:00:00Z"));
+    assert!(!status.hint.unwrap().contains("no tick has run"), "the hint is the action only");
     assert_eq!(status.since, Some(Second::EPOCH));
     assert_eq!(single_status(&deployment, Place::Pull, 7_200).state, State::Ok);
     assert_eq!(single_status(&deployment, Place::Poller, 900).state, State::Ok);
@@ -115,7 +118,7 @@ fn rejection_before_reconnect_waits_for_next_tick() {
     let again = Source { connected_at: Second::EPOCH.plus(500), ..source() };
     let rejected_before = deployment(again.clone(), Some(rejected(200)));
     let status = single_status(&rejected_before, Place::Poller, 510);
-    assert_eq!((status.state, status.code.as_deref()), (State::Waiting, None));
+    assert_eq!((status.state, &status.code, &status.error), (State::Waiting, &None, &None));
     assert_eq!(status.hint.as_deref(), Some("wait a minute: the source was reconnected, and the poller retries"));
     assert_eq!(status.since, Some(again.connected_at));
     assert_eq!(single_status(&rejected_before, Place::Pull, 510).state, State::Reauthorize);
@@ -206,7 +209,7 @@ fn status_json_has_documented_keys_and_utc_times() {
     assert_eq!(
         json,
         concat!(
-            r#"{"source":"acme","log":"audit","state":"ok","code":null,"hint":null,"since":null,"#,
+            r#"{"source":"acme","log":"audit","state":"ok","code":null,"error":null,"hint":null,"since":null,"#,
             r#""last_success":"1970-01-01T00:01:00Z","last_record":null,"#,
             r#""lag_seconds":0,"gaps":[{"kind":"backlog","oldest":"1970-01-01T00:00:00Z","latest":"1970-01-01T00:01:00Z"}]}"#
         )
