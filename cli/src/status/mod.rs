@@ -116,7 +116,14 @@ impl Observed {
 }
 
 impl Snapshot {
+    fn has_no_source(&self) -> bool {
+        self.statuses.is_empty() && self.disconnected == 0
+    }
+
     fn report(&self) -> String {
+        if self.has_no_source() {
+            return NO_SOURCE.to_owned();
+        }
         report::text(&self.statuses, self.disconnected, self.now, zone::shown())
     }
 }
@@ -127,7 +134,7 @@ impl Outcome for Snapshot {
     }
 
     fn print(&self) {
-        if self.statuses.is_empty() && self.disconnected == 0 {
+        if self.has_no_source() {
             terminal::note(NO_SOURCE);
         } else {
             terminal::print_painted(&self.report(), report::colored);
@@ -136,5 +143,17 @@ impl Outcome for Snapshot {
 
     fn exit_code(&self) -> u8 {
         u8::from(self.check && self.statuses.iter().any(StreamStatus::requires_action))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn report_without_source_says_how_to_connect_one() {
+        let snapshot = |disconnected| Snapshot { statuses: Vec::new(), disconnected, now: Second::EPOCH, check: false };
+        assert_eq!(snapshot(0).report(), NO_SOURCE);
+        assert!(snapshot(1).report().starts_with("1 disconnected source"), "{}", snapshot(1).report());
     }
 }
