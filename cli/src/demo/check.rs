@@ -14,7 +14,7 @@ use crate::cli_error::CliError;
 use crate::format;
 
 /// A directory that was compared with Slack.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Checked {
     pub(crate) verdict: Verdict,
     /// The last line of each log.

@@ -106,7 +106,7 @@ pub(crate) async fn run(args: Arguments) -> Result<Demonstrated, CliError> {
 /// The result, as printed with `--json`.
 #[derive(Debug, Serialize)]
 struct DemonstratedJson<'a> {
-    directory: &'a Path,
+    directory: String,
     /// Whether each record is in exactly one line, in the right file.
     exact: bool,
     #[serde(flatten)]
@@ -114,7 +114,7 @@ struct DemonstratedJson<'a> {
     /// The number of records that came late.
     late: u64,
     late_seconds_max: i64,
-    newest_file: Option<&'a Path>,
+    newest_file: Option<String>,
     streams: &'a [Total],
 }
 
@@ -130,12 +130,12 @@ impl Outcome for Demonstrated {
     fn json(&self) -> impl Serialize {
         let (late, late_seconds_max) = self.lateness();
         DemonstratedJson {
-            directory: &self.directory,
+            directory: self.directory.display().to_string(),
             exact: self.checked.verdict.is_exact(),
             verdict: &self.checked.verdict,
             late,
             late_seconds_max,
-            newest_file: self.checked.newest.as_deref(),
+            newest_file: self.checked.newest.as_deref().map(|file| file.display().to_string()),
             streams: self.totals.streams(),
         }
     }
@@ -246,6 +246,18 @@ fn inexact(totals: &Totals) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn json_shows_directory_whose_name_is_not_utf8() {
+        use std::os::unix::ffi::OsStrExt;
+
+        let directory = PathBuf::from(std::ffi::OsStr::from_bytes(b"d\xff"));
+        let checked = Checked { newest: Some(directory.join("f.gz")), ..Checked::default() };
+        let demonstrated = Demonstrated { totals: Totals::new(Vec::new()), checked, directory };
+        let json = terminal::json_text(&demonstrated.json());
+        assert!(json.contains("\"d\u{fffd}\"") && json.contains("\"d\u{fffd}/f.gz\""), "{json}");
+    }
 
     #[test]
     fn seconds_outside_range_are_rejected_with_range() {
