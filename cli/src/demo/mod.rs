@@ -20,7 +20,7 @@ use slacktrail_ports::sources;
 use crate::cli_error::CliError;
 use crate::outcome::Outcome;
 use crate::run::{Display, Run, Tick, Total, Totals, Until};
-use crate::{format, terminal};
+use crate::{format, state, terminal};
 use check::{Checked, Verdict};
 use organization::Organization;
 use time::{Immediate, Live, SimulatedTime};
@@ -168,8 +168,7 @@ impl Outcome for Demonstrated {
     }
 
     fn problems(&self) -> Vec<CliError> {
-        let is_exact = self.checked.verdict.is_exact() && self.totals.is_ok();
-        (!is_exact).then(|| inexact(&self.totals)).into_iter().collect()
+        problem(self.checked.verdict.is_exact(), self.totals.streams()).into_iter().collect()
     }
 
     fn exit_code(&self) -> u8 {
@@ -184,11 +183,10 @@ async fn collect(
     directory: &Path,
     seconds: u32,
 ) -> Result<Totals, CliError> {
-    let source = source(time)?;
+    let source = source(time);
     sources::put(&DirectoryDeployment::new(directory), &source).await?;
     let slack = SlackHttp::new(&organization.server.api_url(), &organization.server.audit_url())?;
-    let token = Token::new(organization::TOKEN)
-        .map_err(|error| CliError::new("the simulated token is invalid").with_source(error))?;
+    let token = Token::new(organization::TOKEN).expect("the token is valid");
     let streams = LogType::ALL.map(|log| StreamId { source: source.id.clone(), log });
     let mut run = Run::new(slack, directory, token, &streams, Display::Progress);
     let next = async |_: &Tick<'_>| Ok(ControlFlow::Continue(()));
@@ -203,17 +201,13 @@ async fn collect(
     Ok(run.finish())
 }
 
-fn source(time: &SimulatedTime) -> Result<Source, CliError> {
-    Ok(Source {
+fn source(time: &SimulatedTime) -> Source {
+    let (id, since) = (SOURCE.parse().expect("the ID is valid"), Second::of(time.history_start()));
+    Source {
         organization: true,
         connected_at: Second::of(time.now()),
-        ..Source::new(
-            SOURCE.parse().map_err(|error: String| CliError::new(error))?,
-            "Acme (simulated)",
-            Plan::Enterprise,
-            Second::of(time.history_start()),
-        )
-    })
+        ..Source::new(id, "Acme (simulated)", Plan::Enterprise, since)
+    }
 }
 
 /// Returns the given directory if it is empty or does not exist. Without one, returns the first `./logs/demo-<n>` that does not exist.
@@ -233,19 +227,44 @@ fn fresh_directory(given: Option<PathBuf>) -> Result<PathBuf, CliError> {
     }
 }
 
-fn inexact(totals: &Totals) -> CliError {
-    let failing = totals.streams().iter().find_map(|total| total.hint.clone());
-    let error = CliError::new("the stored records are not exactly those of the simulated Slack")
-        .hint("report this bug with the output above");
-    match failing {
+/// Returns the first problem: records that differ, or a stream that is not ok.
+fn problem(is_exact: bool, streams: &[Total]) -> Option<CliError> {
+    let error = match streams.iter().find(|total| !total.is_ok()) {
+        _ if !is_exact => CliError::new("the stored records are not exactly those of the simulated Slack"),
+        None => return None,
+        Some(Total { source, log, state, .. }) => {
+            let state = state.map_or("not collected".to_owned(), state::label);
+            CliError::new(format!("all records are stored, but the stream `{source}/{log}` is {state} at the end"))
+        }
+    };
+    let error = error.hint("report this bug with the output above");
+    Some(match streams.iter().find_map(|total| total.hint.clone()) {
         Some(hint) => error.with_source(hint),
         None => error,
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use slacktrail_core::health::State;
+
     use super::*;
+
+    #[test]
+    fn problem_is_difference_or_stream_that_is_not_ok() {
+        let stream = StreamId { source: SOURCE.parse().unwrap(), log: LogType::Audit };
+        let totals = Totals::new(vec![stream]);
+        let problem = |is_exact, state| {
+            let total = Total { state: Some(state), ..totals.streams()[0].clone() };
+            problem(is_exact, &[total]).map(|error| error.to_string())
+        };
+        let differs = "the stored records are not exactly those of the simulated Slack";
+        let is_behind = "all records are stored, but the stream `acme/audit` is catching up at the end";
+        assert_eq!(problem(true, State::Ok), None);
+        assert_eq!(problem(true, State::CatchingUp).as_deref(), Some(is_behind));
+        assert_eq!(problem(false, State::Ok).as_deref(), Some(differs));
+        assert_eq!(problem(false, State::CatchingUp).as_deref(), Some(differs));
+    }
 
     #[cfg(unix)]
     #[test]

@@ -74,7 +74,7 @@ impl Totals {
 
     /// Returns `true` if everything that Slack returns is stored for every stream.
     pub(crate) fn is_ok(&self) -> bool {
-        self.streams.iter().all(|total| total.state.map(State::class) == Some(Class::Current))
+        self.streams.iter().all(Total::is_ok)
     }
 
     pub(crate) fn streams(&self) -> &[Total] {
@@ -94,6 +94,13 @@ impl Totals {
             ]
         };
         table::render_without(&["objects", "gaps"], &COLUMNS, self.streams.iter().map(row).collect())
+    }
+}
+
+impl Total {
+    /// Returns `true` if everything that Slack returns is stored.
+    pub(crate) fn is_ok(&self) -> bool {
+        self.state.map(State::class) == Some(Class::Current)
     }
 }
 
