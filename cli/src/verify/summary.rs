@@ -1,5 +1,6 @@
 //! Formats the result of several days or logs as text: a table per log, examples, outages, notes, hints, and the verdict in the last line.
 
+use slacktrail_adapters::sanitize::shown_line;
 use slacktrail_archive::verify::{Findings, Kind, Outage, Verdict};
 use slacktrail_core::source::LogType;
 
@@ -20,7 +21,7 @@ const GAP: usize = 2;
 /// Returns the whole report for a terminal of `width` columns.
 pub(super) fn text(compared: &Compared, width: usize, zone: &Zone) -> String {
     let (source, days) = (&compared.source, within(compared.period.first(), compared.period.last()));
-    let mut parts = vec![format!("{} ({}) {days} (UTC)", source.id, source.label)];
+    let mut parts = vec![format!("{} ({}) {days} (UTC)", source.id, shown_line(&source.label))];
     for log in &compared.logs {
         parts.push(format!("{}\n\n{}", log.log, table(log, width)));
     }
@@ -288,6 +289,14 @@ mod tests {
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn name_of_source_cannot_forge_line_of_summary() {
+        let mut compared = three_logs(Vec::new());
+        compared.source.label = "Acme\ncomplete: 5 records\u{1b}[2J".to_owned();
+        let text = text(&compared, 80, &Zone::Utc);
+        assert!(text.starts_with("acme (Acme complete: 5 records\u{fffd}[2J) from 2026-11-20 to "), "{text}");
     }
 
     #[test]
