@@ -127,13 +127,18 @@ impl Run {
         let mut is_first = true;
         loop {
             let now = pace.now();
+            let ends_on_error = until == Until::CaughtUp || is_first;
             let ticked = match self.tick(pace, now).await {
-                Err(error) if until == Until::CaughtUp || is_first => return Err(error),
+                Err(error) if ends_on_error => return Err(error),
                 ticked => ticked,
             };
             is_first = false;
-            if let Err(error) = &ticked {
-                self.reporter.report_run(&self.progress, error);
+            if let Some(error) = ticked.as_ref().ok().and_then(locked).filter(|_| ends_on_error) {
+                return Err(error);
+            }
+            match &ticked {
+                Ok(summary) => self.reporter.report(&self.progress, summary, (pace.is_real(), pace.is_stopped())),
+                Err(error) => self.reporter.report_run(&self.progress, error),
             }
             let leaves_work = ticked.as_ref().map_or(true, |summary| summary.streams.iter().any(leaves_work));
             let tick = Tick { started_at: Second::of(now), outcome: ticked.as_ref() };
@@ -151,16 +156,14 @@ impl Run {
         let deadline_reached = || pace.is_over();
         let limits = TickLimits { resources: ResourceLimits::default(), deadline_reached: &deadline_reached };
         let summary = self.collector.tick(deployment, now, &limits).await?;
-        self.progress.end_tick(&summary);
-        for stream in &summary.streams {
-            if let Some(locked) = stream.reason.as_ref().filter(|error| error.code == watched::LOCKED) {
-                return Err(error_reporter::stream_error(stream, locked));
-            }
-        }
-        self.save_times(&summary, Second::of(now))?;
-        self.reporter.report(&self.progress, &summary, (pace.is_real(), pace.is_stopped()));
-        self.totals.add(&summary);
+        self.end_tick(&summary, Second::of(now))?;
         Ok(summary)
+    }
+
+    fn end_tick(&mut self, summary: &Summary, now: Second) -> Result<(), CliError> {
+        self.progress.end_tick(summary);
+        self.totals.add(summary);
+        self.save_times(summary, now)
     }
 
     /// Marks the streams as being collected. If another process holds a stream's lock, the next tick tries again.
@@ -174,7 +177,8 @@ impl Run {
     /// Stores when each stream was collected, because an idle stream's cursor is saved only every 15 minutes.
     fn save_times(&self, summary: &Summary, now: Second) -> Result<(), CliError> {
         let is_collected = |outcome: &&StreamOutcome| {
-            outcome.polled && matches!(outcome.state.class(), Class::Current | Class::Behind)
+            let is_healthy = matches!(outcome.state.class(), Class::Current | Class::Behind);
+            outcome.polled && is_healthy && outcome.error().is_none()
         };
         for outcome in summary.streams.iter().filter(is_collected) {
             if let Some(log) = outcome.log {
@@ -190,11 +194,48 @@ impl Run {
     }
 }
 
+/// Returns the error of a stream whose cursor could not be saved, because another process has locked the directory.
+fn locked(summary: &Summary) -> Option<CliError> {
+    let is_locked = |stream: &&StreamOutcome| stream.code() == Some(watched::LOCKED);
+    let stream = summary.streams.iter().find(is_locked)?;
+    Some(error_reporter::stream_error(stream, stream.reason.as_ref()?))
+}
+
 /// Returns `true` if another tick could collect more of a stream. A stream that requires action does not count.
 fn leaves_work(stream: &StreamOutcome) -> bool {
     match stream.state.class() {
         Class::Behind | Class::Retrying => true,
         Class::Current => stream.gaps > 0,
         Class::Stopped | Class::Paused => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slacktrail_core::error::Error;
+    use slacktrail_core::health::State;
+    use slacktrail_core::source::LogType;
+
+    use super::*;
+
+    #[test]
+    fn locked_stream_hides_no_record_of_other_streams() {
+        let directory = tempfile::tempdir().unwrap();
+        let slack = SlackHttp::new("http://127.0.0.1:9/", "http://127.0.0.1:9/").unwrap();
+        let stream = |log| StreamId { source: "slack".parse().unwrap(), log };
+        let (audit, access) = (stream(LogType::Audit), stream(LogType::Access));
+        let token = Token::new("xoxp-1").unwrap();
+        let mut run = Run::new(slack, directory.path(), token, &[audit.clone(), access.clone()], Display::Errors);
+        let collected = |stream| StreamOutcome { polled: true, ..StreamOutcome::initial(stream, State::Ok) };
+        let reason = Some(Error::deployment(watched::LOCKED, "locked"));
+        let mut streams = vec![StreamOutcome { reason, ..collected(&audit) }, collected(&access)];
+        streams[1].counts.records = 5;
+        let summary = Summary { streams, shards: None, token_refreshes: Vec::new() };
+
+        run.end_tick(&summary, Second::MARCH_2018).unwrap();
+        assert_eq!(locked(&summary).unwrap().to_string(), "slack/audit: locked");
+        let last_collected = |stream| run.collectors.last_collected(stream).unwrap();
+        assert_eq!((last_collected(&audit), last_collected(&access)), (None, Some(Second::MARCH_2018)));
+        assert_eq!(run.finish().streams().iter().map(|total| total.counts.records).collect::<Vec<_>>(), [0, 5]);
     }
 }
