@@ -9,6 +9,7 @@ use slacktrail_core::error::Error;
 use slacktrail_core::health::State;
 use slacktrail_core::stream::StreamOutcome;
 
+use super::pace::Pace;
 use super::progress::Progress;
 use crate::cli_error::{CliError, Level};
 use crate::deployed::in_directory;
@@ -26,7 +27,7 @@ pub(crate) struct ErrorReporter {
     /// The error of the previous tick, if it failed as a whole.
     of_run: Option<String>,
     /// Subjects that are reported once per run.
-    reported_once: BTreeSet<String>,
+    reported_once: BTreeSet<&'static str>,
     /// Whether the source was paused at the previous tick.
     is_paused: bool,
 }
@@ -45,7 +46,7 @@ impl ErrorReporter {
     }
 
     /// Reports the new errors in the summary of a tick. A tick that the user has stopped reports no page or day log that it did not finish.
-    pub(crate) fn report(&mut self, progress: &Progress, summary: &Summary, (clock_is_real, is_stopped): (bool, bool)) {
+    pub(crate) fn report(&mut self, progress: &Progress, summary: &Summary, pace: &impl Pace) {
         self.of_run = None;
         let paused = summary.streams.iter().find(|stream| stream.state == State::Paused);
         if let (Some(stream), false) = (paused, self.is_paused) {
@@ -56,7 +57,7 @@ impl ErrorReporter {
             let name = name(stream);
             match &stream.reason {
                 None => drop(self.errors.remove(&name)),
-                Some(error) if is_stopped && UNFINISHED.contains(&error.code.as_str()) => {}
+                Some(error) if pace.is_stopped() && UNFINISHED.contains(&error.code.as_str()) => {}
                 Some(error) => {
                     let reported = (error.code.clone(), stream.state);
                     if self.errors.insert(name, reported.clone()) != Some(reported) {
@@ -64,10 +65,10 @@ impl ErrorReporter {
                     }
                 }
             }
-            let clock = clock(stream).filter(|_| clock_is_real);
+            let clock = clock(stream).filter(|_| pace.is_real());
             for (subject, error) in [("clock", clock), ("workspaces", self.workspaces(stream))] {
                 if let Some(error) = error
-                    && self.reported_once.insert(subject.to_owned())
+                    && self.reported_once.insert(subject)
                 {
                     print(progress, &error.with_level(Level::Warning));
                 }

@@ -33,7 +33,7 @@ use error_reporter::ErrorReporter;
 use progress::Progress;
 use watched::{WatchedDeployment, WatchedSlack};
 
-type Collector =
+type DirectoryPoller =
     Poller<WatchedSlack<SlackHttp>, DirectoryDayLogs, WatchedDeployment<DirectoryDeployment>, DirectoryCredentials>;
 
 /// When a run ends.
@@ -62,7 +62,7 @@ pub(crate) struct Tick<'a> {
 
 /// A run that collects streams of one source into a directory.
 pub(crate) struct Run {
-    collector: Collector,
+    poller: DirectoryPoller,
     collectors: DirectoryCollectors,
     /// The streams, each with the lock that shows that this run collects it, or `None` if another process holds the lock.
     streams: Vec<(StreamId, Option<CollectorLock>)>,
@@ -83,7 +83,7 @@ impl Run {
             credentials: DirectoryCredentials::new(token),
         };
         Run {
-            collector: Poller::new(ports),
+            poller: Poller::new(ports),
             collectors: DirectoryCollectors::new(directory),
             streams: streams.iter().map(|stream| (stream.clone(), None)).collect(),
             progress,
@@ -137,7 +137,7 @@ impl Run {
                 return Err(error);
             }
             match &ticked {
-                Ok(summary) => self.reporter.report(&self.progress, summary, (pace.is_real(), pace.is_stopped())),
+                Ok(summary) => self.reporter.report(&self.progress, summary, pace),
                 Err(error) => self.reporter.report_run(&self.progress, error),
             }
             let leaves_work = ticked.as_ref().map_or(true, |summary| summary.streams.iter().any(leaves_work));
@@ -151,11 +151,11 @@ impl Run {
 
     async fn tick(&mut self, pace: &impl Pace, now: Timestamp) -> Result<Summary, CliError> {
         self.mark_streams(now)?;
-        let deployment = self.collector.ports.deployment.load().await?;
+        let deployment = self.poller.ports.deployment.load().await?;
         self.progress.begin_tick(&deployment, now);
         let deadline_reached = || pace.is_over();
         let limits = TickLimits { resources: ResourceLimits::default(), deadline_reached: &deadline_reached };
-        let summary = self.collector.tick(deployment, now, &limits).await?;
+        let summary = self.poller.tick(deployment, now, &limits).await?;
         self.end_tick(&summary, Second::of(now))?;
         Ok(summary)
     }
