@@ -51,13 +51,13 @@ impl Collector {
         let mut run =
             Run::new(self.slack, &self.path, self.token, std::slice::from_ref(stream), run::Display::Progress);
         // In a terminal, the run shows its own progress.
-        let mut notes = (!std::io::stderr().is_terminal()).then(|| follow::Display::new(range));
+        let mut progress = (!std::io::stderr().is_terminal()).then(|| follow::RestProgress::new(range));
         let mut is_complete = false;
         let after_tick = async |_: &run::Tick<'_>| {
             let rest = follow::read_rest(deployed, stream, range, since).await?;
             is_complete = rest == Rest::Nothing;
-            if let Some(notes) = &mut notes {
-                notes.show(&rest);
+            if let Some(progress) = &mut progress {
+                progress.show(&rest);
             }
             Ok(if is_complete { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         };

@@ -44,13 +44,13 @@ pub(super) async fn follow(
     range: Range,
     since: Option<Version>,
 ) -> Result<Followed, CliError> {
-    let mut display = Display::new(range);
+    let mut progress = RestProgress::new(range);
     let completed = async {
         loop {
             match read_rest(deployed, stream, range, since).await? {
                 Rest::Nothing => return Ok(Followed::Completed),
                 _ if !is_collecting(deployed, stream)? => return Ok(Followed::Ended),
-                rest => display.show(&rest),
+                rest => progress.show(&rest),
             }
             tokio::time::sleep(READ_INTERVAL).await;
         }
@@ -116,7 +116,7 @@ fn check(status: &StreamStatus, deployed: &Deployed) -> Result<(), CliError> {
     }
 }
 
-pub(super) struct Display {
+pub(super) struct RestProgress {
     line: ProgressLine,
     whole: i64,
     started: Instant,
@@ -124,9 +124,14 @@ pub(super) struct Display {
     first: Option<i64>,
 }
 
-impl Display {
-    pub(super) fn new(range: Range) -> Display {
-        Display { line: ProgressLine::new(Some(BAR)), whole: range.seconds(), started: Instant::now(), first: None }
+impl RestProgress {
+    pub(super) fn new(range: Range) -> RestProgress {
+        RestProgress {
+            line: ProgressLine::new(Some(BAR)),
+            whole: range.seconds(),
+            started: Instant::now(),
+            first: None,
+        }
     }
 
     pub(super) fn show(&mut self, rest: &Rest) {

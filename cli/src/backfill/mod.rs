@@ -66,7 +66,7 @@ pub(crate) struct Backfilled {
     log: LogType,
     #[serde(flatten)]
     range: Range,
-    state: Stage,
+    state: BackfillState,
     /// The next action if the backfill is not complete.
     #[serde(skip)]
     next: String,
@@ -75,7 +75,7 @@ pub(crate) struct Backfilled {
 /// The state of a backfill.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Stage {
+enum BackfillState {
     /// This command added it.
     Started,
     /// It was already being collected.
@@ -105,16 +105,16 @@ async fn backfill(args: &Arguments) -> Result<Backfilled, CliError> {
         false => collector(&deployed, &source, &stream).await?,
     };
 
-    let (version, stage) = add(&deployed, &source, &stream, range, now).await?;
+    let (version, state) = add(&deployed, &source, &stream, range, now).await?;
     if days.first.start() < range.oldest {
         terminal::note("Slack has no logs from before 2018-03-01");
     }
-    announce(args, &stream, range, stage);
+    announce(args, &stream, range, state);
     let state = match args.detach {
-        true => stage,
+        true => state,
         false => {
             wait(&deployed, &source, &stream, (range, version), collector).await?;
-            Stage::Completed
+            BackfillState::Completed
         }
     };
     let next = match &deployed {
@@ -191,7 +191,7 @@ async fn add(
     stream: &StreamId,
     range: Range,
     now: Second,
-) -> Result<(Option<Version>, Stage), CliError> {
+) -> Result<(Option<Version>, BackfillState), CliError> {
     for _ in 0..ADD_TRIES_MAX {
         let stored = deployed.load_stream(stream).await?;
         let (version, mut cursor) = match stored {
@@ -205,9 +205,9 @@ async fn add(
             None => (None, Cursor::first(source, stream.log, now)),
         };
         let is_cleared = clear_deleted_days(deployed, stream, range, &mut cursor).await?;
-        let stage = match cursor.backfill(stream.log, range.oldest, range.latest, now) {
-            Backfill::InProgress if !is_cleared => return Ok((version, Stage::InProgress)),
-            Backfill::InProgress => Stage::InProgress,
+        let state = match cursor.backfill(stream.log, range.oldest, range.latest, now) {
+            Backfill::InProgress if !is_cleared => return Ok((version, BackfillState::InProgress)),
+            Backfill::InProgress => BackfillState::InProgress,
             Backfill::TooMany => {
                 let message = format!("too many backfills: `{stream}` already has {BACKFILLS_MAX} in progress");
                 let status = deployed.command("status");
@@ -215,10 +215,10 @@ async fn add(
                 return Err(CliError::new(message).hint(hint));
             }
             Backfill::Empty => return Err(CliError::new(format!("the range {range} is empty"))),
-            Backfill::Started => Stage::Started,
+            Backfill::Started => BackfillState::Started,
         };
         if let ReplaceOutcome::Replaced(version) = deployed.replace_cursor(stream, version, &cursor).await? {
-            return Ok((Some(version), stage));
+            return Ok((Some(version), state));
         }
     }
     Err(CliError::new(format!(
@@ -248,11 +248,11 @@ async fn clear_deleted_days(
 }
 
 /// Prints which records will be collected.
-fn announce(args: &Arguments, stream: &StreamId, range: Range, stage: Stage) {
-    match stage {
+fn announce(args: &Arguments, stream: &StreamId, range: Range, state: BackfillState) {
+    match state {
         _ if args.detach => {}
-        Stage::InProgress => terminal::note(&format!("already collecting {stream} {range}")),
-        Stage::Started | Stage::Completed => terminal::note(&format!("collecting {stream} {range}")),
+        BackfillState::InProgress => terminal::note(&format!("already collecting {stream} {range}")),
+        BackfillState::Started | BackfillState::Completed => terminal::note(&format!("collecting {stream} {range}")),
     }
     match stream.log {
         LogType::Audit => {}
@@ -274,9 +274,9 @@ impl Outcome for Backfilled {
         let Backfilled { source, log, range, state, next, .. } = self;
         let range = zone::shown().message(&range.to_string()).into_owned();
         match state {
-            Stage::Completed => format!("collected {source}/{log} {range}; no record was stored twice"),
-            Stage::Started => format!("started to collect {source}/{log} {range}; {next}"),
-            Stage::InProgress => format!("already collecting {source}/{log} {range}; {next}"),
+            BackfillState::Completed => format!("collected {source}/{log} {range}; no record was stored twice"),
+            BackfillState::Started => format!("started to collect {source}/{log} {range}; {next}"),
+            BackfillState::InProgress => format!("already collecting {source}/{log} {range}; {next}"),
         }
     }
 }
