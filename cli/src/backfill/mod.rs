@@ -251,8 +251,8 @@ async fn clear_deleted_days(
 fn announce(args: &Arguments, stream: &StreamId, range: Range, state: BackfillState) {
     match state {
         _ if args.detach => {}
-        BackfillState::InProgress => terminal::note(&format!("already collecting {stream} {range}")),
-        BackfillState::Started | BackfillState::Completed => terminal::note(&format!("collecting {stream} {range}")),
+        BackfillState::InProgress => terminal::note(&format!("already collecting `{stream}` {range}")),
+        BackfillState::Started | BackfillState::Completed => terminal::note(&format!("collecting `{stream}` {range}")),
     }
     match stream.log {
         LogType::Audit => {}
@@ -274,9 +274,9 @@ impl Outcome for Backfilled {
         let Backfilled { source, log, range, state, next, .. } = self;
         let range = zone::shown().message(&range.to_string()).into_owned();
         match state {
-            BackfillState::Completed => format!("collected {source}/{log} {range}; no record was stored twice"),
-            BackfillState::Started => format!("started to collect {source}/{log} {range}; {next}"),
-            BackfillState::InProgress => format!("already collecting {source}/{log} {range}; {next}"),
+            BackfillState::Completed => format!("collected `{source}/{log}` {range}; no record was stored twice"),
+            BackfillState::Started => format!("started to collect `{source}/{log}` {range}; {next}"),
+            BackfillState::InProgress => format!("already collecting `{source}/{log}` {range}; {next}"),
         }
     }
 }

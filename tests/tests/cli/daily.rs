@@ -231,10 +231,10 @@ async fn backfill_is_awaited_and_collects_time_before_source_once() {
     for (log, kind) in [("audit", Log::Audit), ("access", Log::Access), ("integration", Log::Integration)] {
         let (from, to) = deployed.days(60, 59);
         let (child, _messages, first) = deployed.backfill(&["--log", log, "--from", &from, "--to", &to]).await;
-        assert!(first.starts_with(&format!("collecting acme/{log} from {from}T00:00:00Z to ")), "{first}");
+        assert!(first.starts_with(&format!("collecting `acme/{log}` from {from}T00:00:00Z to ")), "{first}");
         deployed.tick().await;
         let ran = deployed.slacktrail.end(child).await.exits(0);
-        assert!(ran.stdout.starts_with(&format!("collected acme/{log} from {from}T00:00:00Z to ")), "{}", ran.stdout);
+        assert!(ran.stdout.starts_with(&format!("collected `acme/{log}` from {from}T00:00:00Z to ")), "{}", ran.stdout);
         deployed.archive().await.assert_exactly(&deployed.slack.world(), "acme", &[kind]);
     }
     let stored = deployed.archive().await.keys().len();
@@ -281,7 +281,7 @@ async fn backfill_can_be_detached_repeated_and_requested_before_first_tick() {
     assert_eq!(deployed.slacktrail.run(&json).await.exits(0).json()["state"], "in_progress");
     let messages = deployed.slacktrail.run(&arguments).await.exits(0).stdout;
     assert!(
-        messages.starts_with("already collecting acme/audit from ") && messages.contains("`slacktrail status`"),
+        messages.starts_with("already collecting `acme/audit` from ") && messages.contains("`slacktrail status`"),
         "{messages}"
     );
     let status = deployed.slacktrail.run(&["status", "--json"]).await.exits(0).json();

@@ -105,11 +105,11 @@ async fn backfill_collects_range_of_directory_once() {
         let arguments = ["backfill", "slack", "--log", name, "--from", &from, "--to", &to];
         let ran = local.run(&arguments).await.exits(0);
         assert!(
-            ran.stderr.starts_with(&format!("collecting slack/{name} from {from}T00:00:00Z to ")),
+            ran.stderr.starts_with(&format!("collecting `slack/{name}` from {from}T00:00:00Z to ")),
             "{}",
             ran.stderr
         );
-        assert!(ran.stdout.starts_with(&format!("collected slack/{name} from {from}T00:00:00Z")), "{}", ran.stdout);
+        assert!(ran.stdout.starts_with(&format!("collected `slack/{name}` from {from}T00:00:00Z")), "{}", ran.stdout);
         local.assert_exact(&[log]);
         let again = local.run(&[&arguments[..], &["--json"]].concat()).await.exits(0);
         assert_eq!((&again.json()["log"], &again.json()["state"]), (&json!(name), &json!("completed")));
@@ -128,7 +128,7 @@ async fn detached_backfill_needs_no_token_and_next_pull_collects_it() {
 
     let detached = [&arguments[..], &["--detach"]].concat();
     let ran = local.run_alone(&detached).await.exits(0);
-    assert!(ran.stdout.starts_with("started to collect slack/audit from "), "{}", ran.stdout);
+    assert!(ran.stdout.starts_with("started to collect `slack/audit` from "), "{}", ran.stdout);
     assert!(ran.stdout.ends_with("; the next tick of `slacktrail pull` collects it\n"), "{}", ran.stdout);
     let again = local.run_alone(&[&detached[..], &["--json"]].concat()).await.exits(0);
     assert_eq!(again.json()["state"], "in_progress");
@@ -154,7 +154,7 @@ async fn backfill_waits_for_running_pull_and_takes_over_when_it_ends() {
         }
         drop(lock);
         let ran = slacktrail.end(child).await.exits(0);
-        assert!(ran.stdout.starts_with(&format!("collected slack/{name} from ")), "{}", ran.stdout);
+        assert!(ran.stdout.starts_with(&format!("collected `slack/{name}` from ")), "{}", ran.stdout);
         local.assert_exact(&[log]);
     }
 }
@@ -176,7 +176,7 @@ async fn interrupted_backfill_of_directory_is_continued_by_next_one() {
 
     local.slack.world().clear_faults();
     let ran = local.run(&arguments).await.exits(0);
-    assert!(ran.stderr.starts_with("already collecting slack/audit from "), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("already collecting `slack/audit` from "), "{}", ran.stderr);
     local.assert_exact(&[Log::Audit]);
 }
 

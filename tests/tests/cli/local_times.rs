@@ -69,7 +69,7 @@ async fn backfill_and_pull_show_local_times() {
     let days = ["--from", "2024-01-01", "--to", "2024-01-31"];
     let backfill = [&["backfill", "acme", "--log", "audit", "--detach", "--local"], &days[..]].concat();
     let ran = local.run(&backfill).await.exits(0);
-    let range = "acme/audit from 2024-01-01T01:30:00+01:30 to 2024-02-01T01:29:59+01:30";
+    let range = "`acme/audit` from 2024-01-01T01:30:00+01:30 to 2024-02-01T01:29:59+01:30";
     assert!(ran.stdout.starts_with(&format!("started to collect {range};")), "{}", ran.stdout);
     let ran = local.run(&[&backfill[..], &["--json"]].concat()).await.exits(0).json();
     assert_eq!((&ran["oldest"], &ran["latest"]), (&"2024-01-01T00:00:00Z".into(), &"2024-01-31T23:59:59Z".into()));

@@ -43,8 +43,8 @@ const TYPED: [(&str, Interaction, &str); 18] = [
     ("slacktrail resume acme", Wait, "resumed `acme`"),
     (
         "slacktrail backfill acme --log audit --month 2024-01",
-        TickOnce("collecting acme/audit from 2024-01-01T00:00:00Z"),
-        "collected acme/audit from 2024-01-01T00:00:00Z to 2024-01-31T23:59:59Z",
+        TickOnce("collecting `acme/audit` from 2024-01-01T00:00:00Z"),
+        "collected `acme/audit` from 2024-01-01T00:00:00Z to 2024-01-31T23:59:59Z",
     ),
     ("slacktrail verify acme --logs audit --day 2024-01-15", Wait, "complete: 2 records of 2024-01-15"),
     (
