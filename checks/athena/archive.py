@@ -84,7 +84,7 @@ def collect_simulated(directory: Path) -> None:
 
 
 def pull(directory: Path, api_url: str, audit_url: str, token: str, *options: str) -> None:
-    command = [binary("slacktrail"), "pull", "--dir", directory, "--source", "acme", "--name", "Example Inc.", *options]
+    command = [binary("slacktrail"), "pull", "acme", "--dir", directory, "--name", "Example Inc.", *options]
     environment = {**os.environ, "SLACK_API_URL": api_url, "SLACK_AUDIT_URL": audit_url, "SLACK_TOKEN": token}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS_MAX)
     if done.returncode:

@@ -36,9 +36,6 @@ pub(crate) struct Arguments {
     /// Source ID in file names and commands: lowercase letters, digits and `-` [default: slack]
     #[arg(value_name = "ID")]
     id: Option<SourceId>,
-    /// Another form of the source ID
-    #[arg(long, value_name = "ID", hide = true, conflicts_with = "id")]
-    source: Option<SourceId>,
     /// Logs to collect, separated by commas: audit, access, integration [default: all that the token can read]
     #[arg(long, value_name = "LOGS", value_delimiter = ',')]
     logs: Vec<LogType>,
@@ -51,7 +48,7 @@ pub(crate) struct Arguments {
     /// How far back to start: now, 12h, 7d, 2026-01-31 or all [default: 7d]
     #[arg(long, value_name = "WHEN")]
     since: Option<Since>,
-    /// Collect a workspace or organization although another source in the directory collects it
+    /// Collect a workspace or organization even if another source in the directory already collects it
     #[arg(long)]
     force: bool,
     /// Use GovSlack
@@ -82,8 +79,7 @@ const DEFAULT_ID: &str = "slack";
 
 impl Arguments {
     fn id(&self) -> SourceId {
-        let given = self.id.as_ref().or(self.source.as_ref()).cloned();
-        given.unwrap_or_else(|| DEFAULT_ID.parse().expect("the ID is valid"))
+        self.id.clone().unwrap_or_else(|| DEFAULT_ID.parse().expect("the ID is valid"))
     }
 
     /// Returns `true` if each tick prints a line, and the end of the run nothing.

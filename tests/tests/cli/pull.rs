@@ -44,12 +44,11 @@ async fn pull_stores_exactly_slack_records_and_next_run_only_new_ones() {
 async fn one_log_may_be_pulled_and_another_later() {
     let local = Local::new().await;
 
-    local.run(&["pull", "--logs", "audit", "--source", "acme", "--since", "24h"]).await.exits(0);
+    local.run(&["pull", "acme", "--logs", "audit", "--since", "24h"]).await.exits(0);
     assert_eq!(local.stored(Log::Audit), 2, "the records of the last day");
     assert_eq!(local.stored(Log::Access), 0);
 
     local.run(&["pull", "acme", "--logs", "access"]).await.exits(0); // the same source
-    local.run(&["pull", "acme", "--source", "acme"]).await.exits(2);
     assert_eq!(local.stored(Log::Access), 2);
     let status = local.run_alone(&["status", "--json"]).await.exits(0).json();
     let logs: Vec<_> = status.as_array().unwrap().iter().map(|entry| entry["log"].as_str().unwrap()).collect();
@@ -130,7 +129,7 @@ async fn token_is_in_no_file() {
 async fn pull_of_same_slack_under_second_id_is_rejected_unless_forced() {
     let pull = ["pull", "--since", "1h"];
     let local = Local::pulled(&pull[1..]).await;
-    let second = [&pull[..], &["--source", "acme"]].concat();
+    let second = [&pull[..], &["acme"]].concat();
     let rejected = local.run(&second).await.exits(1).stderr;
     insta::assert_snapshot!(local.shown(&rejected), @r"
     error: `Organization E1` (E1) is already connected as source `slack`

@@ -62,7 +62,7 @@ async fn wrong_usage_has_own_exit_code_and_no_flag_takes_token() {
         &["pull", "--dir", "logs", "--token", "x"],
         &["pull", "--dir", "logs", "--logs", "everything"],
         &["pull", "--dir", "logs", "--since", "yesterday"],
-        &["pull", "--dir", "logs", "--source", "Acme"],
+        &["pull", "Acme", "--dir", "logs"],
         &["pull", "--dir", "logs", "--name", " "],
         &["set", "acme", "--dir", "logs", "--name", ""],
         &["set", "acme", "--dir", "logs", "--logs", "audit"],

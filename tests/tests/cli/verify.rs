@@ -43,7 +43,7 @@ struct Pulled {
 impl Pulled {
     async fn new() -> Pulled {
         let pulled = Pulled::empty().await;
-        pulled.pull(&["--source", "acme"]).await.exits(0);
+        pulled.pull(&["acme"]).await.exits(0);
         pulled
     }
 
@@ -259,7 +259,7 @@ async fn extra_record_is_defect_only_in_audit_log_that_slack_still_has() {
 #[tokio::test]
 async fn uncollected_day_is_inconclusive_with_reason() {
     let recent = Pulled::empty().await;
-    recent.pull(&["--source", "acme", "--since", "24h"]).await.exits(0);
+    recent.pull(&["acme", "--since", "24h"]).await.exits(0);
     let ran = recent.verify("audit", &[]).await.exits(INCONCLUSIVE);
     assert_eq!(
         verdict(&ran),
@@ -274,7 +274,7 @@ async fn uncollected_day_is_inconclusive_with_reason() {
     let rejected = Pulled::empty().await;
     rejected.slack.world().fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::not_ok("internal_error")));
     rejected.slack.world().fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::not_ok("no_permission")));
-    rejected.pull(&["--source", "acme", "--logs", "access"]).await.exits(1);
+    rejected.pull(&["acme", "--logs", "access"]).await.exits(1);
     rejected.slack.world().clear_faults();
     let json = rejected.verify("access", &["--json"]).await.exits(INCONCLUSIVE).json();
     assert_eq!(

@@ -31,7 +31,7 @@ impl Hourly {
         for hour in -24..24 {
             pulled.slack.world().add(Row::small_audit(at(hour * 3_600 + 1_800), &format!("hour {hour}")));
         }
-        pulled.pull(&["--source", "acme"]).await.exits(0);
+        pulled.pull(&["acme"]).await.exits(0);
         pulled.slack.world().settings_mut().audit_limit_max = 4;
         Hourly { pulled, cache: tempfile::tempdir().unwrap() }
     }
