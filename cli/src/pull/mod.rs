@@ -168,12 +168,12 @@ async fn prepare(args: &Arguments, slack: &SlackHttp, token: &Token) -> Result<V
     }
 
     let gov = args.gov || existing.as_ref().is_some_and(|existing| existing.gov);
-    let asked = Source { gov, ..new_source(&id, now) };
-    let identity = directory::identify(slack, token, &asked, existing.as_ref(), &args.logs).await?;
+    let new = Source { gov, ..new_source(&id, now) };
+    let identity = directory::identify(slack, token, &new, existing.as_ref(), &args.logs).await?;
     let logs = if args.logs.is_empty() { identity.logs().to_vec() } else { logs::in_order(&args.logs) };
     let has_new_log = logs.iter().any(|log| !stored.cursors.contains_key(&StreamId { source: id.clone(), log: *log }));
     let since = since.filter(|_| has_new_log);
-    let change = Change { label: args.name.as_deref(), logs: &logs, since, asked: &asked, identity: &identity };
+    let change = Change { label: args.name.as_deref(), logs: &logs, since, new: &new, identity: &identity };
     let connect = |present: Option<Source>| {
         let source = change.apply(present);
         Source { connected_at: directory::connected_at(&source, &stored, now), ..source }
@@ -206,8 +206,8 @@ struct Change<'a> {
     label: Option<&'a str>,
     logs: &'a [LogType],
     since: Option<Second>,
-    /// The source that the run asked Slack about.
-    asked: &'a Source,
+    /// The source to store if none is stored yet.
+    new: &'a Source,
     identity: &'a Identity,
 }
 
@@ -217,17 +217,15 @@ impl Change<'_> {
     fn apply(&self, present: Option<Source>) -> Source {
         let team = Some(self.identity.team.as_str()).filter(|team| !team.is_empty());
         let label = self.label.or(team.filter(|_| present.is_none())).map(str::to_owned);
-        let source = present.unwrap_or_else(|| self.asked.clone());
-        Source {
-            label: label.unwrap_or(source.label),
-            plan: Plan::of_token(self.identity.is_organization()),
-            logs: logs::in_order(&[source.logs.as_slice(), self.logs].concat()),
-            since: self.since.unwrap_or(source.since),
-            gov: self.asked.gov,
-            organization: self.identity.is_organization(),
-            tenant: Some(self.identity.tenant()),
-            ..Source { label: String::new(), logs: Vec::new(), ..source }
-        }
+        let mut source = present.unwrap_or_else(|| self.new.clone());
+        source.label = label.unwrap_or(source.label);
+        source.plan = Plan::of_token(self.identity.is_organization());
+        source.logs = logs::in_order(&[source.logs.as_slice(), self.logs].concat());
+        source.since = self.since.unwrap_or(source.since);
+        source.gov = self.new.gov;
+        source.organization = self.identity.is_organization();
+        source.tenant = Some(self.identity.tenant());
+        source
     }
 }
 
@@ -247,14 +245,9 @@ mod tests {
     fn pulls_that_start_together_keep_each_others_logs_and_settings() {
         let now = Second::MARCH_2018.plus(86_400);
         let identity = serde_json::from_str(r#"{"team":"Acme","team_id":"E1","is_enterprise_install":true}"#).unwrap();
-        let asked = new_source(&"slack".parse().unwrap(), now);
-        let run = |log: &'static [LogType]| Change {
-            label: None,
-            logs: log,
-            since: None,
-            asked: &asked,
-            identity: &identity,
-        };
+        let new = new_source(&"slack".parse().unwrap(), now);
+        let run =
+            |log: &'static [LogType]| Change { label: None, logs: log, since: None, new: &new, identity: &identity };
         let first = run(&[LogType::Audit]).apply(None);
         assert_eq!((first.label.as_str(), &first.logs[..]), ("Acme", &[LogType::Audit][..]));
         let set = Source { label: "Acme Inc".to_owned(), silent_after_seconds: Some(7), paused: true, ..first };

@@ -19,16 +19,13 @@ struct Line<'a> {
 
 /// Prints the line of a tick and flushes it. Returns `false` if the reader is gone.
 pub(super) fn print(streams: &[StreamId], tick: &Tick<'_>, json: bool) -> bool {
-    let mut totals = Totals::new(streams.to_vec());
-    let error = match tick.outcome {
+    let (totals, error) = match tick.outcome {
         Ok(summary) => {
+            let mut totals = Totals::new(streams.to_vec());
             totals.add(summary);
-            None
+            (totals, None)
         }
-        Err(error) => {
-            totals = Totals::new(Vec::new());
-            Some(error.to_string())
-        }
+        Err(error) => (Totals::new(Vec::new()), Some(error.to_string())),
     };
     terminal::try_print(&match json {
         true => terminal::json_line(&Line { time: tick.started_at.to_string(), error, streams: totals.streams() }),
