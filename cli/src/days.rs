@@ -101,7 +101,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn days_that_cannot_be_meant_are_rejected() {
+    fn invalid_days_are_rejected() {
         for (flags, error) in [
             ("--from 2026-11-02 --to 2026-11-01", "`--to` (2026-11-01) is before `--from` (2026-11-02)"),
             ("--day 2026-11-23", "`--day` is in the future: 2026-11-23"),

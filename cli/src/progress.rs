@@ -38,7 +38,7 @@ pub(crate) fn lines() -> MultiProgress {
     MultiProgress::with_draw_target(stderr())
 }
 
-/// Estimates the seconds until `left` is done, at the rate at which `done` was done within `elapsed`. Returns `None` if it is too early to tell.
+/// Estimates how many seconds `left` takes at the rate so far: `done` within `elapsed`. Returns `None` without progress.
 pub(crate) fn estimate(elapsed: Duration, done: i64, left: i64) -> Option<i64> {
     let elapsed = i128::from(elapsed.as_secs());
     let is_known = done > 0 && elapsed > 0;

@@ -13,13 +13,8 @@ pub(crate) fn day(text: &str) -> Option<Day> {
 
 /// Returns the first and the last day of a UTC month that is typed as `2026-01`.
 pub(crate) fn month(text: &str) -> Option<(Day, Day)> {
-    let first = day(&format!("{text}-01")).filter(|_| text.len() == 7)?;
-    let next = (28..=31).map(|days| first.start().plus(days * 86_400).day()).find(|day| !is_in(text, *day))?;
-    Some((first, next.start().plus(-1).day()))
-}
-
-fn is_in(month: &str, day: Day) -> bool {
-    shown_day(day).starts_with(month)
+    let days: Vec<Day> = (1..=31).filter_map(|number| day(&format!("{text}-{number:02}"))).collect();
+    Some((*days.first()?, *days.last()?))
 }
 
 /// Returns a day as users type it.
@@ -61,18 +56,16 @@ impl Since {
 }
 
 impl FromStr for Since {
-    type Err = String;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Since, String> {
+    fn from_str(text: &str) -> Result<Since, &'static str> {
         let since = match text {
             "now" => Some(Since::Ago(0)),
             "all" => Some(Since::Day(Second::MARCH_2018.day())), // Slack has no older audit logs
             text if text.contains('-') => day(text).map(Since::Day),
             text => duration::<u32>(text, &[('m', 60), ('h', 3_600), ('d', 86_400)]).map(Since::Ago),
         };
-        since.ok_or_else(|| {
-            "use `now`, `all`, a day such as `2026-01-31`, or a duration such as `12h` or `7d`".to_owned()
-        })
+        since.ok_or("use `now`, `all`, a day such as `2026-01-31`, or a duration such as `12h` or `7d`")
     }
 }
 
@@ -81,12 +74,12 @@ impl FromStr for Since {
 pub(crate) struct SilentAfter(pub(crate) Option<i64>);
 
 impl FromStr for SilentAfter {
-    type Err = String;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<SilentAfter, String> {
+    fn from_str(text: &str) -> Result<SilentAfter, &'static str> {
         let seconds = duration::<u16>(text, &[('h', 3_600), ('d', 86_400)]).filter(|seconds| *seconds > 0);
         match seconds {
-            None if text != "never" => Err("use `never`, or a duration such as `24h` or `3d`".to_owned()),
+            None if text != "never" => Err("use `never`, or a duration such as `24h` or `3d`"),
             seconds => Ok(SilentAfter(seconds)),
         }
     }
@@ -140,6 +133,7 @@ mod tests {
         let error = "2026-11-23".parse::<Since>().unwrap().resolve(now).unwrap_err();
         assert!(error.to_string().contains("2026-11-23T00:00:00Z"), "{error}");
     }
+
     #[test]
     fn silent_after_is_hours_days_or_never() {
         for (text, expected) in [("24h", Some(86_400)), ("3d", Some(259_200)), ("1h", Some(3_600)), ("never", None)] {

@@ -1,7 +1,6 @@
 //! Compares one log: reads it from Slack, then each day from the archive.
 
-use slacktrail_archive::verify::Period;
-use slacktrail_archive::verify::{Checkpoint, Step, Verification, WorkingFiles};
+use slacktrail_archive::verify::{Checkpoint, Period, Step, Verification, WorkingFiles};
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_ports::{CredentialStore, DayLogStore, DeploymentStore, Ports, Slack};
 

@@ -1,7 +1,6 @@
 //! The notes that explain a verdict: what was compared how, and what could not be compared and why.
 
-use slacktrail_archive::verify::Cause;
-use slacktrail_archive::verify::{Findings, Kind, Limitation, MARGIN_SECONDS, Outage, Reason};
+use slacktrail_archive::verify::{Cause, Findings, Kind, Limitation, MARGIN_SECONDS, Outage, Reason};
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::source::LogType;
 use slacktrail_core::walk::GapKind;
