@@ -141,7 +141,7 @@ impl Archive {
         let object = |key: ObjectKey| {
             let stored = &self.objects[&key.to_string()];
             assert_eq!(stored.content_type.as_deref(), Some(CONTENT_TYPE), "`{key}`");
-            Object::new(key, stored.bytes.clone())
+            Object { key, bytes: stored.bytes.clone() }
         };
         keys.into_iter().map(object).collect()
     }

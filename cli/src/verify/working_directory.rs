@@ -177,12 +177,12 @@ impl WorkingDirectory {
         Ok(())
     }
 
-    fn check(&self, day: Day, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+    fn check(&self, day: Day, process: &mut dyn FnMut(&[u8])) -> io::Result<()> {
         let Some(expected) = self.days.get(&day) else { return Ok(()) };
         let mut found = DayFile::default();
         read_entries(File::open(self.file_of(day))?, |entries| {
             found.add(entries);
-            take(entries);
+            process(entries);
         })?;
         let is_same = found.bytes == expected.bytes && found.hash.finalize() == expected.hash.clone().finalize();
         if is_same { Ok(()) } else { Err(damaged()) }
@@ -213,8 +213,8 @@ impl WorkingFiles for WorkingDirectory {
         self.days.get(&day).map_or(0, |file| file.bytes)
     }
 
-    fn read(&self, day: Day, take: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
-        self.check(day, take).map_err(|error| unusable(&self.path, &error))
+    fn read(&self, day: Day, process: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
+        self.check(day, process).map_err(|error| unusable(&self.path, &error))
     }
 }
 
@@ -226,14 +226,14 @@ impl DayFile {
 }
 
 /// Passes the content of a file in parts of whole entries.
-fn read_entries(mut file: File, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+fn read_entries(mut file: File, mut process: impl FnMut(&[u8])) -> io::Result<()> {
     let mut part = Vec::with_capacity(READ_BYTES);
     loop {
         part.clear();
         if (&mut file).take(READ_BYTES as u64).read_to_end(&mut part)? == 0 {
             return Ok(());
         }
-        take(&part);
+        process(&part);
     }
 }
 

@@ -18,24 +18,20 @@ const READS_AT_ONCE: usize = 4;
 pub struct Object {
     /// The key.
     pub key: ObjectKey,
-    bytes: Vec<u8>,
+    /// The stored bytes.
+    pub bytes: Vec<u8>,
 }
 
 impl Object {
-    /// Creates an object from the bytes that are stored under `key`.
-    pub fn new(key: ObjectKey, bytes: Vec<u8>) -> Object {
-        Object { key, bytes }
-    }
-
-    /// Passes each line to `take`: its number, from 1, and its bytes without the line break, or `None` if it has no line break. slacktrail need not
-    /// have written the lines.
+    /// Passes each line to `process`: its number, from 1, and its bytes without the line break, or `None` if it has no line break. slacktrail
+    /// need not have written the lines.
     ///
     /// # Errors
-    /// Returns an error that names the object if it cannot be decompressed. `take` has received the lines before the corrupt bytes.
-    pub fn for_each_line(&self, mut take: impl FnMut(u64, Option<&[u8]>)) -> Result<(), Error> {
+    /// Returns an error that names the object if it cannot be decompressed. `process` has received the lines before the corrupt bytes.
+    pub fn for_each_line(&self, mut process: impl FnMut(u64, Option<&[u8]>)) -> Result<(), Error> {
         let mut lines = Lines::of(&self.bytes);
         while let Some((number, line)) = lines.next_line().map_err(|error| corrupt_gzip(&self.key, error))? {
-            take(number, line);
+            process(number, line);
         }
         Ok(())
     }
@@ -54,13 +50,13 @@ impl Object {
         Ok(None)
     }
 
-    /// Passes the text of each line to `take`, and the line parsed. The caller checks the day of the line.
+    /// Passes the text of each line to `process`, and the line parsed. The caller checks the day of the line.
     ///
     /// # Errors
     /// Returns an error that names the object if slacktrail did not write it.
-    pub fn for_each_record(&self, mut take: impl FnMut(&str, &StoredLine<'_>)) -> Result<(), Error> {
+    pub fn for_each_record(&self, mut process: impl FnMut(&str, &StoredLine<'_>)) -> Result<(), Error> {
         decode_lines(&self.key, &self.bytes, |number, line, stored| {
-            take(str::from_utf8(line).map_err(|_| foreign_line(&self.key, number))?, stored);
+            process(str::from_utf8(line).map_err(|_| foreign_line(&self.key, number))?, stored);
             Ok(())
         })
     }
@@ -71,7 +67,7 @@ impl Object {
 /// # Errors
 /// Returns an error if the store fails.
 pub async fn read_object<D: DayLogStore>(store: &D, key: ObjectKey) -> Result<Option<Object>, Error> {
-    Ok(store.read(&key).await?.map(|stored| Object::new(key, stored.bytes)))
+    Ok(store.read(&key).await?.map(|stored| Object { key, bytes: stored.bytes }))
 }
 
 /// Reads the objects of a day log with these numbers, in the order of `numbers`. An object that does not exist is `None`.
@@ -116,7 +112,7 @@ mod tests {
             writer.write(&record, &mut lines);
         }
         let key = "audit/2026/11/22/acme-000007.json.gz".parse().unwrap();
-        Object::new(key, encode([&lines[..], more], 1))
+        Object { key, bytes: encode([&lines[..], more], 1) }
     }
 
     #[test]

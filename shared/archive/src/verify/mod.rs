@@ -54,7 +54,7 @@ use reading::Reading;
 pub use reading::{Position, Step};
 pub use shown::ENTRY_BYTES;
 use shown::{Entry, Shown};
-pub use working_files::{InMemory, WorkingFiles};
+pub use working_files::WorkingFiles;
 
 /// The maximum number of times that the day log is listed. Further lists find the objects that the poller has stored since, if records are missing.
 const ROUNDS_MAX: usize = 3;

@@ -53,7 +53,7 @@ fn line(log: LogType, json: &str) -> String {
 fn object(log: LogType, number: u32, lines: &[String]) -> Object {
     let key = DayLogId { stream: StreamId { source: source().id, log }, day: day() }.key(number);
     let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    Object::new(key, encode([lines.as_bytes()], 1))
+    Object { key, bytes: encode([lines.as_bytes()], 1) }
 }
 
 /// The input of a comparison. By default, everything is collected, and the comparison runs three days after the day.
@@ -275,7 +275,7 @@ fn missing_objects_are_listed_and_corruption_names_object() {
     comparison.add_missing_objects(&[2, 3, 6]);
     comparison.add_missing_object(6);
     let Object { key, .. } = object(LogType::Audit, 3, &[]);
-    comparison.process_object(&Object::new(key, b"no gzip".to_vec()));
+    comparison.process_object(&Object { key, bytes: b"no gzip".to_vec() });
     let known = Known {
         cursor: None,
         until: day().end(),

@@ -1,7 +1,5 @@
 //! The port through which a verification keeps what Slack returned, so that memory holds the records of one day only.
 
-use std::collections::BTreeMap;
-
 use slacktrail_core::error::Error;
 use slacktrail_core::time::Day;
 
@@ -23,44 +21,9 @@ pub trait WorkingFiles {
     /// Returns the number of bytes that were appended for a day.
     fn bytes(&self, day: Day) -> u64;
 
-    /// Passes the entries of a day to `take`, in parts that end after a whole entry.
+    /// Passes the entries of a day to `process`, in parts that end after a whole entry.
     ///
     /// # Errors
     /// Returns an error if the entries cannot be read or are not those that were appended.
-    fn read(&self, day: Day, take: &mut dyn FnMut(&[u8])) -> Result<(), Error>;
-}
-
-/// Working files in memory. They take the memory of all days, so they suit tests and small periods only.
-#[derive(Clone, Debug, Default)]
-pub struct InMemory {
-    days: BTreeMap<Day, Vec<u8>>,
-    checkpoint: Option<String>,
-}
-
-impl InMemory {
-    /// Returns the last checkpoint.
-    pub fn checkpoint(&self) -> Option<&str> {
-        self.checkpoint.as_deref()
-    }
-}
-
-impl WorkingFiles for InMemory {
-    fn append(&mut self, day: Day, entries: &[u8]) -> Result<(), Error> {
-        self.days.entry(day).or_default().extend_from_slice(entries);
-        Ok(())
-    }
-
-    fn save(&mut self, checkpoint: &str) -> Result<(), Error> {
-        self.checkpoint = Some(checkpoint.to_owned());
-        Ok(())
-    }
-
-    fn bytes(&self, day: Day) -> u64 {
-        self.days.get(&day).map_or(0, |entries| entries.len() as u64)
-    }
-
-    fn read(&self, day: Day, take: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
-        self.days.get(&day).into_iter().for_each(|entries| take(entries));
-        Ok(())
-    }
+    fn read(&self, day: Day, process: &mut dyn FnMut(&[u8])) -> Result<(), Error>;
 }

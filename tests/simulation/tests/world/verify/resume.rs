@@ -23,7 +23,8 @@ fn resume_after_each_page(
         between(&mut harness);
         let asked = (period.first(), period.last());
         let (ports, source) = ports_and_source(&harness);
-        let checkpoint = Checkpoint::decode(files.checkpoint().unwrap(), source, log, asked, now(&harness)).unwrap();
+        let checkpoint =
+            Checkpoint::decode(files.checkpoint.as_deref().unwrap(), source, log, asked, now(&harness)).unwrap();
         let mut verification = Verification::resume(ports, source, checkpoint, files);
         assert!(is_done || read(&harness, &mut verification, STEPS_MAX));
         check(&compare_all(&mut verification), &format!("{log} after {pages} pages"));
@@ -74,7 +75,7 @@ fn checkpoint_of_other_request_or_day_is_not_resumed() {
     let (source, period) = (source(&harness), last_days(&harness, 3));
     let mut verification = begin(&harness, LogType::Audit, period);
     run(verification.step(now(&harness))).unwrap();
-    let text = verification.into_files().checkpoint().unwrap().to_owned();
+    let text = verification.into_files().checkpoint.unwrap();
     let asked = (period.first(), period.last());
     let unusable = |text: &str, source: &Source, log, asked, seconds: i64| {
         Checkpoint::decode(text, source, log, asked, now(&harness).plus(seconds)).err()
