@@ -183,7 +183,7 @@ impl Hints<'_> {
     fn about_limitations(&self) -> Vec<String> {
         let mut hints = Vec::new();
         let has = |limitation| self.log.total.limitations.contains(&limitation);
-        if let Some(shown) = shown(&self.log.days_with(|day| day.limitations.contains(&Limitation::Forgotten))) {
+        if let Some(shown) = shown(&self.log.days_with(|day| day.limitations.contains(&Limitation::NoLongerReturned))) {
             hints.push(format!(
                 "check that the token still reads the log: Slack returns no record of {shown} anymore, and records that Slack has deleted \
                  cannot be compared"
@@ -192,9 +192,8 @@ impl Hints<'_> {
         if has(Limitation::PagesEnd) {
             hints.push("verify more recent days: Slack does not return pages that go further back".to_owned());
         }
-        if has(Limitation::NotAsked) {
-            let hint =
-                "use `--show-records` to see the stored lines: Slack cannot be asked for rows without a valid time";
+        if has(Limitation::NotRequested) {
+            let hint = "use `--show-records` to see the stored lines: rows without a valid time cannot be requested from Slack";
             hints.push(hint.to_owned());
         }
         if !self.log.total.skipped_workspaces.is_empty() {
@@ -323,7 +322,7 @@ mod tests {
                 let pending = Difference { reason: Some(reason), ..difference(Kind::NotCollectedYet, 1) };
                 assert_eq!(of(vec![findings(LogType::Audit, vec![pending])], &archive).len(), 1, "{reason:?}");
             }
-            for limitation in [Limitation::Forgotten, Limitation::PagesEnd, Limitation::NotAsked] {
+            for limitation in [Limitation::NoLongerReturned, Limitation::PagesEnd, Limitation::NotRequested] {
                 let day = Findings { limitations: vec![limitation], ..findings(LogType::Audit, Vec::new()) };
                 assert_eq!(of(vec![day], &archive).len(), 1, "{limitation:?}");
             }

@@ -73,11 +73,11 @@ fn not_compared(log: &ComparedLog) -> Vec<String> {
     }));
     for limitation in &log.total.limitations {
         let text = match limitation {
-            Limitation::Forgotten => {
+            Limitation::NoLongerReturned => {
                 "Slack no longer returns any record of the day, so the stored lines could not be compared"
             }
             Limitation::PagesEnd => "Slack's pages end before the start of the day, so older records were not compared",
-            Limitation::NotAsked => {
+            Limitation::NotRequested => {
                 "Slack cannot return only the rows without a valid time, so only the stored lines were checked"
             }
         };

@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 
 use super::can_be_requested;
 use super::findings::{Difference, Findings, Kind, Limitation, SkippedWorkspace};
-use super::not_collected::excuse;
+use super::not_collected::pending_reason;
 use super::outages::Timing;
-use super::shown::{Shown, digest};
+use super::slack_records::{SlackRecords, digest};
 use crate::reader::Object;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::line::StoredLine;
@@ -45,8 +45,8 @@ pub(super) struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// Returns `true` if Slack was not asked for the record of this line, or if the line may have been stored after Slack was asked.
-    fn is_new(&self, line: &Unshown) -> bool {
+    /// Returns `true` if the record of this line was not requested from Slack, or if the line may have been stored after the request.
+    fn is_new(&self, line: &ExtraLine) -> bool {
         line.time > self.until || line.location.object > self.last_object
     }
 
@@ -62,9 +62,9 @@ impl Known<'_> {
 pub(super) struct Comparison {
     log: LogType,
     day: Day,
-    shown: Shown,
+    slack_records: SlackRecords,
     /// The first line of each record that Slack did not return.
-    unshown: HashMap<RowId, Unshown>,
+    extra: HashMap<RowId, ExtraLine>,
     differences: Vec<Difference>,
     objects: u64,
     lines: u64,
@@ -74,19 +74,19 @@ pub(super) struct Comparison {
 
 /// A line whose record Slack did not return.
 #[derive(Debug)]
-struct Unshown {
+struct ExtraLine {
     location: LineLocation,
     time: Second,
     workspace: Option<String>,
 }
 
 impl Comparison {
-    pub(super) fn new(log: LogType, day: Day, shown: Shown) -> Comparison {
+    pub(super) fn new(log: LogType, day: Day, slack_records: SlackRecords) -> Comparison {
         Comparison {
             log,
             day,
-            shown,
-            unshown: HashMap::new(),
+            slack_records,
+            extra: HashMap::new(),
             differences: Vec::new(),
             objects: 0,
             lines: 0,
@@ -97,7 +97,7 @@ impl Comparison {
 
     /// Returns `true` if a line was found for each record that Slack returned.
     pub(super) fn is_whole(&self) -> bool {
-        self.shown.rows.values().all(|row| row.object != 0)
+        self.slack_records.rows.values().all(|row| row.object != 0)
     }
 
     /// Compares the lines of an object. A corrupt object is a difference after its readable lines.
@@ -124,28 +124,28 @@ impl Comparison {
         if can_be_requested(self.day) {
             self.timing.add(line.time, line.collected_at());
         }
-        let ids = self.shown.ids_of_line(line.id);
-        let is_stored = |id: &RowId| self.shown.rows.get(id).is_some_and(|row| row.object != 0);
+        let ids = self.slack_records.ids_of_line(line.id);
+        let is_stored = |id: &RowId| self.slack_records.rows.get(id).is_some_and(|row| row.object != 0);
         let new = ids.iter().copied().find(|id| !is_stored(id));
         for id in &ids {
-            if let Some(row) = self.shown.rows.get_mut(id).filter(|row| row.object == 0) {
+            if let Some(row) = self.slack_records.rows.get_mut(id).filter(|row| row.object == 0) {
                 row.object = location.object;
             }
         }
-        let kind = match new.and_then(|id| self.shown.rows.get(&id)) {
+        let kind = match new.and_then(|id| self.slack_records.rows.get(&id)) {
             None if !ids.is_empty() => Some(Kind::Duplicate),
             Some(row) => {
                 let digest = digest([line.slacks_part]);
                 let is_same_time = self.day.start().plus(i64::from(row.second)) == line.time;
-                let is_same = row.digest == digest || self.shown.has_form(line.id, digest);
+                let is_same = row.digest == digest || self.slack_records.has_form(line.id, digest);
                 self.renamed += u64::from(self.log == LogType::Integration && !is_same);
                 let is_right = if self.log == LogType::Audit { is_same } else { id_matches_content(self.log, &line) };
                 (!is_right || !is_same_time).then_some(Kind::Changed)
             }
-            None if self.unshown.contains_key(&line.id) => Some(Kind::Duplicate),
+            None if self.extra.contains_key(&line.id) => Some(Kind::Duplicate),
             None => {
-                let unshown = Unshown { location, time: line.time, workspace: line.workspace() };
-                self.unshown.insert(line.id, unshown);
+                let extra = ExtraLine { location, time: line.time, workspace: line.workspace() };
+                self.extra.insert(line.id, extra);
                 // Slack's bytes are not available, but the line's ID must still match its content.
                 (self.log != LogType::Audit && !id_matches_content(self.log, &line)).then_some(Kind::Changed)
             }
@@ -177,13 +177,16 @@ impl Comparison {
 
     /// Returns the findings, once all lines are processed, and when the lines were stored.
     pub(super) fn finish(mut self, stream: &StreamId, known: Known<'_>) -> (Findings, Timing) {
-        let shown = self.shown.len() as u64;
+        let slack_records = self.slack_records.len() as u64;
         self.add_missing_records(&known);
         let mut limitations = Vec::new();
         if !known.was_requested {
-            limitations.push(Limitation::NotAsked);
-        } else if self.log == LogType::Audit && shown == 0 && self.unshown.values().any(|line| !known.is_new(line)) {
-            limitations.push(Limitation::Forgotten);
+            limitations.push(Limitation::NotRequested);
+        } else if self.log == LogType::Audit
+            && slack_records == 0
+            && self.extra.values().any(|line| !known.is_new(line))
+        {
+            limitations.push(Limitation::NoLongerReturned);
         }
         let not_compared = self.add_extra_lines(&known, !limitations.is_empty());
         if known.was_cut_short {
@@ -195,7 +198,7 @@ impl Comparison {
             day: self.day,
             until: known.until,
             pages: 0,
-            slack_records: shown,
+            slack_records,
             objects: self.objects,
             lines: self.lines,
             differences: self.differences,
@@ -211,9 +214,9 @@ impl Comparison {
     }
 
     fn add_missing_records(&mut self, known: &Known<'_>) {
-        let missing = self.shown.rows.iter().filter(|(_, row)| row.object == 0).map(|(id, row)| {
+        let missing = self.slack_records.rows.iter().filter(|(_, row)| row.object == 0).map(|(id, row)| {
             let time = self.day.start().plus(i64::from(row.second));
-            let reason = excuse(known.cursor, known.workspace(self.shown.workspaces.get(id)), time);
+            let reason = pending_reason(known.cursor, known.workspace(self.slack_records.workspaces.get(id)), time);
             let kind = if reason.is_some() { Kind::NotCollectedYet } else { Kind::Missing };
             Difference { id: Some(*id), time: Some(time), reason, ..difference(kind) }
         });
@@ -221,14 +224,14 @@ impl Comparison {
     }
 
     /// Reports the lines whose records Slack should have returned. Returns the number of the other lines, which were not compared.
-    fn add_extra_lines(&mut self, known: &Known<'_>, all_excused: bool) -> u64 {
+    fn add_extra_lines(&mut self, known: &Known<'_>, is_inconclusive: bool) -> u64 {
         let changed: HashSet<RowId> =
             self.differences.iter().filter(|it| it.kind == Kind::Changed).filter_map(|it| it.id).collect();
         let mut not_compared = 0;
-        for (id, line) in std::mem::take(&mut self.unshown) {
+        for (id, line) in std::mem::take(&mut self.extra) {
             let is_skipped =
                 |workspace: &String| known.skipped_workspaces.iter().any(|skipped| skipped.id == *workspace);
-            if all_excused || known.is_new(&line) || line.workspace.as_ref().is_some_and(is_skipped) {
+            if is_inconclusive || known.is_new(&line) || line.workspace.as_ref().is_some_and(is_skipped) {
                 not_compared += 1;
             } else if !changed.contains(&id) {
                 self.add_difference(Kind::Extra, Some((id, line.time)), Some(line.location));

@@ -29,7 +29,7 @@ pub struct Findings {
     /// The differences, sorted by kind and then by time.
     pub differences: Vec<Difference>,
     /// The number of lines that were not compared, because their time is after [`Findings::until`], because they were stored while Slack was read,
-    /// or because Slack was not asked for their records.
+    /// or because their records were not requested.
     pub not_compared: u64,
     /// The number of integration rows that match a stored line but have other bytes, such as a new name of a user or an app.
     pub renamed: u64,
@@ -144,11 +144,11 @@ pub enum Reason {
 #[serde(rename_all = "snake_case")]
 pub enum Limitation {
     /// Slack returned no record of the day, although some are stored. It probably deleted them.
-    Forgotten,
+    NoLongerReturned,
     /// Slack's numbered pages ended before the whole day was read.
     PagesEnd,
     /// Slack cannot return the records of the day, so only the day log was checked.
-    NotAsked,
+    NotRequested,
 }
 
 /// A workspace of an organization that could not be read.

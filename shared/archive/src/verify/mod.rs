@@ -13,9 +13,8 @@
 //! transient error. The verification writes only to its [`WorkingFiles`], after each page: first the records of the page, then a
 //! [`Checkpoint`]. A later process can continue from there. It may read records twice. These have the same ID, so they count once.
 //!
-//! Memory holds the current page or object, and the ID, the second and 64 bits of a hash of each record of one day, in a hash table that takes at
-//! most 76 bytes per record (more if the log is read per workspace). The records of all other days are in the working files, with [`ENTRY_BYTES`]
-//! each.
+//! Memory holds the current page or object and a hash table of one day. Per record, the table has the ID, the second and 64 bits of a hash, in at
+//! most 76 bytes (more if the log is read per workspace). The records of all other days are in the working files, with [`ENTRY_BYTES`] each.
 
 mod checkpoint;
 mod comparison;
@@ -24,7 +23,7 @@ mod not_collected;
 mod outages;
 mod period;
 mod reading;
-mod shown;
+mod slack_records;
 #[cfg(test)]
 mod tests;
 mod working_files;
@@ -52,8 +51,8 @@ pub use outages::{Cause, Lateness, Outage};
 pub use period::{MARGIN_SECONDS, Period};
 use reading::Reading;
 pub use reading::{Position, Step};
-pub use shown::ENTRY_BYTES;
-use shown::{Entry, Shown};
+pub use slack_records::ENTRY_BYTES;
+use slack_records::{Entry, SlackRecords};
 pub use working_files::WorkingFiles;
 
 /// The maximum number of times that the day log is listed. Further lists find the objects that the poller has stored since, if records are missing.
@@ -179,7 +178,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, W: Wo
     /// Returns an error if the cursor, an object or the working files cannot be read. A corrupt object is a finding and not an error.
     pub async fn conclude(&mut self, day: Day, mut progress: impl FnMut(u64, u64)) -> Result<Findings, Error> {
         let cursor = self.cursor().await?;
-        let mut comparison = Comparison::new(self.stream.log, day, self.shown(day)?);
+        let mut comparison = Comparison::new(self.stream.log, day, self.slack_records(day)?);
         let mut read: HashSet<u32> = HashSet::new();
         let mut numbers = Vec::new();
         for _ in 0..ROUNDS_MAX {
@@ -201,7 +200,7 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, W: Wo
             skipped_workspaces: &self.reading.state.skipped,
             workspace_ids: &self.reading.state.workspace_ids,
         };
-        let undated = if can_be_requested(day) { self.shown(Second::EPOCH.day())?.len() as u64 } else { 0 };
+        let undated = if can_be_requested(day) { self.slack_records(Second::EPOCH.day())?.len() as u64 } else { 0 };
         let (findings, timing) = comparison.finish(&self.stream, known);
         self.timing.extend(timing);
         Ok(Findings { pages: self.reading.state.pages, undated, ..findings })
@@ -223,10 +222,10 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, W: Wo
     }
 
     /// Returns the records of a day that Slack returned.
-    fn shown(&self, day: Day) -> Result<Shown, Error> {
-        let mut shown = Shown::with_capacity(self.files.bytes(day));
-        self.files.read(day, &mut |entries| Entry::decode(entries).for_each(|entry| shown.add(&entry)))?;
-        Ok(shown)
+    fn slack_records(&self, day: Day) -> Result<SlackRecords, Error> {
+        let mut records = SlackRecords::with_capacity(self.files.bytes(day));
+        self.files.read(day, &mut |entries| Entry::decode(entries).for_each(|entry| records.add(&entry)))?;
+        Ok(records)
     }
 
     /// Compares the objects of a day with these numbers.

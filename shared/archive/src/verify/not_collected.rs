@@ -6,7 +6,7 @@ use slacktrail_core::time::Second;
 
 /// Returns why a record of this time may not be stored yet, or `None` if it must be stored. `cursor` is the stream's cursor after Slack was read.
 /// The source's `since` may differ from the cursor's, because it applies to logs without a cursor only.
-pub(super) fn excuse(cursor: Option<&Cursor>, workspace: Option<&str>, time: Second) -> Option<Reason> {
+pub(super) fn pending_reason(cursor: Option<&Cursor>, workspace: Option<&str>, time: Second) -> Option<Reason> {
     let Some(cursor) = cursor else { return Some(Reason::NeverCollected) };
     let missing_since = workspace.and_then(|workspace| cursor.workspaces.missing_since(workspace));
     let reread_from = (0..REREADS.len()).map(|index| cursor.reread_from(index)).min();
@@ -66,9 +66,9 @@ mod tests {
             (&skipped, -90, Some(Reason::SkippedWorkspace)),
             (&skipped, -91, None),
         ] {
-            assert_eq!(excuse(Some(cursor), Some("T1"), at(hours)), expected, "{hours}");
+            assert_eq!(pending_reason(Some(cursor), Some("T1"), at(hours)), expected, "{hours}");
         }
-        assert_eq!(excuse(Some(&skipped), Some("T2"), at(-90)), None, "an unread workspace excuses no other");
-        assert_eq!(excuse(None, None, at(-90)), Some(Reason::NeverCollected));
+        assert_eq!(pending_reason(Some(&skipped), Some("T2"), at(-90)), None, "an unread workspace concerns no other");
+        assert_eq!(pending_reason(None, None, at(-90)), Some(Reason::NeverCollected));
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::findings::SkippedWorkspace;
 use super::period::MARGIN_SECONDS;
-use super::shown::Entry;
+use super::slack_records::Entry;
 use slacktrail_core::error::{Error, ErrorKind};
 use slacktrail_core::record::{Record, RowId};
 use slacktrail_core::slack::page_reader::RESPONSE_BYTES_MAX;
@@ -263,9 +263,9 @@ impl<'a> Reading<'a> {
         let response = slack.call(self.source, request, CallAuth::User(&token)).await?;
         let response = read_whole(response, request, RESPONSE_BYTES_MAX).await?;
         self.token = Some(token.clone());
-        let is_refused = response.body.len() <= ERROR_BYTES_MAX
+        let is_rejected = response.body.len() <= ERROR_BYTES_MAX
             && matches!(response.page(request, now), Err(PageError::Error(error)) if error.kind == ErrorKind::Reauthorize);
-        if !is_refused {
+        if !is_rejected {
             return Ok(response);
         }
         let fresh = token_of(self.source, credentials.reload_credentials(&self.source.id).await?)?;

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::comparison::{Comparison, Known};
 use super::findings::{Findings, Kind, Limitation, Reason, SkippedWorkspace, Verdict};
-use super::shown::{Entry, Shown};
+use super::slack_records::{Entry, SlackRecords};
 use crate::reader::Object;
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::line::LineWriter;
@@ -59,7 +59,8 @@ fn object(log: LogType, number: u32, lines: &[String]) -> Object {
 /// The input of a comparison. By default, everything is collected, and the comparison runs three days after the day.
 struct Case {
     log: LogType,
-    shown: Vec<String>,
+    /// The rows that Slack returns.
+    returned: Vec<String>,
     /// The lines of objects 1, 2, ...
     objects: Vec<Vec<String>>,
     last_object: u32,
@@ -70,12 +71,13 @@ struct Case {
 }
 
 impl Case {
-    fn new(log: LogType, shown: &[&str], objects: &[&[&str]]) -> Case {
+    fn new(log: LogType, returned: &[&str], objects: &[&[&str]]) -> Case {
         let rows = |rows: &[&str]| rows.iter().zip(1..).map(|(name, second)| row(log, name, second)).collect();
         let objects: Vec<Vec<String>> = objects
             .iter()
             .map(|names| {
-                let second = |name: &str| 1 + shown.iter().position(|shown| *shown == name).unwrap_or(98) as i64;
+                let second =
+                    |name: &str| 1 + returned.iter().position(|returned| *returned == name).unwrap_or(98) as i64;
                 names.iter().map(|name| line(log, &row(log, name, second(name)))).collect()
             })
             .collect();
@@ -83,20 +85,29 @@ impl Case {
         let mut cursor = Cursor::first(&source(), log, now);
         cursor.gaps.clear();
         let last_object = objects.len() as u32;
-        let (shown, cursor) = (rows(shown), Some(cursor));
-        Case { log, shown, objects, last_object, until: day().end(), cursor, was_requested: true, skipped: Vec::new() }
+        let (returned, cursor) = (rows(returned), Some(cursor));
+        Case {
+            log,
+            returned,
+            objects,
+            last_object,
+            until: day().end(),
+            cursor,
+            was_requested: true,
+            skipped: Vec::new(),
+        }
     }
 
     fn compare(&self) -> Findings {
-        let mut shown = Shown::default();
-        for json in &self.shown {
+        let mut returned = SlackRecords::default();
+        for json in &self.returned {
             let row = RawValue::from_string(json.clone()).unwrap();
             let workspace = (self.log == LogType::Integration).then_some("T1");
             let record = Record::read(self.log, workspace, row.get());
             let id = if workspace.is_some() { record.id.with_ordinal(1) } else { record.id };
-            shown.add(&Entry::of(id, &record, day(), u32::from(workspace.is_some())));
+            returned.add(&Entry::of(id, &record, day(), u32::from(workspace.is_some())));
         }
-        let mut comparison = Comparison::new(self.log, day(), shown);
+        let mut comparison = Comparison::new(self.log, day(), returned);
         for (object, lines) in (1..).zip(&self.objects) {
             comparison.process_object(&self::object(self.log, object, lines));
         }
@@ -136,9 +147,9 @@ fn each_difference_is_reported_and_only_defects_are_mismatches() {
         (Integration, &["a"], &[&["a", "b"]], &[Extra], Complete),
         (Access, &["a", "b"], &[&["b"]], &[Missing], Mismatch),
     ];
-    for (log, shown, objects, kinds, verdict) in all {
-        let case = Case::new(log, shown, objects);
-        assert_eq!(found(&case), (kinds.to_vec(), verdict), "{log}: {shown:?} {objects:?}");
+    for (log, returned, objects, kinds, verdict) in all {
+        let case = Case::new(log, returned, objects);
+        assert_eq!(found(&case), (kinds.to_vec(), verdict), "{log}: {returned:?} {objects:?}");
     }
 }
 
@@ -201,27 +212,27 @@ fn each_difference_names_record_time_and_location() {
 #[test]
 fn comparison_is_complete_once_each_slack_record_has_line() {
     let lines = ["a", "a", "b"].map(|name| (name, if name == "a" { 1 } else { 2 }));
-    let mut shown = Shown::default();
+    let mut returned = SlackRecords::default();
     for (name, second) in &lines[1..] {
         let json = row(LogType::Audit, name, *second);
         let record = Record::read(LogType::Audit, None, &json);
-        shown.add(&Entry::of(record.id, &record, day(), 0));
+        returned.add(&Entry::of(record.id, &record, day(), 0));
     }
-    let mut comparison = Comparison::new(LogType::Audit, day(), shown);
+    let mut comparison = Comparison::new(LogType::Audit, day(), returned);
     let is_whole = lines.map(|(name, second)| {
         let line = line(LogType::Audit, &row(LogType::Audit, name, second));
         comparison.process_object(&object(LogType::Audit, 1, &[line]));
         comparison.is_whole()
     });
     assert_eq!(is_whole, [false, false, true], "a duplicate line counts for no other record");
-    assert!(Comparison::new(LogType::Audit, day(), Shown::default()).is_whole());
+    assert!(Comparison::new(LogType::Audit, day(), SlackRecords::default()).is_whole());
 }
 
 #[test]
 fn examples_are_kept_and_all_differences_are_counted() {
     let names: Vec<String> = (0..30).map(|number| format!("r{number}")).collect();
-    let shown: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut case = Case::new(LogType::Audit, &shown, &[&["r0", "x"]]);
+    let returned: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut case = Case::new(LogType::Audit, &returned, &[&["r0", "x"]]);
     for cursor in [case.cursor.clone(), None] {
         let kind = if cursor.is_some() { Kind::Missing } else { Kind::NotCollectedYet };
         case.cursor = cursor;
@@ -239,7 +250,7 @@ fn examples_are_kept_and_all_differences_are_counted() {
 #[test]
 fn rename_is_reported_and_is_no_difference() {
     let mut case = Case::new(LogType::Integration, &["a"], &[&["a"]]);
-    case.shown[0] = case.shown[0].replace("ann", "anna");
+    case.returned[0] = case.returned[0].replace("ann", "anna");
     assert_eq!(found(&case), (vec![], Verdict::Complete));
     assert_eq!(case.compare().renamed, 1);
 }
@@ -247,8 +258,8 @@ fn rename_is_reported_and_is_no_difference() {
 #[test]
 fn row_that_slack_returns_in_two_forms_may_be_stored_in_either() {
     let mut case = Case::new(LogType::Audit, &["a"], &[&["a"]]);
-    let other = case.shown[0].replace(r#""n":1"#, r#""n":2"#);
-    case.shown.insert(0, other);
+    let other = case.returned[0].replace(r#""n":1"#, r#""n":2"#);
+    case.returned.insert(0, other);
     assert_eq!(found(&case), (vec![], Verdict::Complete));
     assert_eq!(case.compare().slack_records, 1);
 }
@@ -271,7 +282,7 @@ fn line_of_other_day_is_wrong_day_and_foreign_line_is_malformed() {
 
 #[test]
 fn missing_objects_are_listed_and_corruption_names_object() {
-    let mut comparison = Comparison::new(LogType::Audit, day(), Shown::default());
+    let mut comparison = Comparison::new(LogType::Audit, day(), SlackRecords::default());
     comparison.add_missing_objects(&[2, 3, 6]);
     comparison.add_missing_object(6);
     let Object { key, .. } = object(LogType::Audit, 3, &[]);
@@ -314,8 +325,8 @@ fn lines_not_requested_or_stored_during_verify_are_not_compared() {
         assert_eq!(found(&case), (vec![], Verdict::Complete));
         assert_eq!(case.compare().not_compared, 1);
     }
-    let nothing_shown = Case { last_object: 0, ..Case::new(LogType::Audit, &[], &[&["b"]]) };
-    assert_eq!(found(&nothing_shown), (vec![], Verdict::Complete), "Slack has forgotten nothing");
+    let nothing_returned = Case { last_object: 0, ..Case::new(LogType::Audit, &[], &[&["b"]]) };
+    assert_eq!(found(&nothing_returned), (vec![], Verdict::Complete), "Slack returns all that was stored before");
     let mut skipped = Case::new(LogType::Integration, &["a"], &[&["a", "b"]]);
     skipped.skipped = vec![SkippedWorkspace { id: "T1".to_owned(), code: "invalid_auth".to_owned() }];
     assert_eq!(found(&skipped), (vec![], Verdict::Inconclusive));
@@ -324,9 +335,9 @@ fn lines_not_requested_or_stored_during_verify_are_not_compared() {
 
 #[test]
 fn day_that_slack_cannot_return_is_inconclusive() {
-    let forgotten = Case::new(LogType::Audit, &[], &[&["a"]]);
+    let deleted = Case::new(LogType::Audit, &[], &[&["a"]]);
     let not_requested = Case { was_requested: false, ..Case::new(LogType::Audit, &[], &[&["a"]]) };
-    for (case, limitation) in [(&forgotten, Limitation::Forgotten), (&not_requested, Limitation::NotAsked)] {
+    for (case, limitation) in [(&deleted, Limitation::NoLongerReturned), (&not_requested, Limitation::NotRequested)] {
         assert_eq!(found(case), (vec![], Verdict::Inconclusive));
         let findings = case.compare();
         assert_eq!((findings.limitations.as_slice(), findings.not_compared), (&[limitation][..], 1));

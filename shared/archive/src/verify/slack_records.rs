@@ -63,7 +63,7 @@ fn part<const N: usize>(entry: &[u8; ENTRY_BYTES], at: usize) -> [u8; N] {
 
 /// The records of a day that Slack returned. A record that Slack returned several times is one row.
 #[derive(Debug, Default)]
-pub(super) struct Shown {
+pub(super) struct SlackRecords {
     pub(super) rows: HashMap<RowId, Row>,
     /// The further hashes of rows that Slack returned with the same ID but other bytes.
     forms: HashMap<RowId, Vec<u64>>,
@@ -85,11 +85,11 @@ pub(super) struct Row {
     pub(super) object: u32,
 }
 
-impl Shown {
+impl SlackRecords {
     /// Creates a table for this many bytes of entries. It does not grow, because a growing hash table needs the memory of two.
-    pub(super) fn with_capacity(bytes: u64) -> Shown {
+    pub(super) fn with_capacity(bytes: u64) -> SlackRecords {
         let records = usize::try_from(bytes).unwrap_or(0) / ENTRY_BYTES;
-        Shown { rows: HashMap::with_capacity(records), ..Shown::default() }
+        SlackRecords { rows: HashMap::with_capacity(records), ..SlackRecords::default() }
     }
 
     /// Adds a record of the day.
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn table_of_day_takes_at_most_76_bytes_per_record() {
         for records in [1_000_usize, 1_792, 1_793, 100_000, 114_689] {
-            let table = Shown::with_capacity((records * ENTRY_BYTES) as u64);
+            let table = SlackRecords::with_capacity((records * ENTRY_BYTES) as u64);
             let buckets = (table.rows.capacity() * 8).div_ceil(7); // a hash table fills seven eighths of its buckets
             assert!(buckets * 33 <= 76 * records, "{records}: {buckets}");
         }
