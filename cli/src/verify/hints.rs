@@ -21,7 +21,7 @@ pub(super) fn hints(log: &ComparedLog, source: &Source, archive: &Archive) -> Ve
     all.extend(hints.about_missing_records());
     all.extend(hints.about_altered_lines());
     all.extend(hints.about_duplicates());
-    all.extend(hints.about_extra_lines());
+    all.extend(hints.about_unexpected_lines());
     all.extend(hints.about_pending_records());
     all.extend(hints.about_limitations());
     all
@@ -126,14 +126,14 @@ impl Hints<'_> {
         ))
     }
 
-    fn about_extra_lines(&self) -> Option<String> {
+    fn about_unexpected_lines(&self) -> Option<String> {
         if self.log.log != LogType::Audit {
             return None; // such lines are no mismatch
         }
-        let shown = shown(&self.days_with(Kind::Extra))?;
+        let shown = shown(&self.days_with(Kind::Unexpected))?;
         let writers = if self.is_directory() { "who wrote the objects" } else { "in CloudTrail who wrote the objects" };
         Some(format!(
-            "run the command with `--show-records` to see the extra lines of {shown}, and check {writers}: Slack has deleted these records, \
+            "run the command with `--show-records` to see the unexpected lines of {shown}, and check {writers}: Slack has deleted these records, \
              or slacktrail did not get them from Slack"
         ))
     }
@@ -143,25 +143,25 @@ impl Hints<'_> {
         let (id, resume) = (&self.source.id, self.resume());
         let (pull, status) = (format!("run {}", self.command(&format!("pull {id}"))), self.command("status"));
         let then_pull = if self.is_directory() { format!(", {pull}") } else { String::new() };
-        let first = |in_directory: String, deployed: &str| {
+        let choose = |in_directory: String, deployed: &str| {
             if self.is_directory() { in_directory } else { deployed.to_owned() }
         };
         let hint = |reason: Reason, days: &[Day]| match reason {
             NeverCollected | SinceLastTick if self.source.paused => {
                 format!("run {resume}, because the source is paused{then_pull}, then verify again")
             }
-            NeverCollected => first(
+            NeverCollected => choose(
                 format!("{pull} to collect the log, then verify again"),
                 "wait for the first tick, then verify again",
             ),
             BeforeSince => {
                 format!("run {} to collect records from before the start of collection", self.backfill(days))
             }
-            InGap => first(
+            InGap => choose(
                 format!("{pull} until it collects nothing more, then verify again"),
                 "wait until `slacktrail status` shows no backlog, then verify again",
             ),
-            SinceLastTick => first(
+            SinceLastTick => choose(
                 format!("{pull} to collect new records, then verify again"),
                 "wait for the next tick, then verify again; `slacktrail status` shows whether collection runs",
             ),

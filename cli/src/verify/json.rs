@@ -84,7 +84,7 @@ fn serialize_counts<M: SerializeMap>(fields: &mut M, findings: &Findings) -> Res
         let name = match kind {
             Kind::Missing => "missing",
             Kind::NotCollectedYet => "not_collected_yet",
-            Kind::Extra => "extra",
+            Kind::Unexpected => "unexpected",
             Kind::Changed => "changed",
             Kind::Duplicate => "duplicates",
             Kind::WrongDay => "wrong_day",

@@ -79,7 +79,7 @@ Columns (a narrow terminal omits some of them):
   missing        records that are not stored
   changed        stored lines that differ from Slack's record
   duplicate      further lines of the same record
-  extra          stored lines that Slack does not return
+  unexpected     stored lines that Slack does not return
   pending        records that are not collected yet
   corrupt        missing objects, unreadable objects and lines,
                  and lines of another day
@@ -95,7 +95,7 @@ What is compared:
   integration  everything except the names of renamed users and apps
 
 Access and integration logs are read from now back to the first day, which takes long for an old day. Slack may delete their rows, so \
-rows that only the archive has are reported as extra, but are no mismatch.
+rows that only the archive has are reported as unexpected, but are no mismatch.
 
 With `--dir`, the token comes from the variable SLACK_TOKEN.
 

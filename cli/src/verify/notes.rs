@@ -26,9 +26,9 @@ pub(super) fn notes(compared: &Compared, log: &ComparedLog) -> Vec<String> {
     if log.log == LogType::Access {
         notes.push("Slack updates access rows on every use, so only their identifying fields were compared (not `count` and `date_last`)".to_owned());
     }
-    if log.log != LogType::Audit && total.count(Kind::Extra) > 0 {
+    if log.log != LogType::Audit && total.count(Kind::Unexpected) > 0 {
         notes.push(
-            "extra rows are no mismatch here, because Slack may delete rows after slacktrail has collected them"
+            "unexpected rows are no mismatch here, because Slack may delete rows after slacktrail has collected them"
                 .to_owned(),
         );
     }

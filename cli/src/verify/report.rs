@@ -43,7 +43,7 @@ pub(super) fn label(kind: Kind) -> &'static str {
     match kind {
         Kind::Missing => "missing",
         Kind::NotCollectedYet => "not collected yet",
-        Kind::Extra => "extra",
+        Kind::Unexpected => "unexpected",
         Kind::Changed => "changed",
         Kind::Duplicate => "duplicate",
         Kind::WrongDay => "wrong day",

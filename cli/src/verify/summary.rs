@@ -87,7 +87,7 @@ pub(super) const FIELDS: [Field; 12] = [
     field(Column::Right("missing"), Importance::Kind(1), |day| of_kind(day, Kind::Missing)),
     field(Column::Right("changed"), Importance::Kind(2), |day| of_kind(day, Kind::Changed)),
     field(Column::Right("duplicate"), Importance::Kind(3), |day| of_kind(day, Kind::Duplicate)),
-    field(Column::Right("extra"), Importance::Kind(4), |day| of_kind(day, Kind::Extra)),
+    field(Column::Right("unexpected"), Importance::Kind(4), |day| of_kind(day, Kind::Unexpected)),
     field(Column::Right("pending"), Importance::RareKind(5), |day| of_kind(day, Kind::NotCollectedYet)),
     field(Column::Right("corrupt"), Importance::RareKind(6), |day| count(difference_count(day, &CORRUPT))),
     field(Column::Right("latest"), Importance::Other(7), latest),
@@ -140,7 +140,7 @@ fn fields_within(width: usize, log: &ComparedLog) -> Vec<Field> {
         cells.max().unwrap_or(0).max(field.column.name().len()) + GAP
     };
     let day_width = "2026-10-01".len() + GAP;
-    let fits = |fields: &Vec<Field>| day_width + fields.iter().map(width_of).sum::<usize>() <= width;
+    let fits = |fields: &Vec<Field>| day_width + fields.iter().map(width_of).sum::<usize>() <= width + GAP; // none follows the last column
     let mut candidates = (0..=8).rev().map(|least| fields_down_to(least, &log.total));
     candidates.find(fits).unwrap_or_else(|| fields_down_to(0, &log.total))
 }
@@ -308,13 +308,13 @@ mod tests {
             assert_eq!(table.lines().count(), 13, "no cell is wrapped: {table}");
             table.lines().next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(header(60), "day Slack stored differences verdict");
-        assert_eq!(header(80), "day Slack stored missing changed duplicate extra verdict");
-        assert_eq!(header(100), "day Slack stored objects missing changed duplicate extra latest verdict");
+        assert_eq!(header(60), "day Slack stored differences missing verdict");
+        assert_eq!(header(80), "day Slack stored missing changed duplicate unexpected verdict");
+        assert_eq!(header(100), "day Slack stored objects missing changed duplicate unexpected latest verdict");
         let pending = Difference { reason: Some(Reason::InGap), ..difference(Kind::NotCollectedYet, 1) };
         let compared = three_logs(vec![pending, difference(Kind::MissingObject, 1)]);
         let table = table(&compared.logs[0], 120);
-        assert!(table.lines().next().unwrap().contains("extra  pending  corrupt"), "{table}");
+        assert!(table.lines().next().unwrap().contains("unexpected  pending  corrupt"), "{table}");
     }
 
     #[test]

@@ -132,7 +132,7 @@ async fn pulled_day_is_complete_in_every_log() {
     objects                1
     missing                0
     not collected yet      0
-    extra                  0
+    unexpected             0
     changed                0
     duplicate              0
     wrong day              0
@@ -247,10 +247,10 @@ async fn extra_record_is_defect_only_in_audit_log_that_slack_still_has() {
     let bare = Slack::organization().await;
     bare.world().add(Row::small_audit(at(1), "day-1"));
     let pulled = Pulled { slack: bare, ..pulled };
-    assert_eq!(verdict(&pulled.verify("audit", &[]).await.exits(MISMATCH)), "mismatch: 4 extra on DAY");
+    assert_eq!(verdict(&pulled.verify("audit", &[]).await.exits(MISMATCH)), "mismatch: 4 unexpected on DAY");
     let ran = pulled.verify("access", &[]).await.exits(COMPLETE);
-    assert_eq!(count(&ran, "extra"), "2");
-    assert!(ran.stdout.contains("note: extra rows are no mismatch here"), "{}", ran.stdout);
+    assert_eq!(count(&ran, "unexpected"), "2");
+    assert!(ran.stdout.contains("note: unexpected rows are no mismatch here"), "{}", ran.stdout);
     let forgotten = Pulled { slack: Slack::organization().await, ..pulled };
     let ran = forgotten.verify("audit", &[]).await.exits(INCONCLUSIVE);
     assert!(ran.stdout.contains("note: Slack no longer returns any record of the day"), "{}", ran.stdout);

@@ -46,7 +46,7 @@ pub(super) struct Known<'a> {
 
 impl Known<'_> {
     /// Returns `true` if the record of this line was not requested from Slack, or if the line may have been stored after the request.
-    fn is_new(&self, line: &ExtraLine) -> bool {
+    fn is_new(&self, line: &UnexpectedLine) -> bool {
         line.time > self.until || line.location.object > self.last_object
     }
 
@@ -64,7 +64,7 @@ pub(super) struct Comparison {
     day: Day,
     slack_records: SlackRecords,
     /// The first line of each record that Slack did not return.
-    extra: HashMap<RowId, ExtraLine>,
+    unexpected: HashMap<RowId, UnexpectedLine>,
     differences: Vec<Difference>,
     objects: u64,
     lines: u64,
@@ -74,7 +74,7 @@ pub(super) struct Comparison {
 
 /// A line whose record Slack did not return.
 #[derive(Debug)]
-struct ExtraLine {
+struct UnexpectedLine {
     location: LineLocation,
     time: Second,
     workspace: Option<String>,
@@ -86,7 +86,7 @@ impl Comparison {
             log,
             day,
             slack_records,
-            extra: HashMap::new(),
+            unexpected: HashMap::new(),
             differences: Vec::new(),
             objects: 0,
             lines: 0,
@@ -142,10 +142,10 @@ impl Comparison {
                 let is_right = if self.log == LogType::Audit { is_same } else { id_matches_content(self.log, &line) };
                 (!is_right || !is_same_time).then_some(Kind::Changed)
             }
-            None if self.extra.contains_key(&line.id) => Some(Kind::Duplicate),
+            None if self.unexpected.contains_key(&line.id) => Some(Kind::Duplicate),
             None => {
-                let extra = ExtraLine { location, time: line.time, workspace: line.workspace() };
-                self.extra.insert(line.id, extra);
+                let unexpected = UnexpectedLine { location, time: line.time, workspace: line.workspace() };
+                self.unexpected.insert(line.id, unexpected);
                 // Slack's bytes are not available, but the line's ID must still match its content.
                 (self.log != LogType::Audit && !id_matches_content(self.log, &line)).then_some(Kind::Changed)
             }
@@ -184,11 +184,11 @@ impl Comparison {
             limitations.push(Limitation::NotRequested);
         } else if self.log == LogType::Audit
             && slack_records == 0
-            && self.extra.values().any(|line| !known.is_new(line))
+            && self.unexpected.values().any(|line| !known.is_new(line))
         {
             limitations.push(Limitation::NoLongerReturned);
         }
-        let not_compared = self.add_extra_lines(&known, !limitations.is_empty());
+        let not_compared = self.add_unexpected_lines(&known, !limitations.is_empty());
         if known.was_cut_short {
             limitations.push(Limitation::PagesEnd);
         }
@@ -224,17 +224,17 @@ impl Comparison {
     }
 
     /// Reports the lines whose records Slack should have returned. Returns the number of the other lines, which were not compared.
-    fn add_extra_lines(&mut self, known: &Known<'_>, is_inconclusive: bool) -> u64 {
+    fn add_unexpected_lines(&mut self, known: &Known<'_>, is_inconclusive: bool) -> u64 {
         let changed: HashSet<RowId> =
             self.differences.iter().filter(|it| it.kind == Kind::Changed).filter_map(|it| it.id).collect();
         let mut not_compared = 0;
-        for (id, line) in std::mem::take(&mut self.extra) {
+        for (id, line) in std::mem::take(&mut self.unexpected) {
             let is_skipped =
                 |workspace: &String| known.skipped_workspaces.iter().any(|skipped| skipped.id == *workspace);
             if is_inconclusive || known.is_new(&line) || line.workspace.as_ref().is_some_and(is_skipped) {
                 not_compared += 1;
             } else if !changed.contains(&id) {
-                self.add_difference(Kind::Extra, Some((id, line.time)), Some(line.location));
+                self.add_difference(Kind::Unexpected, Some((id, line.time)), Some(line.location));
             }
         }
         not_compared

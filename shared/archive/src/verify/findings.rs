@@ -68,7 +68,7 @@ pub enum Kind {
     /// Slack returned a record that no line contains, but the record may not be stored yet.
     NotCollectedYet,
     /// A line contains a record that Slack did not return.
-    Extra,
+    Unexpected,
     /// A line has other bytes than Slack's record with the same ID. For logs whose bytes cannot be compared, the line's ID does not match its content.
     Changed,
     /// A line contains the same record as another line.
@@ -86,7 +86,7 @@ impl Kind {
     pub const ALL: [Kind; 8] = [
         Kind::Missing,
         Kind::NotCollectedYet,
-        Kind::Extra,
+        Kind::Unexpected,
         Kind::Changed,
         Kind::Duplicate,
         Kind::WrongDay,
@@ -94,11 +94,12 @@ impl Kind {
         Kind::MissingObject,
     ];
 
-    /// Returns `true` if the difference is a defect of the archive. An extra access or integration row is not, because Slack may delete such rows.
+    /// Returns `true` if the difference is a defect of the archive. An unexpected access or integration row is not, because Slack may delete such
+    /// rows.
     pub fn is_defect(self, log: LogType) -> bool {
         match self {
             Kind::NotCollectedYet => false,
-            Kind::Extra => log == LogType::Audit,
+            Kind::Unexpected => log == LogType::Audit,
             _ => true,
         }
     }

@@ -132,7 +132,7 @@ fn found(case: &Case) -> (Vec<Kind>, Verdict) {
 
 #[test]
 fn each_difference_is_reported_and_only_defects_are_mismatches() {
-    use Kind::{Duplicate, Extra, Missing};
+    use Kind::{Duplicate, Missing, Unexpected};
     use LogType::{Access, Audit, Integration};
     use Verdict::{Complete, Mismatch};
     type Row<'a> = (LogType, &'a [&'a str], &'a [&'a [&'a str]], &'a [Kind], Verdict);
@@ -140,11 +140,11 @@ fn each_difference_is_reported_and_only_defects_are_mismatches() {
         (Audit, &["a", "b"], &[&["a"], &["b"]], &[], Complete),
         (Audit, &[], &[], &[], Complete),
         (Audit, &["a", "b"], &[&["a"]], &[Missing], Mismatch),
-        (Audit, &["a"], &[&["a", "b"]], &[Extra], Mismatch),
+        (Audit, &["a"], &[&["a", "b"]], &[Unexpected], Mismatch),
         (Audit, &["a"], &[&["a"], &["a"]], &[Duplicate], Mismatch),
-        (Audit, &["a"], &[&["a", "b"], &["b"]], &[Extra, Duplicate], Mismatch),
-        (Access, &["a"], &[&["a", "b"]], &[Extra], Complete),
-        (Integration, &["a"], &[&["a", "b"]], &[Extra], Complete),
+        (Audit, &["a"], &[&["a", "b"], &["b"]], &[Unexpected, Duplicate], Mismatch),
+        (Access, &["a"], &[&["a", "b"]], &[Unexpected], Complete),
+        (Integration, &["a"], &[&["a", "b"]], &[Unexpected], Complete),
         (Access, &["a", "b"], &[&["b"]], &[Missing], Mismatch),
     ];
     for (log, returned, objects, kinds, verdict) in all {
@@ -178,10 +178,10 @@ fn altered_line_is_changed_and_volatile_fields_are_ignored() {
 #[test]
 fn line_unknown_to_slack_is_changed_if_it_contradicts_its_id() {
     for (log, from, to, kind) in [
-        (LogType::Access, r#""count":1"#, r#""count":9"#, Kind::Extra),
+        (LogType::Access, r#""count":1"#, r#""count":9"#, Kind::Unexpected),
         (LogType::Access, "203.0.113.7", "203.0.113.8", Kind::Changed),
         (LogType::Integration, r#""change_type":"added""#, r#""change_type":"removed""#, Kind::Changed),
-        (LogType::Audit, r#""id":"b""#, r#""id":"c""#, Kind::Extra), // only a comparison with Slack's bytes detects this
+        (LogType::Audit, r#""id":"b""#, r#""id":"c""#, Kind::Unexpected), // only a comparison with Slack's bytes detects this
     ] {
         let mut case = Case::new(log, &["a"], &[&["a", "b"]]);
         let altered = case.objects[0][1].replacen(from, to, 1);
@@ -198,7 +198,7 @@ fn each_difference_names_record_time_and_location() {
     let found: Vec<_> = findings.differences.iter().map(|it| (it.kind, it.id, it.time, it.object, it.line)).collect();
     let expected = [
         (Kind::Missing, "b", 2, None, None),
-        (Kind::Extra, "c", 99, Some(2), Some(1)),
+        (Kind::Unexpected, "c", 99, Some(2), Some(1)),
         (Kind::Duplicate, "a", 1, Some(1), Some(2)),
     ];
     let expected = expected.map(|(kind, name, second, object, line)| {
@@ -240,7 +240,7 @@ fn examples_are_kept_and_all_differences_are_counted() {
         let mut findings = whole.clone();
         findings.keep_examples(20);
         assert_eq!((findings.of_kind(kind).count(), findings.count(kind)), (20, 29));
-        assert_eq!((findings.of_kind(Kind::Extra).count(), findings.count(Kind::Extra)), (1, 1));
+        assert_eq!((findings.of_kind(Kind::Unexpected).count(), findings.count(Kind::Unexpected)), (1, 1));
         assert_eq!((findings.verdict(), findings.pending()), (whole.verdict(), whole.pending()));
         assert_eq!(findings.differences[0], whole.differences[0]);
     }
@@ -318,7 +318,7 @@ fn uncollected_records_make_day_inconclusive() {
 fn lines_not_requested_or_stored_during_verify_are_not_compared() {
     let case = || Case::new(LogType::Audit, &["a"], &[&["a"], &["b"]]);
     let of_last_second = Case { until: day().start().plus(99), ..case() };
-    assert_eq!(found(&of_last_second), (vec![Kind::Extra], Verdict::Mismatch));
+    assert_eq!(found(&of_last_second), (vec![Kind::Unexpected], Verdict::Mismatch));
     let stored_during_verify = Case { last_object: 1, ..case() };
     let of_later = Case { until: day().start().plus(98), ..case() };
     for case in [stored_during_verify, of_later] {

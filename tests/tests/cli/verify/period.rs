@@ -93,7 +93,7 @@ async fn range_of_all_logs_is_read_once_and_has_table_per_log() {
         let is_row = |row: &Vec<&str>| row.starts_with(counts) && row.last() == verdict.first();
         assert!(rows.iter().any(is_row), "{cells:?}: {}", ran.stdout);
     };
-    has_row("day Slack stored objects missing changed duplicate extra latest verdict");
+    has_row("day Slack stored objects missing changed duplicate unexpected latest verdict");
     has_row(&format!("{from} 24 24 1 0 0 0 0 complete"));
     has_row(&format!("{to} 29 29 1 0 0 0 0 complete"));
     has_row("total 53 53 2 0 0 0 0 complete");
