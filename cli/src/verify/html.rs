@@ -11,7 +11,6 @@ use slacktrail_core::source::shown_name;
 
 use super::compared::{Compared, ComparedLog};
 use super::hints::hints;
-use super::json::{day, key};
 use super::notes::{
     ABOUT_OUTAGES, compared_part, describe_cause, describe_initial_history, describe_stream, note_on_end, notes,
 };
@@ -21,6 +20,7 @@ use super::report::count_with_label;
 use super::summary::{FIELDS, Field, Importance, VERDICT, verdict, verdict_name};
 use crate::format::{count, counted, duration};
 use crate::logs;
+use crate::typed_time::shown_day;
 
 const STYLE: &str = include_str!("../../templates/verify.css");
 
@@ -165,7 +165,7 @@ fn facts(compared: &Compared) -> Vec<(&'static str, String)> {
 
 impl<'a> LogPart<'a> {
     fn of(compared: &Compared, log: &'a ComparedLog) -> LogPart<'a> {
-        let days = log.days.iter().map(|findings| Row::of(day(findings), findings));
+        let days = log.days.iter().map(|findings| Row::of(shown_day(findings.day), findings));
         let outages = log.outages.iter().filter(|outage| !outage.is_initial_history()).map(|outage| OutageRow {
             from: outage.from.to_string(),
             to: outage.to.map_or_else(|| "not ended".to_owned(), |to| to.to_string()),
@@ -210,9 +210,9 @@ fn number_columns() -> impl Iterator<Item = Field> {
 fn examples<'a>(log: &'a ComparedLog, kind: Kind) -> Option<(String, Vec<Example<'a>>)> {
     let example = |day: &'a Findings| {
         day.of_kind(kind).map(move |it| Example {
-            time: it.time.map_or_else(|| super::json::day(day), |time| time.to_string()),
+            time: it.time.map_or_else(|| shown_day(day.day), |time| time.to_string()),
             id: it.id.map_or_else(String::new, |id| id.to_string()),
-            object: it.object.map_or_else(String::new, |object| key(day, object)),
+            object: it.object.map_or_else(String::new, |object| day.key(object).to_string()),
             line: it.line.map_or_else(String::new, |line| line.to_string()),
             slack: log.records.slack_json(it).map(escaped_json),
             stored: log.records.stored_line(day.day, it).map(escaped_json),

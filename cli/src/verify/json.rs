@@ -3,7 +3,6 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use slacktrail_archive::verify::{Difference, Findings, Kind, Outage};
 use slacktrail_core::cursor::Cursor;
-use slacktrail_core::object::DayLogId;
 use slacktrail_core::walk::Gap;
 
 use super::compared::{Compared, ComparedLog};
@@ -154,7 +153,7 @@ impl Serialize for DayResult<'_> {
         let mut fields = serializer.serialize_map(None)?;
         fields.serialize_entry("source", &findings.stream.source)?;
         fields.serialize_entry("log", &findings.stream.log)?;
-        fields.serialize_entry("day", &day(findings))?;
+        fields.serialize_entry("day", &shown_day(findings.day))?;
         fields.serialize_entry("until", &findings.until.to_string())?; // the last second that was compared
         fields.serialize_entry("verdict", &findings.verdict())?;
         fields.serialize_entry("pages", &findings.pages)?;
@@ -191,7 +190,7 @@ impl Serialize for Item<'_> {
         fields.serialize_entry("is_defect", &difference.kind.is_defect(findings.stream.log))?;
         fields.serialize_entry("row_id", &difference.id.map(|id| id.to_string()))?;
         fields.serialize_entry("time", &difference.time.map(|time| time.to_string()))?;
-        fields.serialize_entry("object", &difference.object.map(|number| key(findings, number)))?;
+        fields.serialize_entry("object", &difference.object.map(|number| findings.key(number).to_string()))?;
         fields.serialize_entry("line", &difference.line)?;
         fields.serialize_entry("reason", &difference.reason)?;
         // With `--show-records`:
@@ -203,13 +202,4 @@ impl Serialize for Item<'_> {
         }
         fields.end()
     }
-}
-
-/// Returns the day in the format of `--day`.
-pub(super) fn day(findings: &Findings) -> String {
-    shown_day(findings.day)
-}
-
-pub(super) fn key(findings: &Findings, number: u32) -> String {
-    DayLogId { stream: findings.stream.clone(), day: findings.day }.key(number).to_string()
 }

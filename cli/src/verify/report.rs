@@ -6,12 +6,12 @@ use slacktrail_core::source::LogType;
 
 use super::compared::{Compared, ComparedLog};
 use super::hints::hints;
-use super::json::{day, key};
 use super::notes::{note_on_end, notes};
 use super::records::Records;
 use super::summary::{defects, inconclusive, list_examples};
 use crate::format;
 use crate::table::{self, Column};
+use crate::typed_time::shown_day;
 use crate::zone::Zone;
 
 /// Returns the whole report.
@@ -35,7 +35,7 @@ fn table(findings: &Findings) -> String {
     let kinds = Kind::ALL.iter().map(|kind| (label(*kind), findings.count(*kind) as u64));
     let rows = counts.into_iter().chain(kinds).map(|(label, count)| vec![label.to_owned(), format::count(count)]);
     let table = table::render(&[Column::Left(""), Column::Right("count")], rows.collect());
-    format!("{} on {} (UTC)\n\n{table}", findings.stream, day(findings))
+    format!("{} on {} (UTC)\n\n{table}", findings.stream, shown_day(findings.day))
 }
 
 /// Returns the label of a kind in tables and lists.
@@ -70,17 +70,17 @@ pub(super) fn example_lines(findings: &Findings, example: &Difference, records: 
 /// Returns the record of a difference and its location on up to two lines.
 fn describe_example(findings: &Findings, example: &Difference) -> String {
     let record = example.time.zip(example.id).map(|(time, id)| format!("{time} {id}"));
-    let object = example.object.map(|object| key(findings, object));
+    let object = example.object.map(|object| findings.key(object));
     let location = object.map(|object| match example.line {
         Some(line) => format!("{object} line {line}"),
-        None => object,
+        None => object.to_string(),
     });
     [record, location].into_iter().flatten().collect::<Vec<_>>().join("\n    ")
 }
 
 fn verdict(findings: &Findings) -> String {
     let log = findings.stream.log;
-    let mut time = day(findings);
+    let mut time = shown_day(findings.day);
     if findings.until < findings.day.end() {
         time.push_str(&format!(" up to {}", findings.until));
     }

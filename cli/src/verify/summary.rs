@@ -6,13 +6,13 @@ use slacktrail_core::source::LogType;
 
 use super::compared::{Compared, ComparedLog};
 use super::hints::hints;
-use super::json::day;
 use super::notes::{ABOUT_OUTAGES, describe_initial_history, describe_outage, latest, note_on_end, notes};
 use super::period::{shown_ranges, within};
 use super::records::EXAMPLES_MAX;
 use super::report::{count_with_label, example_lines, label};
 use crate::format::{count, counted, list};
 use crate::table::{Column, fitted};
+use crate::typed_time::shown_day;
 use crate::zone::Zone;
 
 /// The space between two columns of a table.
@@ -124,7 +124,7 @@ fn table(log: &ComparedLog, width: usize) -> String {
     let row = |name: String, findings: &Findings| {
         std::iter::once(name).chain(fields.iter().map(|field| (field.cell)(findings))).collect::<Vec<_>>()
     };
-    let mut rows: Vec<Vec<String>> = log.days.iter().map(|findings| row(day(findings), findings)).collect();
+    let mut rows: Vec<Vec<String>> = log.days.iter().map(|findings| row(shown_day(findings.day), findings)).collect();
     if log.days.len() > 1 {
         rows.push(row("total".to_owned(), &log.total));
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::outages::Lateness;
+use slacktrail_core::object::{DayLogId, ObjectKey};
 use slacktrail_core::record::RowId;
 use slacktrail_core::source::{LogType, StreamId};
 use slacktrail_core::time::{Day, Second};
@@ -172,6 +173,11 @@ impl Findings {
         } else {
             Verdict::Complete
         }
+    }
+
+    /// Returns the key of the day log's object with this number.
+    pub fn key(&self, number: u32) -> ObjectKey {
+        DayLogId { stream: self.stream.clone(), day: self.day }.key(number)
     }
 
     /// Returns the differences of a kind.
