@@ -29,13 +29,13 @@ impl<'a, S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore> LogCo
         let mut files = WorkingDirectory::open(&archive.located().to_string(), self.source, self.log, self.period)?;
         let checkpoint = self.restore(&mut files)?;
         let is_continued = checkpoint.is_some();
-        let is_found_again = files.is_found_again();
+        let can_be_continued = files.can_be_continued();
         let mut verification = match checkpoint {
             Some(checkpoint) => Verification::resume(self.ports, self.source, checkpoint, files),
             None => Verification::begin(self.ports, self.source, self.log, self.period, files).await?,
         };
         let compared = self.compare(&mut verification, is_continued).await.inspect_err(|_| {
-            if is_found_again && verification.position().pages > 0 {
+            if can_be_continued && verification.position().pages > 0 {
                 terminal::note("kept what was read from Slack: the same command continues there within 24 hours");
             }
         })?;

@@ -97,9 +97,9 @@ What is compared:
 Access and integration logs are read from now back to the first day, which takes long for an old day. Slack may delete their rows, so \
 rows that only the archive has are reported as unexpected, but are no mismatch.
 
-With `--dir`, the token comes from the variable SLACK_TOKEN.
+With --dir, the token comes from the variable SLACK_TOKEN.
 
-With `--day` and one log in `--logs`, `--json` prints one object with all differences. Otherwise it prints what `--report FILE.json` contains: the \
+With --day and one log in --logs, --json prints one object with all differences. Otherwise it prints what --report FILE.json contains: the \
 days of each log, with up to 20 differences of each kind per day.
 
 While Slack is read, what it returned is kept as hashes in `$XDG_CACHE_HOME/slacktrail/verify` (default: `~/.cache`, on a Mac \

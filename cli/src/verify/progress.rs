@@ -20,20 +20,20 @@ pub(super) struct Progress {
     line: ProgressLine,
     log: LogType,
     first: Day,
-    /// The second from which the log is read backwards: the last one that is compared for audit logs, and now for the others.
+    /// Where reading starts, because it goes backwards: the end of the period for audit logs, otherwise now.
     newest: Second,
     /// When reading started, and how much was done then, to estimate the rest.
     start: std::cell::Cell<Option<(Instant, i64)>>,
 }
 
 impl Progress {
-    /// Creates the progress line. For a log that may take long, prints what is read. `is_day` says that only one day was requested.
-    pub(super) fn new(log: LogType, period: Period, is_day: bool) -> Progress {
+    /// Creates the progress line. For a log that may take long, prints what is read. `is_single` says that only one day was requested.
+    pub(super) fn new(log: LogType, period: Period, is_single: bool) -> Progress {
         let line = ProgressLine::new(Some(BAR));
         let (first, per_minute) = (period.first(), log.calls_per_tick_max());
         if log == LogType::Audit {
             line.show_bar(0, period.until().since(first.start()).unsigned_abs());
-            if !is_day {
+            if !is_single {
                 let days = range(first, period.until().day());
                 let note = format!("reading audit logs of {days} at up to {per_minute} pages per minute");
                 line.suspend(|| terminal::note(&note));

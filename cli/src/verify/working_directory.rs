@@ -105,8 +105,8 @@ impl WorkingDirectory {
         }
     }
 
-    /// Returns `true` if a later process finds the files.
-    pub(super) fn is_found_again(&self) -> bool {
+    /// Returns `true` if a later process can continue from the files.
+    pub(super) fn can_be_continued(&self) -> bool {
         self.temporary.is_none()
     }
 
