@@ -19,7 +19,7 @@ use slacktrail_adapters::settings::SECRET_PREFIX;
 use crate::cli_error::{CliError, UNREACHABLE, chain};
 use crate::credentials;
 use crate::environment::variable;
-use crate::format::quoted;
+use crate::format::{self, quoted};
 use crate::region;
 
 /// The hint for a code with which AWS rejects credentials.
@@ -105,14 +105,15 @@ pub(crate) async fn ports_and_url(args: &AwsArguments) -> Result<(AwsPorts, Stri
     Ok((ports, url(variable, stack.as_ref())?))
 }
 
-/// Loads the AWS settings. Reads the outputs of the stack only if a variable in `needed` is not set.
+/// Loads the AWS settings. Reads the outputs of the stack only if the variables do not name everything in `needed`.
 async fn look_up(
     args: &AwsArguments,
     needed: &[(&str, &str)],
 ) -> Result<(SdkConfig, Option<(StackName, Outputs)>), CliError> {
     let config = args.sdk_config().await;
-    let is_complete = needed.iter().all(|(name, _)| args.name_override(name).is_some());
-    let stack = args.stack().filter(|_| !is_complete);
+    let stack = args.stack();
+    let is_complete = is_complete(needed, stack.is_some(), |name| args.name_override(name));
+    let stack = stack.filter(|_| !is_complete);
     if stack.is_none() && !is_complete {
         return Ok((config, None)); // the caller names what is missing, which matters before the region and the credentials
     }
@@ -126,6 +127,13 @@ async fn look_up(
     let region = region::describe(region::of(&config).unwrap_or_default(), args);
     let outputs = outputs(&config, &region, &stack, args).await?;
     Ok((config, Some((stack, outputs))))
+}
+
+/// Returns `true` if the variables name everything in `needed`. If a stack is named, they must also name the prefix of its secrets, because
+/// the default prefix may be another stack's.
+fn is_complete(needed: &[(&str, &str)], has_stack: bool, variable: impl Fn(&str) -> Option<String>) -> bool {
+    let prefix = has_stack.then_some(&PREFIX);
+    needed.iter().chain(prefix).all(|(name, _)| variable(name).is_some())
 }
 
 /// Returns the resource names. Variables override the outputs of the stack.
@@ -201,7 +209,8 @@ fn stack_hint<E: ProvideErrorMetadata>(error: &SdkError<E>, region: &str, args: 
     match error.code() {
         Some("ValidationError") => format!("check the stack name, and {}", region::hint(region, args, variable)),
         Some("AccessDenied" | "AccessDeniedException") => {
-            format!("allow `cloudformation:DescribeStacks` on the stack, or set `{}` and `{}`", BUCKET.0, TABLE.0)
+            let variables = format::list(&[BUCKET, TABLE, PREFIX].map(|(name, _)| format!("`{name}`")));
+            format!("allow `cloudformation:DescribeStacks` on the stack, or set {variables}")
         }
         Some(code) if rejects_credentials(code) => SIGN_IN.to_owned(),
         _ if is_transient(error) => {
@@ -239,6 +248,18 @@ mod tests {
         assert_eq!(names(|name| variables.get(name).cloned(), Some(&outputs)).unwrap().bucket, "other");
         let variables = map(&[("SLACKTRAIL_BUCKET", "b"), ("SLACKTRAIL_TABLE", "t")]);
         assert_eq!(names(|name| variables.get(name).cloned(), None).unwrap().secret_prefix, "slacktrail/");
+    }
+
+    #[test]
+    fn named_stack_is_read_unless_variables_name_secret_prefix() {
+        const BOTH: &[&str] = &["SLACKTRAIL_BUCKET", "SLACKTRAIL_TABLE"];
+        const ALL: &[&str] = &["SLACKTRAIL_BUCKET", "SLACKTRAIL_TABLE", "SECRET_PREFIX"];
+        for (set, has_stack, expected) in
+            [(BOTH, true, false), (ALL, true, true), (BOTH, false, true), (&BOTH[..1], false, false)]
+        {
+            let variable = |name: &str| set.contains(&name).then(|| "x".to_owned());
+            assert_eq!(is_complete(&[BUCKET, TABLE], has_stack, variable), expected, "{set:?} {has_stack}");
+        }
     }
 
     #[test]
