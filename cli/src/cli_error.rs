@@ -7,6 +7,11 @@ use slacktrail_core::codes::Place;
 use slacktrail_core::error::Error;
 use slacktrail_core::source::SourceId;
 
+use crate::interrupt;
+
+/// The exit code for invalid arguments.
+pub(crate) const USAGE_CODE: u8 = 2;
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Level {
     /// The problem is transient or loses no data.
@@ -22,8 +27,8 @@ pub(crate) struct CliError {
     pub(crate) level: Level,
     message: String,
     hint: Option<String>,
-    /// Whether the command line cannot be meant, so that the command has the exit code for invalid arguments.
-    pub(crate) is_invalid_argument: bool,
+    /// The exit code, or `None` for that of an error of the command.
+    pub(crate) exit_code: Option<u8>,
     /// The original error, from which [`CliError::shown_at`] computes the hint, or `None` if the hint does not depend on the place.
     shown: Option<Box<Error>>,
     /// The texts of the causes, starting with the direct cause.
@@ -37,7 +42,7 @@ impl CliError {
             level: Level::Error,
             message: message.into(),
             hint: None,
-            is_invalid_argument: false,
+            exit_code: None,
             shown: None,
             causes: Vec::new(),
         }
@@ -45,7 +50,12 @@ impl CliError {
 
     /// Creates the error of an argument that the command cannot accept, but that is syntactically valid.
     pub(crate) fn invalid_argument(message: impl Into<String>) -> CliError {
-        CliError { is_invalid_argument: true, ..CliError::new(message) }
+        CliError { exit_code: Some(USAGE_CODE), ..CliError::new(message) }
+    }
+
+    /// Creates the error of a command that Ctrl-C ended.
+    pub(crate) fn interrupted(message: impl Into<String>) -> CliError {
+        CliError { exit_code: Some(interrupt::EXIT_CODE), ..CliError::new(message) }
     }
 
     /// Creates the error that shows `error` at `place`.

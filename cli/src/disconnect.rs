@@ -145,9 +145,8 @@ fn confirm(source: &Source) -> Result<bool, CliError> {
         shown_name(&source.label)
     ));
     match prompt::confirm("Disconnect it?", false) {
-        Err(Stopped::Interrupted) => Ok(false),
         Err(Stopped::Failed(error)) => Err(error.hint("use `--yes` to skip confirmation")),
-        Ok(answer) => Ok(answer),
+        answer => Ok(answer?),
     }
 }
 

@@ -5,11 +5,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::cli_error::CliError;
+use crate::cli_error::{CliError, USAGE_CODE};
 use crate::{interrupt, terminal};
-
-/// The exit code for invalid arguments.
-const USAGE_CODE: u8 = 2;
 
 /// The result of a command.
 pub(crate) trait Outcome {
@@ -56,7 +53,7 @@ pub(crate) fn show<O: Outcome>(json: bool, result: Result<O, CliError>) -> ExitC
             (outcome.problems(), outcome.exit_code())
         }
         Err(error) => {
-            let exit_code = if error.is_invalid_argument { USAGE_CODE } else { O::ERROR_CODE };
+            let exit_code = error.exit_code.unwrap_or(O::ERROR_CODE);
             (vec![error], exit_code)
         }
     };

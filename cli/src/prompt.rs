@@ -103,7 +103,7 @@ impl From<Stopped> for CliError {
     fn from(stopped: Stopped) -> CliError {
         match stopped {
             Stopped::Interrupted => {
-                CliError::new("interrupted: nothing was changed").hint("run the same command again")
+                CliError::interrupted("interrupted: nothing was changed").hint("run the same command again")
             }
             Stopped::Failed(error) => error,
         }

@@ -127,6 +127,7 @@ mod tests {
     use slacktrail_core::time::Second;
 
     use super::*;
+    use crate::cli_error::USAGE_CODE;
 
     #[derive(Parser)]
     struct Line {
@@ -175,7 +176,7 @@ mod tests {
     #[tokio::test]
     async fn logs_in_directory_are_set_by_pull() {
         let error = change(&args("acme --logs audit,access --dir logs")).await.unwrap_err();
-        assert!(error.is_invalid_argument, "{error}");
+        assert_eq!(error.exit_code, Some(USAGE_CODE), "{error}");
         let hint = "run `slacktrail pull acme --logs audit,access --dir logs` to collect these logs";
         assert_eq!(error.next_action(), Some(hint));
     }

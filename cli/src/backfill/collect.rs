@@ -62,7 +62,7 @@ impl Collector {
             Ok(if is_complete { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         };
         run.go(&pace, Until::Stopped, after_tick).await?;
-        let stopped = CliError::new(format!("stopped before the backfill of `{stream}` was complete"))
+        let stopped = CliError::interrupted(format!("stopped before the backfill of `{stream}` was complete"))
             .with_level(Level::Warning)
             .hint("run the same command again to continue; `slacktrail pull` continues it, too");
         Ok(if is_complete { Followed::Completed } else { Followed::Interrupted(stopped) })

@@ -58,7 +58,7 @@ pub(super) async fn follow(
     tokio::select! {
         followed = completed => followed,
         () = interrupt::ctrl_c() => Ok(Followed::Interrupted(
-            CliError::new(format!("stopped waiting: the backfill of `{stream}` continues in the background"))
+            CliError::interrupted(format!("stopped waiting: the backfill of `{stream}` continues in the background"))
                 .with_level(Level::Warning)
                 .hint("run the same command again to see its progress"),
         )),

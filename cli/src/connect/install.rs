@@ -88,9 +88,9 @@ async fn connected(ports: &AwsPorts, authorization: &Authorization, report: &Con
 
 fn stopped(app_is_stored: bool, again: &str) -> CliError {
     match app_is_stored {
-        true => CliError::new("interrupted: the source was not connected, and the link is no longer valid")
+        true => CliError::interrupted("interrupted: the source was not connected, and the link is no longer valid")
             .hint(format!("run {again} to continue: only the app's credentials were stored")),
-        false => CliError::new("interrupted: the source was not connected").hint(format!("run {again}")),
+        false => CliError::interrupted("interrupted: the source was not connected").hint(format!("run {again}")),
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn connect(args: &Arguments) -> Result<Connected, CliError> {
     })?;
     tokio::select! {
         biased;
-        () = interrupt::ctrl_c() => Err(CliError::new(format!(
+        () = interrupt::ctrl_c() => Err(CliError::interrupted(format!(
             "interrupted: source `{}` may not be connected yet",
             args.id
         ))

@@ -89,7 +89,7 @@ async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, CliError>
         let finding = tokio::select! {
             biased;
             () = &mut interrupt, if !check.creates => {
-                return Err(CliError::new("interrupted: the remaining checks did not run"));
+                return Err(CliError::interrupted("interrupted: the remaining checks did not run"));
             }
             verdict = running => Finding::of(check.name, verdict.unwrap_or_else(|_| Err(too_slow()))),
         };

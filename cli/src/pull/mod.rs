@@ -25,7 +25,7 @@ use crate::identity::Identity;
 use crate::outcome::Outcome;
 use crate::run::{Display, Pace, Run, Totals, Until, Wall};
 use crate::typed_time::Since;
-use crate::{directory, logs, source, terminal};
+use crate::{directory, interrupt, logs, source, terminal};
 
 /// Collect into a local directory, without an AWS account
 ///
@@ -144,7 +144,11 @@ impl Outcome for Pulled {
     }
 
     fn exit_code(&self) -> u8 {
-        u8::from(!self.is_complete)
+        match (self.is_complete, self.is_stopped) {
+            (true, _) => 0,
+            (false, true) => interrupt::EXIT_CODE,
+            (false, false) => 1,
+        }
     }
 }
 

@@ -371,6 +371,12 @@ mod at_a_terminal {
             assert_eq!(shown.code, 1, "{}", shown.screen);
             assert!(shown.screen.contains("nothing was changed: source `acme` stays connected"), "{}", shown.screen);
         }
+        let mut terminal = Terminal::start(&deployed.slacktrail, &["disconnect", "acme"]);
+        terminal.shows("Disconnect it?").await;
+        terminal.interrupts().await;
+        let shown = terminal.end().await;
+        assert_eq!(shown.code, 130, "{}", shown.screen);
+        assert!(shown.screen.contains("interrupted: nothing was changed"), "{}", shown.screen);
         assert_eq!(deployed.source().await["disconnected"], false);
         let mut terminal = Terminal::start(&deployed.slacktrail, &["disconnect", "acme"]);
         terminal.shows("Disconnect it?").await;
@@ -390,7 +396,7 @@ mod at_a_terminal {
         terminal.shows("0 %").await;
         terminal.interrupts().await;
         let shown = terminal.end().await;
-        assert_eq!(shown.code, 1, "{}", shown.screen);
+        assert_eq!(shown.code, 130, "{}", shown.screen);
         assert!(shown.screen.contains("continues in the background"), "{}", shown.screen);
         deployed.tick().await;
         deployed.archive().await.assert_exactly(&deployed.slack.world(), "acme", &[Log::Audit]);

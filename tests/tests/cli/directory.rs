@@ -172,7 +172,7 @@ async fn interrupted_backfill_of_directory_is_continued_by_next_one() {
     interrupt(&child, "-INT");
     while next().await != format!("warning: stopped before the backfill of `{}` was complete", stream(LogType::Audit)) {
     }
-    local.slacktrail.end(child).await.exits(1);
+    local.slacktrail.end(child).await.exits(130);
 
     local.slack.world().clear_faults();
     let ran = local.run(&arguments).await.exits(0);

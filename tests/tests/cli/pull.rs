@@ -9,6 +9,8 @@ use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_ports::DeploymentStore;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row};
 use slacktrail_tests::deployment::until;
+#[cfg(unix)]
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::binary::interrupt;
 use crate::local::Local;
@@ -111,6 +113,20 @@ async fn interrupted_follow_ends_cleanly() {
     let ran = local.slacktrail.end(child).await.exits(0);
     assert!(ran.stdout.contains("slack/integration"), "the table is printed at the end: {}", ran.stdout);
     local.assert_exact(&Log::ALL);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn interrupted_pull_exits_with_130() {
+    let local = Local::new().await;
+    local.slack.world().fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::Html(502)));
+    let mut child = local.start(&["pull", "--logs", "audit"]);
+    let mut messages = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut next = async || messages.next_line().await.unwrap().unwrap();
+    while !next().await.starts_with("warning: slack/audit: Slack answered `logs` with HTTP status 502") {}
+    interrupt(&child, "-INT");
+    while next().await != "warning: stopped before everything was collected" {}
+    local.slacktrail.end(child).await.exits(130);
 }
 
 #[tokio::test]

@@ -317,7 +317,7 @@ async fn ctrl_c_during_upload_leaves_nothing_behind() {
     terminal.interrupts().await;
     interrupted.send_replace(true);
     let shown = terminal.end().await;
-    assert_eq!(shown.code, 1, "{}", shown.screen);
+    assert_eq!(shown.code, 130, "{}", shown.screen);
     assert!(shown.screen.contains("interrupted: the remaining checks did not run"), "{}", shown.screen);
     assert_eq!(account.contents().await, before);
 }

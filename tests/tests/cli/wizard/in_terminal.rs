@@ -87,7 +87,7 @@ async fn ctrl_c_at_prompt_changes_nothing() {
         terminal.shows(answers[last].0).await;
         terminal.interrupts().await;
         let shown = terminal.end().await;
-        assert_eq!(shown.code, 1);
+        assert_eq!(shown.code, 130);
         assert!(
             shown.screen.contains("error: interrupted: nothing was changed\nhint: run the same"),
             "{}",
@@ -105,7 +105,7 @@ async fn ctrl_c_while_waiting_invalidates_link_and_rerun_continues() {
     let canceled = link(&terminal.screen());
     terminal.interrupts().await;
     let shown = terminal.end().await;
-    assert_eq!(shown.code, 1);
+    assert_eq!(shown.code, 130);
     insta::assert_snapshot!(&shown.screen[shown.screen.find("error: ").unwrap()..], @r"
     error: interrupted: the source was not connected, and the link is no longer valid
     hint: run the same command again to continue: only the app's credentials were stored
@@ -156,7 +156,7 @@ async fn wrong_secret_is_detected_before_storing_and_can_be_reentered() {
     terminal.enters(&stage.app.client_secret).await;
     terminal.shows("waiting for the link to be opened").await;
     terminal.interrupts().await;
-    assert_eq!(terminal.end().await.code, 1);
+    assert_eq!(terminal.end().await.code, 130);
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn local_browser_opens_link_on_request() {
             assert!(!arguments.contains("grant="), "{arguments}");
         }
         terminal.interrupts().await;
-        assert_eq!(terminal.end().await.code, 1);
+        assert_eq!(terminal.end().await.code, 130);
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "the file is removed");
         assert_eq!(opened.is_file(), expected, "{more:?} {answer:?}");
     }
