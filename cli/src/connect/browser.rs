@@ -6,6 +6,7 @@
 use std::env::consts::OS;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use tempfile::NamedTempFile;
@@ -35,10 +36,16 @@ pub(super) struct Opened(#[expect(dead_code, reason = "dropping it deletes the f
 
 /// Opens a link. Returns `None` if no browser could be started.
 pub(super) fn open(link: &str) -> Option<Opened> {
-    let file = if shows_arguments(OS, is_wsl()) { page_to(link).ok() } else { None };
+    let home = std::env::home_dir().filter(|home| home.is_dir()).unwrap_or_else(std::env::temp_dir);
+    let start = |target: &OsStr| open::commands(target).into_iter().any(|command| start(command).is_ok());
+    open_with(link, shows_arguments(OS, is_wsl()), &home, start)
+}
+
+/// Opens a link with `start`. Never passes the link itself if `shows_arguments`, even if the file cannot be written.
+fn open_with(link: &str, shows_arguments: bool, home: &Path, start: impl Fn(&OsStr) -> bool) -> Option<Opened> {
+    let file = if shows_arguments { Some(page_to(link, home).ok()?) } else { None };
     let target = file.as_ref().map_or(OsStr::new(link), |file| file.path().as_os_str());
-    let started = open::commands(target).into_iter().any(|command| start(command).is_ok());
-    started.then_some(Opened(file))
+    start(target).then_some(Opened(file))
 }
 
 /// Returns `true` if users of the operating system can list the arguments of each other's programs, and its browser can read local files.
@@ -68,12 +75,8 @@ fn is_hidden(name: &OsString) -> bool {
 
 /// Creates a page that redirects to the link, in a file that only the owner can read. A sandboxed browser can read only the home directory,
 /// without its hidden files.
-fn page_to(link: &str) -> io::Result<NamedTempFile> {
-    let home = std::env::home_dir().filter(|home| home.is_dir());
-    let mut file = tempfile::Builder::new()
-        .prefix("slacktrail-connect-")
-        .suffix(".html")
-        .tempfile_in(home.unwrap_or_else(std::env::temp_dir))?;
+fn page_to(link: &str, home: &Path) -> io::Result<NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix("slacktrail-connect-").suffix(".html").tempfile_in(home)?;
     file.write_all(page(link).as_bytes())?;
     Ok(file)
 }
@@ -122,6 +125,15 @@ mod tests {
             shows_arguments("linux", false) && shows_arguments("macos", false) && shows_arguments("freebsd", false)
         );
         assert!(!shows_arguments("windows", false) && !shows_arguments("linux", true));
+    }
+
+    #[test]
+    fn browser_gets_no_link_if_file_cannot_be_written() {
+        let is_missing = Path::new("/no/such/home");
+        assert!(open_with("https://a.example", true, is_missing, |target| panic!("{target:?}")).is_none());
+        assert!(open_with("https://a.example", false, is_missing, |target| target == "https://a.example").is_some());
+        let home = tempfile::tempdir().unwrap();
+        assert!(open_with("https://a.example", true, home.path(), |target| Path::new(target).is_file()).is_some());
     }
 
     #[test]
