@@ -88,6 +88,12 @@ impl CliError {
         CliError { causes: meaningful(with_causes(cause.into().as_ref())), ..self }
     }
 
+    /// Adds the error that the command met first, with its causes.
+    #[must_use]
+    pub(crate) fn caused_by(self, first: CliError) -> CliError {
+        CliError { causes: std::iter::once(first.message).chain(first.causes).collect(), ..self }
+    }
+
     pub(crate) fn next_action(&self) -> Option<&str> {
         self.hint.as_deref()
     }

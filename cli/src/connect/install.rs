@@ -8,9 +8,7 @@ use slacktrail_adapters::random;
 use slacktrail_connect::{
     Authorization, AuthorizationStore, ConnectError, ConnectReport, ConnectedTenant, LINK_TTL_SECONDS, OneTimeToken,
 };
-use slacktrail_core::error::Error;
-use slacktrail_core::source::Source;
-use slacktrail_core::time::Second;
+use slacktrail_core::source::{Source, SourceId};
 use slacktrail_ports::DeploymentStore;
 use slacktrail_ports::credentials::App;
 
@@ -33,7 +31,8 @@ pub(super) async fn install(
     (app, again): (&App, &str),
 ) -> Result<(Source, Box<ConnectReport>), CliError> {
     let now = now(); // creating the app may have taken a while
-    let (authorization, link_token) = make_link(source, &app.client_id, now)?;
+    let (authorization, link_token) =
+        Authorization::new(random::bytes()?, random::bytes()?, source.clone(), &app.client_id, now);
     let authorization = Authorization { others, allows_second_source, ..authorization };
     let app_is_stored = Cell::new(false);
     let followed = async {
@@ -45,21 +44,27 @@ pub(super) async fn install(
         ended = followed => ended,
         () = interrupt::ctrl_c() => Err(Stopped::Interrupted),
     };
+    if let (Err(Stopped::Failed(_)), true) = (&ended, app_is_stored.get()) {
+        terminal::note("an error occurred; canceling the link");
+    }
     // Cancel an authorization that has expired by the local clock, because other clocks may be behind.
     let end = match &ended {
+        Err(_) if !app_is_stored.get() => End::Canceled, // no link exists yet
         Ok(End::Expired) | Err(_) => tokio::select! {
             end = waiting::give_up(&ports.deployment, &authorization.id) => end,
             () = interrupt::ctrl_c() => End::Lost,
         },
         Ok(end) => end.clone(),
     };
-    match (end, ended) {
-        (End::Connected(report), _) => Ok((connected(ports, &authorization, &report).await, report)),
-        (End::Failed(connect_error), _) => Err(connect_error.with_redirect_url(&source.id, &url.redirect_url()).into()),
-        (End::Lost, _) => Err(ConnectError::outcome_unknown(&source.id).into()),
-        (_, Err(Stopped::Failed(error))) => Err(error),
-        (_, Err(Stopped::Interrupted)) => Err(stopped(app_is_stored.get(), again)),
-        (End::Expired | End::Canceled, Ok(_)) => Err(ConnectError::not_installed(&source.id, again).into()),
+    match end {
+        End::Connected(report) => Ok((connected(ports, &authorization, &report).await, report)),
+        End::Failed(connect_error) => Err(connect_error.with_redirect_url(&source.id, &url.redirect_url()).into()),
+        End::Lost => Err(outcome_unknown(&source.id, ended.err())),
+        End::Expired | End::Canceled => match ended {
+            Err(Stopped::Failed(error)) => Err(error),
+            Err(Stopped::Interrupted) => Err(stopped(app_is_stored.get(), again)),
+            Ok(_) => Err(ConnectError::not_installed(&source.id, again).into()),
+        },
     }
 }
 
@@ -71,8 +76,18 @@ async fn follow(
 ) -> Result<End, Stopped> {
     terminal::note("3/4 Installation\n");
     let _opened = show_link(&ports.deployment, (authorization, link_token), url, args).await?;
-    let end = waiting::wait(&ports.deployment, &authorization.id).await.map_err(CliError::from)?;
-    Ok(end)
+    Ok(waiting::wait(&ports.deployment, &authorization.id).await.map_err(CliError::from)?)
+}
+
+/// Returns the error if the authorization could not be canceled. `stopped` is why the command did not wait for its end.
+fn outcome_unknown(source: &SourceId, stopped: Option<Stopped>) -> CliError {
+    let mut error = CliError::from(ConnectError::outcome_unknown(source));
+    match stopped {
+        Some(Stopped::Failed(first)) => return error.caused_by(first),
+        Some(Stopped::Interrupted) => error.exit_code = Some(interrupt::EXIT_CODE),
+        None => {}
+    }
+    error
 }
 
 /// Returns the stored source, or the expected source if the stored one cannot be read.
@@ -92,11 +107,6 @@ fn stopped(app_is_stored: bool, again: &str) -> CliError {
             .hint(format!("run {again} to continue: only the app's credentials were stored")),
         false => CliError::interrupted("interrupted: the source was not connected").hint(format!("run {again}")),
     }
-}
-
-/// Creates an authorization without storing it, and the one-time token of its link.
-fn make_link(source: &Source, client_id: &str, now: Second) -> Result<(Authorization, OneTimeToken), Error> {
-    Ok(Authorization::new(random::bytes()?, random::bytes()?, source.clone(), client_id, now))
 }
 
 /// Stores the authorization, shows its link, and offers to open it in the browser.
@@ -129,4 +139,20 @@ async fn show_link<C: AuthorizationStore>(
         None => "could not start a browser; open the link yourself",
     });
     Ok(opened)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_outcome_names_cause_of_its_first_error() {
+        let acme = "acme".parse().unwrap();
+        let first = CliError::new("reading the link failed").with_source("the session has expired");
+        let error = outcome_unknown(&acme, Some(Stopped::Failed(first)));
+        assert!(error.to_string().starts_with("the outcome of the installation is unknown"), "{error}");
+        assert_eq!(error.causes, ["reading the link failed", "the session has expired"]);
+        assert_eq!(outcome_unknown(&acme, Some(Stopped::Interrupted)).exit_code, Some(130));
+        assert_eq!(outcome_unknown(&acme, None).exit_code, None);
+    }
 }

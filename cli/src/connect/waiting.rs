@@ -1,5 +1,6 @@
 //! Waits until the link is used and Slack's grant is verified, and cancels the authorization if the user gives up.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use slacktrail_connect::{
@@ -50,8 +51,8 @@ pub(super) async fn wait<C: AuthorizationStore>(authorizations: &C, id: &Authori
                 failed_reads = 0;
                 let authorization = found.map(|(_, authorization)| authorization);
                 match seen(authorization.as_ref(), verifying_since, now) {
-                    Err(end) => return Ok(end),
-                    Ok(stage) => {
+                    ControlFlow::Break(end) => return Ok(end),
+                    ControlFlow::Continue(stage) => {
                         if stage == Stage::Verifying {
                             verifying_since.get_or_insert(now);
                         }
@@ -68,28 +69,33 @@ pub(super) async fn wait<C: AuthorizationStore>(authorizations: &C, id: &Authori
 }
 
 /// Returns what the command waits for, or how the authorization ended.
-fn seen(authorization: Option<&Authorization>, verifying_since: Option<Second>, now: Second) -> Result<Stage, End> {
+fn seen(
+    authorization: Option<&Authorization>,
+    verifying_since: Option<Second>,
+    now: Second,
+) -> ControlFlow<End, Stage> {
     // DynamoDB deletes an authorization a day after it expires at the earliest, so another process has deleted this one.
-    let Some(authorization) = authorization else { return Err(End::Canceled) };
+    let Some(authorization) = authorization else { return ControlFlow::Break(End::Canceled) };
     match &authorization.state {
         AuthorizationState::LinkIssued | AuthorizationState::Started if authorization.is_expired(now) => {
-            Err(End::Expired)
+            ControlFlow::Break(End::Expired)
         }
-        AuthorizationState::LinkIssued => Ok(Stage::Opening),
-        AuthorizationState::Started => Ok(Stage::Slack),
+        AuthorizationState::LinkIssued => ControlFlow::Continue(Stage::Opening),
+        AuthorizationState::Started => ControlFlow::Continue(Stage::Slack),
         AuthorizationState::Verifying
             if verifying_since.is_some_and(|since| now.since(since) > VERIFYING_SECONDS_MAX) =>
         {
-            Err(End::Lost)
+            ControlFlow::Break(End::Lost)
         }
-        AuthorizationState::Verifying => Ok(Stage::Verifying),
-        AuthorizationState::Connected(report) => Err(End::Connected(report.clone())),
-        AuthorizationState::Failed(connect_error) => Err(End::Failed(connect_error.clone())),
-        AuthorizationState::Canceled => Err(End::Canceled),
+        AuthorizationState::Verifying => ControlFlow::Continue(Stage::Verifying),
+        AuthorizationState::Connected(report) => ControlFlow::Break(End::Connected(report.clone())),
+        AuthorizationState::Failed(connect_error) => ControlFlow::Break(End::Failed(connect_error.clone())),
+        AuthorizationState::Canceled => ControlFlow::Break(End::Canceled),
     }
 }
 
 /// Cancels the authorization within a limited time. An authorization that is being verified cannot be canceled, so this waits for its end.
+/// Only a transient error is tried again.
 pub(super) async fn give_up<C: AuthorizationStore>(authorizations: &C, id: &AuthorizationId) -> End {
     tokio::time::timeout(GIVE_UP_MAX, cancel(authorizations, id)).await.unwrap_or(End::Lost)
 }
@@ -107,6 +113,7 @@ async fn cancel<C: AuthorizationStore>(authorizations: &C, id: &AuthorizationId)
                 terminal::note("slacktrail is verifying what Slack granted; waiting for the result");
                 is_printed = true;
             }
+            Err(error) if error.kind != ErrorKind::Retry => return End::Lost,
             Ok(Some(_)) | Err(_) => {}
         }
         tokio::time::sleep(READ_INTERVAL).await;
@@ -128,7 +135,8 @@ fn show(line: &mut ProgressLine, stage: Stage, seconds_left: i64) {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
+    use std::ops::ControlFlow::{Break, Continue};
 
     use slacktrail_connect::ConnectErrorKind;
     use slacktrail_core::source::{Plan, Source, Tenant};
@@ -157,14 +165,14 @@ mod tests {
     #[test]
     fn each_authorization_state_is_awaited_or_final() {
         for (state, seconds, expected) in [
-            (link_issued().state, 599, Ok(Stage::Opening)),
-            (link_issued().state, 600, Err(End::Expired)),
-            (AuthorizationState::Started, 599, Ok(Stage::Slack)),
-            (AuthorizationState::Started, 600, Err(End::Expired)),
-            (AuthorizationState::Verifying, 700, Ok(Stage::Verifying)),
-            (AuthorizationState::Connected(report()), 700, Err(End::Connected(report()))),
-            (AuthorizationState::Failed(connect_error()), 700, Err(End::Failed(connect_error()))),
-            (AuthorizationState::Canceled, 0, Err(End::Canceled)),
+            (link_issued().state, 599, Continue(Stage::Opening)),
+            (link_issued().state, 600, Break(End::Expired)),
+            (AuthorizationState::Started, 599, Continue(Stage::Slack)),
+            (AuthorizationState::Started, 600, Break(End::Expired)),
+            (AuthorizationState::Verifying, 700, Continue(Stage::Verifying)),
+            (AuthorizationState::Connected(report()), 700, Break(End::Connected(report()))),
+            (AuthorizationState::Failed(connect_error()), 700, Break(End::Failed(connect_error()))),
+            (AuthorizationState::Canceled, 0, Break(End::Canceled)),
         ] {
             assert_eq!(
                 seen(Some(&link_issued().with_state(state.clone())), None, NOW.plus(seconds)),
@@ -172,10 +180,10 @@ mod tests {
                 "{state:?}"
             );
         }
-        assert_eq!(seen(None, None, NOW), Err(End::Canceled));
+        assert_eq!(seen(None, None, NOW), Break(End::Canceled));
         let verifying = link_issued().with_state(AuthorizationState::Verifying);
-        assert_eq!(seen(Some(&verifying), Some(NOW), NOW.plus(60)), Ok(Stage::Verifying));
-        assert_eq!(seen(Some(&verifying), Some(NOW), NOW.plus(61)), Err(End::Lost));
+        assert_eq!(seen(Some(&verifying), Some(NOW), NOW.plus(60)), Continue(Stage::Verifying));
+        assert_eq!(seen(Some(&verifying), Some(NOW), NOW.plus(61)), Break(End::Lost));
     }
 
     /// An authorization that changes state before each replacement.
@@ -217,5 +225,30 @@ mod tests {
             );
             assert!(is_over, "{:?}", store.present);
         }
+    }
+
+    /// A table that rejects each read, and counts the reads.
+    struct Rejecting(Cell<u32>);
+
+    impl AuthorizationStore for Rejecting {
+        async fn load_authorization(&self, _: &AuthorizationId) -> Result<Option<(Version, Authorization)>, Error> {
+            self.0.set(self.0.get() + 1);
+            Err(Error::deployment("credentials_refused", "the session has expired"))
+        }
+
+        async fn replace_authorization(
+            &self,
+            _: Option<Version>,
+            _: &Authorization,
+        ) -> Result<ReplaceOutcome, Error> {
+            unreachable!("an authorization that cannot be read is not replaced")
+        }
+    }
+
+    #[tokio::test]
+    async fn canceling_is_tried_once_if_error_is_not_transient() {
+        let store = Rejecting(Cell::new(0));
+        assert_eq!(give_up(&store, &link_issued().id).await, End::Lost);
+        assert_eq!(store.0.get(), 1);
     }
 }
