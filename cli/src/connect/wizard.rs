@@ -2,7 +2,9 @@
 //!
 //! The wizard writes nothing before Slack has accepted the app's credentials. After that, [`install`] leaves no partial state.
 
+use slacktrail_adapters::aws::AwsPorts;
 use slacktrail_adapters::http::SlackHttp;
+use slacktrail_connect::ConnectedTenant;
 use slacktrail_core::source::Source;
 use slacktrail_core::time::Second;
 use slacktrail_ports::CredentialStore;
@@ -21,19 +23,41 @@ use crate::{aws, interrupt, prompt, terminal};
 /// How often the user may enter an app's credentials until Slack accepts them.
 const ENTRIES_MAX: u32 = 3;
 
+/// What the installation needs.
+struct Prepared {
+    ports: AwsPorts,
+    url: PublicUrl,
+    args: Arguments,
+    existing: Option<Source>,
+    source: Source,
+    others: Vec<ConnectedTenant>,
+    app: App,
+    again: String,
+}
+
 pub(super) async fn connect(args: Arguments) -> Result<Connected, CliError> {
+    let given = Given::read(&args)?;
+    let Prepared { ports, url, args, existing, source, others, app, again } = tokio::select! {
+        biased;
+        () = interrupt::ctrl_c() => return Err(Stopped::Interrupted.into()),
+        prepared = prepare(args, given) => prepared?,
+    };
+    let allows_second_source = args.force || source::is_collected(existing.as_ref());
+    let tenants = (others, allows_second_source);
+    let (connected, report) = install::install(&ports, &url, &args, (&source, tenants), (&app, &again)).await?;
+    terminal::note("4/4 Verification\n");
+    Ok(Connected { source: connected, report: *report, again: existing.is_some() })
+}
+
+/// Runs everything before the installation. Stores nothing.
+async fn prepare(args: Arguments, given: Given) -> Result<Prepared, CliError> {
     let now = now();
     let slack = environment::slack()?;
-    let given = Given::read(&args)?;
     let (ports, url) = aws::ports_and_url(&args.aws).await?;
     let url = PublicUrl::new(&url)?;
 
     let Stored { existing, collected, others } = source::stored(&ports.deployment, &args.id).await?;
-    let secret = tokio::select! {
-        biased;
-        () = interrupt::ctrl_c() => return Err(Stopped::Interrupted.into()),
-        secret = deletion::wait_out(&args.id, async || ports.credentials.reload_credentials(&args.id).await) => secret?,
-    };
+    let secret = deletion::wait_out(&args.id, async || ports.credentials.reload_credentials(&args.id).await).await?;
     let known = given.with_stored(secret.and_then(|secret| secret.credentials).as_ref(), args.new_app);
     let questions = source::missing(&args, existing.as_ref());
     let args = complete(args, existing.as_ref(), &known)?;
@@ -47,11 +71,7 @@ pub(super) async fn connect(args: Arguments) -> Result<Connected, CliError> {
         terminal::warn(warning);
     }
     let app = app_steps(&slack, &source, known, (&url.redirect_url(), args.token_rotation), now).await?;
-    let allows_second_source = args.force || source::is_collected(existing.as_ref());
-    let tenants = (others, allows_second_source);
-    let (connected, report) = install::install(&ports, &url, &args, (&source, tenants), (&app, &again)).await?;
-    terminal::note("4/4 Verification\n");
-    Ok(Connected { source: connected, report: *report, again: existing.is_some() })
+    Ok(Prepared { ports, url, args, existing, source, others, app, again })
 }
 
 /// Prompts for the missing values of the source. Without a terminal, returns an error that names all missing flags.

@@ -1,8 +1,11 @@
 //! Tests `connect` in a terminal: its questions, Ctrl-C, and opening the browser.
 
+use std::time::Duration;
+
 use serde_json::json;
 use slacktrail_connect::AuthorizationState;
 use slacktrail_simulator::oauth::Consent;
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind};
 
 use super::{NEW, Stage, link, plain};
 use crate::terminal::{Shown, Terminal};
@@ -94,6 +97,20 @@ async fn ctrl_c_at_prompt_changes_nothing() {
             shown.screen
         );
     }
+    assert_eq!((stage.secret().await, stage.authorizations().await), (None, vec![]));
+}
+
+#[tokio::test]
+async fn ctrl_c_while_slack_checks_app_changes_nothing() {
+    let Some(stage) = Stage::organization().await else { return };
+    let never = FaultKind::Delay(Duration::from_secs(600));
+    stage.slack.world().fault(Fault::every(CallMatcher::path("oauth.v2.access"), never));
+    let mut terminal = Terminal::start(&stage.with_app(), &NEW);
+    terminal.shows("organization-wide installation").await;
+    terminal.interrupts().await;
+    let shown = terminal.end().await;
+    assert_eq!(shown.code, 130, "{}", shown.screen);
+    assert!(shown.screen.contains("error: interrupted: nothing was changed"), "{}", shown.screen);
     assert_eq!((stage.secret().await, stage.authorizations().await), (None, vec![]));
 }
 
