@@ -138,9 +138,9 @@ pub(super) fn is_collected(existing: Option<&Source>) -> bool {
     existing.is_some_and(|existing| !existing.disconnected && existing.tenant.is_some())
 }
 
-/// Returns a warning if `--since` is set but has no effect, because logs are already being collected.
-pub(super) fn since_too_late(args: &Arguments, collected: &[LogType]) -> Option<CliError> {
-    let first = collected.first().filter(|_| args.since.is_some())?;
+/// Returns a warning if `--since` is set but has no effect, because logs of the source are already being collected.
+pub(super) fn since_without_effect(args: &Arguments, source: &Source, collected: &[LogType]) -> Option<CliError> {
+    let first = source.logs.iter().find(|log| collected.contains(log)).filter(|_| args.since.is_some())?;
     let id = &args.id;
     Some(CliError::new("`--since` has no effect on logs that are already being collected").hint(format!(
         "run `slacktrail backfill {id} --log {first} --from <day> --to <day>` to collect earlier records"
@@ -228,9 +228,15 @@ mod tests {
 
     #[test]
     fn earlier_since_of_collected_log_suggests_backfill() {
-        let warning = since_too_late(&args("acme --since all"), &[LogType::Access]).unwrap();
-        assert!(warning.next_action().unwrap().starts_with("run `slacktrail backfill acme --log access"), "{warning}");
-        assert!(since_too_late(&args("acme --since all"), &[]).is_none());
-        assert!(since_too_late(&args("acme"), &[LogType::Access]).is_none());
+        let source = Source { logs: vec![LogType::Access, LogType::Integration], ..first() };
+        let warning = |line: &str, collected: &[LogType]| since_without_effect(&args(line), &source, collected);
+        for collected in [&[LogType::Access][..], &[LogType::Audit, LogType::Access]] {
+            let warning = warning("acme --since all", collected).unwrap();
+            let backfill = "run `slacktrail backfill acme --log access";
+            assert!(warning.next_action().unwrap().starts_with(backfill), "a log that the source collects: {warning}");
+        }
+        assert!(warning("acme --since all", &[]).is_none());
+        assert!(warning("acme --since all", &[LogType::Audit]).is_none());
+        assert!(warning("acme", &[LogType::Access]).is_none());
     }
 }

@@ -42,7 +42,7 @@ async fn connect_with(args: &Arguments, slack: &SlackHttp, token: Token, now: Se
     let (source, report) = verify(slack, source, (existing.as_ref(), others.as_slice()), &token, now).await?;
     let source = save(&ports, &source, &report.tenant, token).await?;
 
-    if let Some(warning) = source::since_too_late(args, &collected) {
+    if let Some(warning) = source::since_without_effect(args, &source, &collected) {
         terminal::warn(warning);
     }
     Ok(Connected { source, report, again: existing.is_some() })

@@ -67,7 +67,7 @@ async fn prepare(args: Arguments, given: Given) -> Result<Prepared, CliError> {
     if let Some(existing) = &existing {
         terminal::note(&format!("{}\n", source::kept(existing)));
     }
-    if let Some(warning) = source::since_too_late(&args, &collected) {
+    if let Some(warning) = source::since_without_effect(&args, &source, &collected) {
         terminal::warn(warning);
     }
     let app = app_steps(&slack, &source, known, (&url.redirect_url(), args.token_rotation), now).await?;
