@@ -15,6 +15,9 @@ use crate::cli_error::CliError;
 use crate::environment;
 use crate::prompt;
 
+/// What to do about text that is not a client ID.
+const COPY_CLIENT_ID: &str = "copy the two numbers with a dot between them from the app's `Basic Information` page";
+
 /// The app credentials in flags and the environment.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Given {
@@ -25,10 +28,11 @@ pub(super) struct Given {
 /// The app credentials that are known without a prompt.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Known {
-    /// Complete, from flags and the environment.
-    Given(App),
-    /// Complete, from the source's secret.
-    Stored(App),
+    /// `is_stored`: from the source's secret, otherwise from flags and the environment.
+    Complete {
+        app: App,
+        is_stored: bool,
+    },
     Partial(Given),
 }
 
@@ -38,17 +42,24 @@ impl Given {
     /// # Errors
     /// Returns an error if a value cannot be a client ID or a client secret. The error does not repeat the value.
     pub(super) fn read(args: &Arguments) -> Result<Given, CliError> {
-        let client_id = args.client_id.clone().or_else(|| environment::variable("SLACK_CLIENT_ID"));
-        let client_id = client_id.as_deref().map(parse_client_id).transpose().map_err(CliError::new)?;
+        let client_id = args.client_id.clone().map(|text| (text, "--client-id"));
+        let of_environment = || environment::variable("SLACK_CLIENT_ID").map(|text| (text, "SLACK_CLIENT_ID"));
+        let client_id = client_id.or_else(of_environment).map(|(text, origin)| {
+            let wrong = || CliError::invalid_argument(format!("`{origin}` is not a client ID")).hint(COPY_CLIENT_ID);
+            parse_client_id(&text).ok_or_else(wrong)
+        });
         let client_secret = match args.client_secret_stdin {
             true => Some((prompt::from_stdin("--client-secret-stdin", "client secret")?, "standard input")),
             false => environment::variable("SLACK_CLIENT_SECRET").map(|text| (text, "`SLACK_CLIENT_SECRET`")),
         };
         let client_secret = client_secret.map(|(text, origin)| {
-            ClientSecret::new(&text)
-                .map_err(|error| CliError::new(format!("{origin} is not a Slack client secret")).with_source(error))
+            ClientSecret::new(&text).map_err(|error| {
+                CliError::new(format!("{origin} is not a Slack client secret"))
+                    .with_source(error)
+                    .hint("copy it again from the app's `Basic Information` page")
+            })
         });
-        Ok(Given { client_id, client_secret: client_secret.transpose()? })
+        Ok(Given { client_id: client_id.transpose()?, client_secret: client_secret.transpose()? })
     }
 
     /// Completes these credentials from the source's secret, unless the user wants another app.
@@ -60,9 +71,9 @@ impl Given {
             (None, None) => stored.and_then(|stored| stored.pending_app.as_ref().or(stored.app.as_ref())),
         };
         match (stored, self) {
-            (Some(app), _) => Known::Stored(app.clone()),
+            (Some(app), _) => Known::Complete { app: app.clone(), is_stored: true },
             (None, Given { client_id: Some(client_id), client_secret: Some(client_secret) }) => {
-                Known::Given(App { client_id, client_secret })
+                Known::Complete { app: App { client_id, client_secret }, is_stored: false }
             }
             (None, given) => Known::Partial(given),
         }
@@ -77,7 +88,9 @@ impl Given {
     pub(super) fn ask(self) -> Result<App, CliError> {
         let client_id = match self.client_id {
             Some(client_id) => client_id,
-            None => prompt::text("Client ID:", parse_client_id)?,
+            None => prompt::text("Client ID:", |text| {
+                parse_client_id(text).ok_or_else(|| format!("this is not a client ID: {COPY_CLIENT_ID}"))
+            })?,
         };
         let client_secret = match self.client_secret {
             Some(client_secret) => client_secret,
@@ -90,17 +103,11 @@ impl Given {
 }
 
 /// Parses a client ID. Client IDs are shown and stored in plain text, so this function rejects everything else, such as a client secret.
-fn parse_client_id(text: &str) -> Result<String, String> {
+fn parse_client_id(text: &str) -> Option<String> {
     let text = text.trim();
-    let is_client_id = text.split_once('.').is_some_and(|(team, app)| {
-        [team, app].iter().all(|part| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit()))
-    });
-    if is_client_id && text.len() <= 64 {
-        Ok(text.to_owned())
-    } else {
-        Err("this is not a client ID: copy the two numbers with a dot between them from the app's `Basic Information` page"
-            .to_owned())
-    }
+    let (team, app) = text.split_once('.').filter(|_| text.len() <= 64)?;
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit());
+    (is_number(team) && is_number(app)).then(|| text.to_owned())
 }
 
 /// Checks an app's credentials with an invalid OAuth code, because Slack checks the credentials before the code.
@@ -145,6 +152,7 @@ mod tests {
     use slacktrail_ports::credentials::Grant;
     use slacktrail_ports::secret::Token;
 
+    use super::super::tests::args;
     use super::*;
 
     fn app(id: &str, secret: &str) -> App {
@@ -162,12 +170,13 @@ mod tests {
         let grant = Grant { token: Token::new("xoxp-1").unwrap(), token_refresh: None, tenant: None };
         let stored = Credentials::default().with_app(used.clone()).with_grant(grant);
         let both = stored.with_app(pending.clone());
+        let complete = |app, is_stored| Known::Complete { app, is_stored };
         for (given, credentials, new_app, expected) in [
-            (given(Some("3.3"), Some("x")), Some(&stored), false, Known::Given(app("3.3", "x"))),
-            (given(Some("1.1"), Some("x")), Some(&stored), false, Known::Given(app("1.1", "x"))),
-            (given(None, None), Some(&stored), false, Known::Stored(used.clone())),
-            (given(None, None), Some(&both), false, Known::Stored(pending.clone())),
-            (given(Some("1.1"), None), Some(&both), false, Known::Stored(used.clone())),
+            (given(Some("3.3"), Some("x")), Some(&stored), false, complete(app("3.3", "x"), false)),
+            (given(Some("1.1"), Some("x")), Some(&stored), false, complete(app("1.1", "x"), false)),
+            (given(None, None), Some(&stored), false, complete(used.clone(), true)),
+            (given(None, None), Some(&both), false, complete(pending.clone(), true)),
+            (given(Some("1.1"), None), Some(&both), false, complete(used.clone(), true)),
             (given(Some("3.3"), None), Some(&both), false, Known::Partial(given(Some("3.3"), None))),
             (given(None, Some("x")), Some(&both), false, Known::Partial(given(None, Some("x")))),
             (given(None, None), Some(&both), true, Known::Partial(given(None, None))),
@@ -186,10 +195,12 @@ mod tests {
 
     #[test]
     fn client_id_is_two_numbers_and_other_input_is_not_echoed() {
-        assert_eq!(parse_client_id(" 1000000000.1000000001\n").as_deref(), Ok("1000000000.1000000001"));
+        assert_eq!(parse_client_id(" 1000000000.1000000001\n").as_deref(), Some("1000000000.1000000001"));
         for wrong in ["", "1", "1.", ".1", "1.2.3", "0123456789abcdef0123456789abcdef", "A0123", "1.2:3"] {
-            let error = parse_client_id(wrong).unwrap_err();
-            assert!(error.contains("two numbers") && (wrong.len() < 6 || !error.contains(wrong)), "{error}");
+            let args = Arguments { client_id: Some(wrong.to_owned()), ..args("acme") };
+            let error = Given::read(&args).unwrap_err();
+            assert_eq!(error.to_string(), "`--client-id` is not a client ID");
+            assert_eq!((error.next_action(), error.exit_code), (Some(COPY_CLIENT_ID), Some(2)));
         }
     }
 }

@@ -30,7 +30,7 @@ use report::Connected;
 
 /// Connect or reconnect a Slack workspace or organization
 ///
-/// Guides you through creating and installing a Slack app. With `--token-stdin`, uses the user token of an app that is already
+/// Guides you through creating and installing a Slack app. With --token-stdin, uses the user token of an app that is already
 /// installed. Connecting an existing ID replaces its token: collection continues where it stopped, and all settings stay unless
 /// you pass new ones.
 #[derive(Args, Debug)]
@@ -62,7 +62,7 @@ pub(crate) struct Arguments {
     /// Read the app's client secret from standard input [env: SLACK_CLIENT_SECRET]
     #[arg(long, conflicts_with = "token_stdin")]
     client_secret_stdin: bool,
-    /// Connect a workspace or organization although another source collects it
+    /// Connect a workspace or organization even if another source already collects it
     #[arg(long)]
     force: bool,
     /// Use another Slack app than the stored one

@@ -25,7 +25,7 @@ pub(super) fn instructions(source: &Source, redirect_url: &str, rotation: bool) 
             new_app_url(&manifest)
         )
     };
-    text.push_str(match is_for_organization(source) {
+    text.push_str(match LogType::require_organization(&source.logs) {
         true => {
             "\nOne app covers all logs of the organization. If Slack does not offer the organization in step 3, activate public \
              distribution (`Manage Distribution`).\n"
@@ -44,7 +44,7 @@ pub(super) fn instructions(source: &Source, redirect_url: &str, rotation: bool) 
 pub(super) fn existing(app: &App, is_stored: bool, source: &Source, redirect_url: &str) -> String {
     let stored = if is_stored { " (stored; use `--new-app` to enter another app)" } else { "" };
     let scopes = quoted(user_scopes(&source.logs), ", ");
-    let organization = match is_for_organization(source) {
+    let organization = match LogType::require_organization(&source.logs) {
         true => "\n  organization-wide installation",
         false => "",
     };
@@ -57,16 +57,12 @@ pub(super) fn existing(app: &App, is_stored: bool, source: &Source, redirect_url
 
 /// Returns who must install the app, and where.
 pub(super) fn installing(source: &Source) -> &'static str {
-    match is_for_organization(source) {
+    match LogType::require_organization(&source.logs) {
         true => {
             "The Org Owner must install the app, and choose the organization, not a workspace, at the top right of Slack's page."
         }
         false => "An admin or owner of the workspace must install the app.",
     }
-}
-
-fn is_for_organization(source: &Source) -> bool {
-    LogType::require_organization(&source.logs)
 }
 
 #[cfg(test)]

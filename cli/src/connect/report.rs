@@ -49,31 +49,34 @@ impl Outcome for Connected {
     }
 
     fn text(&self) -> String {
-        describe((&self.source, &self.report), self.again, zone::shown())
+        self.describe(zone::shown())
     }
 }
 
-fn describe((source, report): (&Source, &ConnectReport), again: bool, zone: &Zone) -> String {
-    let connected = if again { "reconnected" } else { "connected" };
-    let kind = if report.organization { "organization" } else { "workspace" };
-    let mut lines = vec![format!("{connected} `{}` to the {kind} {}", source.id, report.tenant)];
-    let rotates = if report.rotates { "; its tokens rotate, and the poller refreshes them" } else { "" };
-    match (shown_name(&report.user).as_str(), report.scopes.is_empty()) {
-        ("", true) => {}
-        (user, true) => lines.push(format!("installed by {user}{rotates}")),
-        (user, false) => lines.push(format!("installed by {user} with {}{rotates}", report.scopes.join(", "))),
+impl Connected {
+    fn describe(&self, zone: &Zone) -> String {
+        let Connected { source, report, again } = self;
+        let connected = if *again { "reconnected" } else { "connected" };
+        let kind = if report.organization { "organization" } else { "workspace" };
+        let mut lines = vec![format!("{connected} `{}` to the {kind} {}", source.id, report.tenant)];
+        let rotates = if report.rotates { "; its tokens rotate, and the poller refreshes them" } else { "" };
+        match (shown_name(&report.user).as_str(), report.scopes.is_empty()) {
+            ("", true) => {}
+            (user, true) => lines.push(format!("installed by {user}{rotates}")),
+            (user, false) => lines.push(format!("installed by {user} with {}{rotates}", report.scopes.join(", "))),
+        }
+        let rows = report
+            .logs
+            .iter()
+            .map(|log_probe| vec![log_probe.log.to_string(), zone.message(&log_probe.words()).into_owned()]);
+        lines.push(table::render(&[Column::Left("log"), Column::Left("verified")], rows.collect()));
+        lines.push(format!("collecting {} since {}", logs::names(&source.logs, ", "), zone.time(source.since)));
+        lines.push(match source.paused {
+            true => format!("the source is paused; run `slacktrail resume {}` to continue", source.id),
+            false => "the next tick starts within a minute; run `slacktrail status` to see the progress".to_owned(),
+        });
+        lines.join("\n")
     }
-    let rows = report
-        .logs
-        .iter()
-        .map(|log_probe| vec![log_probe.log.to_string(), zone.message(&log_probe.words()).into_owned()]);
-    lines.push(table::render(&[Column::Left("log"), Column::Left("verified")], rows.collect()));
-    lines.push(format!("collecting {} since {}", logs::names(&source.logs, ", "), zone.time(source.since)));
-    lines.push(match source.paused {
-        true => format!("the source is paused; run `slacktrail resume {}` to continue", source.id),
-        false => "the next tick starts within a minute; run `slacktrail status` to see the progress".to_owned(),
-    });
-    lines.join("\n")
 }
 
 impl Verified {
@@ -120,7 +123,8 @@ mod tests {
     #[test]
     fn report_lists_each_verified_fact() {
         let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Enterprise, Second::MARCH_2018);
-        insta::assert_snapshot!(describe((&source, &report()), false, &Zone::Utc), @r"
+        let connected = Connected { source, report: report(), again: false };
+        insta::assert_snapshot!(connected.describe(&Zone::Utc), @r"
         connected `acme` to the organization `Acme` (E1)
         installed by W1 with auditlogs:read, admin; its tokens rotate, and the poller refreshes them
         log          verified
@@ -132,11 +136,11 @@ mod tests {
         the next tick starts within a minute; run `slacktrail status` to see the progress
         ");
         let zone = Zone::Local(jiff::tz::TimeZone::posix("CET-1").unwrap());
-        let text = describe((&source, &report()), false, &zone);
+        let text = connected.describe(&zone);
         assert!(text.contains("newest record 2018-03-01T01:00:00+01:00\n"), "{text}");
         assert!(text.contains(" since 2018-03-01T01:00:00+01:00\n"), "{text}");
-        let paused = Source { paused: true, ..source };
-        let text = describe((&paused, &report()), true, &Zone::Utc);
+        let paused = Source { paused: true, ..connected.source };
+        let text = Connected { source: paused, again: true, ..connected }.describe(&Zone::Utc);
         assert!(text.starts_with("reconnected `acme` to "), "{text}");
         assert!(text.ends_with("the source is paused; run `slacktrail resume acme` to continue"), "{text}");
     }

@@ -17,12 +17,13 @@ pub(super) fn missing(args: &Arguments, existing: Option<&Source>) -> Vec<&'stat
     missing.map(|(name, _)| name).collect()
 }
 
-/// Returns an error that names all missing flags. Its hint is an example command line that ends with `rest`.
-pub(super) fn incomplete(args: &Arguments, missing: &[&str], rest: &str) -> CliError {
+/// Returns an error that names all missing flags. Its hint is an example command line that ends with `rest`, and `otherwise`.
+pub(super) fn incomplete(args: &Arguments, missing: &[&str], rest: &str, otherwise: &str) -> CliError {
     let id = &args.id;
     let (list, verb) = (format::list(missing), if missing.len() == 1 { "is" } else { "are" });
+    let example = format!("`slacktrail connect {id} --name \"Acme\" --plan enterprise {rest}`");
     CliError::new(format!("source `{id}` cannot be connected: {list} {verb} missing"))
-        .hint(format!("run, for example: slacktrail connect {id} --name \"Acme\" --plan enterprise {rest}"))
+        .hint(format!("run {example}, for example{otherwise}"))
 }
 
 /// Describes the command that tries again: the same command, with flags for the answers that were not stored.
@@ -79,29 +80,20 @@ pub(super) fn merge(
     now: Second,
 ) -> Result<Source, CliError> {
     let since = args.since.map(|since| since.resolve(now)).transpose()?;
-    let stored_since = existing.as_ref().map(|existing| existing.since);
-    let source = match (existing, &args.name, args.plan) {
-        (Some(existing), name, plan) => Source {
-            label: name.clone().unwrap_or(existing.label),
-            plan: plan.unwrap_or(existing.plan),
-            logs: if args.logs.is_empty() { existing.logs } else { args.logs.clone() },
-            since: since.unwrap_or(existing.since),
-            gov: existing.gov || args.gov,
-            disconnected: false,
-            ..Source { label: String::new(), logs: Vec::new(), ..existing }
-        },
-        (None, Some(label), Some(plan)) => {
-            let since = since.map_or_else(|| Since::DEFAULT.resolve(now), Ok)?;
-            let source = Source::new(args.id.clone(), label, plan, since);
-            Source { logs: args.logs.clone(), gov: args.gov, ..source }
-        }
-        (None, ..) => return Err(incomplete(args, &missing(args, None), "--token-stdin < token.txt")),
+    let is_new = existing.is_none();
+    let mut source = match (existing, &args.name, args.plan) {
+        (Some(existing), ..) => existing,
+        (None, Some(label), Some(plan)) => Source::new(args.id.clone(), label, plan, Since::DEFAULT.resolve(now)?),
+        (None, ..) => return Err(incomplete(args, &missing(args, None), "--token-stdin < token.txt", "")),
     };
-    let logs = logs::on_plan(source.plan, &source.logs)?;
-    let keeps_since = logs.iter().all(|log| collected.contains(log));
-    let since = stored_since.filter(|_| keeps_since).unwrap_or(source.since);
-    let silent_after_seconds = args.silent_after.map_or(source.silent_after_seconds, |silent_after| silent_after.0);
-    Ok(Source { logs, since, silent_after_seconds, connected_at: now, ..source })
+    source.label = args.name.clone().unwrap_or(source.label);
+    source.plan = args.plan.unwrap_or(source.plan);
+    source.logs = logs::on_plan(source.plan, if args.logs.is_empty() { &source.logs } else { &args.logs })?;
+    if is_new || !source.logs.iter().all(|log| collected.contains(log)) {
+        source.since = since.unwrap_or(source.since);
+    }
+    source.silent_after_seconds = args.silent_after.map_or(source.silent_after_seconds, |after| after.0);
+    Ok(Source { gov: source.gov || args.gov, disconnected: false, connected_at: now, ..source })
 }
 
 /// Describes what reconnecting an existing source keeps.

@@ -56,7 +56,7 @@ async fn verify(
     token: &Token,
     now: Second,
 ) -> Result<(Source, ConnectReport), CliError> {
-    let identity = Identity::ask(slack, &source, token, now).await.map_err(CliError::from)?;
+    let identity = Identity::ask(slack, &source, token, now).await?;
     identity.check_logs(&source.logs)?;
     identity.check_scopes(&source.logs)?;
     if let Some(existing) = existing {

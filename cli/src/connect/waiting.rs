@@ -236,11 +236,7 @@ mod tests {
             Err(Error::deployment("credentials_refused", "the session has expired"))
         }
 
-        async fn replace_authorization(
-            &self,
-            _: Option<Version>,
-            _: &Authorization,
-        ) -> Result<ReplaceOutcome, Error> {
+        async fn replace_authorization(&self, _: Option<Version>, _: &Authorization) -> Result<ReplaceOutcome, Error> {
             unreachable!("an authorization that cannot be read is not replaced")
         }
     }

@@ -88,7 +88,8 @@ fn complete(args: Arguments, existing: Option<&Source>, known: &Known) -> Result
         false => Err(source::incomplete(
             &args,
             &missing,
-            "--client-id 1.2 --client-secret-stdin < secret.txt; or run it in a terminal, which prompts for the values",
+            "--client-id 1.2 --client-secret-stdin < secret.txt",
+            ", or run the command in a terminal, which asks for the values",
         )),
     }
 }
@@ -103,18 +104,17 @@ async fn app_steps(
 ) -> Result<App, CliError> {
     let mut given = match known {
         Known::Partial(given) => given,
-        Known::Given(ref app) | Known::Stored(ref app) => {
-            let is_stored = matches!(known, Known::Stored(_));
-            terminal::note(&format!("1/4 Slack app\n\n{}", new_app::existing(app, is_stored, source, redirect_url)));
+        Known::Complete { app, is_stored } => {
+            terminal::note(&format!("1/4 Slack app\n\n{}", new_app::existing(&app, is_stored, source, redirect_url)));
             if rotation {
                 let message = "`--token-rotation` has no effect on an existing app";
                 let hint = "turn on token rotation in the app's settings, or create another app with `--new-app`";
                 terminal::warn(CliError::new(message).hint(hint));
             }
-            match app::check(slack, source, app, redirect_url, now).await {
+            match app::check(slack, source, &app, redirect_url, now).await {
                 Ok(()) => {
                     terminal::note("2/4 App credentials (already known)\n");
-                    return Ok(app.clone());
+                    return Ok(app);
                 }
                 Err(error) if !prompt::can_ask() => return Err(error),
                 Err(error) => terminal::warn(error),

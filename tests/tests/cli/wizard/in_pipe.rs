@@ -14,7 +14,7 @@ async fn missing_arguments_are_all_named_in_pipe() {
     let ran = stage.slacktrail.run(&["connect", "acme"]).await.exits(1);
     insta::assert_snapshot!(plain(&ran.stderr), @r#"
     error: source `acme` cannot be connected: `--name`, `--plan`, `--client-id` and `--client-secret-stdin` are missing
-    hint: run, for example: slacktrail connect acme --name "Acme" --plan enterprise --client-id 1.2 --client-secret-stdin < secret.txt; or run it in a terminal, which prompts for the values
+    hint: run `slacktrail connect acme --name "Acme" --plan enterprise --client-id 1.2 --client-secret-stdin < secret.txt`, for example, or run the command in a terminal, which asks for the values
     "#);
 }
 
