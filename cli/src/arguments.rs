@@ -46,7 +46,7 @@ const AFTER_HELP: &str = "\
 Environment (--stack, --profile and --region override it):
   SLACKTRAIL_STACK                      name of the CloudFormation stack
   SLACKTRAIL_BUCKET, SLACKTRAIL_TABLE,  override the outputs of the stack
-  SECRET_PREFIX, SLACKTRAIL_URL         (only `connect` uses the URL)
+  SECRET_PREFIX, SLACKTRAIL_URL         (only `connect` and `doctor` use the URL)
   AWS_REGION                            AWS region (`sam deploy` ignores it)
   AWS_DEFAULT_REGION                    AWS region if AWS_REGION is not set
   AWS_PROFILE, ...                      other settings of the AWS SDK

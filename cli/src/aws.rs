@@ -72,7 +72,7 @@ impl AwsArguments {
 
     /// Returns the value of a variable that overrides an output of the stack. A stack that a flag names has no override, because the
     /// variables describe the deployment of the environment.
-    fn name_override(&self, name: &str) -> Option<String> {
+    pub(crate) fn name_override(&self, name: &str) -> Option<String> {
         if self.stack.is_some() { None } else { variable(name) }
     }
 

@@ -25,6 +25,8 @@ const OUTPUTS: [&str; 8] = [
     "TableName",
 ];
 
+const DEPLOY_TEMPLATE: &str = "check that it is a slacktrail stack, and deploy the current template";
+
 pub(super) async fn check(facts: &Facts) -> Verdict {
     facts.caller.get()?;
     let name = &facts.stack_name;
@@ -92,20 +94,16 @@ pub(super) async fn outputs(facts: &Facts) -> Verdict {
     let resources = Client::new(&facts.config).list_stack_resources().stack_name(&facts.stack_name).into_paginator();
     let resources =
         resources.items().send().try_collect().await.map_err(problem("cloudformation:ListStackResources"))?;
-    let named = |logical: &str| resources.iter().find(|resource| resource.logical_resource_id() == Some(logical));
-    let (oauth, rules) = (named("OAuth"), of_type(&resources, "AWS::Events::Rule"));
-    let (Some(oauth), [rule]) = (oauth.and_then(|resource| resource.physical_resource_id()), &rules[..]) else {
-        return Err(incomplete("resource", &["OAuth", "the poller's rule"]));
-    };
+    let (oauth, rule) = oauth_and_rule(&resources)?;
     let output = |name: &str| described.outputs[name].clone();
     let deployed = StackResources {
         bucket: output("BucketName"),
         table: output("TableName"),
         secret_prefix: output("SecretPrefix"),
-        url: variable("SLACKTRAIL_URL").unwrap_or_else(|| output("ApiUrl")),
+        url: facts.args.name_override("SLACKTRAIL_URL").unwrap_or_else(|| output("ApiUrl")),
         poller: output("PollerFunctionName"),
-        oauth: oauth.to_owned(),
-        rule: rule.clone(),
+        oauth,
+        rule,
         database: output("DatabaseName"),
         workgroup: output("AthenaWorkGroup"),
         topic: output("AlarmTopic"),
@@ -119,21 +117,51 @@ pub(super) async fn outputs(facts: &Facts) -> Verdict {
     ))
 }
 
+/// Returns the physical names of the OAuth function and of the rule that invokes the poller.
+fn oauth_and_rule(resources: &[StackResourceSummary]) -> Result<(String, String), Problem> {
+    let oauth = resources.iter().find(|resource| resource.logical_resource_id() == Some("OAuth"));
+    let oauth = oauth.and_then(|resource| resource.physical_resource_id());
+    let oauth = oauth.ok_or_else(|| incomplete("resource", &["OAuth"]))?;
+    match &of_type(resources, "AWS::Events::Rule")[..] {
+        [rule] => Ok((oauth.to_owned(), rule.clone())),
+        rules => Err(Problem::failed(
+            format!("the stack has {} instead of 1", counted(rules.len() as u64, "EventBridge rule")),
+            DEPLOY_TEMPLATE,
+        )),
+    }
+}
+
 fn of_type(resources: &[StackResourceSummary], kind: &str) -> Vec<String> {
     let matching = resources.iter().filter(|resource| resource.resource_type() == Some(kind));
     matching.filter_map(|resource| resource.physical_resource_id().map(str::to_owned)).collect()
 }
 
 fn incomplete(what: &str, names: &[&str]) -> Problem {
-    Problem::failed(
-        format!("the stack has no {what} {}", quoted(names, ", ")),
-        "check that it is a slacktrail stack, and deploy the current template",
-    )
+    Problem::failed(format!("the stack has no {what} {}", quoted(names, ", ")), DEPLOY_TEMPLATE)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn missing_function_and_second_rule_are_separate_problems() {
+        let resource = |logical: &str, kind: &str| {
+            let named = StackResourceSummary::builder().logical_resource_id(logical).physical_resource_id(logical);
+            named.resource_type(kind).build()
+        };
+        let rule = |logical| resource(logical, "AWS::Events::Rule");
+        let oauth = resource("OAuth", "AWS::Lambda::Function");
+        let both = oauth_and_rule(&[oauth.clone(), rule("A")]).unwrap();
+        assert_eq!(both, ("OAuth".to_owned(), "A".to_owned()));
+        for (resources, expected) in [
+            (vec![rule("A")], "the stack has no resource `OAuth`"),
+            (vec![oauth.clone()], "the stack has 0 EventBridge rules instead of 1"),
+            (vec![oauth, rule("A"), rule("B")], "the stack has 2 EventBridge rules instead of 1"),
+        ] {
+            assert_eq!(oauth_and_rule(&resources).unwrap_err().detail, expected);
+        }
+    }
 
     #[test]
     fn only_successful_deployment_is_complete() {

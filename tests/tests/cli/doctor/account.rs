@@ -80,7 +80,8 @@ impl Account {
             .with("SLACKTRAIL_URL", &api_url)
             .with("SSL_CERT_FILE", certificate.path().to_str().unwrap());
 
-        aws.script(age_stack);
+        let url = api_url.clone();
+        aws.script(move |call| describe_stack(url.clone(), call));
         aws.script(log_json);
         let lambda = Arc::clone(&local);
         aws.script(move |call| invoke(Arc::clone(&lambda), call));
@@ -216,8 +217,8 @@ async fn set_up_bucket(moto: &EmulatedAws, bucket: &str) {
     moto.s3().put_public_access_block().bucket(bucket).public_access_block_configuration(blocked).send().await.unwrap();
 }
 
-/// Makes the stack months old.
-async fn age_stack(call: AwsCall) -> Option<CannedResponse> {
+/// Makes the stack months old, and its API that of the emulator.
+async fn describe_stack(api_url: String, call: AwsCall) -> Option<CannedResponse> {
     if call.action != "DescribeStacks" {
         return None;
     }
@@ -225,7 +226,10 @@ async fn age_stack(call: AwsCall) -> Option<CannedResponse> {
     let text = String::from_utf8_lossy(&response.body).into_owned();
     let Some((before, rest)) = text.split_once("<CreationTime>") else { return Some(response) };
     let (_, after) = rest.split_once("</CreationTime>").unwrap();
-    let body = format!("{before}<CreationTime>2026-01-01T00:00:00Z</CreationTime>{after}");
+    let text = format!("{before}<CreationTime>2026-01-01T00:00:00Z</CreationTime>{after}");
+    let (before, rest) = text.split_once("<OutputKey>ApiUrl</OutputKey>").unwrap();
+    let (_, after) = rest.split_once("</OutputValue>").unwrap();
+    let body = format!("{before}<OutputKey>ApiUrl</OutputKey><OutputValue>{api_url}</OutputValue>{after}");
     Some(CannedResponse { body: body.into(), ..response })
 }
 

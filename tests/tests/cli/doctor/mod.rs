@@ -65,7 +65,9 @@ async fn sound_deployment_passes_every_check() {
     }
     assert_eq!(account.contents().await, before, "the checks leave nothing behind");
 
-    let text = account.slacktrail.run(&["doctor", "--stack", "slacktrail"]).await.exits(0).stdout;
+    // A stack that a flag names has its own URL.
+    let elsewhere = account.slacktrail.with("SLACKTRAIL_URL", "http://127.0.0.1:9");
+    let text = elsewhere.run(&["doctor", "--stack", "slacktrail"]).await.exits(0).stdout;
     assert!(text.starts_with("passed  credentials           arn:aws:sts::"), "{text}");
     assert!(text.ends_with("\n32 checks: 32 passed, 0 failed, 0 skipped\n"), "{text}");
     assert_eq!(text.lines().count(), 33, "{text}");
