@@ -16,6 +16,8 @@ const UNDEFINED_PROFILE: &str = "was not defined: could not find source profile 
 /// A text of the SDK that means that a file has a syntax error.
 const UNPARSED: &str = "could not parse profile file";
 const NOT_FOUND: &str = "no credentials found in chain";
+/// The hint if a role cannot be assumed.
+const TRUST_POLICY: &str = "check that the role exists, and that its trust policy allows your identity to assume it";
 const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 
 /// Credentials that were loaded once, for the first call, and the provider for all later calls. Otherwise, a credential process would run twice.
@@ -73,14 +75,14 @@ fn failed(error: &CredentialsError, args: &AwsArguments, variable: impl Fn(&str)
     let of_profile = profile.map(|name| format!(" of profile `{name}`")).unwrap_or_default();
     let lower = text.to_lowercase();
     let hint = match &lower {
+        // STS names the caller, which may be a role of IAM Identity Center with `SSO` in its name.
+        text if text.contains("accessdenied") && text.contains("sts:assumerole") => TRUST_POLICY.to_owned(),
         text if text.contains("sso") => format!("run `aws sso login{with_profile}` to sign in again"),
         text if text.contains("login") => format!("run `aws login{with_profile}` to sign in again"),
         text if text.contains("external process") => {
             "run the profile's `credential_process` yourself to see its error, and sign in to it again".to_owned()
         }
-        text if text.contains("accessdenied") => {
-            "check that the role exists, and that its trust policy allows your identity to assume it".to_owned()
-        }
+        text if text.contains("accessdenied") => TRUST_POLICY.to_owned(),
         text if text.contains("no such file") => match variable(TOKEN_FILE) {
             Some(path) => format!("check that `{TOKEN_FILE}` names a file that you can read: it is `{path}`"),
             None => "check the files that the profile names in `~/.aws/config`".to_owned(),
@@ -156,6 +158,20 @@ mod tests {
         assert!(error.to_string().ends_with("nor in profile `bob`, nor from a role"), "{error}");
         let error = error_of(None, in_chain(), &[]);
         assert!(error.to_string().ends_with("nor in a profile, nor from a role"), "{error}");
+    }
+
+    #[test]
+    fn role_that_cannot_be_assumed_has_hint_about_trust_policy() {
+        let denied = "AccessDenied: User: arn:aws:sts::1:assumed-role/AWSReservedSSO_ReadOnly_1/ann is not authorized to \
+                      perform: sts:AssumeRole on resource: arn:aws:iam::1:role/logs";
+        for (text, expected) in [
+            (denied, TRUST_POLICY),
+            ("AccessDenied: no", TRUST_POLICY),
+            ("the SSO session has expired", "run `aws sso login --profile ann` to sign in again"),
+        ] {
+            let error = error_of(Some("ann"), CredentialsError::provider_error(text), &[]);
+            assert_eq!(error.next_action(), Some(expected), "{text}");
+        }
     }
 
     #[test]
