@@ -1,7 +1,7 @@
 //! The AWS region, and the setting that names it.
 //!
-//! `--region` comes first. The AWS SDK then reads `AWS_REGION`, `AWS_DEFAULT_REGION`, and the profile. SAM ignores `AWS_REGION`. A command
-//! may therefore look for the stack in the wrong region.
+//! `--region` comes first. The AWS SDK then reads `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile, and the metadata of an EC2 instance. SAM
+//! ignores `AWS_REGION`. A command may therefore look for the stack in the wrong region.
 
 use aws_config::SdkConfig;
 
@@ -41,10 +41,10 @@ fn origin(args: &AwsArguments, variable: impl Fn(&str) -> Option<String>) -> Str
     }
     match [FIRST, SECOND].into_iter().find(|name| variable(name).is_some()) {
         Some(name) => format!("`{name}`"),
-        None => {
-            let profile = args.profile.clone().or_else(|| variable("AWS_PROFILE"));
-            format!("the AWS profile `{}`", profile.unwrap_or_else(|| "default".to_owned()))
-        }
+        None => match args.profile.clone().or_else(|| variable("AWS_PROFILE")) {
+            Some(profile) => format!("the AWS profile `{profile}`"),
+            None => "the AWS settings".to_owned(), // the default profile, or the metadata of an EC2 instance
+        },
     }
 }
 
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(origin(&none(), of(&[("AWS_REGION", "a"), ("AWS_DEFAULT_REGION", "b")])), "`AWS_REGION`");
         assert_eq!(origin(&none(), of(&[("AWS_DEFAULT_REGION", "b")])), "`AWS_DEFAULT_REGION`");
         assert_eq!(origin(&none(), of(&[("AWS_PROFILE", "work")])), "the AWS profile `work`");
-        assert_eq!(origin(&none(), of(&[])), "the AWS profile `default`");
+        assert_eq!(origin(&none(), of(&[])), "the AWS settings", "an instance has no profile");
         let region = AwsArguments { region: Some("c".to_owned()), ..none() };
         assert_eq!(origin(&region, of(&[("AWS_REGION", "a")])), "`--region`");
         let profile = AwsArguments { profile: Some("ann".to_owned()), ..none() };
