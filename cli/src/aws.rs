@@ -115,18 +115,24 @@ async fn look_up(
     let is_complete = is_complete(needed, stack.is_some(), |name| args.name_override(name));
     let stack = stack.filter(|_| !is_complete);
     if stack.is_none() && !is_complete {
-        return Ok((config, None)); // the caller names what is missing, which matters before the region and the credentials
+        // The caller first reports the missing settings, because the region and the credentials do not matter without them.
+        return Ok((config, None));
     }
+    let config = signed_in(config, args).await?;
+    let Some(stack) = stack else { return Ok((config, None)) };
+    let region = region::describe(region::of(&config).unwrap_or_default(), args);
+    let outputs = outputs(&config, &region, &stack, args).await?;
+    Ok((config, Some((stack, outputs))))
+}
+
+/// Checks the region, and returns `config` with loaded credentials.
+pub(crate) async fn signed_in(config: SdkConfig, args: &AwsArguments) -> Result<SdkConfig, CliError> {
     let Some(region) = region::of(&config) else {
         let missing = || CliError::new("no AWS region is set").hint(region::SET_REGION);
         return Err(credentials::unusable_profile(&config, args).await.unwrap_or_else(missing));
     };
     region::check(region, args)?;
-    let config = credentials::load(config, args).await?;
-    let Some(stack) = stack else { return Ok((config, None)) };
-    let region = region::describe(region::of(&config).unwrap_or_default(), args);
-    let outputs = outputs(&config, &region, &stack, args).await?;
-    Ok((config, Some((stack, outputs))))
+    credentials::load(config, args).await
 }
 
 /// Returns `true` if the variables name everything in `needed`. If a stack is named, they must also name the prefix of its secrets, because

@@ -1,5 +1,4 @@
-//! `credentials`, `aws_clock`, `slack_clock`: AWS accepts the credentials, a region is set, and the local clock agrees with AWS's and Slack's
-//! clocks.
+//! `credentials`: a region is set, and AWS accepts the credentials.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,20 +9,15 @@ use aws_sdk_sts::error::BoxError;
 use jiff::Timestamp;
 use slacktrail_core::time::parse_http_date;
 
+use crate::aws::signed_in;
 use crate::doctor::aws::problem;
 use crate::doctor::facts::Facts;
-use crate::doctor::verdict::{Problem, Verdict, ensure};
+use crate::doctor::verdict::{Problem, Verdict};
 use crate::environment::variable;
-use crate::{credentials, region};
-
-/// The maximum difference. AWS rejects requests whose time is off by more than 5 minutes.
-const SKEW_SECONDS_MAX: i64 = 60;
+use crate::region;
 
 pub(super) async fn check(facts: &Facts) -> Verdict {
-    let Some(region) = region::of(&facts.config) else {
-        return Err(Problem::failed("no AWS region is set", region::SET_REGION));
-    };
-    let config = credentials::load(facts.config.clone(), &facts.args)
+    let config = signed_in(facts.config.clone(), &facts.args)
         .await
         .map_err(|error| Problem::failed(error.to_string(), error.next_action().unwrap_or_default().to_owned()))?;
     let clock = ServerClock::default();
@@ -36,27 +30,9 @@ pub(super) async fn check(facts: &Facts) -> Verdict {
     facts.caller.set(());
     let difference =
         region::difference(&facts.args, variable).map(|difference| format!("; {difference}")).unwrap_or_default();
-    let (arn, region) = (identity.arn().unwrap_or("an identity without an ARN"), region::describe(region, &facts.args));
+    let arn = identity.arn().unwrap_or("an identity without an ARN");
+    let region = region::describe(region::of(&config).unwrap_or_default(), &facts.args);
     Ok(format!("{arn} in region {region}{difference}"))
-}
-
-pub(super) async fn aws_clock(facts: &Facts) -> Verdict {
-    compare_clocks("AWS", *facts.aws_clock_skew_seconds.get()?)
-}
-
-pub(super) async fn slack_clock(facts: &Facts) -> Verdict {
-    compare_clocks("Slack", *facts.slack_clock_skew_seconds.get()?)
-}
-
-fn compare_clocks(whose: &str, seconds_ahead: i64) -> Verdict {
-    let skew = seconds_ahead.abs();
-    let detail = match seconds_ahead {
-        1.. => format!("this machine's clock is {skew} s ahead of {whose}'s"),
-        0 => format!("this machine's clock agrees with {whose}'s"),
-        _ => format!("this machine's clock is {skew} s behind {whose}'s"),
-    };
-    ensure(skew <= SKEW_SECONDS_MAX, &detail, "set this machine's clock, and enable time synchronization (NTP)")?;
-    Ok(detail)
 }
 
 /// Records how far the local clock is ahead of the `Date` header of the last response.
@@ -90,12 +66,20 @@ impl Intercept for ServerClock {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use aws_config::{Region, SdkConfig};
 
-    #[test]
-    fn clock_may_differ_by_one_minute_either_way() {
-        for (seconds, passes) in [(0, true), (60, true), (-60, true), (61, false), (-61, false), (i64::MAX, false)] {
-            assert_eq!(compare_clocks("AWS", seconds).is_ok(), passes, "{seconds}");
+    use super::super::web;
+    use super::*;
+    use crate::aws::AwsArguments;
+
+    #[tokio::test]
+    async fn missing_or_wrong_region_is_reported_before_a_call() {
+        let wrong = "`foo bar` (from `--region`) is not the name of an AWS region";
+        for (region, expected) in [(Some("foo bar"), wrong), (None, "no AWS region is set")] {
+            let args = AwsArguments { region: region.map(str::to_owned), ..AwsArguments::default() };
+            let config = SdkConfig::builder().region(region.map(Region::new)).build();
+            let facts = Facts::new(&config, "slacktrail".to_owned(), args, web::client().unwrap());
+            assert_eq!(check(&facts).await.unwrap_err().detail, expected);
         }
     }
 }

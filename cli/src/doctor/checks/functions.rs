@@ -1,4 +1,4 @@
-//! `poller_function`, `oauth_function`, `schedule`, `poller_runs`, `poller_answers`: each function has the template's settings and is ready to
+//! `poller_function`, `oauth_function`, `schedule`, `poller_runs`, `poller_responds`: each function has the template's settings and is ready to
 //! run, the rule invokes the poller, the poller runs, and an invocation returns a summary.
 
 use std::time::{Duration, Instant};
@@ -121,7 +121,7 @@ pub(super) async fn runs(facts: &Facts) -> Verdict {
 }
 
 /// Invokes the poller. An additional tick is harmless, because ticks may overlap.
-pub(super) async fn answers(facts: &Facts) -> Verdict {
+pub(super) async fn responds(facts: &Facts) -> Verdict {
     let poller = &facts.deployed.get()?.poller;
     let started = Instant::now();
     let client = Client::new(&for_invocation(&facts.config));

@@ -4,6 +4,7 @@ mod alarms;
 mod athena;
 mod bucket;
 mod bucket_policy;
+mod clocks;
 mod credentials;
 mod functions;
 mod log_lines;
@@ -40,17 +41,17 @@ macro_rules! check {
     };
 }
 
-/// All checks. `poller_runs` runs before `poller_answers`, because otherwise it would find the log line of that invocation.
+/// All checks. `poller_runs` runs before `poller_responds`, because otherwise it would find the log line of that invocation.
 pub(super) const CHECKS: [Check; 32] = [
     check!("credentials", credentials::check),
-    check!("aws_clock", credentials::aws_clock),
+    check!("aws_clock", clocks::aws),
     check!("stack", stack::check),
     check!("outputs", stack::outputs),
     check!("poller_function", functions::poller),
     check!("oauth_function", functions::oauth),
     check!("schedule", functions::schedule),
     check!("poller_runs", functions::runs),
-    check!("poller_answers", functions::answers),
+    check!("poller_responds", functions::responds),
     check!("function_errors", log_lines::function_errors),
     check!("log_format", log_lines::log_format),
     check!("bucket_policy", bucket_policy::check, creates),
@@ -64,7 +65,7 @@ pub(super) const CHECKS: [Check; 32] = [
     check!("secret_policies", secrets::policies),
     check!("role_policies", roles::check),
     check!("slack", web::slack),
-    check!("slack_clock", credentials::slack_clock),
+    check!("slack_clock", clocks::slack),
     check!("athena_workgroup", athena::workgroup),
     check!("athena_tables", athena::tables),
     check!("athena_views", athena::views),

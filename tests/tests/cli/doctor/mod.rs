@@ -168,7 +168,7 @@ const DENIALS: [(&str, &str, &str); 27] = [
     ("DescribeRule", "events:DescribeRule", "schedule"),
     ("ListTargetsByRule", "events:ListTargetsByRule", "schedule"),
     ("FilterLogEvents", "logs:FilterLogEvents", "poller_runs"),
-    ("Invoke", "lambda:InvokeFunction", "poller_answers"),
+    ("Invoke", "lambda:InvokeFunction", "poller_responds"),
     ("PUT", "s3:PutObject", "bucket_policy"),
     ("GET policy", "s3:GetBucketPolicy", "bucket_grants"),
     ("DELETE", "s3:DeleteObjectVersion", "upload_once"),

@@ -54,7 +54,7 @@ pub(super) fn of_functions() -> Vec<Breakage> {
         ),
         broken(
             "a poller that fails",
-            "poller_answers",
+            "poller_responds",
             "\"Poller errors\" in docs/operations.md",
             response("Invoke", "", || {
                 function_error(&json!({"errorType": "investigate", "errorMessage": "no bucket"}))
@@ -62,7 +62,7 @@ pub(super) fn of_functions() -> Vec<Breakage> {
         ),
         broken(
             "a binary for a different architecture",
-            "poller_answers",
+            "poller_responds",
             "deploy the archive for that architecture",
             response("Invoke", "", || {
                 let message = "RequestId: 1 Error: fork/exec /var/task/bootstrap: exec format error";
@@ -71,7 +71,7 @@ pub(super) fn of_functions() -> Vec<Breakage> {
         ),
         broken(
             "a different function",
-            "poller_answers",
+            "poller_responds",
             "slacktrail's poller",
             response("Invoke", "", || CannedResponse::json(200, "{}")),
         ),
