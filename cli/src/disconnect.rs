@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
 /// What happened to the token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum TokenOutcome {
+enum Revocation {
     Revoked,
     AlreadyInvalid,
     /// The source had no token.
@@ -60,8 +60,7 @@ enum TokenOutcome {
 #[derive(Debug, Serialize)]
 pub(crate) struct Disconnected {
     source: SourceId,
-    disconnected: bool,
-    token: TokenOutcome,
+    token: Revocation,
     /// `true` if the source had a secret, which is now deleted.
     secret_deleted: bool,
 }
@@ -83,10 +82,10 @@ async fn disconnect(args: &Arguments) -> Result<Disconnected, CliError> {
         stored => stored?,
     };
     if source.disconnected && stored.is_none() {
-        return Ok(Disconnected::of(args.id.clone(), TokenOutcome::None, false));
+        return Ok(Disconnected { source: args.id.clone(), token: Revocation::None, secret_deleted: false });
     }
     if !args.yes && !confirm(&source)? {
-        return Err(CliError::new(format!("nothing was changed: source `{}` stays connected", args.id)));
+        return Err(declined(&source));
     }
 
     let disconnected = sources::update(&ports.deployment, &args.id, |present| {
@@ -96,13 +95,15 @@ async fn disconnect(args: &Arguments) -> Result<Disconnected, CliError> {
     let secret_deleted = stored.is_some();
     let token = revoke_all(args, &slack, &ports.credentials, &source, stored).await?;
     ports.credentials.delete_credentials(&args.id).await?;
-    Ok(Disconnected::of(args.id.clone(), token, secret_deleted))
+    Ok(Disconnected { source: args.id.clone(), token, secret_deleted })
 }
 
-impl Disconnected {
-    fn of(source: SourceId, token: TokenOutcome, secret_deleted: bool) -> Disconnected {
-        Disconnected { source, disconnected: true, token, secret_deleted }
-    }
+/// Returns the error if the user does not confirm. A previous run may already have disconnected the source.
+fn declined(source: &Source) -> CliError {
+    CliError::new(match source.disconnected {
+        true => "nothing was changed".to_owned(),
+        false => format!("nothing was changed: source `{}` stays connected", source.id),
+    })
 }
 
 impl Outcome for Disconnected {
@@ -112,14 +113,14 @@ impl Outcome for Disconnected {
 
     fn text(&self) -> String {
         let id = &self.source;
-        if !self.secret_deleted && self.token == TokenOutcome::None {
+        if !self.secret_deleted && self.token == Revocation::None {
             return format!("`{id}` is already disconnected and has no secret");
         }
         let token = match self.token {
-            TokenOutcome::Revoked => "Slack revoked its token",
-            TokenOutcome::AlreadyInvalid => "its token was already invalid",
-            TokenOutcome::None => "it had no token",
-            TokenOutcome::Unknown => "its token may still be valid (remove the app in Slack)",
+            Revocation::Revoked => "Slack revoked its token",
+            Revocation::AlreadyInvalid => "its token was already invalid",
+            Revocation::None => "it had no token",
+            Revocation::Unknown => "its token may still be valid (remove the app in Slack)",
         };
         format!(
             "disconnected `{id}`: {token}, and its secret was deleted\n\
@@ -150,23 +151,30 @@ fn confirm(source: &Source) -> Result<bool, CliError> {
     }
 }
 
-/// Revokes the token. If a running tick has refreshed it in the meantime, also revokes the new token.
+impl Revocation {
+    /// Combines what happened to two tokens. One that may still be valid is not forgotten.
+    fn and(self, next: Revocation) -> Revocation {
+        if self == Revocation::Unknown { self } else { next }
+    }
+}
+
+/// Revokes the token. If a running tick refreshes it while the command runs, also revokes the new token.
 async fn revoke_all<S: Slack, K: CredentialStore>(
     args: &Arguments,
     slack: &S,
     credentials: &K,
     source: &Source,
     stored: Option<StoredCredentials>,
-) -> Result<TokenOutcome, CliError> {
+) -> Result<Revocation, CliError> {
     let mut stored = stored;
-    let mut outcome = TokenOutcome::None;
+    let mut outcome = Revocation::None;
     for _ in 0..TOKENS_MAX {
         let Some(present) = stored else { return Ok(outcome) };
         match revoke_one(slack, source, &present).await {
-            Ok(one) => outcome = one,
+            Ok(one) => outcome = outcome.and(one),
             Err(error) if args.force => {
                 terminal::warn(error.hint("remove the app in Slack to be sure"));
-                outcome = TokenOutcome::Unknown;
+                outcome = Revocation::Unknown;
             }
             Err(error) => return Err(error),
         }
@@ -180,26 +188,22 @@ async fn revoke_all<S: Slack, K: CredentialStore>(
         .hint("find out in CloudTrail what else writes to it, then run the command again"))
 }
 
-async fn revoke_one<S: Slack>(
-    slack: &S,
-    source: &Source,
-    stored: &StoredCredentials,
-) -> Result<TokenOutcome, CliError> {
+async fn revoke_one<S: Slack>(slack: &S, source: &Source, stored: &StoredCredentials) -> Result<Revocation, CliError> {
     let id = &source.id;
     let Some(credentials) = &stored.credentials else {
         return Err(CliError::new(format!("the secret of source `{id}` was not written by slacktrail"))
             .hint("check its content; `--force` deletes it without revoking a token"));
     };
-    let Some(grant) = &credentials.grant else { return Ok(TokenOutcome::None) };
+    let Some(grant) = &credentials.grant else { return Ok(Revocation::None) };
     match revoke(slack, source, &grant.token, now()).await {
         Ok(()) => {
             if grant.token_refresh.is_some() {
                 // Slack revokes only the access token. The refresh token is deleted with the secret.
                 terminal::note("the app uses token rotation: to end its authorization too, remove the app in Slack");
             }
-            Ok(TokenOutcome::Revoked)
+            Ok(Revocation::Revoked)
         }
-        Err(error) if is_token_invalid(&error) => Ok(TokenOutcome::AlreadyInvalid),
+        Err(error) if is_token_invalid(&error) => Ok(Revocation::AlreadyInvalid),
         Err(error) => {
             Err(CliError::new(format!("the token of source `{id}` could not be revoked")).with_source(error).hint(
                 "run the command again in a minute (collection has stopped, and the secret is kept); \
@@ -211,36 +215,32 @@ async fn revoke_one<S: Slack>(
 
 #[cfg(test)]
 mod tests {
-    use slacktrail_core::slack::{PageError, Request, Response};
+    use slacktrail_core::source::Plan;
     use slacktrail_core::time::Second;
 
     use super::*;
 
     #[test]
-    fn expired_token_counts_as_revoked_and_ambiguous_error_does_not() {
-        let to_error = |code: &str| {
-            let body = format!(r#"{{"ok":false,"error":"{code}"}}"#).into_bytes();
-            let response = Response { status: 200, body, ..Response::default() };
-            match response.page(&Request::revoke(), Second::EPOCH) {
-                Err(PageError::Error(error)) => error,
-                other => panic!("{other:?}"),
-            }
-        };
-        for code in ["token_revoked", "token_expired", "account_inactive"] {
-            assert!(is_token_invalid(&to_error(code)), "{code}");
-        }
-        for code in ["invalid_auth", "ratelimited", "internal_error", "not_allowed_token_type"] {
-            assert!(!is_token_invalid(&to_error(code)), "{code}");
-        }
+    fn declined_question_says_connected_only_of_connected_source() {
+        let source = Source::new("acme".parse().unwrap(), "Acme", Plan::Pro, Second::EPOCH);
+        assert_eq!(declined(&source).to_string(), "nothing was changed: source `acme` stays connected");
+        assert_eq!(declined(&Source { disconnected: true, ..source }).to_string(), "nothing was changed");
+    }
+
+    #[test]
+    fn token_that_may_be_valid_is_reported_despite_later_revocation() {
+        assert_eq!(Revocation::Unknown.and(Revocation::Revoked), Revocation::Unknown);
+        assert_eq!(Revocation::None.and(Revocation::Revoked), Revocation::Revoked);
+        assert_eq!(Revocation::Revoked.and(Revocation::AlreadyInvalid), Revocation::AlreadyInvalid);
     }
 
     #[test]
     fn outcome_of_token_revocation_is_reported() {
         let id: SourceId = "acme".parse().unwrap();
-        let describe = |token, secret_deleted| Disconnected::of(id.clone(), token, secret_deleted).text();
-        assert!(describe(TokenOutcome::Revoked, true).starts_with("disconnected `acme`: Slack revoked its token, and"));
-        assert!(describe(TokenOutcome::AlreadyInvalid, true).contains("its token was already invalid"));
-        assert!(describe(TokenOutcome::Unknown, true).contains("remove the app in Slack"));
-        assert_eq!(describe(TokenOutcome::None, false), "`acme` is already disconnected and has no secret");
+        let describe = |token, secret_deleted| Disconnected { source: id.clone(), token, secret_deleted }.text();
+        assert!(describe(Revocation::Revoked, true).starts_with("disconnected `acme`: Slack revoked its token, and"));
+        assert!(describe(Revocation::AlreadyInvalid, true).contains("its token was already invalid"));
+        assert!(describe(Revocation::Unknown, true).contains("remove the app in Slack"));
+        assert_eq!(describe(Revocation::None, false), "`acme` is already disconnected and has no secret");
     }
 }

@@ -170,3 +170,20 @@ async fn may_be_in_use<C: DeploymentStore>(table: &C, source: &Source, granted: 
         Ok(Some((_, Err(_)))) | Err(_) => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use slacktrail_core::slack::error::to_error;
+
+    use super::*;
+
+    #[test]
+    fn expired_token_counts_as_revoked_and_ambiguous_error_does_not() {
+        for code in ["token_revoked", "token_expired", "account_inactive"] {
+            assert!(is_token_invalid(&to_error("auth.revoke", code, None)), "{code}");
+        }
+        for code in ["invalid_auth", "ratelimited", "internal_error", "not_allowed_token_type"] {
+            assert!(!is_token_invalid(&to_error("auth.revoke", code, None)), "{code}");
+        }
+    }
+}
