@@ -2,13 +2,14 @@
 
 use clap::Args;
 use serde::Serialize;
+use slacktrail_core::codes::Place;
 use slacktrail_core::error::Error;
 use slacktrail_core::source::{LogType, Plan, Source, SourceId, Tenant};
 use slacktrail_core::time::Second;
 use slacktrail_ports::DeploymentStore;
 
 use crate::cli_error::CliError;
-use crate::deployed::{Deployed, Location};
+use crate::deployed::Location;
 use crate::format::instant;
 use crate::logs;
 use crate::outcome::Outcome;
@@ -54,7 +55,8 @@ pub(crate) struct Listing {
     tenant: Option<Tenant>,
     /// `null` if its streams are never reported as silent.
     silent_after_seconds: Option<i64>,
-    connected_at: Option<String>,
+    #[serde(serialize_with = "instant")]
+    connected_at: Option<Second>,
     /// Why the source cannot be read.
     error: Option<String>,
     /// The next action if it cannot be read.
@@ -73,7 +75,7 @@ const COLUMNS: [Column; 6] = [
 pub(crate) async fn run(args: Arguments) -> Result<Listings, CliError> {
     let list = async {
         let deployed = args.location.open().await?;
-        Ok(Listings { sources: deployed.load().await?.sources, deployed })
+        Ok(Listings { sources: deployed.load().await?.sources, place: deployed.place() })
     };
     list.await.map_err(|error: CliError| error.shown_at(args.location.place(), None))
 }
@@ -81,7 +83,7 @@ pub(crate) async fn run(args: Arguments) -> Result<Listings, CliError> {
 /// The sources to list.
 pub(crate) struct Listings {
     sources: Sources,
-    deployed: Deployed,
+    place: Place,
 }
 
 impl Listings {
@@ -91,7 +93,7 @@ impl Listings {
             Err(error) => Listing {
                 id: id.to_string(),
                 error: Some(error.message.clone()),
-                hint: Some(error.hint(self.deployed.place(), Some(id.as_str()))),
+                hint: Some(error.hint(self.place, Some(id.as_str()))),
                 ..Listing::default()
             },
         };
@@ -114,9 +116,13 @@ impl Outcome for Listings {
 
     fn problems(&self) -> Vec<CliError> {
         let problem = |(id, source): (&SourceId, &Result<Source, Error>)| {
-            source.as_ref().err().map(|error| CliError::at(self.deployed.place(), Some(id), error))
+            source.as_ref().err().map(|error| CliError::at(self.place, Some(id), error))
         };
         self.sources.iter().filter_map(problem).collect()
+    }
+
+    fn exit_code(&self) -> u8 {
+        u8::from(self.sources.values().any(Result::is_err))
     }
 }
 
@@ -150,7 +156,7 @@ impl Listing {
             disconnected: Some(source.disconnected),
             tenant: source.tenant.clone(),
             silent_after_seconds: source.silent_after_seconds,
-            connected_at: Some(source.connected_at.to_string()),
+            connected_at: Some(source.connected_at),
             error: None,
             hint: None,
         }
@@ -166,7 +172,7 @@ impl Listing {
             is(self.gov, "GovSlack"),
             is(self.paused, "paused"),
             is(self.disconnected, "disconnected"),
-            is(Some(self.error.is_some()), "unreadable"),
+            is(Some(self.error.is_some()), "corrupt"),
         ];
         notes.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
@@ -193,6 +199,17 @@ mod tests {
         let table = table(&[Listing::of(&source)], &Zone::Utc);
         assert!(table.lines().all(|line| line.chars().count() <= terminal::COLUMNS), "{table}");
         assert!(table.contains("2018-03-01"), "{table}");
+    }
+
+    #[test]
+    fn source_that_cannot_be_read_is_listed_and_exits_with_1() {
+        let corrupt = Error::deployment("corrupt_source", "reading source `acme`: it is malformed");
+        for (stored, notes, exit_code) in [(Ok(source("acme")), "", 0), (Err(corrupt), "corrupt", 1)] {
+            let sources = Sources::from([("acme".parse().unwrap(), stored)]);
+            let listings = Listings { sources, place: Place::Command };
+            assert_eq!((listings.all()[0].notes().as_str(), listings.exit_code()), (notes, exit_code));
+            assert_eq!(listings.problems().len(), usize::from(exit_code));
+        }
     }
 
     #[test]
