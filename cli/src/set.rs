@@ -2,6 +2,7 @@
 
 use clap::{ArgGroup, Args};
 use serde::Serialize;
+use slacktrail_adapters::sanitize::shown_line;
 use slacktrail_core::source::{LogType, Source, SourceId};
 use slacktrail_ports::sources;
 
@@ -10,7 +11,9 @@ use crate::deployed::{Location, in_directory};
 use crate::outcome::Outcome;
 use crate::sources::Listing;
 use crate::typed_time::SilentAfter;
-use crate::{format, logs, source, terminal};
+use crate::{logs, source};
+
+const DAY_SECONDS: i64 = 86_400;
 
 /// Change the settings of a source
 ///
@@ -94,14 +97,22 @@ fn apply(args: &Arguments, source: Source) -> Result<Source, CliError> {
 }
 
 fn changes(before: &Source, after: &Source) -> Vec<Change> {
-    let silent_after = |source: &Source| source.silent_after_seconds.map_or("never".to_owned(), format::duration);
     let settings = [
         ("name", before.label.clone(), after.label.clone()),
-        ("silence threshold", silent_after(before), silent_after(after)),
+        ("silent_after", silent_after(before), silent_after(after)),
         ("logs", logs::names(&before.logs, ","), logs::names(&after.logs, ",")),
     ];
     let changed = settings.into_iter().filter(|(_, before, after)| before != after);
     changed.map(|(setting, before, after)| Change { setting, before, after }).collect()
+}
+
+/// Returns the time after which a stream is silent, in the form of `--silent-after`.
+fn silent_after(source: &Source) -> String {
+    match source.silent_after_seconds {
+        None => "never".to_owned(),
+        Some(seconds) if seconds > DAY_SECONDS && seconds % DAY_SECONDS == 0 => format!("{}d", seconds / DAY_SECONDS),
+        Some(seconds) => format!("{}h", seconds / 3_600),
+    }
 }
 
 impl Outcome for Changed {
@@ -109,14 +120,17 @@ impl Outcome for Changed {
         self
     }
 
-    fn print(&self) {
+    fn text(&self) -> String {
         let id = &self.source.id;
         if self.changed.is_empty() {
-            terminal::print_wrapped(&format!("`{id}` already has these settings"));
+            return format!("`{id}` already has these settings");
         }
-        for Change { setting, before, after } in &self.changed {
-            terminal::print_wrapped(&format!("changed {setting} of `{id}`: {before} -> {after}"));
-        }
+        // A name may contain line breaks, which could forge a line.
+        let line = |Change { setting, before, after }: &Change| {
+            let [before, after] = [before, after].map(|value| shown_line(value));
+            format!("changed {} of `{id}`: {before} -> {after}", setting.replace('_', "-"))
+        };
+        self.changed.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -151,11 +165,27 @@ mod tests {
         let before = acme(&LogType::ALL);
         let after = apply(&args("acme --silent-after never"), before.clone()).unwrap();
         assert_eq!(after, Source { silent_after_seconds: None, ..before.clone() });
-        let change = Change { setting: "silence threshold", before: "1 d".to_owned(), after: "never".to_owned() };
+        let change = Change { setting: "silent_after", before: "24h".to_owned(), after: "never".to_owned() };
         assert_eq!(changes(&before, &after), [change]);
         let after = apply(&args("acme --name B --logs integration,access"), before.clone()).unwrap();
         assert_eq!((after.label.as_str(), after.logs.as_slice()), ("B", &[LogType::Access, LogType::Integration][..]));
         assert_eq!(changes(&before, &after).len(), 2);
+    }
+
+    #[test]
+    fn silent_after_is_shown_as_typed() {
+        for typed in ["never", "1h", "24h", "36h", "3d"] {
+            let after = apply(&args(&format!("acme --silent-after {typed}")), acme(&LogType::ALL)).unwrap();
+            assert_eq!(silent_after(&after), typed);
+        }
+    }
+
+    #[test]
+    fn name_with_line_break_cannot_forge_line() {
+        let before = acme(&LogType::ALL);
+        let after = Source { label: "Acme\nchanged logs".to_owned(), ..before.clone() };
+        let changed = Changed { changed: changes(&before, &after), source: Listing::of(&after) };
+        assert_eq!(changed.text(), "changed name of `acme`: Acme -> Acme changed logs");
     }
 
     #[test]

@@ -436,7 +436,7 @@ async fn settings_change_without_new_token() {
     let ran = deployed.slacktrail.run(&["set", "acme", "--silent-after", "3d", "--name", "Acme Inc"]).await.exits(0);
     insta::assert_snapshot!(ran.stdout, @r"
     changed name of `acme`: Acme -> Acme Inc
-    changed silence threshold of `acme`: 1 d -> 3 d
+    changed silent-after of `acme`: 24h -> 3d
     ");
     let ran = deployed.slacktrail.run(&["set", "acme", "--logs", "audit", "--json"]).await.exits(0).json();
     let change = json!([{ "setting": "logs", "before": "audit,access", "after": "audit" }]);

@@ -38,7 +38,7 @@ const TYPED: [(&str, Interaction, &str); 18] = [
     ("slacktrail status", TickBefore, "acme    integration  ok"),
     ("slacktrail sources", Wait, "acme    Acme  enterprise"),
     ("slacktrail status --watch", Interrupt("acme    integration  ok"), "slacktrail status at "),
-    ("slacktrail set acme --silent-after 3d", Wait, "changed silence threshold of `acme`: 1 d -> 3 d"),
+    ("slacktrail set acme --silent-after 3d", Wait, "changed silent-after of `acme`: 24h -> 3d"),
     ("slacktrail pause acme", Wait, "paused `acme`"),
     ("slacktrail resume acme", Wait, "resumed `acme`"),
     (
