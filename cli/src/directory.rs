@@ -44,7 +44,7 @@ pub(crate) async fn load(directory: &Path) -> Result<Deployment, CliError> {
     Ok(deployment)
 }
 
-/// Returns the owner of the token in `SLACK_TOKEN`, if the token may collect `logs` for `source`. `existing` is the source as stored, if it is.
+/// Returns the owner of the token in `SLACK_TOKEN`, if the token may collect `logs` for `source`. `existing` is the stored source, if any.
 pub(crate) async fn identify(
     slack: &SlackHttp,
     token: &Token,
@@ -63,8 +63,8 @@ pub(crate) async fn identify(
 
 /// Returns when the source was last connected, if this run starts `now`.
 ///
-/// Slack is only asked again about a rejected stream after a reconnect. A run therefore reconnects a source with such a stream. It leaves
-/// other sources as they are, because a reconnect also hides that a stream has been silent for too long.
+/// A tick retries a rejected stream only after a reconnect. A run therefore reconnects a source that has one. It leaves other sources as
+/// they are, because a reconnect also hides that a stream has been silent for too long.
 pub(crate) fn connected_at(source: &Source, stored: &Deployment, now: Second) -> Second {
     let is_rejected =
         |cursor: &StoredCursor| cursor.1.as_ref().is_ok_and(|it| it.health.state.class() == Class::Stopped);

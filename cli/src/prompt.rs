@@ -1,5 +1,5 @@
 //! Asks questions in the terminal, on standard error, and reads secrets from standard input. Restores the terminal afterwards, also after
-//! Ctrl-C.
+//! Ctrl-C. Each question returns an error if the user interrupts it, or if the prompt fails.
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Read};
@@ -24,9 +24,6 @@ pub(crate) fn can_ask() -> bool {
 }
 
 /// Asks for a line of text until `check` accepts it.
-///
-/// # Errors
-/// Returns an error if the user interrupts the prompt, or if the prompt fails. The other functions do the same.
 pub(crate) fn text<T>(question: &str, check: impl Fn(&str) -> Result<T, String>) -> Result<T, Stopped> {
     until_accepted(|| Text::new(question).prompt(), check)
 }
