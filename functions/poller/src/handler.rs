@@ -47,29 +47,36 @@ pub(crate) async fn handle<S: Slack, D: DayLogStore, T: DeploymentStore, K: Cred
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(summary) => {
+        Ok((summary, None)) => {
             summary.token_refreshes.iter().for_each(log_token_refresh);
             summary.streams.iter().for_each(log_stream);
             metrics::write(&event.context.env_config.function_name, &summary, Timestamp::now());
             Ok(summary)
         }
-        Err(error) => Err(fail(&error)),
+        // The other shards are polled. The invocation still fails, so that Lambda's error metric counts the shards that are not.
+        Ok((_, Some(dispatch_error))) => Err(failure(&dispatch_error)),
+        Err(error) => {
+            let hint = error.hint(Place::Poller, None);
+            error!(code = error.code, hint, error_message = error.message, "no stream could be polled");
+            Err(failure(&error))
+        }
     }
 }
 
+/// Runs one tick, or dispatches the shards of a large deployment. Returns the first error of a shard that was not dispatched, too.
 async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStore, I: Invoker>(
     poller: &Poller<S, D, T, K>,
     invoker: &I,
     request: &PollRequest,
     limits: &TickLimits<'_>,
-) -> Result<Summary, Error> {
+) -> Result<(Summary, Option<Error>), Error> {
     let store = &poller.ports.deployment;
     let deployment = match request {
         PollRequest::Shard(shard) => Some(store.load_shard(shard).await?),
         PollRequest::All => store.load_at_most(SOURCES_MAX).await?,
     };
     match deployment {
-        Some(deployment) => poller.tick(deployment, Timestamp::now(), limits).await,
+        Some(deployment) => Ok((poller.tick(deployment, Timestamp::now(), limits).await?, None)),
         None => {
             let dispatched = dispatch_shards(store, invoker).await?;
             for error in &dispatched.errors {
@@ -77,11 +84,7 @@ async fn collect<S: Slack, D: DayLogStore, T: DeploymentStore, K: CredentialStor
                 error!(code = error.code, hint, error_message = error.message, "shard dispatch failed");
             }
             info!(shards = dispatched.invoked, "shards dispatched");
-            // The other shards are polled. The invocation still fails, so that Lambda's error metric counts the shards that are not.
-            match dispatched.errors.into_iter().next() {
-                Some(error) => Err(error),
-                None => Ok(Summary::of_shards(dispatched.invoked)),
-            }
+            Ok((Summary::of_shards(dispatched.invoked), dispatched.errors.into_iter().next()))
         }
     }
 }
@@ -126,7 +129,10 @@ fn log_stream(stream: &StreamOutcome) {
     match stream.state.class() {
         Class::Stopped => line!(error, "stream requires action"),
         Class::Current | Class::Behind | Class::Paused if is_complete && stream.state != State::Silent => {
-            line!(info, "stream collected");
+            match stream.polled {
+                true => line!(info, "stream collected"),
+                false => line!(info, "stream skipped"),
+            }
         }
         _ => line!(warn, "stream degraded, no data lost"),
     }
@@ -147,14 +153,12 @@ fn log_token_refresh(token_refresh: &TokenRefreshSummary) {
     }
 }
 
-/// Logs the error, and returns it as the invocation's failure, which Lambda's error metric counts. Lambda shows only this message, so it also
-/// contains the hint and the causes.
-fn fail(error: &Error) -> Diagnostic {
-    let hint = error.hint(Place::Poller, None);
-    let mut message = format!("{}; hint: {hint}", error.message);
+/// Returns an error as the invocation's failure, which Lambda's error metric counts. Lambda shows only this message, so it also contains the
+/// hint and the causes.
+fn failure(error: &Error) -> Diagnostic {
+    let mut message = format!("{}; hint: {}", error.message, error.hint(Place::Poller, None));
     if let Some(causes) = error.causes() {
         message.push_str(&format!("; caused by: {causes}"));
     }
-    error!(code = error.code, hint, error_message = error.message, "no stream could be polled");
     Diagnostic { error_type: error.kind.name().to_owned(), error_message: message }
 }

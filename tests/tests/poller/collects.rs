@@ -4,7 +4,7 @@ use serde_json::Value;
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_simulator::tenant::Tenant;
 use slacktrail_simulator::{Log, Settings};
-use slacktrail_tests::deployment::{LocalDeployment, Summary};
+use slacktrail_tests::deployment::{LocalDeployment, Summary, organization_source};
 
 const EVENTS: [&str; 3] = [
     include_str!("../../../events/rule.json"),
@@ -69,4 +69,19 @@ async fn history_and_new_records_are_stored_once_byte_for_byte() {
         assert_eq!(about[invocations]["fields"]["state"], "ok");
     }
     deployment.assert_nowhere(ORGANIZATION_TOKEN, &lines).await;
+}
+
+#[tokio::test]
+async fn paused_stream_is_logged_as_skipped() {
+    let Some(deployment) = LocalDeployment::start(settings()).await else { return };
+    let source = organization_source("acme");
+    deployment.connect(&source, ORGANIZATION_TOKEN).await;
+    deployment.pause(&source).await;
+    let poller = deployment.poller();
+    deployment.invoke().await;
+    let lines = poller.kill().await;
+    for log in Log::ALL {
+        let [line] = &lines_about(&lines, "acme", log)[..] else { panic!("{lines:#?}") };
+        assert_eq!(line["fields"]["message"], "stream skipped");
+    }
 }
