@@ -85,13 +85,18 @@ async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, CliError>
     let mut interrupt = pin!(interrupt::ctrl_c());
     let mut findings = Vec::new();
     for check in &CHECKS {
-        let running = tokio::time::timeout(CHECK_MAX, (check.run)(facts));
+        let running = async {
+            tokio::time::timeout(CHECK_MAX, (check.run)(facts)).await.unwrap_or_else(|_| {
+                let detail = format!("no result within {} seconds", CHECK_MAX.as_secs());
+                Err(Problem::failed(detail, "check the network, and run the command again"))
+            })
+        };
         let finding = tokio::select! {
             biased;
             () = &mut interrupt, if !check.creates => {
                 return Err(CliError::interrupted("interrupted: the remaining checks did not run"));
             }
-            verdict = running => Finding::of(check.name, verdict.unwrap_or_else(|_| Err(too_slow()))),
+            verdict = running => Finding::of(check.name, verdict),
         };
         if !json {
             terminal::print_painted(&zone::shown().message(&line(&finding, terminal::result_columns())), painted);
@@ -100,11 +105,6 @@ async fn run_checks(facts: &Facts, json: bool) -> Result<Vec<Finding>, CliError>
         findings.push(finding);
     }
     Ok(findings)
-}
-
-fn too_slow() -> Problem {
-    let detail = format!("no result within {} seconds", CHECK_MAX.as_secs());
-    Problem::failed(detail, "check the network, and run the command again")
 }
 
 /// Formats a finding as one line, and its hint as a second line, both wrapped at `width`. External text may contain line breaks, so they become
