@@ -68,7 +68,7 @@ impl Connected {
         let rows = report
             .logs
             .iter()
-            .map(|log_probe| vec![log_probe.log.to_string(), zone.message(&log_probe.words()).into_owned()]);
+            .map(|log_probe| vec![log_probe.log.to_string(), zone.message(&log_probe.describe()).into_owned()]);
         lines.push(table::render(&[Column::Left("log"), Column::Left("verified")], rows.collect()));
         lines.push(format!("collecting {} since {}", logs::names(&source.logs, ", "), zone.time(source.since)));
         lines.push(match source.paused {

@@ -12,14 +12,15 @@ use slacktrail_ports::{CredentialStore, DeploymentStore, Slack};
 
 use crate::query::Parameters;
 use crate::request::{Address, Request};
-use crate::{answer, line};
+use crate::{line, response};
 
 /// The OAuth function's ports and settings.
 #[derive(Debug)]
 pub struct Oauth<S, C, K, W> {
-    ports: CallbackPorts<S, C, K, W>,
+    /// The ports of a callback.
+    pub ports: CallbackPorts<S, C, K, W>,
     /// The URL of Slack's consent page.
-    authorize_url: String,
+    pub authorize_url: String,
 }
 
 /// The outcome of a request.
@@ -35,13 +36,6 @@ pub(crate) enum Outcome {
     MethodNotAllowed(&'static str),
 }
 
-impl<S, C, K, W> Oauth<S, C, K, W> {
-    /// Creates the function from its ports and the URL of Slack's consent page.
-    pub fn new(ports: CallbackPorts<S, C, K, W>, authorize_url: impl Into<String>) -> Oauth<S, C, K, W> {
-        Oauth { ports, authorize_url: authorize_url.into() }
-    }
-}
-
 /// Responds to a request, and logs one line about it. Every request gets a page, even after an internal error.
 pub async fn handle<S: Slack, C: AuthorizationStore + DeploymentStore, K: CredentialStore, W: Timer>(
     oauth: &Oauth<S, C, K, W>,
@@ -52,7 +46,7 @@ pub async fn handle<S: Slack, C: AuthorizationStore + DeploymentStore, K: Creden
     let outcome = outcome(oauth, &request, now).await;
     let reference = reference(&outcome);
     line::log(request.address, &outcome, reference.as_deref());
-    answer::answer(&outcome, reference.as_deref())
+    response::of(&outcome, reference.as_deref())
 }
 
 /// Returns the reference on the page and in the log line, by which the operator finds the line. If the line of an error has no authorization, but
@@ -93,7 +87,7 @@ async fn outcome<S: Slack, C: AuthorizationStore + DeploymentStore, K: Credentia
     done.unwrap_or_else(|callback_error| Outcome::Failed(Box::new(callback_error)))
 }
 
-/// Shows what a link connects. This changes nothing, because chats, mail scanners and browsers open links that nobody has clicked.
+/// Shows what a link connects. This changes nothing, because chats, mail scanners and browsers open links before a user clicks them.
 async fn show<S, C: AuthorizationStore, K, W: Timer>(
     oauth: &Oauth<S, C, K, W>,
     request: &Request<'_>,

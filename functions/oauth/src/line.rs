@@ -1,5 +1,5 @@
-//! Writes the log line of a request. The level is INFO for a success and for a request that anyone on the internet can send, WARN if an
-//! authorization failed and the user sees why, and ERROR if the operator must act.
+//! Writes the log line of a request. The level is INFO for a success, and for a request that anyone on the internet can send. It is WARN if an
+//! authorization failed and the user sees why. It is ERROR if the operator must act.
 
 use lambda_http::tracing::{error, info, warn};
 use slacktrail_connect::{AuthorizationId, ConnectErrorKind, TokenOutcome};
@@ -7,9 +7,9 @@ use slacktrail_core::codes::Place;
 use slacktrail_core::error::Error;
 use slacktrail_core::source::SourceId;
 
-use crate::answer;
 use crate::handler::Outcome;
 use crate::request::Address;
+use crate::response;
 
 /// Logs one line. From the request, it contains at most the ID of an authorization, and only if the request also had the authorization's secret.
 /// The ID is not secret. `reference` is also on the page.
@@ -29,7 +29,7 @@ pub(crate) fn log(address: Address, outcome: &Outcome, reference: Option<&str>) 
         ($level:ident, $text:literal) => {
             $level!(
                 path = address.name(),
-                status = answer::status(outcome),
+                status = response::status(outcome),
                 outcome = label,
                 reference,
                 authorization,

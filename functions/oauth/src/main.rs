@@ -45,7 +45,7 @@ async fn main() -> Result<(), Error> {
     let (table, credentials) =
         connect_table_and_secrets_within(&config, AWS_MAX, settings.table, settings.secret_prefix);
     let ports = CallbackPorts { slack, table, credentials, timer: TokioTimer };
-    let oauth = Oauth::new(ports, settings.slack_authorize_url);
+    let oauth = Oauth { ports, authorize_url: settings.slack_authorize_url };
 
     // `lambda_http::run` would first convert the event to an `http::Request`. That conversion panics if the client's Host header or query string
     // is not valid in a URI.

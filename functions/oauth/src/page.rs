@@ -97,7 +97,7 @@ struct ErrorPage<'a> {
 /// A point in time: for the browser, and for the reader. Pages run no scripts, so they name UTC and do not show the reader's time zone.
 struct Time {
     machine: String,
-    words: String,
+    label: String,
 }
 
 impl<'a> OfferedPage<'a> {
@@ -108,7 +108,7 @@ impl<'a> OfferedPage<'a> {
             label: shown_name(&source.label),
             tenant: source.tenant.as_ref().map(|tenant| shown_name(&tenant.name)),
             source,
-            logs: source.logs.iter().copied().map(log_words).collect(),
+            logs: source.logs.iter().copied().map(log_label).collect(),
             is_for_organization: LogType::require_organization(&source.logs),
             minutes_left: (expires_at.since(*opened_at) / 60).max(1),
             expires_at: Time::of(*expires_at, "%H:%M UTC"),
@@ -129,7 +129,9 @@ impl<'a> ConnectedPage<'a> {
             is_verified: report.logs.iter().all(|log_probe| log_probe.note.is_none()),
             needs_workspace: report.logs.iter().any(|log_probe| log_probe.needs_workspace),
             logs: report.logs.iter().map(verified).collect(),
-            notes: notes.map(|log_probe| sentence(&format!("{} log: {}", log_probe.log, log_probe.words()))).collect(),
+            notes: notes
+                .map(|log_probe| sentence(&format!("{} log: {}", log_probe.log, log_probe.describe())))
+                .collect(),
         }
     }
 }
@@ -158,7 +160,7 @@ impl<'a> ErrorPage<'a> {
 }
 
 /// Returns the name of a log type, and what its logs contain.
-fn log_words(log: LogType) -> (&'static str, &'static str) {
+fn log_label(log: LogType) -> (&'static str, &'static str) {
     match log {
         LogType::Audit => ("Audit logs", "who did what"),
         LogType::Access => ("Access logs", "which users, addresses and devices signed in"),
@@ -168,12 +170,12 @@ fn log_words(log: LogType) -> (&'static str, &'static str) {
 
 fn verified(log_probe: &LogProbe) -> (&'static str, &LogProbe, Option<Time>) {
     let newest = log_probe.newest.map(|newest| Time::of(newest, "%-d %B %Y, %H:%M UTC"));
-    (log_words(log_probe.log).0, log_probe, newest)
+    (log_label(log_probe.log).0, log_probe, newest)
 }
 
 impl Time {
     fn of(second: Second, format: &str) -> Time {
-        Time { machine: second.to_string(), words: second.instant().strftime(format).to_string() }
+        Time { machine: second.to_string(), label: second.instant().strftime(format).to_string() }
     }
 }
 
@@ -375,13 +377,13 @@ mod tests {
 
     #[test]
     fn link_page_shows_full_minutes_left_and_at_least_one() {
-        for (seconds, words) in
+        for (seconds, expected) in
             [(600, "10 more minutes"), (119, "1 more minute,"), (59, "1 more minute,"), (1, "1 more minute,")]
         {
             let Outcome::Offered(offer) = offered() else { panic!("an offer") };
             let opened_at = offer.expires_at.plus(-seconds);
             let page = page(&Outcome::Offered(Box::new(Offer { opened_at, ..*offer })));
-            assert!(page.contains(words), "{seconds}: {page}");
+            assert!(page.contains(expected), "{seconds}: {page}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! Time limits for the parts of a callback, and the timer that enforces them. The parts run sequentially, and their sum is less than the function's timeout (`Timeout` in
-//! template.yaml), so that the function can always show the outcome to the user and to the waiting command.
+//! Time limits for the parts of a callback, and the timer that enforces them. The parts run one after the other. Their sum is less than the
+//! function's timeout (`Timeout` in template.yaml), so that the function can always report the outcome.
 
 use std::time::Duration;
 

@@ -235,7 +235,10 @@ async fn app<S, C, K: CredentialStore, W>(
 ) -> Result<App, CallbackError> {
     let stored = ports.credentials.reload_credentials(&authorization.source.id).await?;
     let credentials = stored.and_then(|stored| stored.credentials).unwrap_or_default();
-    credentials.app_of(&authorization.client_id).cloned().ok_or_else(|| ConnectError::conflict().into())
+    credentials
+        .app_of(&authorization.client_id)
+        .cloned()
+        .ok_or_else(|| ConnectError::conflict(&authorization.source.id).into())
 }
 
 /// Exchanges the code. Records in `granted` what Slack may have granted even if the call fails, because a lost or malformed response may have
@@ -248,7 +251,7 @@ async fn exchange<S: Slack, C, K, W>(
     now: Second,
 ) -> Result<Installation, CallbackError> {
     let request = exchange_request(begun.code, &begun.redirect_url);
-    let refused = |error: Error| CallbackError { error: Some(error.clone()), ..ConnectError::of_call(&error).into() };
+    let rejected = |error: Error| CallbackError { error: Some(error.clone()), ..ConnectError::of_call(&error).into() };
     granted.replace(Granted::Unread(Vec::new()));
     let mut response = match ports.slack.call(&begun.authorization.source, &request, CallAuth::App(app)).await {
         Ok(response) => response,
@@ -256,23 +259,23 @@ async fn exchange<S: Slack, C, K, W>(
             if error.is_unsent {
                 granted.replace(Granted::Nothing);
             }
-            return Err(refused(error));
+            return Err(rejected(error));
         }
     };
     let keep = |chunk: &[u8]| granted.borrow_mut().receive(chunk);
-    response.body.read(&request, WHOLE_BYTES_MAX, keep).await.map_err(refused)?;
+    response.body.read(&request, WHOLE_BYTES_MAX, keep).await.map_err(rejected)?;
     let response = response.with_body(granted.borrow_mut().take_response());
     let installed = installation(&response, &request, now);
     granted.replace(match &installed {
         Ok(installed) => Granted::Read(installed.tokens.clone()),
         Err(error) => Granted::of_failed(response.body, error),
     });
-    installed.map_err(refused)
+    installed.map_err(rejected)
 }
 
 /// Checks that the grant covers what the source needs, and that it comes from the source's workspace or organization.
 fn check_installation(source: &Source, installed: &Installation) -> Result<(Tenant, Grant), ConnectError> {
-    let tenant = installed.tenant.clone().ok_or_else(ConnectError::without_tenant)?;
+    let tenant = installed.tenant.clone().ok_or_else(|| ConnectError::without_tenant(&source.id))?;
     if LogType::require_organization(&source.logs) && !installed.organization {
         return Err(ConnectError::not_organization(source, &tenant));
     }
@@ -281,8 +284,8 @@ fn check_installation(source: &Source, installed: &Installation) -> Result<(Tena
     let missing = installed.scopes.as_ref().map(|granted| missing_scopes(&source.logs, granted)).unwrap_or_default();
     match &installed.grant {
         Some(grant) if missing.is_empty() => Ok((tenant.clone(), Grant { tenant: Some(tenant.id), ..grant.clone() })),
-        None if missing.is_empty() => Err(ConnectError::missing_scope(&user_scopes(&source.logs))),
-        _ => Err(ConnectError::missing_scope(&missing)),
+        None if missing.is_empty() => Err(ConnectError::missing_scope(&source.id, &user_scopes(&source.logs))),
+        _ => Err(ConnectError::missing_scope(&source.id, &missing)),
     }
 }
 
@@ -356,7 +359,7 @@ mod tests {
         let two = Source { logs: vec![LogType::Access, LogType::Integration], ..all.clone() };
         let known = Source { tenant: Some(Tenant { id: "E1".to_owned(), name: "Acme".to_owned() }), ..all.clone() };
         let both = ["auditlogs:read", "admin", "team:read"];
-        for (source, installed, refused) in [
+        for (source, installed, rejected) in [
             (&all, installed(&both, true, Some("E1")), None),
             (&known, installed(&both, true, Some("E1")), None),
             (&two, installed(&["admin"], false, Some("T1")), None),
@@ -365,7 +368,7 @@ mod tests {
             (&known, installed(&both, true, Some("E2")), Some(ConnectErrorKind::WrongTenant)),
             (&all, installed(&both[1..], true, Some("E1")), Some(ConnectErrorKind::MissingScope)),
             (&two, installed(&["admin.users:read"], false, Some("T1")), Some(ConnectErrorKind::MissingScope)),
-            (&all, installed(&both, true, None), Some(ConnectErrorKind::SlackRefused)),
+            (&all, installed(&both, true, None), Some(ConnectErrorKind::SlackRejected)),
             (
                 &all,
                 Installation { grant: None, ..installed(&both, true, Some("E1")) },
@@ -375,9 +378,9 @@ mod tests {
         ] {
             let checked = check_installation(source, &installed);
             let kept = checked.as_ref().ok().and_then(|(_, grant)| grant.tenant.clone());
-            assert_eq!(kept.is_some(), refused.is_none(), "the token is stored with its tenant");
+            assert_eq!(kept.is_some(), rejected.is_none(), "the token is stored with its tenant");
             let connect_error = checked.err().map(|connect_error| connect_error.kind);
-            assert_eq!(connect_error, refused, "{source:?} {:?}", installed.tenant);
+            assert_eq!(connect_error, rejected, "{source:?} {:?}", installed.tenant);
         }
     }
 }

@@ -83,10 +83,10 @@ kinds! {
     InsufficientRole: "insufficient_role", "Your role in Slack is not sufficient";
     /// The app's credentials or redirect URL do not match Slack's.
     WrongApp: "wrong_app", "The Slack app has wrong settings";
-    /// Another command connected or disconnected the source in the meantime.
+    /// Another command concurrently connected or disconnected the source.
     Conflict: "conflict", "Connected or disconnected by someone else";
     /// Slack rejected the installation for another reason.
-    SlackRefused: "slack_refused", "Slack rejected the installation";
+    SlackRejected: "slack_rejected", "Slack rejected the installation";
     /// Slack did not respond, or asked to retry.
     SlackUnreachable: "slack_unreachable", "Slack is temporarily unavailable";
     /// Slack or AWS exceeded the function's time limits.
@@ -230,7 +230,7 @@ impl ConnectError {
         // The error comes from the query string and can be any text, so only codes that Slack documents are repeated.
         let error = to_error("oauth/v2/authorize", error, None);
         let kind = match kind_of_call(&error) {
-            ConnectErrorKind::SlackUnreachable => ConnectErrorKind::SlackRefused,
+            ConnectErrorKind::SlackUnreachable => ConnectErrorKind::SlackRejected,
             kind => kind,
         };
         let hint = match error.kind {
@@ -243,11 +243,11 @@ impl ConnectError {
     }
 
     /// Returns the error of a grant that names no workspace or organization.
-    pub fn without_tenant() -> ConnectError {
+    pub fn without_tenant(source: &SourceId) -> ConnectError {
         ConnectError::new(
-            ConnectErrorKind::SlackRefused,
+            ConnectErrorKind::SlackRejected,
             "Slack does not say on which workspace or organization the app was installed",
-            "run `slacktrail connect` again; nothing was stored",
+            format!("run `slacktrail connect {source}` again; nothing was stored"),
         )
     }
 
@@ -300,7 +300,7 @@ impl ConnectError {
     }
 
     /// Returns the error of a grant that lacks scopes.
-    pub fn missing_scope(missing: &[&str]) -> ConnectError {
+    pub fn missing_scope(source: &SourceId, missing: &[&str]) -> ConnectError {
         let page = PageText::missing_scope(missing);
         let scopes = if missing.len() == 1 { "scope" } else { "scopes" };
         let missing = missing.join("`, `");
@@ -308,18 +308,18 @@ impl ConnectError {
             ConnectErrorKind::MissingScope,
             format!("Slack did not grant the user {scopes} `{missing}`"),
             format!(
-                "add `{missing}` to the app's User Token Scopes, keep all scopes selected on Slack's page, and run `slacktrail connect` again"
+                "add `{missing}` to the app's User Token Scopes, keep all scopes selected on Slack's page, and run `slacktrail connect {source}` again"
             ),
         )
         .with_page(page)
     }
 
     /// Returns the error of an authorization that another one replaced.
-    pub fn conflict() -> ConnectError {
+    pub fn conflict(source: &SourceId) -> ConnectError {
         ConnectError::new(
             ConnectErrorKind::Conflict,
             "another command connected or disconnected this source at the same time",
-            "run `slacktrail connect` again, one at a time",
+            format!("run `slacktrail connect {source}` again, one command at a time"),
         )
     }
 
@@ -337,7 +337,7 @@ impl ConnectError {
             "user_not_authorized" | "no_permission" | "access_denied" => ConnectErrorKind::InsufficientRole,
             "missing_scope" => ConnectErrorKind::MissingScope,
             "team_not_authorized" => ConnectErrorKind::NotOrganization,
-            _ => ConnectErrorKind::SlackRefused,
+            _ => ConnectErrorKind::SlackRejected,
         };
         ConnectError::new(
             kind,
@@ -353,7 +353,7 @@ impl ConnectError {
             ConnectErrorKind::Internal,
             "an internal error occurred in slacktrail",
             format!(
-                "look up the cause (`{}`) in the log of the OAuth function, then run `slacktrail connect` again",
+                "look up the cause (`{}`) in the log of the OAuth function, then connect the source again",
                 error.code
             ),
         )
@@ -398,7 +398,7 @@ fn kind_of_call(error: &Error) -> ConnectErrorKind {
         }
         "no_scopes" => ConnectErrorKind::MissingScope,
         _ if error.kind == ErrorKind::Retry => ConnectErrorKind::SlackUnreachable,
-        _ => ConnectErrorKind::SlackRefused,
+        _ => ConnectErrorKind::SlackRejected,
     }
 }
 
@@ -440,16 +440,16 @@ mod tests {
             ("access_denied", ConnectErrorKind::Denied, None),
             (
                 "invalid_team_for_non_distributed_app",
-                ConnectErrorKind::SlackRefused,
+                ConnectErrorKind::SlackRejected,
                 Some("invalid_team_for_non_distributed_app"),
             ),
             ("bad_redirect_uri", ConnectErrorKind::WrongApp, Some("bad_redirect_uri")),
-            ("", ConnectErrorKind::SlackRefused, None),
-            ("Access_denied", ConnectErrorKind::SlackRefused, None),
-            ("<b>", ConnectErrorKind::SlackRefused, None),
-            ("xoxp-1-2", ConnectErrorKind::SlackRefused, None),
-            ("never_heard_of", ConnectErrorKind::SlackRefused, None),
-            (&"ab".repeat(32), ConnectErrorKind::SlackRefused, None),
+            ("", ConnectErrorKind::SlackRejected, None),
+            ("Access_denied", ConnectErrorKind::SlackRejected, None),
+            ("<b>", ConnectErrorKind::SlackRejected, None),
+            ("xoxp-1-2", ConnectErrorKind::SlackRejected, None),
+            ("never_heard_of", ConnectErrorKind::SlackRejected, None),
+            (&"ab".repeat(32), ConnectErrorKind::SlackRejected, None),
         ] {
             let connect_error = ConnectError::sent_back(&source(), error);
             assert_eq!(connect_error.kind, kind, "{error}");
@@ -482,10 +482,22 @@ mod tests {
             ("no_permission", ConnectErrorKind::InsufficientRole),
             ("missing_scope", ConnectErrorKind::MissingScope),
             ("team_not_authorized", ConnectErrorKind::NotOrganization),
-            ("invalid_auth", ConnectErrorKind::SlackRefused),
+            ("invalid_auth", ConnectErrorKind::SlackRejected),
         ] {
             let connect_error = ConnectError::of_probe(LogType::Audit, &to_error("logs", code, None));
             assert_eq!(connect_error.kind, kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn hint_to_connect_again_names_source() {
+        let acme = source().id;
+        for error in [
+            ConnectError::without_tenant(&acme),
+            ConnectError::missing_scope(&acme, &["admin"]),
+            ConnectError::conflict(&acme),
+        ] {
+            assert!(error.hint.contains("run `slacktrail connect acme` again"), "{}", error.hint);
         }
     }
 
@@ -494,7 +506,7 @@ mod tests {
         for (code, kind) in [
             ("bad_client_secret", ConnectErrorKind::WrongApp),
             ("no_scopes", ConnectErrorKind::MissingScope),
-            ("invalid_code", ConnectErrorKind::SlackRefused),
+            ("invalid_code", ConnectErrorKind::SlackRejected),
             ("ratelimited", ConnectErrorKind::SlackUnreachable),
             ("never_heard_of", ConnectErrorKind::SlackUnreachable),
         ] {

@@ -57,7 +57,7 @@ impl LogProbe {
     }
 
     /// Describes the result.
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         match (&self.note, self.newest) {
             (Some(note), _) => format!("not verified yet: {note}"),
             (None, Some(newest)) => format!("readable, newest record {newest}"),

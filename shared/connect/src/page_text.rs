@@ -89,7 +89,7 @@ impl PageText {
             ConnectErrorKind::WrongTenant
             | ConnectErrorKind::NotOnPlan
             | ConnectErrorKind::InsufficientRole
-            | ConnectErrorKind::SlackRefused => {
+            | ConnectErrorKind::SlackRejected => {
                 PageText::new("Slack did not accept the installation, so nothing was connected.", ASK_FOR_HELP)
                     .with_reference()
             }
@@ -244,12 +244,12 @@ mod tests {
             ConnectError::cross_site(),
             ConnectError::sent_back(&source, "access_denied"),
             ConnectError::sent_back(&source, "invalid_scope"),
-            ConnectError::without_tenant(),
+            ConnectError::without_tenant(&source.id),
             ConnectError::wrong_tenant(&source, &one, &two),
             ConnectError::wrong_tenant(&source, &one, &Tenant { id: "T3".to_owned(), ..one.clone() }),
             ConnectError::not_organization(&source, &one),
-            ConnectError::missing_scope(&["auditlogs:read"]),
-            ConnectError::missing_scope(&["auditlogs:read", "admin"]),
+            ConnectError::missing_scope(&source.id, &["auditlogs:read"]),
+            ConnectError::missing_scope(&source.id, &["auditlogs:read", "admin"]),
             ConnectError::deployment(&Error::deployment("no_such_table", "table `x` does not exist")),
         ];
         errors.extend(states.iter().map(|state| ConnectError::used(Some(state))));
@@ -302,7 +302,7 @@ mod tests {
             (TokenOutcome::MayBeValid, true),
             (TokenOutcome::MayExist, true),
         ] {
-            let text = PageText::of(ConnectErrorKind::SlackRefused).with_token(outcome);
+            let text = PageText::of(ConnectErrorKind::SlackRejected).with_token(outcome);
             assert_eq!(text.cleanup.contains("remove the app in Slack"), removes, "{outcome:?}");
         }
     }

@@ -31,7 +31,7 @@ pub async fn store<T: DeploymentStore, K: CredentialStore>(
     })
     .await?;
     if !slacktrail_ports::credentials::update(credentials, &source.id, change).await? {
-        return Err(ConnectError::conflict().into());
+        return Err(ConnectError::conflict(&source.id).into());
     }
     let paused = |present: &Option<Source>| present.as_ref().map_or(source.paused, |present| present.paused);
     let stored = replace(table, &source, |present| Some(Source { paused: paused(&present), ..source.clone() })).await?;

@@ -5,8 +5,8 @@ use slacktrail_ports::credentials::{Credentials, RefreshLease, TokenRefresh};
 
 /// Tokens are refreshed this long before they expire, as in Slack's own libraries.
 const REFRESH_BEFORE_EXPIRY_SECONDS: i64 = 2 * 3600;
-/// The duration of the first lease for a token pair. It is longer than a call to Slack and one to the secret store (20 s and 25 s), and shorter
-/// than the minute until the next tick, which may have to retry while Slack still accepts the refresh token.
+/// The duration of the first lease for a token pair. Longer than a call to Slack (20 s) plus one to the secret store (25 s). Shorter than a
+/// minute, so that the next tick can retry while Slack still accepts the refresh token.
 pub(crate) const LEASE_SECONDS: i64 = 50;
 /// The longest duration of each further lease for a token pair. Its holder retries each minute, and another process must wait for its end.
 const LONG_LEASE_SECONDS: i64 = 1800;

@@ -153,7 +153,7 @@ impl TokenRefresher {
                     let lease = credentials.with_refresh_lease(now.plus(lease_seconds(credentials, now)), None);
                     match store.replace_credentials(&source.id, Some(&stored.version), &lease).await.map_err(failure)? {
                         ReplaceOutcome::Replaced(version) => {
-                            self.note_lease(source, version.clone());
+                            self.update_lease(source, version.clone());
                             Some(StoredCredentials { version, credentials: Some(lease) })
                         }
                         ReplaceOutcome::Conflict => None,
@@ -208,7 +208,7 @@ impl TokenRefresher {
         self.attempts.borrow().get(&source.id).is_some_and(|attempt| attempt.lease == *version)
     }
 
-    fn note_lease(&self, source: &Source, lease: SecretVersion) {
+    fn update_lease(&self, source: &Source, lease: SecretVersion) {
         let mut attempts = self.attempts.borrow_mut();
         let error = attempts.remove(&source.id).and_then(|attempt| attempt.error);
         attempts.insert(source.id.clone(), Attempt { lease, not_before: None, error });
@@ -235,13 +235,13 @@ impl TokenRefresher {
                 self.store(store, source, Some(leased), Unstored { after: refresh_token, grant }).await
             }
             Err(error) if is_rejection(&error) => record_rejection(store, source, &refresh_token, error, now).await,
-            Err(error) => Err(self.note_error(source, error, now)),
+            Err(error) => Err(self.update_error(source, error, now)),
         }
     }
 
     /// Keeps what the next attempt must know of an error. Returns an error that requires action as unconfirmed, unless the previous attempt met
     /// it, too: a proxy or a restart at Slack can answer a single call with the error of another request.
-    fn note_error(&self, source: &Source, error: Error, now: Second) -> Error {
+    fn update_error(&self, source: &Source, error: Error, now: Second) -> Error {
         let mut attempts = self.attempts.borrow_mut();
         let Some(attempt) = attempts.get_mut(&source.id) else { return error };
         attempt.not_before = error.retry_after_seconds.map(|seconds| now.plus(seconds));

@@ -58,8 +58,8 @@ mod tests {
         assert_eq!((forced.refreshed, doubt.code.as_str()), (true, "corrupt_secret"));
         assert!(doubt.message.contains("`expires_at`"));
         let error = Error::slack("not_revoked", "denied");
-        let refused = TokenRefreshSummary::of(&acme, &Err(RefreshFailure { error, token_expired: false })).unwrap();
-        let shown = serde_json::to_value(refused).unwrap();
+        let rejected = TokenRefreshSummary::of(&acme, &Err(RefreshFailure { error, token_expired: false })).unwrap();
+        let shown = serde_json::to_value(rejected).unwrap();
         let expected = json!({"source": "acme", "refreshed": false, "code": "not_revoked", "message": "denied", "hint": "remove the app in Slack"});
         assert_eq!(shown, expected);
     }

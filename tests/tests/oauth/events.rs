@@ -56,7 +56,7 @@ fn sample_of_link_shows_page_and_sample_of_button_redirects() {
 fn sample_of_callback_exchanges_its_code() {
     let site = started();
     let answer = ask(&site, include_str!("../../../events/oauth-callback.json"));
-    answer.assert_rejected(&site, 502, "slack_refused");
+    answer.assert_rejected(&site, 502, "slack_rejected");
     assert_eq!(site.line().field("code"), "invalid_code", "Slack did not issue the sample's code");
 }
 

@@ -129,7 +129,7 @@ fn exchange_with_unexpected_fields_is_read() {
     let body = body.replace("TOKEN", "xoxp-1-unknown");
     site.slack(|slack| slack.fault(Fault::next(CallMatcher::path("oauth.v2.access"), FaultKind::Status(200, body))));
     // The function reads the exchange, but Slack does not know the token and rejects the probes.
-    let answer = rejected(&site, &browser, &query, 502, "slack_refused");
+    let answer = rejected(&site, &browser, &query, 502, "slack_rejected");
     assert!(answer.body.contains("log cannot be read"), "{}", answer.body);
 }
 

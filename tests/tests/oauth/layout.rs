@@ -109,7 +109,7 @@ fn pages() -> Vec<(String, String)> {
     let query = visit.consent(&all);
     add("wrong_browser", &visit, Browser::new().callback(&visit.site, &query));
     add("used", &visit, Browser::new().open(&visit.site, &visit.link_token));
-    add("slack_refused_page", &visit, visit.finish(&query.replace("code=", "error=")));
+    add("slack_rejected_page", &visit, visit.finish(&query.replace("code=", "error=")));
     let visit = Visit::new();
     visit.site.world.pass(LINK_TTL_SECONDS);
     add("expired", &visit, visit.browser.open(&visit.site, &visit.link_token));
@@ -133,7 +133,7 @@ fn pages() -> Vec<(String, String)> {
         ("insufficient_role", &|site| site.settings(|settings| settings.users[0].rights = Role::Admin)),
         ("wrong_app", &|site| site.settings(|settings| settings.apps[0].client_secret = "another".to_owned())),
         ("conflict", &deleted),
-        ("slack_refused", &failing("oauth.v2.access", FaultKind::not_ok("invalid_code"))),
+        ("slack_rejected", &failing("oauth.v2.access", FaultKind::not_ok("invalid_code"))),
         ("slack_unreachable", &failing("oauth.v2.access", FaultKind::Hangup)),
         ("deadline_reached", &|site| site.timer.expire_next(WORK_MAX, 3)),
     ];

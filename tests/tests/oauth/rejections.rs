@@ -45,11 +45,11 @@ fn declining_user_and_command_are_informed() {
 #[test]
 fn error_from_slack_is_shown_only_if_known() {
     for (error, kind, shown) in [
-        ("invalid_scope", "slack_refused", "<code>invalid_scope</code>"),
+        ("invalid_scope", "slack_rejected", "<code>invalid_scope</code>"),
         ("bad_redirect_uri", "wrong_app", "<code>bad_redirect_uri</code>"),
-        ("%3Cscript%3Ealert(1)%3C/script%3E", "slack_refused", "an unknown error of 25 characters"),
-        (&"7a".repeat(32), "slack_refused", "an unknown error of 64 characters"),
-        ("never_heard_of", "slack_refused", "an unknown error of 14 characters"),
+        ("%3Cscript%3Ealert(1)%3C/script%3E", "slack_rejected", "an unknown error of 25 characters"),
+        (&"7a".repeat(32), "slack_rejected", "an unknown error of 64 characters"),
+        ("never_heard_of", "slack_rejected", "an unknown error of 14 characters"),
     ] {
         let site = Site::new();
         let (browser, link_token) = site.visitor();
@@ -143,7 +143,7 @@ fn code_of_other_app_is_rejected_by_slack() {
     let back = site.slack(|slack| slack.install_from_slack(now, &other, &Consent::workspace("T1"))).unwrap();
     let code = query_of(&back);
     let (_, state) = query.split_once('&').unwrap();
-    rejected(&site, &browser, &format!("{code}&{state}"), 502, "slack_refused");
+    rejected(&site, &browser, &format!("{code}&{state}"), 502, "slack_rejected");
     assert_eq!(site.line().field("code"), "invalid_code");
 }
 
@@ -159,7 +159,7 @@ fn tokens_without_user_or_tenant_are_rejected() {
         (
             r#"{"ok":true,"authed_user":{"id":"U1","scope":"admin","access_token":"xoxp-1"},"team":null}"#,
             502,
-            "slack_refused",
+            "slack_rejected",
             "may_be_valid", // Slack does not know this token, so it confirms nothing
         ),
         (
@@ -181,9 +181,9 @@ fn tokens_without_user_or_tenant_are_rejected() {
 #[test]
 fn only_access_logs_of_organization_are_probed_per_workspace() {
     for (app, path, code, status, kind) in [
-        (0, "logs", "missing_argument", 502, "slack_refused"),
+        (0, "logs", "missing_argument", 502, "slack_rejected"),
         (0, "team.accessLogs", "no_permission", 409, "insufficient_role"),
-        (1, "team.accessLogs", "missing_argument", 502, "slack_refused"),
+        (1, "team.accessLogs", "missing_argument", 502, "slack_rejected"),
     ] {
         let site = Site::new();
         let (requested, consent) = match app {
@@ -235,7 +235,7 @@ fn names_are_escaped_whatever_they_contain() {
         &site.issue_link(&Source { tenant: None, ..source("other", site.now()) }, 0),
         &Consent::workspace("T1"),
     );
-    wrong.assert_rejected(&site, 502, "slack_refused");
+    wrong.assert_rejected(&site, 502, "slack_rejected");
     for answer in [connected, wrong] {
         for hostile in ["<script", "\u{202e}", "\u{2066}", "\u{7}"] {
             assert!(!answer.body.contains(hostile), "{hostile:?} in {}", answer.body);

@@ -176,7 +176,7 @@ fn secrets_appear_only_where_they_belong() {
         "missing_state",
         "denied",
         "missing_scope",
-        "slack_refused",
+        "slack_rejected",
         "slack_unreachable",
         "internal",
     ] {

@@ -164,7 +164,7 @@ impl Site {
         let ports = self.ports();
         let (slack, table, timer) = (ports.clone(), ports.clone(), self.timer.clone());
         let ports = CallbackPorts { slack, table, credentials: ports, timer };
-        Oauth::new(ports, SLACK_AUTHORIZE_URL)
+        Oauth { ports, authorize_url: SLACK_AUTHORIZE_URL.to_owned() }
     }
 
     /// Sends one request, as API Gateway does.

@@ -29,7 +29,7 @@ pub(crate) fn status(outcome: &Outcome) -> u16 {
             | ConnectErrorKind::WrongApp
             | ConnectErrorKind::Conflict => 409,
             ConnectErrorKind::Used | ConnectErrorKind::Expired => 410,
-            ConnectErrorKind::SlackRefused | ConnectErrorKind::SlackUnreachable => 502,
+            ConnectErrorKind::SlackRejected | ConnectErrorKind::SlackUnreachable => 502,
             ConnectErrorKind::Internal => 503,
             ConnectErrorKind::DeadlineReached => 504,
         },
@@ -39,28 +39,28 @@ pub(crate) fn status(outcome: &Outcome) -> u16 {
 }
 
 /// Returns the HTTP response for an outcome. Its page shows `reference`.
-pub(crate) fn answer(outcome: &Outcome, reference: Option<&str>) -> ApiGatewayV2httpResponse {
-    let mut answer = ApiGatewayV2httpResponse::default();
-    answer.status_code = status(outcome).into();
-    answer.headers = headers(outcome);
-    answer.body = Some(page::of(outcome, reference).into());
+pub(crate) fn of(outcome: &Outcome, reference: Option<&str>) -> ApiGatewayV2httpResponse {
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = status(outcome).into();
+    response.headers = headers(outcome);
+    response.body = Some(page::of(outcome, reference).into());
     match outcome {
         Outcome::Offered(offer) => {
-            answer.cookies.push(set_cookie(&offer.authorization, &offer.cookie_value, LINK_TTL_SECONDS));
+            response.cookies.push(set_cookie(&offer.authorization, &offer.cookie_value, LINK_TTL_SECONDS));
         }
         Outcome::Started(started) => {
-            answer.headers.insert(LOCATION, text(&started.location));
-            answer.cookies.push(set_cookie(&started.authorization, &started.cookie_value, LINK_TTL_SECONDS));
+            response.headers.insert(LOCATION, text(&started.location));
+            response.cookies.push(set_cookie(&started.authorization, &started.cookie_value, LINK_TTL_SECONDS));
         }
-        Outcome::Connected(connected) => answer.cookies.push(delete_cookie(&connected.authorization)),
+        Outcome::Connected(connected) => response.cookies.push(delete_cookie(&connected.authorization)),
         Outcome::Failed(callback_error) => {
             let finished = callback_error.authorization.iter().filter(|_| callback_error.is_final);
-            answer.cookies.extend(finished.map(delete_cookie));
+            response.cookies.extend(finished.map(delete_cookie));
         }
-        Outcome::MethodNotAllowed(allowed) => drop(answer.headers.insert(ALLOW, HeaderValue::from_static(allowed))),
+        Outcome::MethodNotAllowed(allowed) => drop(response.headers.insert(ALLOW, HeaderValue::from_static(allowed))),
         Outcome::NotFound => {}
     }
-    answer
+    response
 }
 
 /// Returns the headers of every response. They prevent caching and framing of the page, and keep it from loading or running anything.
