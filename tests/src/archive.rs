@@ -30,9 +30,6 @@ struct StoredObject {
 
 impl Archive {
     /// Reads the whole bucket.
-    ///
-    /// # Panics
-    /// Panics if the bucket cannot be listed or an object cannot be read.
     pub async fn read(s3: &aws_sdk_s3::Client, bucket: &str) -> Archive {
         let mut archive = Archive::default();
         let pages = s3.list_objects_v2().bucket(bucket).into_paginator().send().try_collect().await;
@@ -47,9 +44,6 @@ impl Archive {
     }
 
     /// Writes every object to a file below `directory`.
-    ///
-    /// # Panics
-    /// Panics if a file cannot be written.
     pub fn write_to(&self, directory: &Path) {
         for (key, object) in &self.objects {
             let file = directory.join(key);
@@ -58,10 +52,7 @@ impl Archive {
         }
     }
 
-    /// Reads the objects of a directory.
-    ///
-    /// # Panics
-    /// Panics if a file cannot be read, or if it is not an object.
+    /// Reads the objects of a directory that contains nothing else.
     pub fn of_directory(directory: &Path) -> Archive {
         let keys = DirectoryDayLogs::new(directory).keys().expect("the directory contains only objects");
         let read = |key: String| {
@@ -101,9 +92,7 @@ impl Archive {
     /// Asserts that a source's day logs contain exactly the records of `logs` that Slack shows by now.
     ///
     /// Each record must appear once, byte for byte, in the day log of its day. The objects must be numbered from 1 without a gap.
-    ///
-    /// # Panics
-    /// Panics if they do not. The message lists the first differences.
+    /// The panic message lists the first differences.
     pub fn assert_exactly(&self, world: &World, source: &str, logs: &[Log]) {
         let rows = logs.iter().flat_map(|log| world.visible_rows(*log, Timestamp::now()));
         let mut comparison = Comparison::new(rows);

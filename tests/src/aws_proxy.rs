@@ -345,10 +345,7 @@ impl CannedResponse {
         CannedResponse::new(status, "application/xml", body)
     }
 
-    /// Replaces `from` with `to` in the body.
-    ///
-    /// # Panics
-    /// Panics if the body does not contain `from`.
+    /// Replaces `from`, which the body must contain, with `to`.
     #[must_use]
     pub fn replace(self, from: &str, to: &str) -> CannedResponse {
         let text = String::from_utf8_lossy(&self.body);

@@ -82,9 +82,6 @@ struct Driver {
 
 impl Browser {
     /// Starts a browser, or prints a message and returns `None` if Chromium or chromedriver is not installed.
-    ///
-    /// # Panics
-    /// Panics if the browser does not start. The message contains the errors of all attempts.
     pub async fn start(scheme: Scheme) -> Option<Browser> {
         if let Some(missing) = [CHROMIUM, CHROMEDRIVER].iter().find(|file| !Path::new(file).is_file()) {
             println!("skipped: `{missing}` is not installed (apt-get install chromium chromium-driver)");
@@ -209,9 +206,6 @@ impl Browser {
 }
 
 /// Creates and returns `<target>/screenshots`, the folder for screenshots that people can review.
-///
-/// # Panics
-/// Panics if the folder cannot be created.
 pub fn screenshots() -> PathBuf {
     let build = build_directory();
     let folder = build.parent().expect("the build directory is in the target directory").join("screenshots");

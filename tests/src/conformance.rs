@@ -23,9 +23,6 @@ const CREATORS: usize = 8;
 const PUTS_AT_ONCE: usize = 16;
 
 /// Creates a source with this ID.
-///
-/// # Panics
-/// Panics if `id` is not a valid source ID.
 pub fn source(id: &str) -> Source {
     let id = id.parse().expect("a valid source ID");
     let label = format!("{id} \"Inc.\" \u{2713}");
@@ -34,17 +31,11 @@ pub fn source(id: &str) -> Source {
 }
 
 /// Returns a stream of the source with this ID.
-///
-/// # Panics
-/// Panics if `id` is not a valid source ID.
 pub fn stream(id: &str, log: LogType) -> StreamId {
     StreamId { source: id.parse().expect("a valid source ID"), log }
 }
 
 /// Returns the audit day log of a source.
-///
-/// # Panics
-/// Panics if `id` is not a valid source ID or `day` is not a day.
 pub fn day_log(id: &str, day: &str) -> DayLogId {
     DayLogId { stream: stream(id, LogType::Audit), day: day.parse().expect("a day") }
 }
@@ -52,9 +43,6 @@ pub fn day_log(id: &str, day: &str) -> DayLogId {
 /// Checks all requirements of [`DayLogStore`] on an empty store.
 ///
 /// `plant` stores a file under a key. `objects` is the length of a long day log, which should exceed the store's listing page size.
-///
-/// # Panics
-/// Panics if the adapter violates a requirement.
 pub async fn day_log_store<S: DayLogStore>(store: &S, plant: impl AsyncFn(&str), objects: u32) {
     object_is_created_once_and_never_changes(store).await;
     exactly_one_concurrent_creator_wins(store).await;
@@ -144,9 +132,6 @@ async fn unexpected_file_is_reported<S: DayLogStore>(store: &S, plant: impl Asyn
 /// Checks all requirements of [`DeploymentStore`] on an empty store.
 ///
 /// `corrupt` corrupts the stored source and its audit cursor.
-///
-/// # Panics
-/// Panics if the adapter violates a requirement.
 pub async fn deployment_store<S: DeploymentStore>(store: &S, corrupt: impl AsyncFn(&SourceId)) {
     cursor_is_replaced_only_if_version_matches(store).await;
     exactly_one_concurrent_cursor_writer_wins(store).await;
@@ -319,9 +304,6 @@ async fn corrupt_items_do_not_hide_others<S: DeploymentStore>(store: &S, corrupt
 }
 
 /// Checks all requirements of [`CredentialStore`]. `another` is a second adapter of the same store, with its own cache.
-///
-/// # Panics
-/// Panics if the adapter violates a requirement.
 pub async fn credential_store<S: CredentialStore>(store: &S, another: &S) {
     let [acme, other] = ["acme", "other"].map(|id| source(id).id);
     assert!(ok(store.credentials(&other).await).is_none(), "credentials that were never stored do not exist");
@@ -372,27 +354,18 @@ async fn stored_as<S: CredentialStore>(
 }
 
 /// Creates credentials that contain only a token.
-///
-/// # Panics
-/// Panics if `text` is not a valid token.
 pub fn credentials(text: &str) -> Credentials {
     let token = Token::new(text).expect("a valid token");
     Credentials::default().with_grant(Grant { token, token_refresh: None, tenant: None })
 }
 
 /// Returns the token of stored credentials.
-///
-/// # Panics
-/// Panics if they contain no token.
 pub fn token(stored: Option<StoredCredentials>) -> String {
     let grant = stored.and_then(|stored| stored.credentials).and_then(|credentials| credentials.grant);
     grant.expect("a token is stored").token.reveal().to_owned()
 }
 
 /// Checks all requirements of [`AuthorizationStore`].
-///
-/// # Panics
-/// Panics if the adapter violates a requirement.
 pub async fn authorization_store<S: AuthorizationStore>(store: &S) {
     let (authorization, _) = Authorization::new([1; 16], [2; 32], source("acme"), "1.2", Second::MARCH_2018);
     let (other, _) = Authorization::new([3; 16], [2; 32], source("other"), "1.2", Second::MARCH_2018);

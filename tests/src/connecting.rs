@@ -31,9 +31,6 @@ pub struct Connecting {
 
 impl Connecting {
     /// Starts the function and the API for a deployment.
-    ///
-    /// # Panics
-    /// Panics if the function or the API does not start.
     pub async fn start(deployment: &LocalDeployment) -> Connecting {
         let lambda = Arc::new(Emulator::start().await);
         let function = lambda.spawn(&oauth_binary(), deployment.oauth_environment());
@@ -43,18 +40,12 @@ impl Connecting {
 }
 
 /// Opens a link and completes the authorization without a browser, by sending events to the function of `lambda`.
-///
-/// # Panics
-/// Panics if the source is not connected at the end.
 pub async fn visit(deployment: &LocalDeployment, lambda: &Emulator, link: &str) {
     let grant = link.split_once('?').expect("a link has a query").1;
     response(authorize(deployment, lambda, grant).await, 200);
 }
 
 /// Stores the app's credentials and issues a link, as `slacktrail connect` does.
-///
-/// # Panics
-/// Panics if the authorization cannot be written.
 pub async fn issue_link(deployment: &LocalDeployment, number: u8, source: &Source) -> OneTimeToken {
     let app = deployment.slack().settings().apps[0].clone();
     let client_secret = ClientSecret::new(&app.client_secret).expect("a valid client secret");
@@ -73,9 +64,6 @@ pub async fn issue_link(deployment: &LocalDeployment, number: u8, source: &Sourc
 
 /// Opens the link with this query, clicks the button, grants access at the simulated Slack as an Org Owner, and returns the event of the
 /// callback.
-///
-/// # Panics
-/// Panics if the function does not redirect to Slack or Slack does not redirect back.
 pub async fn consent(deployment: &LocalDeployment, lambda: &Emulator, grant: &str) -> Value {
     let opened = response(lambda.invoke(event("GET", "/oauth/start", grant, &[], &[]), DEADLINE).await, 200);
     let cookie = cookie(&opened);

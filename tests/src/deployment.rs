@@ -61,9 +61,6 @@ impl LocalDeployment {
     /// Starts everything except for a poller, with an empty bucket and table.
     ///
     /// Prints a message and returns `None` if moto is not available.
-    ///
-    /// # Panics
-    /// Panics if a component does not start.
     pub async fn start(settings: Settings) -> Option<LocalDeployment> {
         let aws = EmulatedAws::start()?;
         aws.create_bucket(BUCKET).await;
@@ -87,9 +84,6 @@ impl LocalDeployment {
     }
 
     /// Starts everything except for a poller, in an account that already has a bucket and a table with these names.
-    ///
-    /// # Panics
-    /// Panics if a component does not start.
     pub async fn on(aws: EmulatedAws, names: ResourceNames, settings: Settings) -> LocalDeployment {
         let slack = Arc::new(Mutex::new(World::new(settings)));
         let server =
@@ -117,9 +111,6 @@ impl LocalDeployment {
     }
 
     /// Returns the stored secret of a source.
-    ///
-    /// # Panics
-    /// Panics if the secret does not exist.
     pub async fn secret(&self, source: &Source) -> Value {
         let name = format!("{}{}", self.names.secret_prefix, source.id);
         let value = self.aws.secrets_manager().get_secret_value().secret_id(name).send().await;
@@ -211,17 +202,11 @@ impl LocalDeployment {
     }
 
     /// Invokes a poller with `{}`.
-    ///
-    /// # Panics
-    /// Panics if the poller returns an error or does not respond.
     pub async fn invoke(&self) -> Summary {
         Summary::of(self.invoke_with(json!({})).await)
     }
 
-    /// Invokes a poller until no stream has a gap, and returns the last summary.
-    ///
-    /// # Panics
-    /// Panics if a gap remains after [`TICKS_MAX`] invocations.
+    /// Invokes a poller until no stream has a gap, at most [`TICKS_MAX`] times, and returns the last summary.
     pub async fn drain(&self) -> Summary {
         let mut summary = self.invoke().await;
         for _ in 1..TICKS_MAX {
@@ -258,9 +243,6 @@ impl LocalDeployment {
     }
 
     /// Asserts that no object, table item, poller response or line of `lines` contains a secret.
-    ///
-    /// # Panics
-    /// Panics if one does. The message quotes it.
     pub async fn assert_nowhere(&self, secret: &str, lines: &[String]) {
         for text in self.archive().await.texts() {
             assert!(!text.contains(secret), "an object contains the secret: {text}");
@@ -276,9 +258,6 @@ impl LocalDeployment {
 
 impl Summary {
     /// Returns the summary in a poller's response.
-    ///
-    /// # Panics
-    /// Panics if the poller returned an error or did not respond.
     pub fn of(answer: Answer) -> Summary {
         match answer {
             Answer::Response(mut summary) => match summary["streams"].take() {
@@ -289,10 +268,7 @@ impl Summary {
         }
     }
 
-    /// Returns the summary of one stream.
-    ///
-    /// # Panics
-    /// Panics if the summary does not contain the stream exactly once.
+    /// Returns the summary of one stream, which must appear exactly once.
     pub fn stream(&self, source: &str, log: Log) -> &Value {
         let matching: Vec<&Value> =
             self.0.iter().filter(|stream| stream["source"] == source && stream["log"] == log.name()).collect();
@@ -309,9 +285,6 @@ impl Summary {
 }
 
 /// Stores a source and the fields of its secret, and replaces any previous ones.
-///
-/// # Panics
-/// Panics if the source or the secret cannot be written.
 pub async fn connect(ports: &AwsPorts, source: &Source, secret: &Value) {
     let credentials = Credentials::decode(&secret.to_string()).expect("the secret is an object");
     let stored = credentials::update(&ports.credentials, &source.id, |_| Some(credentials.clone()));
@@ -325,10 +298,7 @@ pub fn organization_source(id: &str) -> Source {
     Source { since, ..conformance::source(id) }
 }
 
-/// Waits until `condition` returns `true`. `what` describes the condition.
-///
-/// # Panics
-/// Panics if it does not return `true` within a minute.
+/// Waits up to a minute until `condition` returns `true`. `what` describes the condition.
 pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let checks = async {
         while !condition() {

@@ -48,18 +48,12 @@ pub struct EmulatedAws {
 
 impl EmulatedAws {
     /// Starts moto and waits until it listens, or prints a message and returns `None` if [`MOTO_VARIABLE`] is not set.
-    ///
-    /// # Panics
-    /// Panics if moto does not start. The message contains its output.
     pub fn start() -> Option<EmulatedAws> {
         // Port 0 selects a free port, which moto prints.
         Some(EmulatedAws::launch(&executable()?, &["-H", "127.0.0.1", "-p", "0"].map(OsStr::new), &[]))
     }
 
     /// Starts moto like [`EmulatedAws::start`], extended by the template's resource types that moto's CloudFormation does not support.
-    ///
-    /// # Panics
-    /// Panics if moto does not start. The message contains its output.
     pub fn start_with_cloudformation() -> Option<EmulatedAws> {
         executable()?;
         Some(EmulatedAws::launch(&python(), &[checks("account.py").as_os_str()], &[]))
@@ -68,9 +62,6 @@ impl EmulatedAws {
     /// Starts ministack, which rejects each call that the caller's role does not allow.
     ///
     /// Prints a message and returns `None` if `SLACKTRAIL_MINISTACK` is not set.
-    ///
-    /// # Panics
-    /// Panics if ministack does not start. The message contains its output.
     pub fn start_with_permissions() -> Option<EmulatedAws> {
         let Some(python) = std::env::var_os(MINISTACK_VARIABLE).map(PathBuf::from) else {
             println!("skipped: `{MINISTACK_VARIABLE}` is not set (`make e2e` sets it)");
@@ -177,9 +168,6 @@ impl EmulatedAws {
     }
 
     /// Calls a service for which the tests have no client. `target` is the action, such as `Logs_20140328.PutLogEvents`.
-    ///
-    /// # Panics
-    /// Panics if moto returns an error.
     pub async fn call(&self, service: &str, target: &str, body: Value) -> Value {
         // moto finds the service in the credential scope, and does not check the signature.
         let signed = format!(
@@ -252,10 +240,7 @@ pub fn executable() -> Option<PathBuf> {
     executable
 }
 
-/// Returns the Python interpreter that has moto installed.
-///
-/// # Panics
-/// Panics if [`MOTO_VARIABLE`] is not set.
+/// Returns the Python interpreter that has moto installed. [`MOTO_VARIABLE`] must be set.
 pub(crate) fn python() -> PathBuf {
     executable().expect("moto is running").with_file_name("python")
 }

@@ -22,9 +22,6 @@ pub struct FakeClock {
 
 impl FakeClock {
     /// Returns the clock of this process, or `None` if the process must first be restarted with a fake clock by [`rerun_with_fake_clock`].
-    ///
-    /// # Panics
-    /// Panics if the clock file cannot be opened.
     pub fn of_this_process() -> Option<FakeClock> {
         let path = std::env::var_os(CLOCK_VARIABLE);
         if path.is_none() && cfg!(target_os = "linux") {
@@ -35,9 +32,6 @@ impl FakeClock {
     }
 
     /// Advances the clock by whole seconds. Does nothing if this is the system clock.
-    ///
-    /// # Panics
-    /// Panics if the clock file cannot be written.
     pub fn pass(&self, time: Duration) {
         let Some(mut file) = self.file.as_ref() else { return };
         let seconds = i64::try_from(time.as_secs()).expect("a short duration");
@@ -58,10 +52,7 @@ impl FakeClock {
     }
 }
 
-/// Runs one test of this test binary again in a process with a fake clock, and prints its output.
-///
-/// # Panics
-/// Panics if the test fails or no C compiler is installed.
+/// Runs one test of this test binary again in a process with a fake clock, prints its output, and asserts that it passes. Needs a C compiler.
 pub fn rerun_with_fake_clock(test: &str) {
     let directory = TempDir::new().expect("a temporary directory can be created");
     let clock = fake_clock::FakeClock::create(directory.path()).expect("the fake clock can be compiled");

@@ -33,9 +33,6 @@ impl Function {
     /// Starts `binary` like Lambda, with the Runtime API at `runtime_api`.
     ///
     /// The process gets `environment` and the variables that Lambda sets, and does not inherit the environment of the test.
-    ///
-    /// # Panics
-    /// Panics if the file cannot be run.
     pub fn spawn<K: AsRef<OsStr>, V: AsRef<OsStr>>(
         binary: &Path,
         runtime_api: SocketAddr,
@@ -111,12 +108,9 @@ impl Function {
         locked(&self.lines).clone()
     }
 
-    /// Waits until the function has written a line that contains `text`.
+    /// Waits up to a minute until the function has written a line that contains `text`.
     ///
     /// A response may arrive before the lines that the function wrote earlier.
-    ///
-    /// # Panics
-    /// Panics if no such line is written within a minute.
     pub async fn wrote(&self, text: &str) {
         let written = async {
             while !self.lines().iter().any(|line| line.contains(text)) {
@@ -133,10 +127,7 @@ impl Function {
         self.wait().await.1
     }
 
-    /// Waits until the process exits, and returns its exit status and all lines that it wrote.
-    ///
-    /// # Panics
-    /// Panics if the process does not exit within a minute.
+    /// Waits up to a minute until the process exits, and returns its exit status and all lines that it wrote.
     pub async fn wait(mut self) -> (ExitStatus, Vec<String>) {
         let ended = async {
             let status = self.process.wait().await.expect("a child process can be waited for");
@@ -172,25 +163,16 @@ pub fn level_in_lambda(line: &str) -> String {
 }
 
 /// Returns the path of the compiled poller: the value of `SLACKTRAIL_POLLER` (`make e2e` sets it), or `poller` in the build directory.
-///
-/// # Panics
-/// Panics if the file does not exist. The message names the command that builds it.
 pub fn poller_binary() -> PathBuf {
     std::env::var_os("SLACKTRAIL_POLLER").map_or_else(|| built_here("poller"), PathBuf::from)
 }
 
 /// Returns the path of the compiled oauth function: the value of `SLACKTRAIL_OAUTH` (`make e2e` sets it), or `oauth` in the build directory.
-///
-/// # Panics
-/// Panics if the file does not exist. The message names the command that builds it.
 pub fn oauth_binary() -> PathBuf {
     std::env::var_os("SLACKTRAIL_OAUTH").map_or_else(|| built_here("oauth"), PathBuf::from)
 }
 
 /// Returns the path of a compiled binary of this workspace.
-///
-/// # Panics
-/// Panics if the file does not exist. The message names the command that builds it.
 pub fn built_here(name: &str) -> PathBuf {
     let binary = build_directory().join(name).with_extension(std::env::consts::EXE_EXTENSION);
     assert!(binary.is_file(), "no `{}`; hint: build it with `cargo build --workspace --bins`", binary.display());

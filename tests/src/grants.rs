@@ -63,10 +63,7 @@ pub struct Disagreement {
 }
 
 impl Statement {
-    /// Returns a permission for each combination of action, resource and partition key.
-    ///
-    /// # Panics
-    /// Panics if the statement denies, because denials are not supported.
+    /// Returns a permission for each combination of action, resource and partition key. Denials are not supported.
     pub fn permissions(&self) -> Vec<Permission> {
         assert_eq!(self.effect, "Allow", "{self:?}");
         let pairs = self.action.all().iter().flat_map(|action| self.resource.all().iter().map(move |on| (action, on)));
@@ -103,8 +100,7 @@ pub fn compare(granted: &[Permission], asked: &[Permission]) -> Disagreement {
 impl Permission {
     /// Returns the permission that a call requires (AWS Service Authorization Reference).
     ///
-    /// # Panics
-    /// Panics if the call is not supported yet. Look up its action in the reference and add it here.
+    /// Look up the action of an unsupported call in the reference, and add it here.
     pub fn needed_for(call: &AwsCall) -> Permission {
         let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
         let (action, resource) = match call.target().and_then(|target| target.split_once('.')) {

@@ -44,9 +44,6 @@ pub struct HttpApi {
 
 impl HttpApi {
     /// Starts an API on a free port, in front of the functions of `lambda`. Each function handles one request at a time.
-    ///
-    /// # Panics
-    /// Panics if no port can be opened or no certificate can be created.
     pub async fn start(lambda: Arc<Emulator>) -> HttpApi {
         let (acceptor, certificate) = self_signed();
         let server = Server::start(move |socket: TcpStream| {

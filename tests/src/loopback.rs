@@ -70,9 +70,6 @@ pub async fn bind() -> (TcpListener, SocketAddr) {
 }
 
 /// Reserves a port on which nothing listens. No other program can take it until the socket is dropped.
-///
-/// # Panics
-/// Panics if no port is free.
 pub fn reserve() -> (TcpSocket, SocketAddr) {
     let socket = TcpSocket::new_v4().expect("a socket can be created");
     socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("loopback has a free port");

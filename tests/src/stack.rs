@@ -37,9 +37,6 @@ pub struct DeployedFunction {
 impl Stack {
     /// Deploys the template to an account [with CloudFormation](EmulatedAws::start_with_cloudformation), with some parameters changed, such as
     /// `Architecture=x86_64`.
-    ///
-    /// # Panics
-    /// Panics if the deployment fails. The message contains its output.
     pub fn deploy(aws: &EmulatedAws, parameters: &[&str]) -> Stack {
         Stack::make("deploy.py", aws, parameters)
     }
@@ -47,9 +44,6 @@ impl Stack {
     /// Deploys the supported part of the template to an account that [checks permissions](EmulatedAws::start_with_permissions).
     ///
     /// `without` lists the IDs of statements to omit from the roles' policies.
-    ///
-    /// # Panics
-    /// Panics if the deployment fails. The message contains its output.
     pub fn deploy_with_permissions(aws: &EmulatedAws, without: &[&str]) -> Stack {
         Stack::make("deploy_with_permissions.py", aws, without)
     }
@@ -67,9 +61,6 @@ impl Stack {
     }
 
     /// Returns the resource names in the outputs.
-    ///
-    /// # Panics
-    /// Panics if an output is missing.
     pub fn names(&self) -> ResourceNames {
         ResourceNames {
             bucket: self.outputs["BucketName"].clone(),

@@ -17,11 +17,7 @@ pub fn folder(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target)
 }
 
-/// Returns the inputs of a target, sorted by name.
-///
-/// # Panics
-///
-/// Panics if the target has no inputs, or if an input cannot be read.
+/// Returns the inputs of a target, at least one, sorted by name.
 pub fn inputs(target: &str) -> Vec<Input> {
     let folder = folder(target);
     let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("`{}`: {error}", folder.display()));

@@ -129,18 +129,12 @@ impl Harness {
         self.world.connect();
     }
 
-    /// Requests a backfill of the time between two ages in seconds, as `slacktrail backfill` does.
-    ///
-    /// # Panics
-    /// Panics if the stream has no cursor yet.
+    /// Requests a backfill of the time between two ages in seconds, as `slacktrail backfill` does. The stream must have a cursor.
     pub fn backfill(&mut self, log: LogType, oldest_ago: i64, latest_ago: i64) -> Backfill {
         self.world.backfill(log, oldest_ago, latest_ago).expect("the stream has a cursor")
     }
 
-    /// Deletes all objects of a log's day, as a user does before a backfill collects the day again.
-    ///
-    /// # Panics
-    /// Panics if the day has no object.
+    /// Deletes all objects of a log's day, at least one, as a user does before a backfill collects the day again.
     pub fn delete_day(&mut self, log: LogType, day: Day) {
         self.world.with(|state| {
             let prefix = format!("{log}/{day}/");
@@ -152,9 +146,6 @@ impl Harness {
     }
 
     /// Requests a backfill of a deleted day, as `slacktrail backfill` does: it clears the number of the day log's last object.
-    ///
-    /// # Panics
-    /// Panics if the stream has no cursor yet.
     pub fn backfill_deleted_day(&mut self, log: LogType, day: Day) -> Backfill {
         self.world.with(|state| {
             let now = Second::of(state.now);
@@ -233,10 +224,7 @@ impl Harness {
         self.restart();
     }
 
-    /// Runs a tick, and returns the summaries of its streams.
-    ///
-    /// # Panics
-    /// Panics if the tick fails or an invariant is violated.
+    /// Runs a tick that must succeed, and returns the summaries of its streams.
     pub fn tick(&mut self) -> Vec<StreamOutcome> {
         let End::Answered(answer) = self.try_tick() else { panic!("the process was killed") };
         let broken = self.world.with(|state| state.broken.clone());
@@ -289,19 +277,13 @@ impl Harness {
         self.world.with(|state| state.book.lines.len())
     }
 
-    /// Asserts that every record that Slack has shown is stored once.
-    ///
-    /// # Panics
-    /// Panics if a record is missing or an invariant is violated.
+    /// Asserts that every record that Slack has shown is stored once, and that no invariant is violated.
     pub fn assert_complete(&self) {
         let outcome = self.world.with(oracle::check_end);
         assert_eq!(outcome, Ok(()), "\n{}", self.world.with(|state| state.trace.join("\n")));
     }
 
     /// Asserts that this many of Slack's newest rows of a log are stored.
-    ///
-    /// # Panics
-    /// Panics if a row is not stored, or if Slack shows fewer rows.
     pub fn assert_newest_stored(&self, log: Log, count: usize) {
         self.world.with(|state| {
             let mut rows: Vec<&Row> = state.slack.visible_rows(log, state.now).collect();
@@ -311,10 +293,7 @@ impl Harness {
         });
     }
 
-    /// Asserts that all rows that Slack shows of a log and a workspace are stored.
-    ///
-    /// # Panics
-    /// Panics if a row is not stored, or if Slack shows none.
+    /// Asserts that Slack shows rows of a log and a workspace, and that all of them are stored.
     pub fn assert_workspace_stored(&self, log: Log, workspace: &str) {
         self.world.with(|state| {
             let shown = state.slack.visible_rows(log, state.now);
@@ -325,9 +304,6 @@ impl Harness {
     }
 
     /// Asserts that exactly these rows are stored, byte for byte.
-    ///
-    /// # Panics
-    /// Panics if the stored rows differ.
     pub fn assert_stored_bytes(&self, rows: &[&str]) {
         self.world.with(|state| {
             let mut stored: Vec<&str> = state.book.lines.iter().map(|line| line.slack()).collect();

@@ -21,9 +21,6 @@ use super::simulated_world::SimulatedWorld;
 const POLLS_MAX: u32 = 100_000;
 
 /// Runs a future of the simulated world, which never waits for anything outside of it, to its end.
-///
-/// # Panics
-/// Panics if the future does not end.
 pub fn run<R>(future: impl Future<Output = R>) -> R {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
@@ -230,9 +227,6 @@ impl Tick {
     }
 
     /// Runs to the end of the tick.
-    ///
-    /// # Panics
-    /// Panics if the tick does not end.
     pub fn run(mut self) -> End {
         let end = (0..POLLS_MAX).find_map(|_| self.step());
         end.unwrap_or_else(|| {

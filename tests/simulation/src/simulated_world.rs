@@ -189,9 +189,6 @@ pub(super) fn acme(now: Timestamp, logs: &[LogType]) -> Source {
 
 impl State {
     /// Edits the stored cursor of a log, and returns the result of `edit`, or `None` if the log has no cursor.
-    ///
-    /// # Panics
-    /// Panics if the stored cursor is invalid.
     pub(super) fn edit_cursor<R>(&mut self, log: LogType, edit: impl FnOnce(&mut Cursor) -> R) -> Option<R> {
         let (_, stored) = self.cursors.iter_mut().find(|(stream, _)| stream.log == log)?;
         let mut cursor = Cursor::decode(&stored.text).expect("a stored cursor is valid");

@@ -40,9 +40,6 @@ pub struct HostileDeployment {
 
 impl HostileDeployment {
     /// Starts a deployment with only the honest source, or prints a message and returns `None` if moto is not available.
-    ///
-    /// # Panics
-    /// Panics if a component does not start.
     pub async fn start() -> Option<HostileDeployment> {
         let tokens = (0..HOSTILE_MAX).map(|number| hostile(number).1).chain([token(HONEST)]);
         let settings = Settings {
@@ -66,9 +63,6 @@ impl HostileDeployment {
     }
 
     /// Starts an oauth function for `lambda` that calls the hostile Slack.
-    ///
-    /// # Panics
-    /// Panics if the binary does not exist.
     pub fn oauth(&self, lambda: &Emulator) -> Function {
         let mut environment = self.deployment.oauth_environment();
         environment.extend(self.slack.environment().map(|(name, value)| (name.to_owned(), value)));
@@ -76,9 +70,6 @@ impl HostileDeployment {
     }
 
     /// Creates a link for a new source, authorizes it at the simulated Slack, and returns the response of the callback.
-    ///
-    /// # Panics
-    /// Panics if the function does not redirect to Slack or Slack does not redirect back.
     pub async fn authorize(&self, lambda: &Emulator, number: u8) -> Answer {
         let link_token = issue_link(&self.deployment, number, &organization_source(&format!("granted{number}"))).await;
         authorize(&self.deployment, lambda, &format!("grant={}", link_token.reveal())).await
@@ -98,9 +89,6 @@ impl HostileDeployment {
     ///
     /// The sources are collected one after the other, so that their objects are as large as possible. Without cursors, the next poller must
     /// read the objects back.
-    ///
-    /// # Panics
-    /// Panics if a record is not stored.
     pub async fn store_large_objects(&self, sources: usize, mebibytes: i64) {
         let poller = self.poller();
         for number in 0..sources {
@@ -131,9 +119,6 @@ impl HostileDeployment {
     }
 
     /// Asserts that all records of the honest source are stored, and returns the archive.
-    ///
-    /// # Panics
-    /// Panics if the archive differs from the honest source's records.
     pub async fn assert_honest_is_stored(&self) -> Archive {
         let archive = self.deployment.archive().await;
         archive.assert_exactly(&self.deployment.slack(), HONEST, &Log::ALL);

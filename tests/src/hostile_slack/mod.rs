@@ -65,9 +65,6 @@ struct Context {
 
 impl HostileSlack {
     /// Starts a hostile Slack on a free port, in front of the simulated Slack of `deployment`.
-    ///
-    /// # Panics
-    /// Panics if the server does not start.
     pub async fn before(deployment: &LocalDeployment) -> HostileSlack {
         let environment: HashMap<String, String> = deployment.environment().into_iter().collect();
         let upstream = FAMILIES.map(|(name, _)| environment[name].clone());

@@ -9,9 +9,7 @@ const UNTYPED: [&str; 2] = ["Slack  <-- ", "select "];
 
 /// Returns every command in README's order, without its comment. A line with `&&` contains two commands.
 ///
-/// # Panics
-///
-/// Panics if an indented line is neither a command from [`PROGRAMS`] nor in a block from [`UNTYPED`].
+/// Every indented line must be a command from [`PROGRAMS`], or in a block from [`UNTYPED`].
 pub(super) fn shown() -> Vec<&'static str> {
     assert!(
         !README.contains("```") && !README.contains('\t'),
