@@ -110,9 +110,6 @@ fn run_seconds() -> f64 {
 
 impl Collector {
     /// Reads a description file.
-    ///
-    /// # Errors
-    /// Returns an error if the file cannot be read, is not a valid description, or names a log that Slack does not have.
     pub(crate) fn read(file: &Path) -> Result<Collector, String> {
         let named = |error: &dyn std::fmt::Display| format!("`{}`: {error}", file.display());
         let text = std::fs::read_to_string(file).map_err(|error| named(&error))?;

@@ -58,10 +58,7 @@ pub(crate) fn backlog(records: u32) -> World {
     world
 }
 
-/// Collects the backlog in an empty folder.
-///
-/// # Errors
-/// Returns an error if a command of the collector fails, or if it does not collect the backlog in 20 runs.
+/// Collects the backlog in an empty folder, in at most [`RUNS_MAX`] runs.
 pub(crate) async fn measure(collector: &Collector, world: &World, folder: &Path) -> io::Result<Usage> {
     let token = world.settings().tokens.first().map(|token| token.text.clone()).unwrap_or_default();
     let placeholders =

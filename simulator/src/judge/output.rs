@@ -17,9 +17,6 @@ pub(crate) struct Line {
 }
 
 /// Returns all files at or below `path`, sorted. A path that does not exist has none.
-///
-/// # Errors
-/// Returns an error if a folder cannot be read.
 pub(crate) fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut open = vec![path.to_owned()];
@@ -40,9 +37,6 @@ pub(crate) fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Returns the bytes of a file, decompressed if they are gzip. Of a file that breaks off, returns what can be decompressed.
-///
-/// # Errors
-/// Returns an error if the file cannot be read.
 pub(crate) fn bytes(file: &Path) -> io::Result<Vec<u8>> {
     let stored = fs::read(file)?;
     if !stored.starts_with(&[0x1f, 0x8b]) {
@@ -55,9 +49,6 @@ pub(crate) fn bytes(file: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// Returns all lines of the files. Skips files whose name starts with `.`, because collectors write temporary files there.
-///
-/// # Errors
-/// Returns an error if a file cannot be read.
 pub(crate) fn lines(files: &[PathBuf]) -> io::Result<Vec<Line>> {
     let mut lines = Vec::new();
     let is_hidden = |file: &&PathBuf| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));

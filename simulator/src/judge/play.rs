@@ -38,9 +38,6 @@ struct Play<'a> {
 }
 
 /// Plays a day in an empty folder, and returns the verdict.
-///
-/// # Errors
-/// Returns an error if the collector's commands cannot be run, or if its files cannot be read.
 pub(crate) async fn play(collector: &Collector, day: &Day, folder: &Path) -> io::Result<Verdict> {
     let token = day.settings.tokens.first().map(|token| token.text.clone()).unwrap_or_default();
     let organization = day.settings.tenant.workspaces().len() > 1;

@@ -69,9 +69,6 @@ pub(crate) struct Ending {
 
 impl<'a> Stage<'a> {
     /// Starts Slack and the collector's service in the folder `folder`, which is empty.
-    ///
-    /// # Errors
-    /// Returns an error if a file cannot be written, no port is free, or a command of the collector fails.
     pub(crate) async fn start(
         collector: &'a Collector,
         world: World,
@@ -125,18 +122,12 @@ impl<'a> Stage<'a> {
     }
 
     /// Lets time pass.
-    ///
-    /// # Errors
-    /// Returns an error if the clock cannot be set.
     pub(crate) fn pass(&mut self, seconds: i64) -> io::Result<()> {
         let ahead = self.ahead.fetch_add(seconds, Ordering::Relaxed) + seconds;
         self.clock.set_ahead(ahead + self.skew)
     }
 
     /// Runs the collector once. A continuous collector polls for a while, and keeps running.
-    ///
-    /// # Errors
-    /// Returns an error if a process cannot be started, if fetching the output fails, or if a file cannot be read.
     pub(crate) async fn run(&mut self) -> io::Result<Ending> {
         let mut run = match self.running.take() {
             Some(running) => {
@@ -170,9 +161,6 @@ impl<'a> Stage<'a> {
     }
 
     /// Runs the collector twice at the same time.
-    ///
-    /// # Errors
-    /// Returns an error if a process cannot be started or stopped, if fetching the output fails, or if a file cannot be read.
     pub(crate) async fn run_twice(&mut self) -> io::Result<Ending> {
         self.stop_running().await?;
         for _ in 0..2 {
@@ -193,9 +181,6 @@ impl<'a> Stage<'a> {
     }
 
     /// Runs the collector and kills it while Slack handles its call number `call` to a log.
-    ///
-    /// # Errors
-    /// Returns an error if a process cannot be started or stopped, if fetching the output fails, or if a file cannot be read.
     pub(crate) async fn run_killed(&mut self, log: Log, call: u32) -> io::Result<()> {
         self.stop_running().await?;
         let before = self.world().calls().of(log.path());
@@ -217,10 +202,6 @@ impl<'a> Stage<'a> {
     }
 
     /// Runs the collector, and then restores its earlier state, as after a kill between the output and the state.
-    ///
-    /// # Errors
-    /// Returns an error if the state cannot be copied or restored, if a process cannot be started or stopped, if fetching the output
-    /// fails, or if a file cannot be read.
     pub(crate) async fn run_losing_state(&mut self) -> io::Result<()> {
         self.stop_running().await?;
         let copy = self.folder.join("state");
@@ -239,9 +220,6 @@ impl<'a> Stage<'a> {
     }
 
     /// Runs the collector once to its end, and returns the peak resident memory of its largest process.
-    ///
-    /// # Errors
-    /// Returns an error if the process cannot be started, fails, or does not end in time.
     pub(crate) async fn measured_run(&mut self, interval: Duration) -> io::Result<u64> {
         self.runs += 1;
         let name = format!("run-{}", self.runs);
@@ -275,25 +253,16 @@ impl<'a> Stage<'a> {
     }
 
     /// Returns the size of the files with records.
-    ///
-    /// # Errors
-    /// Returns an error if a file cannot be read.
     pub(crate) fn output_bytes(&self) -> io::Result<u64> {
         self.output_files()?.iter().map(|file| Ok(fs::metadata(file)?.len())).sum()
     }
 
     /// Returns the lines that the collector has written.
-    ///
-    /// # Errors
-    /// Returns an error if a file cannot be read.
     pub(crate) fn lines(&self) -> io::Result<Vec<output::Line>> {
         output::lines(&self.output_files()?)
     }
 
     /// Returns the number of files with records, and of outputs of runs, that contain `secret`.
-    ///
-    /// # Errors
-    /// Returns an error if a file cannot be read.
     pub(crate) fn files_with(&self, secret: &str) -> io::Result<usize> {
         let mut files = self.output_files()?;
         files.extend(output::files(&self.folder.join("runs"))?);
@@ -303,9 +272,6 @@ impl<'a> Stage<'a> {
     }
 
     /// Stops the service and Slack.
-    ///
-    /// # Errors
-    /// Returns an error if the service cannot be stopped.
     pub(crate) async fn stop(mut self) -> io::Result<()> {
         self.stop_running().await?;
         if let Some(service) = &mut self.service {
@@ -367,9 +333,6 @@ impl<'a> Stage<'a> {
     }
 
     /// Fetches the output, and gives new files the time of the simulated clock.
-    ///
-    /// # Errors
-    /// Returns an error if the command fails, or if a file cannot be read.
     pub(crate) async fn fetch(&mut self) -> io::Result<()> {
         self.execute(&self.collector.output.fetch, "fetch").await?;
         let ahead = Duration::from_secs(self.ahead.load(Ordering::Relaxed).unsigned_abs());
