@@ -204,13 +204,6 @@ impl Harness {
         self.process = Process::start(&self.world);
     }
 
-    /// Runs a tick of a new process, and keeps the own one with its cache.
-    pub fn other_tick(&mut self) {
-        let own = std::mem::replace(&mut self.process, Process::start(&self.world));
-        self.tick();
-        self.process = own;
-    }
-
     /// Uses an access row again, so that it moves to the newest end of its log.
     pub fn touch(&mut self, row: usize) {
         self.world.with(|state| state.slack.touch_access(row, state.now));

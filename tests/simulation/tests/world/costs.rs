@@ -9,24 +9,6 @@ use slacktrail_simulator::{Log, Row, Settings};
 use crate::minutes::unlimited;
 
 #[test]
-fn quiet_tick_calls_slack_once_per_log_and_writes_nothing() {
-    let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Audit, LogType::Access]);
-    harness.rows(Log::Audit, 5, 30);
-    harness.rows(Log::Access, 5, 30);
-    harness.tick();
-    harness.pass(60);
-    harness.tick();
-    harness.pass(60);
-    let operations = harness.operations_of_tick();
-    assert_eq!(operations.iter().filter(|what| what.starts_with("slack")).count(), 2, "{operations:#?}");
-    assert_eq!(operations.iter().filter(|what| *what == "load").count(), 1, "{operations:#?}");
-    assert!(
-        !operations.iter().any(|what| ["create", "read", "list", "replace"].iter().any(|verb| what.starts_with(verb))),
-        "{operations:#?}"
-    );
-}
-
-#[test]
 fn row_without_time_costs_no_read_in_quiet_ticks() {
     let mut harness = Harness::new(Settings { limits: Limits::OFF, ..Settings::workspace() }, &[LogType::Integration]);
     let untimed = Row { json: r#"{"app_id":"A1","date":"soon"}"#.into(), ..harness.integration_row() };
@@ -37,26 +19,6 @@ fn row_without_time_costs_no_read_in_quiet_ticks() {
         let expected = if tick == 0 { (1, 0) } else { (0, 0) };
         assert_eq!((count("list"), count("read")), expected, "{tick}: {operations:#?}");
         harness.pass(60);
-    }
-}
-
-#[test]
-fn busy_minute_creates_one_object_and_replaces_one_cursor_per_stream() {
-    let mut harness = Harness::new(unlimited(Settings::organization()), &[LogType::Audit, LogType::Access]);
-    harness.rows(Log::Audit, 5, 30);
-    harness.rows(Log::Access, 5, 30);
-    harness.tick();
-    for _ in 0..3 {
-        harness.pass(60);
-        harness.rows(Log::Audit, 150, 0);
-        harness.rows(Log::Access, 50, 0);
-        let operations = harness.operations_of_tick();
-        let count = |verb: &str| operations.iter().filter(|what| what.starts_with(verb)).count();
-        assert_eq!(
-            (count("slack"), count("create"), count("replace"), count("read"), count("list")),
-            (2, 2, 2, 0, 0),
-            "{operations:#?}"
-        );
     }
 }
 

@@ -110,44 +110,6 @@ fn workspace_that_leaves_during_backfill_is_collected_on_return() {
 }
 
 #[test]
-fn backfill_of_process_with_old_list_misses_no_workspace() {
-    let mut harness = Harness::new(small_pages(), &INTEGRATION);
-    harness.settings(|settings| workspace(settings, "T2").app_added = false);
-    harness.tick();
-    harness.pass(60);
-    harness.settings(|settings| workspace(settings, "T2").app_added = true);
-    harness.other_tick();
-    row(&mut harness, "T2", 10 * DAY, "two");
-    harness.pass(60);
-    harness.backfill(LogType::Integration, 11 * DAY, 9 * DAY);
-    harness.settle_within(5);
-    assert!(harness.gaps(LogType::Integration).is_empty(), "the backfill is over");
-    harness.pass(3_600);
-    harness.settle();
-    assert_eq!(harness.stored_lines(), 1);
-}
-
-#[test]
-fn workspace_that_joins_during_backfill_is_collected_back_to_its_start() {
-    let mut harness = Harness::new(small_pages(), &INTEGRATION);
-    harness.settings(|settings| workspace(settings, "T1").app_added = false);
-    harness.tick();
-    harness.pass(60);
-    harness.calls_max = Some(4);
-    row(&mut harness, "T1", 10 * DAY, "one");
-    for n in 0..15 {
-        row(&mut harness, "T2", 10 * DAY + n * 60, &format!("two{n}"));
-    }
-    harness.backfill(LogType::Integration, 11 * DAY, 9 * DAY);
-    harness.tick();
-    assert!(harness.stored_lines() < 15, "the backfill is in T2");
-    harness.settings(|settings| workspace(settings, "T1").app_added = true);
-    harness.pass(3_600);
-    harness.settle_within(30);
-    assert_eq!(harness.stored_lines(), 16);
-}
-
-#[test]
 fn organization_without_workspace_is_reported() {
     let mut harness = Harness::new(small_pages(), &INTEGRATION);
     row(&mut harness, "T1", 5, "one");
