@@ -53,14 +53,6 @@ fn sample_of_link_shows_page_and_sample_of_button_redirects() {
 }
 
 #[test]
-fn sample_of_callback_exchanges_its_code() {
-    let site = started();
-    let answer = ask(&site, include_str!("../../../events/oauth-callback.json"));
-    answer.assert_rejected(&site, 502, "slack_rejected");
-    assert_eq!(site.line().field("code"), "invalid_code", "Slack did not issue the sample's code");
-}
-
-#[test]
 fn sample_of_callback_connects_with_valid_code() {
     let site = site();
     let link = ask(&site, include_str!("../../../events/oauth-start-button.json"));

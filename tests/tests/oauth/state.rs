@@ -70,13 +70,6 @@ fn state_expires_after_exactly_ten_minutes() {
     site.world.pass(LINK_TTL_SECONDS);
     rejected(&site, &browser, &query, 410, "expired");
     assert!(browser.cookies.borrow().is_empty(), "the cookie is deleted");
-
-    let site = Site::new();
-    let browser = Browser::new();
-    let started = browser.start(&site, &site.link());
-    site.world.pass(LINK_TTL_SECONDS - 1);
-    let query = crate::browser::consented(&site, started.location(), &Consent::organization());
-    assert_eq!(browser.callback(&site, &query).status, 200);
 }
 
 #[test]
