@@ -8,44 +8,41 @@ use serde_json::Value;
 /// The check that covers a command.
 #[derive(Clone, Copy)]
 pub(super) enum How {
-    /// `make --dry-run` ends with this command, and a test runs it.
-    MakeEndsIn(&'static str),
     /// `make --dry-run` prints this command.
     MakeRuns(&'static str),
     /// `cargo metadata` lists the binary in this folder's package.
     CargoKnows(&'static str),
-    /// A test with this name in checks/test_readme.py runs the command or checks its words.
-    PythonTests(&'static str),
-    /// A test with this name in checks/deploy/test_deployment.py runs the command in `make test-deployed`.
-    DeploymentRuns(&'static str),
+    /// A Python test with this name runs the command or checks its words.
+    Test(&'static str),
     /// The tests with this source text run the command.
     TestsRun(&'static str),
 }
-use How::{CargoKnows, DeploymentRuns, MakeEndsIn, MakeRuns, PythonTests, TestsRun};
+use How::{CargoKnows, MakeRuns, Test, TestsRun};
 
-const README_TESTS: &str = include_str!("../../../../checks/test_readme.py");
-const DEPLOYMENT_TESTS: &str = include_str!("../../../../checks/deploy/test_deployment.py");
+/// The Python tests of documents, and those that `make test-deployed` runs.
+const PYTHON_TESTS: [&str; 2] =
+    [include_str!("../../../../checks/test_readme.py"), include_str!("../../../../checks/deploy/test_deployment.py")];
 
 /// Checks that cover several commands.
-const ARCHIVES_ARE_USED: How = DeploymentRuns("test_installed_command_runs");
-const SAM_TAKES_IT: How = PythonTests("test_sam_commands_and_options_in_documents_exist");
-const TAG_IS_THE_VERSIONS: How = PythonTests("test_tag_of_fork_starts_release_of_this_version");
-const TOOLS_ARE_ACTIVATED: How = PythonTests("test_tools_are_installed_into_active_environment");
+const ARCHIVES_ARE_USED: How = Test("test_installed_command_runs");
+const SAM_TAKES_IT: How = Test("test_sam_commands_and_options_in_documents_exist");
+const TAG_IS_THE_VERSIONS: How = Test("test_tag_of_fork_starts_release_of_this_version");
+const TOOLS_ARE_ACTIVATED: How = Test("test_tools_are_installed_into_active_environment");
 
 /// Each command, its check, and the reason why it is not typed here.
 pub(super) const ELSEWHERE: [(&str, How, &str); 27] = [
-    ("make demo", MakeEndsIn("target/debug/slacktrail demo"), "builds first; `demo` runs the rest"),
-    ("make simulate", MakeEndsIn("--bin simulate -- search"), "takes minutes; `make test` runs it"),
-    ("make local", MakeEndsIn("target/debug/local-deployment"), "installs and builds first; `local` runs the rest"),
+    ("make demo", MakeRuns("target/debug/slacktrail demo"), "builds first; `demo` runs the rest"),
+    ("make simulate", MakeRuns("--bin simulate -- search"), "takes minutes; `make test` runs it"),
+    ("make local", MakeRuns("target/debug/local-deployment"), "installs and builds first; `local` runs the rest"),
     ("git tag v0.1.0", TAG_IS_THE_VERSIONS, "writes to the repository"),
     ("git push origin v0.1.0", TAG_IS_THE_VERSIONS, "needs a fork"),
-    ("rustup target add aarch64-unknown-linux-gnu", PythonTests("test_rust_target_matches_archive"), "needs a network"),
+    ("rustup target add aarch64-unknown-linux-gnu", Test("test_rust_target_matches_archive"), "needs a network"),
     (
         "make dist ARCHITECTURES=arm64",
         MakeRuns("release/dist.py --output dist --architectures arm64"),
         "creates a release build; `make test-deployed` builds an archive without optimizations",
     ),
-    ("cd dist", PythonTests("test_archives_are_in_folder_that_readme_enters"), "needs that folder"),
+    ("cd dist", Test("test_archives_are_in_folder_that_readme_enters"), "needs that folder"),
     ("sha256sum --check --ignore-missing SHA256SUMS", ARCHIVES_ARE_USED, "needs the archives"),
     ("tar -xzf slacktrail-0.1.0-command-linux-x86_64.tar.gz", ARCHIVES_ARE_USED, "needs that archive"),
     ("mkdir -p ~/.local/bin", ARCHIVES_ARE_USED, "writes to the home directory"),
@@ -54,21 +51,17 @@ pub(super) const ELSEWHERE: [(&str, How, &str); 27] = [
     ("cd slacktrail-0.1.0-arm64", ARCHIVES_ARE_USED, "needs that archive"),
     (
         "sam deploy --guided --template-file template.yaml",
-        DeploymentRuns("test_guided_deployment_creates_every_resource"),
+        Test("test_guided_deployment_creates_every_resource"),
         "needs an archive and an AWS account, which `make test-deployed` emulates",
     ),
     ("python3 -m venv ~/slacktrail-tools", TOOLS_ARE_ACTIVATED, "writes to the home directory"),
     ("source ~/slacktrail-tools/bin/activate", TOOLS_ARE_ACTIVATED, "needs that environment"),
     (
         "pip install aws-sam-cli==1.170.0 cargo-lambda==1.9.2 ziglang==0.17.1",
-        PythonTests("test_readme_installs_tools_that_checks_use"),
+        Test("test_readme_installs_tools_that_checks_use"),
         "needs a network; requirements.txt has the same versions",
     ),
-    (
-        "cp samconfig.toml deploy.toml",
-        PythonTests("test_user_settings_are_copy_that_git_ignores"),
-        "writes to the repository",
-    ),
+    ("cp samconfig.toml deploy.toml", Test("test_user_settings_are_copy_that_git_ignores"), "writes to the repository"),
     (
         "sam build --config-file deploy.toml",
         SAM_TAKES_IT,
@@ -76,7 +69,7 @@ pub(super) const ELSEWHERE: [(&str, How, &str); 27] = [
     ),
     (
         "sam deploy --config-file deploy.toml",
-        DeploymentRuns("test_deployment_creates_every_resource"),
+        Test("test_deployment_creates_every_resource"),
         "needs an AWS account, which `make test-deployed` emulates",
     ),
     ("cargo install --locked --path cli", CargoKnows("cli"), "creates a release build; the test workflow runs it"),
@@ -103,12 +96,11 @@ pub(super) const ELSEWHERE: [(&str, How, &str); 27] = [
 fn readme_commands_not_typed_here_are_known_to_make_cargo_or_checks() {
     for (command, how, _) in ELSEWHERE {
         match how {
-            MakeEndsIn(last) => assert!(dry_run(command).trim_end().ends_with(last), "{command}: {}", dry_run(command)),
             MakeRuns(part) => assert!(dry_run(command).contains(part), "{command}: {}", dry_run(command)),
             CargoKnows(folder) => assert!(command.ends_with(folder) && has_command(folder), "{command}"),
-            PythonTests(name) => assert!(README_TESTS.contains(&format!("def {name}(")), "no test covers `{command}`"),
-            DeploymentRuns(name) => {
-                assert!(DEPLOYMENT_TESTS.contains(&format!("def {name}(")), "no test runs `{command}`")
+            Test(name) => {
+                let test = format!("def {name}(");
+                assert!(PYTHON_TESTS.iter().any(|tests| tests.contains(&test)), "no test covers `{command}`");
             }
             TestsRun(tests) => {
                 let argument = command.strip_prefix("slacktrail ").unwrap();
