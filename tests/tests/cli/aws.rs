@@ -1,12 +1,9 @@
 //! Tests `connect`, `sources` and `status` with an emulated AWS. Without moto, the tests print a note and pass.
 
-use axum::Router;
-use axum::http::StatusCode;
 use serde_json::{Value, json};
 use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
 use slacktrail_adapters::settings::SECRET_PREFIX;
 use slacktrail_tests::emulated_aws::EmulatedAws;
-use slacktrail_tests::loopback::serve;
 
 use crate::binary::Slacktrail;
 use crate::slack::{ORGANIZATION, Slack, WORKSPACE};
@@ -121,31 +118,6 @@ async fn second_source_of_same_slack_is_rejected_unless_forced() {
     slacktrail.run_with(&[&second[..], &["--force"]].concat(), ORGANIZATION).await.exits(0);
     slacktrail.run_with(&["connect", "beta", "--token-stdin"], ORGANIZATION).await.exits(0);
     slacktrail.run_with(&["connect", "acme", "--token-stdin"], ORGANIZATION).await.exits(0);
-}
-
-#[tokio::test]
-async fn stack_without_outputs_and_missing_stack_are_distinguished() {
-    let alone = Slacktrail::alone().signed_in();
-    let other = with_stack(alone.clone(), StatusCode::OK, described(&[("TableName", "streams")])).await;
-    insta::assert_snapshot!(other.run(&["status"]).await.exits(1).stderr, @r"
-    error: the stack that `SLACKTRAIL_STACK` names has no output `BucketName`
-    hint: check that this is a slacktrail stack and that its deployment is complete
-    ");
-    let error = "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>\
-        <Message>Stack with id slacktrail does not exist</Message></Error></ErrorResponse>";
-    let none = with_stack(alone, StatusCode::BAD_REQUEST, error.to_owned()).await;
-    insta::assert_snapshot!(none.run(&["status"]).await.exits(1).stderr, @r"
-    error: reading stack `slacktrail` (from `SLACKTRAIL_STACK`) failed in region `us-east-1` (from `AWS_REGION`)
-      caused by: Stack with id slacktrail does not exist
-    hint: check the stack name, and check that `sam deploy` (which ignores `AWS_REGION`) used region `us-east-1`; otherwise set `AWS_REGION` to the region of `sam deploy`
-    ");
-}
-
-/// Returns the command with a CloudFormation server that returns `response`, because this emulated AWS has no CloudFormation.
-async fn with_stack(slacktrail: Slacktrail, status: StatusCode, response: String) -> Slacktrail {
-    let respond = move || async move { (status, response) };
-    let endpoint = format!("http://{}", serve(Router::new().fallback(respond)).await);
-    slacktrail.with("AWS_ENDPOINT_URL_CLOUDFORMATION", &endpoint).with("SLACKTRAIL_STACK", "slacktrail")
 }
 
 /// Returns CloudFormation's description of a stack with these outputs.

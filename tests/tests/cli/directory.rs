@@ -79,7 +79,7 @@ async fn unknown_source_of_directory_is_error_that_lists_known_sources() {
             "error: source `acme` not found\nhint: use one of `slack` (`slacktrail sources --dir DIR` lists them)\n";
         assert_eq!(local.shown(&ran.stderr), expected, "{command:?}");
     }
-    for command in [&["sources"][..], &["pause", "slack"], &["resume", "slack"]] {
+    for command in [&["status"][..], &["sources"], &["pause", "slack"], &["resume", "slack"]] {
         let ran = Slacktrail::alone().run(&[command, &["--dir", "no-such-directory"]].concat()).await.exits(1);
         assert!(ran.stderr.starts_with("error: directory `no-such-directory` does not exist"), "{}", ran.stderr);
     }
@@ -252,6 +252,7 @@ async fn follow_in_pipe_prints_one_json_object_per_tick() {
     let mut end = String::new();
     tokio::io::AsyncReadExt::read_to_string(&mut rest, &mut end).await.unwrap();
     assert_eq!((end.as_str(), ran.stderr.as_str()), ("", ""), "each tick is one line, and nothing else is printed");
+    local.assert_exact(&Log::ALL);
 }
 
 #[tokio::test]

@@ -3,15 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use serde_json::json;
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_ports::DeploymentStore;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row};
-use slacktrail_tests::deployment::until;
 #[cfg(unix)]
 use tokio::io::{AsyncBufReadExt, BufReader};
 
+#[cfg(unix)]
 use crate::binary::interrupt;
 use crate::local::Local;
 use crate::slack::{ORGANIZATION, Slack, WORKSPACE, hours_ago};
@@ -97,21 +96,6 @@ async fn rejected_log_fails_run_and_others_are_stored() {
     // With a valid token, the same command immediately collects the missing records.
     local.slack.world().clear_faults();
     local.run(&["pull"]).await.exits(0);
-    local.assert_exact(&Log::ALL);
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn interrupted_follow_ends_cleanly() {
-    let local = Local::new().await;
-    let child = local.start(&["pull", "--follow"]);
-
-    let visible = |log| local.slack.world().visible_rows(log, Timestamp::now()).count();
-    until("the first tick has stored everything", || Log::ALL.iter().all(|log| local.stored(*log) >= visible(*log)))
-        .await;
-    interrupt(&child, "-INT");
-    let ran = local.slacktrail.end(child).await.exits(0);
-    assert!(ran.stdout.contains("slack/integration"), "the table is printed at the end: {}", ran.stdout);
     local.assert_exact(&Log::ALL);
 }
 

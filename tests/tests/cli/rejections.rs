@@ -25,19 +25,6 @@ async fn invalid_token_is_not_echoed() {
 }
 
 #[tokio::test]
-async fn revoked_token_is_reported_with_hint() {
-    let slack = Slack::organization().await;
-    slack.world().revoke(ORGANIZATION);
-    let directory = tempfile::tempdir().unwrap();
-    let to = directory.path().to_str().unwrap();
-    let ran = Slacktrail::of(&slack).token(ORGANIZATION).run(&["pull", "--dir", to]).await.exits(1);
-    insta::assert_snapshot!(ran.stderr, @r"
-    error: Slack answered `auth.test` with the error `token_revoked`
-    hint: set `SLACK_TOKEN` to a new token: the token was revoked or the app removed
-    ");
-}
-
-#[tokio::test]
 async fn failing_slack_is_reported_with_hint() {
     let slack = Slack::organization().await;
     slack.world().fault(Fault::every(CallMatcher::any(), FaultKind::Html(502)));
@@ -68,6 +55,16 @@ async fn wrong_usage_has_own_exit_code_and_no_flag_takes_token() {
         &["set", "acme", "--dir", "logs", "--logs", "audit"],
         &["backfill", "acme", "--log", "audit", "--day", "2017-01-01"],
         &["demo", "--seconds", "0"],
+        &["verify", "acme"],
+        &["verify", "acme", "--log", "audit", "--day", "yesterday"],
+        &["verify", "acme", "--log", "audit", "--day", "2026/11/20"],
+        &["verify", "Acme", "--log", "audit", "--day", "2026-11-20"],
+        &["verify", "acme", "--log", "audit,messages", "--day", "2026-11-20"],
+        &["verify", "acme", "--day", "2026-11-20", "--month", "2026-11"],
+        &["verify", "acme", "--day", "2026-11-20", "--to", "2026-11-21"],
+        &["verify", "acme", "--from", "2026-11-20"],
+        &["verify", "acme", "--month", "2026-11-20"],
+        &["verify", "acme", "--month", "2026-11", "--report", "november.pdf"],
         &["connect", "acme", "--plan", "free"],
         &["frobnicate"],
     ] {

@@ -89,15 +89,6 @@ async fn stored_text_cannot_control_terminal_and_json_keeps_it() {
     assert_eq!(ran.json()[0]["error"].as_str(), Some(message));
 }
 
-#[tokio::test]
-async fn status_of_directory_without_pull_is_error() {
-    let ran = Slacktrail::alone().run(&["status", "--dir", "no-such-directory"]).await.exits(1);
-    insta::assert_snapshot!(ran.stderr, @r"
-    error: directory `no-such-directory` does not exist
-    hint: pass the same directory as to `slacktrail pull --dir`
-    ");
-}
-
 /// Creates a directory with streams in several states.
 ///
 /// Ages are half a unit above the displayed values, so that a slow run displays the same values.

@@ -283,6 +283,7 @@ async fn deployment_in_other_region_passes_and_wrong_region_is_named() {
         stderr.contains("failed in region `us-east-1` (from `AWS_REGION`)") && stderr.contains(difference),
         "{stderr}"
     );
+    assert!(stderr.contains("\nhint: check the stack name"), "{stderr}");
 }
 
 #[tokio::test]
