@@ -7,7 +7,6 @@ use std::time::Duration;
 use aws_sdk_s3::types::{BucketVersioningStatus, PublicAccessBlockConfiguration, VersioningConfiguration};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use slacktrail_core::source::Source;
 use slacktrail_simulator::Settings;
 use slacktrail_simulator::settings::{Limits, ORGANIZATION_TOKEN};
 use slacktrail_tests::archive::Archive;
@@ -119,8 +118,7 @@ impl Account {
 
     /// Connects a source, and collects the records of the last 30 hours.
     pub(super) async fn collect(&self) {
-        let acme = Source { since: organization_source("acme").since, ..organization_source("acme") };
-        self.local.connect(&acme, ORGANIZATION_TOKEN).await;
+        self.local.connect(&organization_source("acme"), ORGANIZATION_TOKEN).await;
         let _activity = ActivityGenerator::new(&mut self.local.slack(), 30, 60);
         self.local.drain().await;
         self.poller.wrote("stream collected").await;
