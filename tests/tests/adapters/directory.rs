@@ -220,7 +220,6 @@ async fn keys_of_directory_are_listed_and_foreign_file_is_error() {
 }
 
 /// Returns the modes of a directory and of everything below it.
-#[cfg(unix)]
 fn modes(directory: &Path) -> Vec<(std::path::PathBuf, u32)> {
     use std::os::unix::fs::PermissionsExt;
 
@@ -233,7 +232,6 @@ fn modes(directory: &Path) -> Vec<(std::path::PathBuf, u32)> {
     modes
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn only_owner_can_read_collected_logs() {
     let above = tempfile::tempdir().unwrap();
@@ -250,7 +248,6 @@ async fn only_owner_can_read_collected_logs() {
     }
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn directories_below_world_readable_root_are_private() {
     use std::os::unix::fs::PermissionsExt;
@@ -266,7 +263,6 @@ async fn directories_below_world_readable_root_are_private() {
     assert_eq!((mode(""), mode("audit"), mode("audit/2026/11")), (0o755, 0o700, 0o700), "the root keeps its mode");
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn directory_is_created_in_folder_that_cannot_be_listed() {
     use std::os::unix::fs::PermissionsExt;
@@ -287,7 +283,6 @@ async fn replace_cursor(deployment: &DirectoryDeployment) -> Result<ReplaceOutco
 }
 
 /// Performs all operations in a directory, and returns the error of each, if any.
-#[cfg(unix)]
 async fn use_all(root: &Path) -> Vec<(&'static str, Option<Error>)> {
     let key = day_log("acme", "2026/11/22").key(1);
     let (logs, deployment) = (DirectoryDayLogs::new(root), DirectoryDeployment::new(root));
@@ -301,7 +296,6 @@ async fn use_all(root: &Path) -> Vec<(&'static str, Option<Error>)> {
     ]
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn no_symbolic_link_leads_out_of_directory() {
     use std::os::unix::fs::symlink;
@@ -344,7 +338,6 @@ async fn no_symbolic_link_leads_out_of_directory() {
     }
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn link_in_place_of_source_or_cursor_affects_only_that_one() {
     let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -361,7 +354,6 @@ async fn link_in_place_of_source_or_cursor_affects_only_that_one() {
     assert!(!fs::read_to_string(outside.path().join("acme.json")).unwrap().contains("\"paused\":true"));
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn root_may_be_symbolic_link_and_pipe_is_not_object() {
     let (above, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -147,7 +147,6 @@ impl Ran {
 }
 
 /// Sends a signal to a process, such as `-INT`.
-#[cfg(unix)]
 pub(crate) fn interrupt(child: &Child, signal: &str) {
     let id = child.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());

@@ -1,5 +1,4 @@
 //! The cost of a tick: calls to Slack, objects read and created, writes to the table.
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use slacktrail_core::source::LogType;
 use slacktrail_simulation::harness::{Harness, simulated};

@@ -1,5 +1,5 @@
 //! The real collector in the simulated world, without sockets, system clock or AWS.
-#![allow(missing_docs, reason = "the test names describe the tests")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic, and their names describe them")]
 
 mod backfill;
 mod costs;

@@ -1,5 +1,4 @@
 //! Helpers for a source that is collected once a minute.
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use slacktrail_core::source::LogType;
 use slacktrail_core::stream::StreamOutcome;

@@ -1,5 +1,4 @@
 //! Odd responses: the collector stores every row, whatever the fields around it.
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;

@@ -1,5 +1,4 @@
 //! Progress: a stream that advances is no error, and odd pages do not stop it.
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;

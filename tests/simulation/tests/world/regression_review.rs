@@ -1,5 +1,4 @@
 //! Regression tests for defects that a review of the collector found.
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use slacktrail_collector::tick::ResourceLimits;
 use slacktrail_core::cursor::{Backfill, Cursor};

@@ -1,5 +1,4 @@
 //! Regression tests for defects that the simulation found.
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;

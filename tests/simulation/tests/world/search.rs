@@ -1,6 +1,5 @@
 //! Tests of the search: a schedule's name reproduces it, and a small search runs in `cargo test`. `make simulate` searches a million
 //! schedules.
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use slacktrail_core::cursor::Cursor;
 use slacktrail_core::source::LogType;

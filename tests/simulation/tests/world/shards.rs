@@ -1,5 +1,4 @@
 //! A deployment of 10,000 sources, which is split into shards for independent invocations.
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,4 @@
 //! Known behaviors of Slack that break a naive collector, and how slacktrail handles each of them.
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use slacktrail_core::codes::Place;
 use slacktrail_core::health::State;

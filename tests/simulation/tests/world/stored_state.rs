@@ -1,5 +1,4 @@
 //! Corrupt stored state: an impossible cursor or source hides no record.
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;

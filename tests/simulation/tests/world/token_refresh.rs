@@ -1,6 +1,5 @@
 //! Token rotation: no single fault and no second poller loses a token pair that could have been kept.
 #![allow(clippy::print_stdout, reason = "tests print how many schedules they ran")]
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod rotating;
 

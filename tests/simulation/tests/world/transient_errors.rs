@@ -1,5 +1,4 @@
 //! A single rejection does not count as a revoked token, and a single error does not require action.
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use slacktrail_core::codes::Place;
 use slacktrail_core::health::State;

@@ -1,6 +1,5 @@
 //! `slacktrail verify` in a world whose records are known: days collected under each behavior of Slack, and records that the poller stores
 //! during a verification.
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod resume;
 mod slack_faults;

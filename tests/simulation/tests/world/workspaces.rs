@@ -1,5 +1,4 @@
 //! The workspaces of an organization: they join, leave, return and fail, and their integration logs are collected completely.
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_core::health::State;
