@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 use crate::{Family, Response, oauth};
 
-/// An error that Slack returns.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ApiError {
     pub(crate) code: String,

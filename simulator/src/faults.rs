@@ -193,7 +193,6 @@ impl FaultKind {
     }
 }
 
-/// The pending faults.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FaultScript {
     /// Each fault, with the number of calls that have matched it.

@@ -112,7 +112,6 @@ impl Tenant {
         }
     }
 
-    /// Returns the workspace with this ID.
     pub(crate) fn workspace(&self, id: &str) -> Option<&Workspace> {
         self.workspaces().iter().find(|workspace| workspace.id == id)
     }

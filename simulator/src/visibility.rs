@@ -12,9 +12,7 @@ const SITE_AGENT: &str = r#""user_agent":"SlackWeb "#;
 /// The access or integration rows that a call can see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum VisibleRows<'a> {
-    /// All rows.
     Everything,
-    /// The rows of one workspace.
     Workspace(&'a str),
     /// The rows of one workspace with user agents of its team site or of third-party apps.
     SiteAndApps(&'a str),

@@ -43,7 +43,6 @@ struct State {
     /// The scripts, oldest first. The newest script that returns a response wins.
     scripts: Vec<Script>,
     trap: Option<Trap>,
-    /// The delay of each response.
     delay: Duration,
     faults: Option<RandomFaults>,
     fault_counts: FaultCounts,

@@ -31,7 +31,6 @@ const MINISTACK_VARIABLE: &str = "SLACKTRAIL_MINISTACK";
 /// The time limit for an emulator to start. This usually takes one second, but longer on a busy machine.
 const START_MAX: Duration = Duration::from_secs(180);
 
-/// The default region.
 pub(crate) const REGION: &str = "us-east-1";
 /// The account of every caller that does not assume a role.
 pub(crate) const ACCOUNT_ID: &str = "123456789012";

@@ -40,7 +40,6 @@ impl Server {
         Server { address, task: tokio::spawn(accept(listener, converse)) }
     }
 
-    /// Starts a server of these routes.
     pub(crate) async fn of(routes: Router) -> Server {
         let (listener, address) = bind().await;
         let task =

@@ -16,7 +16,6 @@ pub(super) struct Directory {
     pub(super) organization: Option<String>,
 }
 
-/// A user.
 #[derive(Clone, Debug)]
 pub(super) struct Person {
     pub(super) id: String,
@@ -76,7 +75,6 @@ pub(super) fn id(letter: &str, number: u64) -> String {
     text
 }
 
-/// Returns a random ID.
 pub(super) fn new_id(letter: &str, rng: &mut StdRng) -> String {
     id(letter, u64::from(rng.next_u32()))
 }

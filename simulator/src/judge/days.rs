@@ -3,15 +3,12 @@
 use slacktrail_simulator::settings::{AccessColumn, Direction, Fill, Paging, Settings};
 use slacktrail_simulator::{Endless, FaultKind, Log};
 
-/// One day.
 pub(crate) struct Day {
     /// The name, unique within its log.
     pub(crate) name: &'static str,
     /// What happens, in one sentence.
     pub(crate) about: &'static str,
-    /// The log that is collected.
     pub(crate) log: Log,
-    /// The settings of Slack.
     pub(crate) settings: Settings,
     /// What happens, in order.
     pub(crate) steps: Vec<Step>,
@@ -73,7 +70,6 @@ fn settled(steps: &[Step]) -> Vec<Step> {
     [steps, &[Pass(MINUTE), Run, Pass(10 * MINUTE), Run]].concat()
 }
 
-/// Returns all days.
 pub(crate) fn days() -> Vec<Day> {
     [audit_days(), access_days(), integration_days()].into_iter().flatten().collect()
 }

@@ -39,7 +39,6 @@ pub(crate) struct Usage {
     pub(crate) calls: usize,
     /// The size of the files with records.
     pub(crate) bytes: u64,
-    /// The number of runs.
     pub(crate) runs: usize,
     /// The number of different records in the output, or `None` if the collector does not collect audit logs.
     pub(crate) records: Option<usize>,

@@ -122,7 +122,6 @@ fn list_text(days: &[Day]) -> String {
     days.iter().map(|day| format!("{:width$}  {}\n", path(day), day.about)).collect()
 }
 
-/// Returns the days as JSON.
 fn list_json(days: &[Day]) -> serde_json::Value {
     let days = days.iter().map(|day| json!({ "log": day.log.name(), "day": day.name, "about": day.about }));
     json!({ "days": days.collect::<Vec<_>>() })
@@ -175,7 +174,6 @@ async fn play_day<'a>(root: &Path, collectors: &[Collector], day: &'a Day) -> Re
     Ok(DayVerdicts { day, verdicts: try_join_all(played).await? })
 }
 
-/// Measures every collector in each round.
 #[expect(clippy::print_stderr, reason = "a command prints to its user")]
 async fn measured(collectors: &[Collector], records: u32, rounds: usize) -> Result<serde_json::Value, String> {
     let mut measured = Vec::new();

@@ -10,7 +10,6 @@ use serde_json::Value;
 /// A line that a collector has written.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
-    /// The file.
     pub(crate) file: PathBuf,
     /// The value of the line, or `None` if it is not JSON.
     pub(crate) value: Option<Value>,

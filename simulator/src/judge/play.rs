@@ -14,7 +14,6 @@ use super::days::{Day, Step};
 use super::stage::{Ending, Stage};
 use super::verdict::{self, Verdict};
 
-/// A day in progress.
 struct Play<'a> {
     collector: &'a Collector,
     log: Log,
@@ -32,12 +31,10 @@ struct Play<'a> {
     is_wrong: bool,
     /// When each record was first found in the output.
     stored_at: HashMap<String, Timestamp>,
-    /// The end of the first run.
     first_run: Option<Timestamp>,
     verdict: Verdict,
 }
 
-/// Plays a day in an empty folder, and returns the verdict.
 pub(crate) async fn play(collector: &Collector, day: &Day, folder: &Path) -> io::Result<Verdict> {
     let token = day.settings.tokens.first().map(|token| token.text.clone()).unwrap_or_default();
     let organization = day.settings.tenant.workspaces().len() > 1;

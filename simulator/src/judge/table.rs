@@ -10,7 +10,6 @@ pub(crate) struct DayVerdicts<'a> {
     pub(crate) verdicts: Vec<Option<Verdict>>,
 }
 
-/// Returns the cell of a verdict.
 pub(crate) fn cell(verdict: Option<&Verdict>) -> String {
     match verdict {
         None => "-".to_owned(),

@@ -14,7 +14,6 @@ use super::output::Line;
 /// The fields of an access row that Slack updates on every use.
 const UPDATED: [&str; 2] = ["date_last", "count"];
 
-/// The verdict on one day.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Verdict {
     /// The number of records that Slack has shown.
@@ -92,12 +91,10 @@ fn row_of(collector: &Collector, line: &Line) -> Option<Value> {
     row.is_object().then_some(row)
 }
 
-/// Returns the identities of the records in the lines.
 pub(crate) fn identities(collector: &Collector, log: Log, lines: &[Line]) -> HashSet<String> {
     lines.iter().filter_map(|line| row_of(collector, line)).map(|row| log.identity(&row)).collect()
 }
 
-/// A record that Slack has shown.
 struct Shown {
     row: Value,
     content: String,

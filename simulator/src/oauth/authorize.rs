@@ -37,7 +37,6 @@ impl<'a> InstallRequest<'a> {
         Ok(InstallRequest { app, user_scopes, bot_scopes, redirect, redirect_sent, state: text("state") })
     }
 
-    /// Returns the requested scopes.
     pub(crate) fn scopes(&self, kind: TokenKind) -> &[String] {
         match kind {
             TokenKind::User => &self.user_scopes,

@@ -42,7 +42,6 @@ pub(crate) struct Grant {
     pub(crate) is_revoked: bool,
 }
 
-/// An access token of a grant.
 #[derive(Clone, Debug)]
 pub(crate) struct AccessToken {
     /// The token as a caller sends it.
@@ -75,7 +74,6 @@ pub(crate) struct Issued {
     pub(crate) expires: Option<Timestamp>,
 }
 
-/// The state of OAuth.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Oauth {
     pub(crate) codes: BTreeMap<String, Code>,

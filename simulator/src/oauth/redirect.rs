@@ -42,7 +42,6 @@ pub(crate) fn is_below(url: &str, configured: &str) -> bool {
         && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Returns the URL with added parameters.
 pub(crate) fn with_parameters(url: &str, parameters: &[(&str, &str)]) -> String {
     let added = Serializer::new(String::new()).extend_pairs(parameters).finish();
     let joint = if url.contains('?') { '&' } else { '?' };

@@ -37,7 +37,6 @@ impl TokenGenerator {
         format!("{prefix}-{first}-{second}-{}", body(&mut rng))
     }
 
-    /// Returns a refresh token.
     pub(crate) fn refresh_token(&mut self, seed: u64) -> String {
         format!("xoxe-1-{}", body(&mut self.rng(seed)))
     }

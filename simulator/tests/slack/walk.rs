@@ -39,7 +39,6 @@ pub(crate) fn response(world: &mut World, now: i64, request: &Request) -> Respon
     world.answer(at(now), request).response().expect("a response")
 }
 
-/// Returns the JSON of the response.
 pub(crate) fn json(world: &mut World, now: i64, request: &Request) -> Value {
     serde_json::from_slice(&response(world, now, request).body).expect("JSON")
 }
@@ -52,7 +51,6 @@ pub(crate) fn error(world: &mut World, now: i64, request: &Request) -> (u16, Str
     (response.status, body["error"].as_str().expect("a code").to_owned())
 }
 
-/// Returns the `error` of the response.
 pub(crate) fn error_code(world: &mut World, now: i64, request: &Request) -> String {
     error(world, now, request).1
 }

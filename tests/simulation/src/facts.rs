@@ -16,7 +16,6 @@ use super::oracle::{Line, Unread, log_of_key as log_of};
 /// How far Slack's clock may be behind the collector's clock if no response has a `Date`.
 pub(super) const CLOCK_SKEW_SECONDS: i64 = 600;
 
-/// The facts of one tick.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     /// Slack's time at the start.
@@ -40,10 +39,8 @@ pub(super) struct Facts {
     pub(super) others: LogFacts,
 }
 
-/// The facts of one log in one tick.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LogFacts {
-    /// Calls to Slack.
     pub(super) calls: u32,
     /// Calls that returned what they requested.
     pub(super) answered: u32,

@@ -313,7 +313,6 @@ fn compact(json: &str) -> String {
     json.chars().filter(significant).collect()
 }
 
-/// Reads the lines of an object.
 fn read_object(key: &str, bytes: &[u8]) -> Result<Vec<Rc<Line>>, String> {
     let mut text = String::new();
     GzDecoder::new(bytes).read_to_string(&mut text).map_err(|error| format!("corrupt: `{key}`: {error}"))?;

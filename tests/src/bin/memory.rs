@@ -28,7 +28,6 @@ const NO_ANSWER: &str = "no response in time";
 struct Measured {
     peak: Option<u64>,
     cpu: Option<Duration>,
-    /// The duration of the longest invocation.
     longest: Duration,
     outcome: String,
 }

@@ -156,7 +156,6 @@ pub(super) fn log_of_long_records(rows: i64) -> Input {
     Input::log("records of 1 MiB", Outcome::Any, log)
 }
 
-/// Returns the inputs of audit logs.
 fn audit_inputs() -> Vec<Input> {
     let recent = recently();
     let deep = |time: i64| {
@@ -249,7 +248,6 @@ fn audit_inputs() -> Vec<Input> {
     ]
 }
 
-/// Returns the inputs of access logs.
 fn access_inputs() -> Vec<Input> {
     let recent = recently();
     let logins = |outcome, name, response: fn(i64) -> StreamedResponse| {

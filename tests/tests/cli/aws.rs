@@ -10,9 +10,7 @@ use crate::slack::{ORGANIZATION, Slack, WORKSPACE};
 
 pub(crate) const CONNECT: [&str; 7] = ["connect", "acme", "--name", "Acme", "--plan", "enterprise", "--token-stdin"];
 
-/// The bucket of [`deployed`].
 pub(crate) const BUCKET: &str = "logs";
-/// The table of [`deployed`].
 pub(crate) const TABLE: &str = "streams";
 
 /// Creates a bucket and a table in `moto`, and returns the command for them and for `slack`.
@@ -29,7 +27,6 @@ pub(crate) fn ports(moto: &EmulatedAws) -> AwsPorts {
     AwsPorts::connect(&moto.sdk_config(), names)
 }
 
-/// Returns a secret of [`deployed`].
 pub(crate) async fn secret(moto: &EmulatedAws, name: &str) -> Option<Value> {
     let value = moto.secrets_manager().get_secret_value().secret_id(name).send().await.ok()?;
     let mut secret: Value = serde_json::from_str(value.secret_string()?).unwrap();

@@ -25,7 +25,6 @@ const CALLS: [(&str, &str); 10] = [
     ("GetObject", "`s3:GetObject` on `logs/*`"),
 ];
 
-/// Returns the name of a call in [`CALLS`].
 fn name(call: &AwsCall) -> String {
     match (call.action.as_str(), call.query().contains("list-type")) {
         ("GET", true) => "ListObjects".to_owned(),

@@ -51,7 +51,6 @@ impl Slacktrail {
         self
     }
 
-    /// Sets all of these variables.
     pub(crate) fn with_all<T: AsRef<str>>(self, variables: impl IntoIterator<Item = (T, T)>) -> Slacktrail {
         variables.into_iter().fold(self, |slacktrail, (name, value)| slacktrail.with(name.as_ref(), value.as_ref()))
     }
@@ -75,7 +74,6 @@ impl Slacktrail {
         self.with("SLACK_TOKEN", token)
     }
 
-    /// Runs the command with these arguments.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
         self.run_with(arguments, "").await
     }
@@ -89,7 +87,6 @@ impl Slacktrail {
         self.end(child).await
     }
 
-    /// Returns the whole environment.
     pub(crate) fn environment(&self) -> &[(String, String)] {
         &self.environment
     }

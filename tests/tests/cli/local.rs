@@ -29,7 +29,6 @@ impl Local {
         Local { slack, slacktrail, directory }
     }
 
-    /// Pulls with these arguments.
     pub(crate) async fn pulled(arguments: &[&str]) -> Local {
         let local = Local::new().await;
         local.run(&[&["pull"], arguments].concat()).await.exits(0);

@@ -11,7 +11,6 @@ pub(crate) const ORGANIZATION: &str = ORGANIZATION_TOKEN;
 /// The valid token of a simulated workspace.
 pub(crate) const WORKSPACE: &str = WORKSPACE_TOKEN;
 
-/// A simulated Slack.
 pub(crate) struct Slack {
     world: Arc<Mutex<World>>,
     server: Server,

@@ -17,7 +17,6 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::binary::{Ran, Slacktrail, interrupt};
 
-/// Runs `status` on a directory.
 async fn status(directory: &TempDir, arguments: &[&str]) -> Ran {
     Slacktrail::alone().run(&[&["status", "--dir", directory.path().to_str().unwrap()], arguments].concat()).await
 }

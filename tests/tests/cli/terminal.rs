@@ -42,7 +42,6 @@ pub(crate) struct Shown {
 }
 
 impl Terminal {
-    /// Starts the command with these arguments.
     pub(crate) fn start(slacktrail: &Slacktrail, arguments: &[&str]) -> Terminal {
         Terminal::run(slacktrail, &binary(), arguments)
     }
@@ -110,7 +109,6 @@ impl Terminal {
         slacktrail_tests::deployment::until("the input is hidden", hides).await;
     }
 
-    /// Types `text`.
     pub(crate) async fn types(&mut self, text: &str) {
         self.pty.write_all(text.as_bytes()).await.unwrap();
     }
@@ -125,7 +123,6 @@ impl Terminal {
         self.types(CTRL_C).await;
     }
 
-    /// Returns the current screen.
     pub(crate) fn screen(&self) -> String {
         self.screen.screen().contents()
     }

@@ -108,7 +108,6 @@ impl Browser {
     }
 }
 
-/// Returns the query string of a link.
 pub(crate) fn grant(link_token: &OneTimeToken) -> String {
     format!("grant={}", link_token.reveal())
 }
@@ -120,7 +119,6 @@ pub(crate) fn consented(site: &Site, location: &str, consent: &Consent) -> Strin
     query_of(&back)
 }
 
-/// Returns the query string of a URL.
 pub(crate) fn query_of(url: &str) -> String {
     url.split_once('?').expect("the URL has a query string").1.to_owned()
 }
@@ -142,7 +140,6 @@ impl Answer {
         &self.headers["location"]
     }
 
-    /// Returns the heading of the page.
     pub(crate) fn heading(&self) -> &str {
         let (_, rest) = self.body.split_once("<h1>").unwrap_or_else(|| panic!("no heading: {}", self.body));
         rest.split_once("</h1>").unwrap().0

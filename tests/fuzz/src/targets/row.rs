@@ -28,7 +28,6 @@ pub(super) fn row(bytes: &[u8]) {
     }
 }
 
-/// Returns the line of a record.
 pub(super) fn write(record: &Record<'_>) -> Vec<u8> {
     let id = "acme".parse().expect("a valid ID");
     let source = Source::new(id, AWKWARD, Plan::Enterprise, now());

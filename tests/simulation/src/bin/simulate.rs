@@ -28,7 +28,6 @@ const SCHEDULES_MIN: u64 = 1_000_000;
 /// The variables that restrict a search.
 const FILTERS: [&str; 6] = ["LOGS", "KINDS", "SCENARIOS", "SLACKS", "SEEDS", "UNTIL"];
 
-/// The interval of progress reports.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(15);
 
 const HELP: &str = "\

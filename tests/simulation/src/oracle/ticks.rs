@@ -259,7 +259,6 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or_default()
 }
 
-/// Returns the log of an object.
 pub(crate) fn log_of_key(key: &str) -> LogType {
     super::log_of(key).name().parse().expect("a log type")
 }

@@ -119,7 +119,6 @@ impl RandomizedRun {
     }
 }
 
-/// Returns a random fault of Slack.
 pub(super) fn slack_fault(rng: &mut Rng, start: &StartingPoint, rows: u32) -> FaultKind {
     let token = start.slack.settings.tokens[0].text.clone();
     let row_number = usize::try_from(rng.below(u64::from(rows).max(1))).unwrap_or(0);

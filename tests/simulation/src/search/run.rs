@@ -176,7 +176,6 @@ impl Run {
         self.world.with(|state| state.slack.fault(fault));
     }
 
-    /// Returns the next row.
     fn new_row(&mut self, time: Timestamp) -> Row {
         let row = row(&self.start, self.rows, USERS, time);
         self.rows += 1;
@@ -292,7 +291,6 @@ impl Run {
         operations
     }
 
-    /// Plans the faults of the next tick.
     fn plan_faults(&mut self, tick: usize, injected: &[InjectedFault]) {
         let (process, before) = (self.process.number(), self.process.operations());
         let of_tick = injected.iter().filter(|fault| fault.0 == tick);

@@ -21,7 +21,6 @@ use super::account::EditAlarm;
 
 pub(super) use harmless::{inconclusive, sound};
 
-/// A defect.
 pub(super) struct Breakage {
     /// The description of the defect.
     pub(super) what: &'static str,

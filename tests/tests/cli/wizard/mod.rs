@@ -132,7 +132,6 @@ pub(crate) async fn connect(slacktrail: &Slacktrail, app: &App, arguments: &[&st
     panic!("`connect` printed no link:\n{output}");
 }
 
-/// Returns the link on a screen.
 pub(crate) fn link(screen: &str) -> String {
     screen.lines().find(|line| line.contains("/oauth/start?grant=")).unwrap().trim().to_owned()
 }
