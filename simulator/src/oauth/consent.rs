@@ -2,6 +2,7 @@
 //! (docs.slack.dev, installing with OAuth).
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::authorize::{InstallRequest, app_of};
 use super::{App, TokenKind, page, redirect};
@@ -115,6 +116,16 @@ impl World {
         let scopes = [app.user_scopes.join(","), app.bot_scopes.join(",")];
         let query = format!("client_id={client_id}&user_scope={}&scope={}", scopes[0], scopes[1]);
         self.consent(now, &query, consent)
+    }
+
+    /// Installs an app without a browser, and returns Slack's response to the exchange of the code. Slack must accept the installation.
+    pub fn install(&mut self, now: Timestamp, app: &App, user_scope: &str, consent: &Consent) -> Value {
+        let query = format!("client_id={}&user_scope={user_scope}", app.client_id);
+        let redirect = self.consent(now, &query, consent).expect("Slack redirects");
+        let code = redirect.split_once("code=").expect("the redirect has a code").1;
+        let request = Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret).with("code", code);
+        let response = self.answer(now, &request).response().expect("Slack responds");
+        serde_json::from_slice(&response.body).expect("the response is JSON")
     }
 
     /// Returns the response to a browser. The first user is signed in.

@@ -2,10 +2,13 @@ use slacktrail_simulator::oauth::{App, Consent, User};
 use slacktrail_simulator::tenant::Role;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Method, Outcome, Request, Settings, World};
 
-use crate::install::{
-    REDIRECT_URL, access, asking_for, calling, code_of, exchanging, install, organization, parameter, text,
-};
+use crate::install::{REDIRECT_URL, access, asking_for, calling, code_of, exchanging, organization, parameter, text};
 use crate::walk::{at, error, error_code, json, response};
+
+/// Returns a code for the scope `admin` on the organization.
+fn code(world: &mut World, app: &App) -> String {
+    code_of(&world.consent(at(0), &asking_for(app, "admin"), &Consent::organization()).expect("a redirect"))
+}
 
 #[test]
 fn organization_install_returns_user_token_that_reads_audit_logs() {
@@ -55,7 +58,7 @@ fn requested_bot_scopes_return_bot_token_at_top_level() {
 #[test]
 fn workspace_install_in_organization_names_both_and_reads_no_audit() {
     let (app, mut world) = organization();
-    let given = install(&mut world, 0, &app, "auditlogs:read,admin", &Consent::workspace("T2"));
+    let given = world.install(at(0), &app, "auditlogs:read,admin", &Consent::workspace("T2"));
     assert_eq!(given["team"], serde_json::json!({"id": "T2", "name": "Workspace T2"}));
     assert_eq!(given["enterprise"]["id"], "E1");
     assert_eq!(given["is_enterprise_install"], false);
@@ -66,7 +69,7 @@ fn workspace_install_in_organization_names_both_and_reads_no_audit() {
 #[test]
 fn auth_test_returns_tenant_user_and_app_of_issued_token() {
     let (app, mut world) = organization();
-    let given = install(&mut world, 0, &app, "admin", &Consent::organization());
+    let given = world.install(at(0), &app, "admin", &Consent::organization());
     let who = json(&mut world, 0, &calling("auth.test", text(&given, "/authed_user/access_token")));
     let fields =
         ["team_id", "team", "user_id", "user", "app_id", "app_name"].map(|name| text(&who, &format!("/{name}")));
@@ -78,8 +81,7 @@ fn auth_test_returns_tenant_user_and_app_of_issued_token() {
 #[test]
 fn code_expires_after_ten_minutes_and_is_single_use() {
     let (app, mut world) = organization();
-    let mut code = || code_of(&world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("ok"));
-    let (first, second) = (code(), code());
+    let (first, second) = (code(&mut world, &app), code(&mut world, &app));
     assert_ne!(first, second);
     assert_eq!(error_code(&mut world, 600, &exchanging(&app, &first)), "invalid_code");
     assert_eq!(json(&mut world, 599, &exchanging(&app, &second))["ok"], true);
@@ -93,16 +95,16 @@ fn code_belongs_to_one_app() {
     let (app, mut world) = organization();
     let other = App::workspace(REDIRECT_URL, "T1");
     world.settings_mut().apps.push(other.clone());
-    let redirect = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
-    assert_eq!(error_code(&mut world, 0, &exchanging(&other, &code_of(&redirect))), "invalid_code");
-    assert_eq!(json(&mut world, 0, &exchanging(&app, &code_of(&redirect)))["ok"], true);
+    let code = code(&mut world, &app);
+    assert_eq!(error_code(&mut world, 0, &exchanging(&other, &code)), "invalid_code");
+    assert_eq!(json(&mut world, 0, &exchanging(&app, &code))["ok"], true);
 }
 
 #[test]
 fn redirect_uri_must_be_repeated_in_exchange() {
     let (app, mut world) = organization();
-    let redirect = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
-    let without = access(&app).with("code", code_of(&redirect));
+    let code = code(&mut world, &app);
+    let without = access(&app).with("code", &code);
     assert_eq!(error_code(&mut world, 0, &without), "bad_redirect_uri");
     assert_eq!(
         error_code(&mut world, 0, &without.clone().with("redirect_uri", format!("{REDIRECT_URL}/"))),
@@ -120,8 +122,8 @@ fn redirect_uri_must_be_repeated_in_exchange() {
 #[test]
 fn client_authenticates_with_basic_header_or_fields() {
     let (app, mut world) = organization();
-    let redirect = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
-    let plain = Request::post("oauth.v2.access").with("code", code_of(&redirect)).with("redirect_uri", REDIRECT_URL);
+    let code = code(&mut world, &app);
+    let plain = Request::post("oauth.v2.access").with("code", &code).with("redirect_uri", REDIRECT_URL);
     let id = plain.clone().with("client_id", &app.client_id);
     assert_eq!(error_code(&mut world, 0, &plain), "invalid_client_id");
     assert_eq!(error_code(&mut world, 0, &plain.clone().basic("1.2", &app.client_secret)), "invalid_client_id");
@@ -133,8 +135,8 @@ fn client_authenticates_with_basic_header_or_fields() {
 #[test]
 fn exchange_is_post_with_known_grant_type() {
     let (app, mut world) = organization();
-    let redirect = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
-    let request = exchanging(&app, &code_of(&redirect));
+    let code = code(&mut world, &app);
+    let request = exchanging(&app, &code);
     assert_eq!(error_code(&mut world, 0, &request.clone().with("grant_type", "password")), "invalid_grant_type");
     let got = Request { method: Method::Get, ..request.clone() };
     assert_eq!(error_code(&mut world, 0, &got), "invalid_arguments");
@@ -144,8 +146,8 @@ fn exchange_is_post_with_known_grant_type() {
 #[test]
 fn scopes_add_up_over_repeated_installs_and_token_stays() {
     let (app, mut world) = organization();
-    let first = install(&mut world, 0, &app, "admin", &Consent::organization());
-    let second = install(&mut world, 60, &app, "auditlogs:read", &Consent::organization());
+    let first = world.install(at(0), &app, "admin", &Consent::organization());
+    let second = world.install(at(60), &app, "auditlogs:read", &Consent::organization());
     assert_eq!(second["authed_user"]["scope"], "admin,auditlogs:read");
     assert_eq!(first["authed_user"]["access_token"], second["authed_user"]["access_token"]);
     let token = text(&first, "/authed_user/access_token");
@@ -157,16 +159,16 @@ fn scopes_are_separate_per_user_and_tenant() {
     let (app, mut world) = organization();
     world.settings_mut().users.push(User::new("W2", "Ada", Role::Admin));
     let scope = |given: &serde_json::Value| given["authed_user"]["scope"].as_str().expect("scopes").to_owned();
-    install(&mut world, 0, &app, "auditlogs:read", &Consent::workspace("T1"));
-    assert_eq!(scope(&install(&mut world, 0, &app, "admin", &Consent::workspace("T2"))), "admin");
-    assert_eq!(scope(&install(&mut world, 0, &app, "admin", &Consent::workspace("T1").by("W2"))), "admin");
+    world.install(at(0), &app, "auditlogs:read", &Consent::workspace("T1"));
+    assert_eq!(scope(&world.install(at(0), &app, "admin", &Consent::workspace("T2"))), "admin");
+    assert_eq!(scope(&world.install(at(0), &app, "admin", &Consent::workspace("T1").by("W2"))), "admin");
     assert_eq!(world.live_tokens(at(0)).len(), 3);
 }
 
 #[test]
 fn organization_app_cannot_be_installed_on_workspace() {
     let (app, mut world) = organization();
-    install(&mut world, 0, &app, "admin", &Consent::organization());
+    world.install(at(0), &app, "admin", &Consent::organization());
     let redirect = world.consent(at(0), &asking_for(&app, "admin"), &Consent::workspace("T1")).expect("a redirect");
     let request = exchanging(&app, &code_of(&redirect));
     assert_eq!(error_code(&mut world, 0, &request), "cannot_install_an_org_installed_app");
@@ -175,8 +177,8 @@ fn organization_app_cannot_be_installed_on_workspace() {
 #[test]
 fn lost_response_uses_up_code_and_failed_call_does_not() {
     let (app, mut world) = organization();
-    let redirect = world.consent(at(0), &asking_for(&app, "admin"), &Consent::organization()).expect("a redirect");
-    let request = exchanging(&app, &code_of(&redirect));
+    let code = code(&mut world, &app);
+    let request = exchanging(&app, &code);
     let on = || CallMatcher::path("oauth.v2.access");
     world.fault(Fault::next(on(), FaultKind::Hangup));
     world.fault(Fault::nth(2, on(), FaultKind::Status(500, String::new())));
@@ -199,7 +201,7 @@ fn same_seed_makes_same_tokens() {
     let token = |seed| {
         let app = App::organization(REDIRECT_URL);
         let mut world = World::new(Settings { seed, apps: vec![app.clone()], ..Settings::organization() });
-        text(&install(&mut world, 0, &app, "admin", &Consent::organization()), "/authed_user/access_token").to_owned()
+        text(&world.install(at(0), &app, "admin", &Consent::organization()), "/authed_user/access_token").to_owned()
     };
     assert_eq!(token(7), token(7));
     assert_ne!(token(7), token(8));

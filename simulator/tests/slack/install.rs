@@ -1,11 +1,11 @@
 //! Installs an app in tests: gets tokens from an authorize URL without a browser.
 
 use serde_json::Value;
-use slacktrail_simulator::oauth::{App, Consent};
+use slacktrail_simulator::oauth::App;
 use slacktrail_simulator::tenant::Role;
 use slacktrail_simulator::{Family, Method, Request, Settings, World};
 
-use crate::walk::{at, json};
+use crate::walk::json;
 
 /// The redirect URL of the apps in these tests.
 pub(crate) const REDIRECT_URL: &str = "https://collector.example/callback";
@@ -15,7 +15,6 @@ pub(crate) fn world_of(app: &App) -> World {
     World::new(Settings { apps: vec![app.clone()], ..Settings::organization() })
 }
 
-/// Creates an app for an organization, and its world.
 pub(crate) fn organization() -> (App, World) {
     let app = App::organization(REDIRECT_URL);
     let world = world_of(&app);
@@ -34,12 +33,10 @@ pub(crate) fn asking_for(app: &App, user_scope: &str) -> String {
     format!("client_id={}&user_scope={user_scope}&state=s%201&redirect_uri={REDIRECT_URL}", app.client_id)
 }
 
-/// Returns the code of a redirect.
 pub(crate) fn code_of(url: &str) -> String {
     parameter(url, "code").expect("a code")
 }
 
-/// Returns a parameter of a redirect.
 pub(crate) fn parameter(url: &str, name: &str) -> Option<String> {
     let query = url.split_once('?').expect("a query").1;
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
@@ -61,18 +58,11 @@ pub(crate) fn access(app: &App) -> Request {
     Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret)
 }
 
-/// Installs the app with this approval, and returns the response of the exchange.
-pub(crate) fn install(world: &mut World, now: i64, app: &App, user_scope: &str, consent: &Consent) -> Value {
-    let redirect = world.consent(at(now), &asking_for(app, user_scope), consent).expect("a redirect");
-    json(world, now, &exchanging(app, &code_of(&redirect)))
-}
-
 /// Changes the role of the first user.
 pub(crate) fn owner_becomes(world: &mut World, rights: Role) {
     world.settings_mut().users[0].rights = rights;
 }
 
-/// Returns a string of a response.
 pub(crate) fn text<'a>(response: &'a Value, path: &str) -> &'a str {
     response.pointer(path).and_then(Value::as_str).expect("a string")
 }

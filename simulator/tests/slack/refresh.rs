@@ -3,7 +3,7 @@ use slacktrail_simulator::oauth::{App, Consent, GraceReuse};
 use slacktrail_simulator::{Log, Request, World};
 
 use crate::install::{
-    access, asking_for, calling, code_of, exchanging, install, organization, refreshing, rotating, state, text,
+    access, asking_for, calling, code_of, exchanging, organization, refreshing, rotating, state, text,
 };
 use crate::walk::{at, error, json, response};
 
@@ -12,7 +12,7 @@ const TTL: i64 = 43_200;
 /// Installs an app with rotation, and returns it with its first access token and refresh token.
 fn installed() -> (App, World, String, String) {
     let (app, mut world) = rotating();
-    let given = install(&mut world, 0, &app, "auditlogs:read,admin", &Consent::organization());
+    let given = world.install(at(0), &app, "auditlogs:read,admin", &Consent::organization());
     let pair = ["access_token", "refresh_token"].map(|name| text(&given, &format!("/authed_user/{name}")).to_owned());
     let [access_token, refresh_token] = pair;
     (app, world, access_token, refresh_token)
@@ -159,7 +159,7 @@ fn refresh_token_belongs_to_its_app_and_is_not_access_token() {
 #[test]
 fn app_without_rotation_has_nothing_to_refresh() {
     let (app, mut world) = organization();
-    let given = install(&mut world, 0, &app, "admin", &Consent::organization());
+    let given = world.install(at(0), &app, "admin", &Consent::organization());
     assert_eq!((given["authed_user"].get("refresh_token"), given["authed_user"].get("expires_in")), (None, None));
     let token = text(&given, "/authed_user/access_token");
     assert_eq!(error_code(&mut world, 0, &app, token), "invalid_refresh_token");
@@ -169,7 +169,7 @@ fn app_without_rotation_has_nothing_to_refresh() {
 #[test]
 fn reinstall_returns_new_pair_and_replaces_refresh_token() {
     let (app, mut world, first, refresh_token) = installed();
-    let given: Value = install(&mut world, 1_000, &app, "admin", &Consent::organization());
+    let given: Value = world.install(at(1_000), &app, "admin", &Consent::organization());
     let second = text(&given, "/authed_user/access_token").to_owned();
     assert_eq!(given["authed_user"]["scope"], "auditlogs:read,admin");
     assert_eq!(live(&world, 1_000), [first, second]);

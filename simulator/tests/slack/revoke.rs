@@ -2,9 +2,7 @@ use slacktrail_simulator::oauth::{App, Consent};
 use slacktrail_simulator::settings::ORGANIZATION_TOKEN;
 use slacktrail_simulator::{Family, Log, Request, Settings, World};
 
-use crate::install::{
-    asking_for, calling, code_of, exchanging, install, organization, refreshing, rotating, state, text,
-};
+use crate::install::{asking_for, calling, code_of, exchanging, organization, refreshing, rotating, state, text};
 use crate::walk::{at, error, json, response};
 
 /// Installs the app with a bot, and returns the access tokens of the user and the bot.
@@ -31,10 +29,10 @@ fn revoked_token_is_invalid_in_both_apis() {
 #[test]
 fn revocation_without_rotation_ends_authorization_and_its_scopes() {
     let (app, mut world) = organization();
-    let before = install(&mut world, 0, &app, "auditlogs:read", &Consent::organization());
+    let before = world.install(at(0), &app, "auditlogs:read", &Consent::organization());
     let token = text(&before, "/authed_user/access_token");
     json(&mut world, 1, &calling("auth.revoke", token));
-    let after = install(&mut world, 2, &app, "admin", &Consent::organization());
+    let after = world.install(at(2), &app, "admin", &Consent::organization());
     assert_eq!(after["authed_user"]["scope"], "admin");
     assert_ne!(text(&after, "/authed_user/access_token"), token);
 }
@@ -42,7 +40,7 @@ fn revocation_without_rotation_ends_authorization_and_its_scopes() {
 #[test]
 fn revocation_with_rotation_ends_only_that_token() {
     let (app, mut world) = rotating();
-    let given = install(&mut world, 0, &app, "admin", &Consent::organization());
+    let given = world.install(at(0), &app, "admin", &Consent::organization());
     let first = text(&given, "/authed_user/access_token");
     let refresh_token = text(&given, "/authed_user/refresh_token");
     let second = json(&mut world, 10, &refreshing(&app, refresh_token));

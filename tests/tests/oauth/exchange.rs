@@ -1,7 +1,7 @@
 //! Tests of responses to the exchange of a code: those that fail, break off or are malformed, and the tokens that they may contain.
 
 use slacktrail_simulator::oauth::Consent;
-use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Outcome, Request};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind};
 use tracing::Level;
 
 use crate::browser::Browser;
@@ -71,11 +71,7 @@ fn lost_exchange_response_is_reported_as_possible_token() {
 /// Returns a token that Slack has issued for a workspace.
 fn issued_token(site: &Site) -> String {
     let (now, app) = (site.world.now(), site.app(1));
-    let back = site.slack(|slack| slack.install_from_slack(now, &app.client_id, &Consent::workspace("T1"))).unwrap();
-    let code = back.split_once("code=").unwrap().1.split('&').next().unwrap();
-    let exchange = Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret).with("code", code);
-    let Outcome::Response(response) = site.slack(|slack| slack.answer(now, &exchange)) else { panic!("a response") };
-    let granted: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+    let granted = site.slack(|slack| slack.install(now, &app, "admin", &Consent::workspace("T1")));
     granted["authed_user"]["access_token"].as_str().unwrap_or_else(|| panic!("{granted}")).to_owned()
 }
 

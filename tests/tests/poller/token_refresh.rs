@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use slacktrail_core::source::{LogType, Source};
 use slacktrail_core::time::Second;
 use slacktrail_simulator::oauth::{App, Consent};
-use slacktrail_simulator::{Log, Outcome, Request, Settings};
+use slacktrail_simulator::{Log, Settings};
 use slacktrail_tests::deployment::{ActivityGenerator, LocalDeployment, organization_source};
 
 const REDIRECT_URL: &str = "https://collector.example/oauth/callback";
@@ -20,16 +20,7 @@ fn consent(deployment: &LocalDeployment, ttl_seconds: i64) -> Value {
     let now = Timestamp::now();
     let mut slack = deployment.slack();
     let app = slack.settings().apps[0].clone();
-    let query = format!(
-        "client_id={}&user_scope=auditlogs:read,admin&scope=team:read&redirect_uri={REDIRECT_URL}",
-        app.client_id
-    );
-    let back = slack.consent(now, &query, &Consent::organization()).unwrap();
-    let code = back.split_once("code=").unwrap().1.split('&').next().unwrap().to_owned();
-    let exchange = Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret);
-    let exchange = exchange.with("code", code).with("redirect_uri", REDIRECT_URL);
-    let Outcome::Response(response) = slack.answer(now, &exchange) else { panic!("Slack returned no response") };
-    let user = serde_json::from_slice::<Value>(&response.body).unwrap()["authed_user"].take();
+    let user = slack.install(now, &app, "auditlogs:read,admin", &Consent::organization())["authed_user"].take();
     json!({
         "client_id": app.client_id,
         "client_secret": app.client_secret,

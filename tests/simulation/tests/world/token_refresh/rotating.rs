@@ -10,7 +10,7 @@ use slacktrail_ports::credentials::{Credentials, update};
 use slacktrail_simulation::harness::Harness;
 use slacktrail_simulation::{End, SimulatedPorts, oracle, run};
 use slacktrail_simulator::oauth::{App, Consent, GraceReuse};
-use slacktrail_simulator::{Log, Outcome, Request, Settings};
+use slacktrail_simulator::{Log, Settings};
 
 const REDIRECT_URL: &str = "https://collector.example/oauth/callback";
 /// The lifetime of an access token: twelve hours.
@@ -54,18 +54,7 @@ impl Rotating {
         let now = self.harness.now();
         let secret = self.harness.world().with(|state| {
             let app = state.slack.settings().apps[0].clone();
-            let query = format!(
-                "client_id={}&user_scope=auditlogs:read&scope=team:read&redirect_uri={REDIRECT_URL}",
-                app.client_id
-            );
-            let redirect = state.slack.consent(now, &query, &Consent::organization()).unwrap();
-            let code = redirect.split_once("code=").unwrap().1.split('&').next().unwrap();
-            let exchange = Request::post("oauth.v2.access").basic(&app.client_id, &app.client_secret);
-            let exchange = exchange.with("code", code).with("redirect_uri", REDIRECT_URL);
-            let Outcome::Response(response) = state.slack.answer(now, &exchange) else {
-                panic!("Slack did not respond, although no fault is set")
-            };
-            let granted: Value = serde_json::from_slice(&response.body).unwrap();
+            let granted = state.slack.install(now, &app, "auditlogs:read", &Consent::organization());
             let user = &granted["authed_user"];
             serde_json::json!({
                 "client_id": app.client_id,
