@@ -9,26 +9,26 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use slacktrail_simulator::fake_clock::{self, CLOCK_VARIABLE, PRELOAD_VARIABLE};
+use slacktrail_simulator::fake_clock::{CLOCK_VARIABLE, FakeClock, PRELOAD_VARIABLE};
 use tempfile::TempDir;
 
-/// The clock of this process and of all processes started with [`FakeClock::environment`].
+/// The clock of this process and of all processes started with [`TestClock::environment`].
 #[derive(Debug)]
-pub struct FakeClock {
+pub struct TestClock {
     /// `None` if this is the system clock.
     file: Option<std::fs::File>,
     ahead: AtomicI64,
 }
 
-impl FakeClock {
+impl TestClock {
     /// Returns the clock of this process, or `None` if the process must first be restarted with a fake clock by [`rerun_with_fake_clock`].
-    pub fn of_this_process() -> Option<FakeClock> {
+    pub fn of_this_process() -> Option<TestClock> {
         let path = std::env::var_os(CLOCK_VARIABLE);
         if path.is_none() && cfg!(target_os = "linux") {
             return None;
         }
         let open = |path| std::fs::File::options().write(true).open(path).expect("the clock file can be opened");
-        Some(FakeClock { file: path.map(open), ahead: AtomicI64::new(0) })
+        Some(TestClock { file: path.map(open), ahead: AtomicI64::new(0) })
     }
 
     /// Advances the clock by whole seconds. Does nothing if this is the system clock.
@@ -55,7 +55,7 @@ impl FakeClock {
 /// Runs one test of this test binary again in a process with a fake clock, prints its output, and asserts that it passes. Needs a C compiler.
 pub fn rerun_with_fake_clock(test: &str) {
     let directory = TempDir::new().expect("a temporary directory can be created");
-    let clock = fake_clock::FakeClock::create(directory.path()).expect("the fake clock can be compiled");
+    let clock = FakeClock::create(directory.path()).expect("the fake clock can be compiled");
     let binary = std::env::current_exe().expect("the path of this binary is known");
     let mut process = Command::new(binary)
         .args(["--exact", test, "--nocapture"])

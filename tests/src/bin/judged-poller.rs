@@ -16,7 +16,7 @@ use slacktrail_core::time::Second;
 use slacktrail_tests::archive::Archive;
 use slacktrail_tests::deployment::{self, BUCKET, TABLE};
 use slacktrail_tests::emulated_aws::EmulatedAws;
-use slacktrail_tests::fake_clock::FakeClock;
+use slacktrail_tests::fake_clock::TestClock;
 use slacktrail_tests::function::poller_binary;
 use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
 
@@ -97,7 +97,7 @@ async fn connect(aws: &EmulatedAws) {
 async fn run(aws: &EmulatedAws, directory: &Path, invocations_max: usize) -> ExitCode {
     let lambda = Emulator::start().await;
     let mut environment = aws.environment();
-    environment.extend(FakeClock::environment());
+    environment.extend(TestClock::environment());
     environment.extend([("BUCKET_NAME".to_owned(), BUCKET.to_owned()), ("TABLE_NAME".to_owned(), TABLE.to_owned())]);
     let urls = ["SLACK_API_URL", "SLACK_AUDIT_URL"];
     environment.extend(urls.map(|name| (name.to_owned(), std::env::var(name).unwrap_or_default())));

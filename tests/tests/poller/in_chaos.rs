@@ -19,7 +19,7 @@ use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Settings, When};
 use slacktrail_tests::aws_proxy::FaultCounts;
 use slacktrail_tests::deployment::{ActivityGenerator, LocalDeployment, Summary};
 use slacktrail_tests::emulated_aws;
-use slacktrail_tests::fake_clock::{FakeClock, rerun_with_fake_clock};
+use slacktrail_tests::fake_clock::{TestClock, rerun_with_fake_clock};
 use slacktrail_tests::function::{Function, poller_binary};
 use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
 use tokio::time::{sleep, timeout};
@@ -89,7 +89,7 @@ struct Totals {
 /// Runs one of the pollers. Invokes its process repeatedly, and starts a new process after each kill.
 struct PollerRunner<'a> {
     deployment: &'a LocalDeployment,
-    clock: &'a FakeClock,
+    clock: &'a TestClock,
     /// The average time between two invocations, by the fake clock.
     interval: Duration,
     activity: &'a std::cell::RefCell<ActivityGenerator>,
@@ -185,7 +185,7 @@ async fn two_pollers_killed_randomly_amid_faults_store_each_record_once() {
     if emulated_aws::executable().is_none() {
         return;
     }
-    let Some(clock) = FakeClock::of_this_process() else { return rerun_with_fake_clock(TEST) };
+    let Some(clock) = TestClock::of_this_process() else { return rerun_with_fake_clock(TEST) };
     let (seed, kills) =
         (number("SEED").unwrap_or_else(fresh_seed), number("KILLS").map_or(KILLS, |kills| kills as u32));
     let Some((deployment, activity)) = LocalDeployment::with_history(settings(), 24, HISTORY_ROWS).await else {
@@ -207,7 +207,7 @@ async fn two_pollers_killed_randomly_amid_faults_store_each_record_once() {
             totals: &totals,
             lambda: Emulator::start().await,
             binary: poller_binary(),
-            environment: [deployment.environment(), FakeClock::environment()].concat(),
+            environment: [deployment.environment(), TestClock::environment()].concat(),
             rng: StdRng::seed_from_u64(seed.wrapping_add(1 + number)),
             poller: None,
             tick: Duration::from_millis(800),
