@@ -235,11 +235,6 @@ impl Harness {
         self.process.begin(self.calls_max, self.resources)
     }
 
-    /// Returns the number of operations of the process so far.
-    pub fn operations(&self) -> u32 {
-        self.process.operations()
-    }
-
     /// Runs a tick, and returns its operations in order.
     pub fn operations_of_tick(&mut self) -> Vec<String> {
         self.world.with(|state| state.trace.clear());

@@ -18,7 +18,7 @@ use slacktrail_simulator::{Row, Settings, World};
 const ROOT: u32 = 1_000_000;
 
 /// Returns a deployment of this many sources with these logs. Slack shows each of them one record per log.
-fn deployment(sources: usize, logs: &[LogType]) -> SimulatedWorld {
+pub(crate) fn deployment(sources: usize, logs: &[LogType]) -> SimulatedWorld {
     let now = BEGINNING;
     let slack = World::new(Settings { limits: Limits::OFF, ..Settings::organization() });
     let source = |number: usize| Source {

@@ -8,12 +8,13 @@ use rotating::{Grace, Rotating};
 use serde_json::{Value, json};
 use slacktrail_collector::tick::{ResourceLimits, Summary};
 use slacktrail_core::health::State;
-use slacktrail_core::source::{LogType, Plan, Source};
+use slacktrail_core::source::LogType;
 use slacktrail_core::time::Second;
-use slacktrail_simulation::{BEGINNING, End, FaultKind, Hang, Process, SimulatedWorld};
+use slacktrail_simulation::{End, FaultKind, Hang, Process, SimulatedWorld, Tick};
 use slacktrail_simulator::oauth::{App, GraceReuse};
-use slacktrail_simulator::settings::Limits;
-use slacktrail_simulator::{CallMatcher, Fault, FaultKind as SlackFault, Row, Settings, World};
+use slacktrail_simulator::{CallMatcher, Fault, FaultKind as SlackFault};
+
+use crate::shards::deployment;
 
 /// Just before the last two hours of a twelve-hour token, and just after.
 const NOT_YET: i64 = 10 * 3_600 - 120;
@@ -34,6 +35,18 @@ fn due(grace: Grace) -> Rotating {
     assert_eq!(rotating.refreshes(), 0, "a token is refreshed only in its last two hours");
     rotating.pass(DUE);
     rotating
+}
+
+/// Returns a [`due`] source whose poller is suspended after this many steps of the refreshing tick, or `None` if the tick has fewer steps.
+/// The next tick has a new process.
+fn suspended(grace: Grace, steps: u32) -> Option<(Rotating, Tick)> {
+    let mut rotating = due(grace);
+    let mut tick = rotating.harness.begin();
+    if (0..steps).any(|_| tick.step().is_some()) {
+        return None;
+    }
+    rotating.harness.restart();
+    Some((rotating, tick))
 }
 
 fn must_outlive(mut rotating: Rotating, what: &str) -> Rotating {
@@ -109,12 +122,7 @@ fn two_concurrent_pollers_refresh_token_once() {
     for grace in [GRACES[0], GRACES[1], NO_GRACE] {
         let mut schedules = 0;
         for steps in 1.. {
-            let mut rotating = due(grace);
-            let mut first = rotating.harness.begin();
-            if (0..steps).any(|_| first.step().is_some()) {
-                break;
-            }
-            rotating.harness.restart();
+            let Some((mut rotating, first)) = suspended(grace, steps) else { break };
             rotating.tick();
             first.run();
             assert_eq!(rotating.refreshes(), 1, "suspended after {steps} steps\n{}", rotating.trace());
@@ -130,12 +138,7 @@ fn poller_resumed_ticks_later_does_not_undo_newer_token() {
     for grace in GRACES {
         for later in [1, 2, 4] {
             for steps in 1.. {
-                let mut rotating = due(grace);
-                let mut first = rotating.harness.begin();
-                if (0..steps).any(|_| first.step().is_some()) {
-                    break;
-                }
-                rotating.harness.restart();
+                let Some((mut rotating, first)) = suspended(grace, steps) else { break };
                 for _ in 0..later {
                     rotating.minute();
                 }
@@ -262,7 +265,6 @@ fn token_with_unknown_expiry_is_used_while_refresh_fails() {
     assert_eq!((tick.state, tick.counts.records), (State::Ok, 1));
 }
 
-/// Adds a fault to refreshes.
 fn fail_refreshes(rotating: &Rotating, fault: impl Fn(CallMatcher) -> Fault) {
     rotating.harness.world().with(|state| state.slack.fault(fault(CallMatcher::path("oauth.v2.access"))));
 }
@@ -385,28 +387,18 @@ fn repeated_error_of_refresh_is_reported_with_its_own_text() {
 
 /// Returns a deployment of 20 sources with token rotation. Their tokens are due and expire in `expires_in` seconds.
 fn twenty_sources(expires_in: i64) -> SimulatedWorld {
-    let now = BEGINNING;
-    let slack = World::new(Settings { limits: Limits::OFF, ..Settings::organization() });
-    let source = |number: usize| Source {
-        logs: vec![LogType::Audit],
-        organization: true,
-        ..Source::new(format!("acme-{number}").parse().unwrap(), "Acme", Plan::Enterprise, Second::of(now).plus(-3_600))
-    };
-    let sources: Vec<Source> = (0..20).map(source).collect();
-    let world = SimulatedWorld::new(now, slack, sources.clone());
+    let world = deployment(20, &[LogType::Audit]);
     world.with(|state| {
-        state.traced = false;
-        state.slack.add(Row::small_audit(now - SignedDuration::from_secs(30), "r1"));
         let app = App::organization("https://collector.example/oauth/callback").rotating();
         let secret = json!({
             "client_id": app.client_id,
             "client_secret": app.client_secret,
             "token": state.slack.settings().tokens[0].text,
             "refresh_token": "xoxe-1-r",
-            "expires_at": Second::of(now).get() + expires_in,
+            "expires_at": Second::of(state.now).get() + expires_in,
         });
-        state.credentials = sources.into_iter().map(|source| (source.id, (1, Some(secret.to_string())))).collect();
-        state.deadline = Some(now + SignedDuration::from_secs(50)); // the poller's deadline, less its reserve
+        state.credentials = state.sources.keys().map(|id| (id.clone(), (1, Some(secret.to_string())))).collect();
+        state.deadline = Some(state.now + SignedDuration::from_secs(50)); // the poller's deadline, less its reserve
     });
     world
 }

@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use slacktrail_core::health::State;
 use slacktrail_core::source::LogType;
+use slacktrail_simulation::FaultKind;
 use slacktrail_simulation::harness::Harness;
-use slacktrail_simulation::{Fault, FaultKind};
 use slacktrail_simulator::tenant::{Tenant, Workspace};
 use slacktrail_simulator::{CallMatcher, Fault as SlackFault, FaultKind as SlackFaultKind, Log, Row, Settings};
 
@@ -22,6 +22,13 @@ fn row(harness: &mut Harness, id: &str, age: i64, name: &str) {
     let now = harness.now();
     let time = now.saturating_sub(SignedDuration::from_secs(age)).unwrap();
     harness.add(Row::small_integration(time, name).in_workspace(id).visible_from(now));
+}
+
+/// Returns an organization with `count` workspaces: `T0001`, `T0002` and so on.
+fn with_workspaces(count: u32) -> Harness {
+    let ids: Vec<String> = (1..=count).map(|number| format!("T{number:04}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    Harness::new(Settings { tenant: Tenant::organization("E1", &ids), ..small_pages() }, &INTEGRATION)
 }
 
 /// Returns an organization whose workspace T2 has just joined with rows that are days old. The next tick finds it.
@@ -46,8 +53,7 @@ fn uncollected_time_of_workspace_survives_failed_write() {
         let mut faults = 0;
         for operation in 0.. {
             let mut harness = with_one_that_joins();
-            let operation = harness.operations() + operation;
-            harness.world().with(|state| state.faults = vec![Fault { process: 0, operation, kind }]);
+            harness.fault_at(operation, kind);
             drop(harness.try_tick());
             if !harness.world().with(|state| std::mem::take(&mut state.struck)) {
                 break;
@@ -129,14 +135,11 @@ fn organization_without_workspace_is_reported() {
 #[test]
 fn backlog_of_any_number_of_workspaces_drains_alongside_live_records() {
     for count in [5, 6, 7, 8, 9, 10, 11] {
-        let ids: Vec<String> = (1..=count).map(|number| format!("T{number:02}")).collect();
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let settings = Settings { tenant: Tenant::organization("E1", &ids), ..small_pages() };
-        let mut harness = Harness::new(settings, &INTEGRATION);
+        let mut harness = with_workspaces(count);
         harness.calls_max = None;
         for n in 0..60 {
-            row(&mut harness, "T01", 4 * DAY + n * 60, &format!("one{n}"));
-            row(&mut harness, "T02", 5 * DAY + n / 4 * 60, "two"); // groups of equal rows at every page boundary
+            row(&mut harness, "T0001", 4 * DAY + n * 60, &format!("one{n}"));
+            row(&mut harness, "T0002", 5 * DAY + n / 4 * 60, "two"); // groups of equal rows at every page boundary
         }
         for _ in 0..4 * 60 {
             harness.tick();
@@ -336,12 +339,9 @@ fn workspace_absent_for_days_is_collected_on_return() {
 
 #[test]
 fn workspace_list_is_read_over_several_pages() {
-    let ids: Vec<String> = (0..1_200).map(|number| format!("T{number:04}")).collect();
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let mut harness =
-        Harness::new(Settings { tenant: Tenant::organization("E1", &ids), ..small_pages() }, &INTEGRATION);
+    let mut harness = with_workspaces(1_200);
     harness.calls_max = Some(2_000);
-    for id in ["T0000", "T1199"] {
+    for id in ["T0001", "T1200"] {
         row(&mut harness, id, 5, id);
     }
     assert_eq!(harness.tick()[0].code(), None);
@@ -375,14 +375,11 @@ fn workspace_unreadable_for_15_minutes_is_reported_until_it_recovers() {
 
 #[test]
 fn error_names_at_most_ten_unreadable_workspaces() {
-    let ids: Vec<String> = (1..=14).map(|number| format!("T{number:02}")).collect();
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let settings = Settings { tenant: Tenant::organization("E1", &ids), ..small_pages() };
-    let mut harness = Harness::new(settings, &INTEGRATION);
+    let mut harness = with_workspaces(14);
     harness.calls_max = Some(100);
     harness.tick();
-    for id in &ids[..12] {
-        let on = CallMatcher::log(Log::Integration).team(id);
+    for number in 1..=12 {
+        let on = CallMatcher::log(Log::Integration).team(&format!("T{number:04}"));
         harness.fault(SlackFault::every(on, SlackFaultKind::not_ok("no_permission")));
     }
     for _ in 0..2 {
@@ -390,21 +387,19 @@ fn error_names_at_most_ten_unreadable_workspaces() {
         harness.tick();
     }
     let message = harness.tick()[0].error().map(|error| error.message.clone()).unwrap();
-    assert!(message.contains("`T01` (no_permission), `T02` (no_permission)"), "{message}");
-    assert!(message.ends_with("`T10` (no_permission) and 2 more"), "{message}");
+    assert!(message.contains("`T0001` (no_permission), `T0002` (no_permission)"), "{message}");
+    assert!(message.ends_with("`T0010` (no_permission) and 2 more"), "{message}");
 }
 
 #[test]
-fn late_records_of_many_workspaces_are_collected_although_re_reads_take_hours() {
-    let ids: Vec<String> = (0..60).map(|n| format!("T{n:03}")).collect();
-    let tenant = Tenant::organization("E1", &ids.iter().map(String::as_str).collect::<Vec<_>>());
-    let mut harness = Harness::new(Settings { tenant, ..small_pages() }, &INTEGRATION);
+fn late_records_of_workspaces_are_found_although_re_reads_take_hours() {
+    let mut harness = with_workspaces(60);
     harness.calls_max = None;
     for _ in 0..3 * 24 * 6 {
         harness.tick();
         harness.pass(600); // so that a re-read of all workspaces takes longer than an hour
         if harness.now() == Timestamp::constant(1_795_356_000 + DAY, 0) {
-            row(&mut harness, "T059", 3 * 3_600, "late");
+            row(&mut harness, "T0060", 3 * 3_600, "late");
         }
     }
     assert_eq!(harness.stored_lines(), 1);
