@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use hyper::body::Bytes;
+use jiff::Timestamp;
+use slacktrail_simulator::Row;
 
 use super::{SlackCall, StreamedResponse};
 
@@ -94,31 +96,16 @@ pub(super) fn small_record(index: i64, time: i64) -> Vec<u8> {
     format!(r#"{{"id":"{index}","date_create":{time}}}"#).into_bytes()
 }
 
-/// Creates an access row.
 pub(super) fn access_row(index: i64, time: i64) -> Vec<u8> {
-    format!(
-        concat!(
-            r#"{{"user_id":"W{user:08}","username":"person{user}","date_first":{time},"date_last":{time},"count":1,"#,
-            r#""ip":"198.51.{third}.{last}","user_agent":"Agent {index}","isp":null,"country":null,"region":null}}"#
-        ),
-        user = index % 5000,
-        time = time,
-        third = index / 256 % 256,
-        last = index % 256,
-        index = index,
-    )
-    .into_bytes()
+    let time = at(time);
+    let (user, ip) = (format!("W{:08}", index % 5000), format!("198.51.{}.{}", index / 256 % 256, index % 256));
+    Row::small_access(time, time, &user, &ip, &format!("Agent {index}")).json.as_bytes().to_vec()
 }
 
-/// Creates an integration row.
 pub(super) fn integration_row(index: i64, time: i64) -> Vec<u8> {
-    format!(
-        concat!(
-            r#"{{"app_id":"A{index:09}","app_type":"App {index}","user_id":"W1","user_name":"ann","#,
-            r#""date":"{time}","change_type":"added","scope":"chat:write"}}"#
-        ),
-        index = index,
-        time = time,
-    )
-    .into_bytes()
+    Row::small_integration(at(time), &format!("A{index:09}")).json.as_bytes().to_vec()
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("a time that Slack can return")
 }
