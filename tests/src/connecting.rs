@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use slacktrail_connect::{Authorization, AuthorizationStore as _, OneTimeToken};
+use slacktrail_connect::{Authorization, AuthorizationStore, OneTimeToken};
 use slacktrail_core::source::Source;
 use slacktrail_core::time::Second;
-use slacktrail_ports::ReplaceOutcome;
 use slacktrail_ports::credentials::{self, App};
 use slacktrail_ports::secret::ClientSecret;
-use slacktrail_simulator::oauth::Consent;
+use slacktrail_ports::{CredentialStore, ReplaceOutcome};
+use slacktrail_simulator::oauth::{self, Consent};
 
 use crate::deployment::LocalDeployment;
 use crate::function::{Function, oauth_binary};
@@ -48,18 +48,27 @@ pub async fn visit(deployment: &LocalDeployment, lambda: &Emulator, link: &str) 
 /// Stores the app's credentials and issues a link, as `slacktrail connect` does.
 pub async fn issue_link(deployment: &LocalDeployment, number: u8, source: &Source) -> OneTimeToken {
     let app = deployment.slack().settings().apps[0].clone();
-    let client_secret = ClientSecret::new(&app.client_secret).expect("a valid client secret");
-    let app = App { client_id: app.client_id, client_secret };
-    let ports = deployment.ports();
-    let update = credentials::update(&ports.credentials, &source.id, |known| Some(known.with_app(app.clone())));
-    update.await.expect("the secret is written");
     let now = Second::of(Timestamp::now());
     let (authorization, link_token) =
         Authorization::new([number; 16], [number ^ 0x55; 32], source.clone(), &app.client_id, now);
-    let replaced =
-        ports.deployment.replace_authorization(None, &authorization).await.expect("the authorization is written");
-    assert_ne!(replaced, ReplaceOutcome::Conflict);
+    let ports = deployment.ports();
+    store_authorization(&ports.deployment, &ports.credentials, &app, &authorization).await;
     link_token
+}
+
+/// Stores the app's credentials and an authorization, as `slacktrail connect` does.
+pub async fn store_authorization<A: AuthorizationStore, C: CredentialStore>(
+    authorizations: &A,
+    credentials: &C,
+    app: &oauth::App,
+    authorization: &Authorization,
+) {
+    let client_secret = ClientSecret::new(&app.client_secret).expect("a valid client secret");
+    let app = App { client_id: app.client_id.clone(), client_secret };
+    let update = credentials::update(credentials, &authorization.source.id, |known| Some(known.with_app(app.clone())));
+    update.await.expect("the secret is written");
+    let replaced = authorizations.replace_authorization(None, authorization).await;
+    assert_ne!(replaced.expect("the authorization is written"), ReplaceOutcome::Conflict, "its ID is random");
 }
 
 /// Opens the link with this query, clicks the button, grants access at the simulated Slack as an Org Owner, and returns the event of the

@@ -17,5 +17,7 @@ pub mod search;
 mod simulated_world;
 
 pub use ports::SimulatedPorts;
-pub use process::{End, Operations, Process, Tick, run};
-pub use simulated_world::{BEGINNING, Chance, Fault, FaultKind, Hang, Part, SimulatedWorld, State, StoredCursor};
+pub use process::{End, Operations, Process, Tick, run, run_within};
+pub use simulated_world::{
+    BEGINNING, Chance, Fault, FaultKind, Hang, Part, SimulatedWorld, State, StoredCursor, yield_once,
+};

@@ -22,13 +22,17 @@ const POLLS_MAX: u32 = 100_000;
 
 /// Runs a future of the simulated world, which never waits for anything outside of it, to its end.
 pub fn run<R>(future: impl Future<Output = R>) -> R {
+    run_within(POLLS_MAX, future).expect("the future ends")
+}
+
+/// Polls a future of the simulated world at most `polls` times. Returns `None` if it has not ended by then, because its process was killed.
+pub fn run_within<R>(polls: u32, future: impl Future<Output = R>) -> Option<R> {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
-    let output = (0..POLLS_MAX).find_map(|_| match future.as_mut().poll(&mut context) {
+    (0..polls).find_map(|_| match future.as_mut().poll(&mut context) {
         Poll::Ready(output) => Some(output),
         Poll::Pending => None,
-    });
-    output.expect("the future ends")
+    })
 }
 
 /// The identity and the counters of a process.

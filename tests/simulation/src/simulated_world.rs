@@ -433,7 +433,7 @@ impl SimulatedWorld {
 }
 
 /// Yields once, so that the driver chooses which process runs next.
-async fn yield_once() {
+pub async fn yield_once() {
     let mut yielded = false;
     poll_fn(|context| {
         context.waker().wake_by_ref();

@@ -274,6 +274,8 @@ fn connecting_repairs_corrupt_source() {
     let query = browser.consent(&site, &site.link(), &Consent::organization());
     site.world.with(|state| state.garbled_sources.insert("acme".parse().unwrap(), "{".to_owned()));
     assert_eq!(browser.callback(&site, &query).status, 200);
+    assert!(site.world.with(|state| state.garbled_sources.is_empty()), "the source is replaced");
+    assert_eq!(site.source("acme").unwrap().tenant.unwrap().id, "E1");
 }
 
 #[test]
@@ -286,7 +288,7 @@ fn authorization_canceled_during_verification_stores_nothing() {
     let id = link_token.id.clone();
     let canceled = async {
         while !site.world.with(|state| state.slack.calls().of("oauth.v2.access") > 0) {
-            yield_once().await;
+            slacktrail_simulation::yield_once().await;
         }
         site.set_state(&id, AuthorizationState::Canceled);
     };
@@ -297,13 +299,4 @@ fn authorization_canceled_during_verification_stores_nothing() {
     assert!(answer.body.contains("canceled this authorization"), "{}", answer.body);
     assert_eq!(site.stored(), before);
     assert_eq!(site.authorization(&link_token.id).state, AuthorizationState::Canceled);
-}
-
-async fn yield_once() {
-    let mut has_yielded = false;
-    std::future::poll_fn(|_| match std::mem::replace(&mut has_yielded, true) {
-        true => std::task::Poll::Ready(()),
-        false => std::task::Poll::Pending,
-    })
-    .await;
 }

@@ -2,25 +2,22 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 
 use serde_json::Value;
 use slacktrail_connect::{
-    Authorization, AuthorizationId, AuthorizationState, AuthorizationStore, CallbackPorts, ConnectError, OneTimeToken,
-    SLACK_AUTHORIZE_URL,
+    Authorization, AuthorizationId, AuthorizationState, CallbackPorts, ConnectError, OneTimeToken, SLACK_AUTHORIZE_URL,
 };
 use slacktrail_core::source::{LogType, Plan, Source};
 use slacktrail_core::time::Second;
 use slacktrail_oauth::{Oauth, handle};
-use slacktrail_ports::ReplaceOutcome;
-use slacktrail_ports::credentials::{self, Credentials};
-use slacktrail_ports::secret::{ClientSecret, Token};
+use slacktrail_ports::credentials::Credentials;
+use slacktrail_ports::secret::Token;
 use slacktrail_simulation::{BEGINNING, Fault, SimulatedPorts, SimulatedWorld};
 use slacktrail_simulator::oauth::{App, User};
 use slacktrail_simulator::settings::Limits;
 use slacktrail_simulator::tenant::Role;
 use slacktrail_simulator::{Row, Settings, World};
+use slacktrail_tests::connecting::store_authorization;
 use slacktrail_tests::fake_timer::FakeTimer;
 
 use crate::browser::{Answer, Browser};
@@ -29,7 +26,7 @@ use crate::spy::{Line, Spy};
 /// The URL to which Slack redirects browsers.
 pub(crate) const REDIRECT_URL: &str = "https://abcde12345.execute-api.us-east-1.amazonaws.com/oauth/callback";
 /// The number of polls after which [`run`] gives up on a request.
-const POLLS_MAX: usize = 10_000;
+const POLLS_MAX: u32 = 10_000;
 /// The ID of a user with the role of an admin.
 pub(crate) const ADMIN: &str = "W0ADMIN";
 
@@ -71,7 +68,6 @@ impl Site {
         }
     }
 
-    /// Returns this site with another world.
     pub(crate) fn on(self, world: SimulatedWorld) -> Site {
         Site { world, ..self }
     }
@@ -80,7 +76,6 @@ impl Site {
         self.world.with(|state| f(&mut state.slack))
     }
 
-    /// Returns the tokens that are valid at Slack.
     pub(crate) fn valid_tokens(&self) -> Vec<String> {
         let now = self.world.now();
         self.slack(|slack| slack.live_tokens(now))
@@ -127,24 +122,13 @@ impl Site {
         change: impl FnOnce(Authorization) -> Authorization,
     ) -> OneTimeToken {
         let app = self.app(app);
-        let app = credentials::App {
-            client_id: app.client_id,
-            client_secret: ClientSecret::new(&app.client_secret).unwrap(),
-        };
         let ports = self.ports();
         self.links.set(self.links.get() + 1);
         let number = self.links.get();
         let (authorization, link_token) =
             Authorization::new([0xa0 ^ number; 16], [0xc0 ^ number; 32], source.clone(), &app.client_id, self.now());
         let authorization = change(authorization);
-        run(async {
-            slacktrail_ports::credentials::update(&ports, &source.id, |known| Some(known.with_app(app.clone())))
-                .await
-                .unwrap();
-            let outcome = ports.replace_authorization(None, &authorization).await.unwrap();
-            assert_ne!(outcome, ReplaceOutcome::Conflict, "an authorization's ID is random");
-        })
-        .unwrap();
+        run(store_authorization(&ports, &ports, &app, &authorization)).unwrap();
         link_token
     }
 
@@ -219,7 +203,6 @@ impl Site {
         });
     }
 
-    /// Changes the state of an authorization.
     pub(crate) fn set_state(&self, id: &AuthorizationId, next: AuthorizationState) {
         self.change(id, |authorization| authorization.with_state(next.clone()));
     }
@@ -238,12 +221,5 @@ pub(crate) fn workspace_source(id: &str, now: Second) -> Source {
 
 /// Runs a future that waits for simulated ports only. Returns `None` if its process was killed.
 pub(crate) fn run<R>(future: impl Future<Output = R>) -> Option<R> {
-    let mut future = pin!(future);
-    let mut context = Context::from_waker(Waker::noop());
-    for _ in 0..POLLS_MAX {
-        if let Poll::Ready(result) = future.as_mut().poll(&mut context) {
-            return Some(result);
-        }
-    }
-    None
+    slacktrail_simulation::run_within(POLLS_MAX, future)
 }
