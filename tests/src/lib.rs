@@ -11,11 +11,11 @@ pub mod emulated_aws;
 pub mod fake_clock;
 pub mod fake_timer;
 pub mod function;
-pub mod grants;
 pub mod hostile_slack;
 pub mod http_api;
 pub mod lambda_runtime_api;
 pub mod loopback;
+pub mod permissions;
 pub mod stack;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

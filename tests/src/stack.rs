@@ -7,7 +7,7 @@ use serde::Deserialize;
 use slacktrail_adapters::aws::ResourceNames;
 
 use crate::emulated_aws::{EmulatedAws, checks, python};
-use crate::grants::Statement;
+use crate::permissions::Statement;
 
 /// A deployed stack.
 #[derive(Debug, Deserialize)]

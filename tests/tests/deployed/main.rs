@@ -21,9 +21,9 @@ use slacktrail_tests::connecting::{issue_link, visit};
 use slacktrail_tests::deployment::{ActivityGenerator, LocalDeployment, organization_source};
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::function::{Function, oauth_binary, poller_binary};
-use slacktrail_tests::grants::{Disagreement, Permission, compare};
 use slacktrail_tests::http_api::DOMAIN_NAME;
 use slacktrail_tests::lambda_runtime_api::Emulator;
+use slacktrail_tests::permissions::{Disagreement, Permission, compare};
 use slacktrail_tests::stack::{DeployedFunction, Stack};
 
 /// Variables that the functions read but the template does not set, with the reason.
@@ -41,26 +41,26 @@ const USED_BY_LAMBDA: [(&str, &str); 3] = [
 ];
 
 /// The stack, the local deployment that runs on it, and the proxy in front of AWS for the OAuth function.
-struct Deployed {
+struct DeployedStack {
     stack: Stack,
     local: LocalDeployment,
     oauth_proxy: AwsProxy,
 }
 
-impl Deployed {
+impl DeployedStack {
     /// Deploys the stack. Returns `None` if moto is not installed.
-    async fn start() -> Option<Deployed> {
+    async fn start() -> Option<DeployedStack> {
         let moto = EmulatedAws::start_with_cloudformation()?;
         let stack = Stack::deploy(&moto, &[]);
-        Some(Deployed::on(moto, stack).await)
+        Some(DeployedStack::on(moto, stack).await)
     }
 
-    async fn on(aws: EmulatedAws, stack: Stack) -> Deployed {
+    async fn on(aws: EmulatedAws, stack: Stack) -> DeployedStack {
         let app = App::organization(&format!("https://{DOMAIN_NAME}/oauth/callback")).rotating();
         let settings = Settings { apps: vec![app], limits: Limits::OFF, ..Settings::organization() };
         let local = LocalDeployment::on(aws, stack.names(), settings).await;
         let oauth_proxy = AwsProxy::start(local.aws.endpoint()).await;
-        Deployed { stack, local, oauth_proxy }
+        DeployedStack { stack, local, oauth_proxy }
     }
 
     /// Returns the environment of a function as the stack sets it, with the URLs of the emulated AWS and the simulated Slack.
@@ -127,7 +127,7 @@ fn disagreement(function: &DeployedFunction, proxy: &AwsProxy) -> Disagreement {
 
 #[tokio::test]
 async fn deployed_functions_use_exactly_their_granted_permissions() {
-    let Some(deployed) = Deployed::start().await else { return };
+    let Some(deployed) = DeployedStack::start().await else { return };
     let poller = deployed.connect_collect_and_rotate().await;
 
     for number in 0..SOURCES_MAX {

@@ -16,16 +16,16 @@ use slacktrail_tests::deployment::{ActivityGenerator, organization_source};
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::stack::{DeployedFunction, Stack};
 
-use crate::Deployed;
+use crate::DeployedStack;
 
-async fn deploy(without: &[&str]) -> Option<Deployed> {
+async fn deploy(without: &[&str]) -> Option<DeployedStack> {
     let aws = EmulatedAws::start_with_permissions()?;
     let stack = Stack::deploy_with_permissions(&aws, without);
-    Some(Deployed::on(aws, stack).await)
+    Some(DeployedStack::on(aws, stack).await)
 }
 
 /// Returns the settings of AWS clients with a function's role.
-fn as_function(deployed: &Deployed, function: &DeployedFunction) -> SdkConfig {
+fn as_function(deployed: &DeployedStack, function: &DeployedFunction) -> SdkConfig {
     let [key, secret, session] =
         ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].map(|name| &function.credentials[name]);
     let credentials = Credentials::new(key, secret, Some(session.clone()), None, "role");

@@ -16,7 +16,7 @@ use crate::browser::{Answer, Browser, grant};
 use crate::site::{Site, run, source};
 
 /// Opens the link page with `query` and presses the button. Asserts that both requests are rejected and change no authorization.
-fn rejected(site: &Site, query: &str, status: u64, kind: &str) -> Answer {
+fn rejected_link(site: &Site, query: &str, status: u64, kind: &str) -> Answer {
     let authorizations = authorizations(site);
     let browser = Browser::new();
     let opened = browser.get(site, "/oauth/start", query);
@@ -88,14 +88,14 @@ fn form_of_other_website_does_not_use_link() {
 fn unknown_id_and_wrong_secret_get_same_response_at_every_step() {
     let site = Site::new();
     let unknown_token = OneTimeToken::new(AuthorizationId::of([0x11; 16]), [0x22; 32]);
-    let unknown = rejected(&site, &grant(&unknown_token), 404, "unknown");
+    let unknown = rejected_link(&site, &grant(&unknown_token), 404, "unknown");
     let back = format!("code=1.2.3&state={}", unknown_token.reveal());
     let unknown_state = Browser::new().callback(&site, &back);
     let browser = Browser::new();
     let link_token = site.link();
     let wrong = OneTimeToken::new(link_token.id.clone(), [0x22; 32]);
     let assert_same = |what: &str| {
-        assert_eq!(rejected(&site, &grant(&wrong), 404, "unknown").body, unknown.body, "{what}");
+        assert_eq!(rejected_link(&site, &grant(&wrong), 404, "unknown").body, unknown.body, "{what}");
         let answer = browser.callback(&site, &format!("code=1.2.3&state={}", wrong.reveal()));
         answer.assert_rejected(&site, 404, "unknown");
         assert_eq!(
@@ -144,7 +144,7 @@ fn link_is_single_use() {
     let site = Site::new();
     let link_token = site.link();
     assert_eq!(Browser::new().start(&site, &link_token).status, 303);
-    let answer = rejected(&site, &format!("grant={}", link_token.reveal()), 410, "used");
+    let answer = rejected_link(&site, &format!("grant={}", link_token.reveal()), 410, "used");
     assert_eq!(answer.heading(), "This link was already used");
 }
 
@@ -169,7 +169,7 @@ fn link_expires_after_exactly_ten_minutes() {
     site.world.pass(LINK_TTL_SECONDS - 1);
     assert_eq!(Browser::new().start(&site, &last).status, 303);
     site.world.pass(1);
-    rejected(&site, &format!("grant={}", late.reveal()), 410, "expired");
+    rejected_link(&site, &format!("grant={}", late.reveal()), 410, "expired");
 }
 
 #[test]
@@ -180,10 +180,10 @@ fn altered_link_is_unknown_and_original_stays_valid() {
     for at in (0..text.len()).step_by(5).chain([32, 96]) {
         let mut letters: Vec<char> = text.chars().collect();
         letters[at] = if letters[at] == '0' { '1' } else { '0' };
-        rejected(&site, &format!("grant={}", letters.into_iter().collect::<String>()), 404, "unknown");
+        rejected_link(&site, &format!("grant={}", letters.into_iter().collect::<String>()), 404, "unknown");
     }
     for other in [&text[..96], &format!("{text}a"), &text.to_uppercase(), &text.replace('.', "%00"), "%3Cscript%3E"] {
-        let answer = rejected(&site, &format!("grant={other}"), 404, "unknown");
+        let answer = rejected_link(&site, &format!("grant={other}"), 404, "unknown");
         assert!(!answer.body.contains("script"), "{}", answer.body);
         assert_eq!(site.line().level, Level::INFO, "anyone on the internet can send this");
     }
@@ -195,10 +195,10 @@ fn link_with_missing_or_repeated_grant_is_malformed() {
     let site = Site::new();
     let grant = format!("grant={}", site.link().reveal());
     for query in ["", "%%%", "grant=", "gran=x", &format!("{grant}&{grant}"), &format!("{grant},x&grant=")] {
-        rejected(&site, query, 400, "malformed");
+        rejected_link(&site, query, 400, "malformed");
     }
     for query in [format!("grant={}", "x".repeat(8192)), format!("{grant}&padding={}", "x".repeat(8192))] {
-        rejected(&site, &query, 400, "malformed");
+        rejected_link(&site, &query, 400, "malformed");
     }
 }
 

@@ -9,7 +9,7 @@ use crate::rejections::{self, consented};
 use crate::site::{Site, run};
 
 /// Opens the callback with `query`. Asserts that it is rejected, changes nothing and does not call Slack.
-fn rejected(site: &Site, browser: &Browser, query: &str, status: u64, kind: &str) -> Answer {
+fn rejected_state(site: &Site, browser: &Browser, query: &str, status: u64, kind: &str) -> Answer {
     let (authorizations, exchanges) = (site.world.with(|state| state.authorizations.clone()), exchanges(site));
     let answer = rejections::rejected(site, browser, query, status, kind);
     assert_eq!(site.world.with(|state| state.authorizations.clone()), authorizations, "no authorization is changed");
@@ -28,7 +28,7 @@ fn state_is_single_use() {
     let with_cookie = browser.clone();
     assert_eq!(browser.callback(&site, &query).status, 200);
     for again in [&browser, &with_cookie] {
-        let answer = rejected(&site, again, &query, 410, "used");
+        let answer = rejected_state(&site, again, &query, 410, "used");
         assert!(!answer.body.contains("Acme") && !answer.body.contains("E1"), "{}", answer.body);
         assert!(answer.for_user().contains("Slack was connected."), "{}", answer.body);
     }
@@ -38,12 +38,12 @@ fn state_is_single_use() {
 fn state_in_other_browser_is_rejected_and_stays_valid_in_its_own() {
     let site = Site::new();
     let (browser, query) = consented(&site);
-    rejected(&site, &Browser::new(), &query, 403, "wrong_browser");
+    rejected_state(&site, &Browser::new(), &query, 403, "wrong_browser");
     let other = browser.clone();
     for value in other.cookies.borrow_mut().values_mut() {
         *value = "3c".repeat(32);
     }
-    rejected(&site, &other, &query, 403, "wrong_browser");
+    rejected_state(&site, &other, &query, 403, "wrong_browser");
     assert!(!other.cookies.borrow().is_empty(), "a rejected browser keeps its cookie");
     assert_eq!(browser.callback(&site, &query).status, 200);
 }
@@ -52,14 +52,14 @@ fn state_in_other_browser_is_rejected_and_stays_valid_in_its_own() {
 fn cookie_of_one_authorization_is_invalid_for_other() {
     let site = Site::new();
     let (mine, theirs) = (consented(&site), consented(&site));
-    rejected(&site, &mine.0, &theirs.1, 403, "wrong_browser");
+    rejected_state(&site, &mine.0, &theirs.1, 403, "wrong_browser");
     // The ID of one with the secret of the other, in both directions.
     let swapped = |name: &str, secret: &str| {
         let (code, state) = name.split_once("&state=").unwrap();
         format!("{code}&state={}.{}", state.split_once('.').unwrap().0, secret.rsplit_once('.').unwrap().1)
     };
-    rejected(&site, &mine.0, &swapped(&mine.1, &theirs.1), 404, "unknown");
-    rejected(&site, &mine.0, &swapped(&theirs.1, &mine.1), 404, "unknown");
+    rejected_state(&site, &mine.0, &swapped(&mine.1, &theirs.1), 404, "unknown");
+    rejected_state(&site, &mine.0, &swapped(&theirs.1, &mine.1), 404, "unknown");
     assert_eq!(mine.0.callback(&site, &mine.1).status, 200);
 }
 
@@ -68,7 +68,7 @@ fn state_expires_after_exactly_ten_minutes() {
     let site = Site::new();
     let (browser, query) = consented(&site);
     site.world.pass(LINK_TTL_SECONDS);
-    rejected(&site, &browser, &query, 410, "expired");
+    rejected_state(&site, &browser, &query, 410, "expired");
     assert!(browser.cookies.borrow().is_empty(), "the cookie is deleted");
 }
 
@@ -109,11 +109,11 @@ fn altered_state_is_unknown() {
         let mut letters: Vec<char> = state.chars().collect();
         letters[at] = if letters[at] == '0' { '1' } else { '0' };
         let changed: String = letters.into_iter().collect();
-        let answer = rejected(&site, &browser, &format!("{code}&state={changed}"), 404, "unknown");
+        let answer = rejected_state(&site, &browser, &format!("{code}&state={changed}"), 404, "unknown");
         assert_eq!(answer.heading(), "Unknown link", "{kind} {at}");
     }
     for state in [&state[..96], &format!("{state}0"), &state.to_uppercase(), &state.replace('.', "%2e0"), "x", "."] {
-        rejected(&site, &browser, &format!("{code}&state={state}"), 404, "unknown");
+        rejected_state(&site, &browser, &format!("{code}&state={state}"), 404, "unknown");
     }
 }
 
@@ -128,7 +128,7 @@ fn callback_without_state_is_rejected_even_with_valid_code() {
     let from_slack = query_of(&back.unwrap());
     assert!(!from_slack.contains("state"));
     for query in [from_slack.as_str(), &format!("{from_slack}&state="), "error=access_denied", ""] {
-        let answer = rejected(&site, &browser, query, 400, "missing_state");
+        let answer = rejected_state(&site, &browser, query, 400, "missing_state");
         assert!(answer.body.contains("start with the link"), "{}", answer.body);
     }
     assert_eq!(browser.callback(&site, &query).status, 200);
@@ -140,7 +140,7 @@ fn callback_without_code_and_error_is_malformed_and_uses_no_state() {
     let (browser, query) = consented(&site);
     let (_, state) = query.split_once('&').unwrap();
     for missing in [state.to_owned(), format!("code=&{state}"), format!("error=&{state}")] {
-        rejected(&site, &browser, &missing, 400, "malformed");
+        rejected_state(&site, &browser, &missing, 400, "malformed");
     }
     assert_eq!(browser.callback(&site, &query).status, 200);
 }
@@ -158,10 +158,10 @@ fn repeated_or_overlong_parameter_is_malformed() {
         &format!("grant={}", "x".repeat(513)),
         &format!("padding={}", "x".repeat(8192)),
     ] {
-        rejected(&site, &browser, &format!("{query}&{extra}"), 400, "malformed");
+        rejected_state(&site, &browser, &format!("{query}&{extra}"), 400, "malformed");
     }
     for (name, length) in [("state", 8192), ("code", 8192), ("error", 8192), ("state", 513)] {
-        rejected(&site, &browser, &format!("{name}={}", "x".repeat(length)), 400, "malformed");
+        rejected_state(&site, &browser, &format!("{name}={}", "x".repeat(length)), 400, "malformed");
     }
     assert_eq!(browser.callback(&site, &format!("{query}&utm_source=a&utm_source=b")).status, 200);
 }

@@ -144,7 +144,7 @@ async fn leftover_probe_is_named_with_version_and_command() {
 }
 
 #[tokio::test]
-async fn harmless_state_passes_and_inconclusive_check_is_skipped_with_its_reason() {
+async fn harmless_state_passes_and_inconclusive_check_is_skipped_with_reason() {
     let Some(account) = Account::deploy().await else { return };
     account.collect().await;
     for (states, outcome) in [(breakages::sound(), "passed"), (breakages::inconclusive(), "skipped")] {
