@@ -58,6 +58,7 @@ async fn wrong_usage_has_own_exit_code_and_no_flag_takes_token() {
         &["verify", "acme"],
         &["verify", "acme", "--log", "audit", "--day", "yesterday"],
         &["verify", "acme", "--log", "audit", "--day", "2026/11/20"],
+        &["verify", "acme", "--log", "audit", "--day", "2999-01-01"],
         &["verify", "Acme", "--log", "audit", "--day", "2026-11-20"],
         &["verify", "acme", "--log", "audit,messages", "--day", "2026-11-20"],
         &["verify", "acme", "--day", "2026-11-20", "--month", "2026-11"],

@@ -3,6 +3,7 @@
 mod period;
 
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -13,6 +14,7 @@ use slacktrail_core::object::{Lines, encode};
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row};
 
 use crate::binary::{Ran, Slacktrail};
+use crate::local::Local;
 use crate::slack::{ORGANIZATION, Slack, WORKSPACE, hours_ago};
 #[cfg(target_os = "linux")]
 use crate::terminal::Terminal;
@@ -34,16 +36,13 @@ fn day_of(instant: Timestamp) -> String {
     instant.strftime("%Y-%m-%d").to_string()
 }
 
-/// A simulated Slack, and a directory with its records of the day: five audit records, two access rows and three integration rows.
-struct Pulled {
-    slack: Slack,
-    directory: tempfile::TempDir,
-}
+/// A directory with Slack's records of the day: five audit records, two access rows and three integration rows.
+struct Pulled(Local);
 
 impl Pulled {
     async fn new() -> Pulled {
         let pulled = Pulled::empty().await;
-        pulled.pull(&["acme"]).await.exits(0);
+        pulled.run(&["pull", "acme"]).await.exits(0);
         pulled
     }
 
@@ -59,16 +58,12 @@ impl Pulled {
         for workspace in ["T1", "T1", "T2"] {
             slack.world().add(Row::small_integration(at(1), "A9").in_workspace(workspace));
         }
-        Pulled { slack, directory: tempfile::tempdir().unwrap() }
+        Pulled(Local::of(slack, ORGANIZATION))
     }
 
-    fn path(&self) -> &str {
-        self.directory.path().to_str().unwrap()
-    }
-
-    async fn pull(&self, more: &[&str]) -> Ran {
-        let arguments = [&["pull", "--dir", self.path()], more].concat();
-        Slacktrail::of(&self.slack).token(ORGANIZATION).run(&arguments).await
+    /// Replaces the simulated Slack.
+    fn with_slack(self, slack: Slack) -> Pulled {
+        Pulled(Local { slacktrail: Slacktrail::of(&slack).token(ORGANIZATION), slack, ..self.0 })
     }
 
     async fn verify(&self, log: &str, more: &[&str]) -> Ran {
@@ -76,11 +71,9 @@ impl Pulled {
     }
 
     async fn verify_day(&self, log: &str, day: &str, more: &[&str]) -> Ran {
-        let arguments = [&["verify", "acme", "--log", log, "--day", day, "--dir", self.path()], more].concat();
-        Slacktrail::of(&self.slack).token(ORGANIZATION).run(&arguments).await
+        self.run(&[&["verify", "acme", "--log", log, "--day", day], more].concat()).await
     }
 
-    /// Returns the path of an object of the day.
     fn object(&self, log: &str, number: u32) -> PathBuf {
         let day = at(0).strftime("%Y/%m/%d");
         self.directory.path().join(format!("{log}/{day}/acme-{number:06}.json.gz"))
@@ -91,6 +84,14 @@ impl Pulled {
         let lines = lines_of(&self.object("audit", 1));
         write_lines(&self.object("audit", 1), &lines[..count]);
         write_lines(&self.object("audit", 2), &lines[count..]);
+    }
+}
+
+impl Deref for Pulled {
+    type Target = Local;
+
+    fn deref(&self) -> &Local {
+        &self.0
     }
 }
 
@@ -142,6 +143,7 @@ async fn pulled_day_is_complete_in_every_log() {
     complete: 5 records of DAY, each in exactly one line, bytes equal
     ");
     assert_eq!(audit.stderr, "");
+    assert_eq!(pulled.verify("audit", &["--json"]).await.exits(COMPLETE).json()["differences"], json!([]));
     let access = pulled.verify("access", &[]).await.exits(COMPLETE);
     assert_eq!(verdict(&access), "complete: 2 rows first used on DAY, each in exactly one line");
     assert!(access.stdout.contains("note: Slack updates access rows on every use"), "{}", access.stdout);
@@ -232,12 +234,12 @@ async fn extra_record_is_defect_only_in_audit_log_that_slack_still_has() {
     let pulled = Pulled::new().await;
     let bare = Slack::organization().await;
     bare.world().add(Row::small_audit(at(1), "day-1"));
-    let pulled = Pulled { slack: bare, ..pulled };
+    let pulled = pulled.with_slack(bare);
     assert_eq!(verdict(&pulled.verify("audit", &[]).await.exits(MISMATCH)), "mismatch: 4 unexpected on DAY");
     let ran = pulled.verify("access", &[]).await.exits(COMPLETE);
     assert_eq!(count(&ran, "unexpected"), "2");
     assert!(ran.stdout.contains("note: unexpected rows are no mismatch here"), "{}", ran.stdout);
-    let forgotten = Pulled { slack: Slack::organization().await, ..pulled };
+    let forgotten = pulled.with_slack(Slack::organization().await);
     let ran = forgotten.verify("audit", &[]).await.exits(INCONCLUSIVE);
     assert!(ran.stdout.contains("note: Slack no longer returns any record of the day"), "{}", ran.stdout);
 }
@@ -245,7 +247,7 @@ async fn extra_record_is_defect_only_in_audit_log_that_slack_still_has() {
 #[tokio::test]
 async fn uncollected_day_is_inconclusive_with_reason() {
     let recent = Pulled::empty().await;
-    recent.pull(&["acme", "--since", "24h"]).await.exits(0);
+    recent.run(&["pull", "acme", "--since", "24h"]).await.exits(0);
     let ran = recent.verify("audit", &[]).await.exits(INCONCLUSIVE);
     assert_eq!(
         verdict(&ran),
@@ -260,7 +262,7 @@ async fn uncollected_day_is_inconclusive_with_reason() {
     let rejected = Pulled::empty().await;
     rejected.slack.world().fault(Fault::every(CallMatcher::log(Log::Audit), FaultKind::not_ok("internal_error")));
     rejected.slack.world().fault(Fault::every(CallMatcher::log(Log::Access), FaultKind::not_ok("no_permission")));
-    rejected.pull(&["acme", "--logs", "access"]).await.exits(1);
+    rejected.run(&["pull", "acme", "--logs", "access"]).await.exits(1);
     rejected.slack.world().clear_faults();
     let json = rejected.verify("access", &["--json"]).await.exits(INCONCLUSIVE).json();
     assert_eq!(
@@ -305,21 +307,14 @@ async fn slack_faults_are_retried_and_stale_cursors_restart_reading() {
 }
 
 #[tokio::test]
-async fn revoked_token_and_other_failures_are_inconclusive_with_hint() {
+async fn failed_verification_is_inconclusive_with_hint() {
     let pulled = Pulled::new().await;
-    let slacktrail = Slacktrail::of(&pulled.slack);
     let day = day_of(at(0));
     let arguments = ["verify", "acme", "--log", "audit", "--day", &day, "--dir", pulled.path()];
-    let ran = slacktrail.clone().token(ORGANIZATION).run(&[&arguments[..], &["--json"]].concat()).await.exits(COMPLETE);
-    assert_eq!(ran.json()["differences"], json!([]));
-
-    let ran = slacktrail.run(&arguments).await.exits(INCONCLUSIVE);
+    let ran = Slacktrail::of(&pulled.slack).run(&arguments).await.exits(INCONCLUSIVE);
     assert!(ran.stderr.starts_with("error: `SLACK_TOKEN` is not set\nhint: "), "{}", ran.stderr);
-    let beta = ["verify", "beta", "--log", "audit", "--day", &day, "--dir", pulled.path()];
-    let ran = slacktrail.clone().token(ORGANIZATION).run(&beta).await.exits(INCONCLUSIVE);
+    let ran = pulled.run(&["verify", "beta", "--log", "audit", "--day", &day]).await.exits(INCONCLUSIVE);
     assert!(ran.stderr.starts_with("error: source `beta` not found\nhint: use one of `acme`"), "{}", ran.stderr);
-    let ran = pulled.verify_day("audit", "2999-01-01", &[]).await.exits(2);
-    assert!(ran.stderr.starts_with("error: `--day` is in the future: 2999-01-01\nhint: "), "{}", ran.stderr);
     let workspace = Slack::workspace().await;
     let ran = Slacktrail::of(&workspace).token(WORKSPACE).run(&arguments).await.exits(INCONCLUSIVE);
     assert!(ran.stderr.starts_with("error: the token belongs to the workspace"), "{}", ran.stderr);

@@ -31,7 +31,7 @@ impl Hourly {
         for hour in -24..24 {
             pulled.slack.world().add(Row::small_audit(at(hour * 3_600 + 1_800), &format!("hour {hour}")));
         }
-        pulled.pull(&["acme"]).await.exits(0);
+        pulled.run(&["pull", "acme"]).await.exits(0);
         pulled.slack.world().settings_mut().audit_limit_max = 4;
         Hourly { pulled, cache: tempfile::tempdir().unwrap() }
     }
@@ -280,7 +280,6 @@ async fn month_in_progress_is_compared_up_to_few_minutes_ago() {
     assert!(verdict(&ran).contains(" up to "), "{}", ran.stdout);
 }
 
-/// Returns the JSON report at `path`.
 fn json_report(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
