@@ -124,7 +124,8 @@ fn search(target: Target, seed: u64, time: Option<Duration>) {
             let small = shrink(target, input);
             let found = save(target, "found", &small);
             panic!(
-                "seed {seed}, input {count}: target `{}` ({}) failed with {:?}; hint: fix the bug, then move the input from `{}` to `{}` under a descriptive name",
+                "seed {seed}, input {count}: target `{}` ({}) failed with {:?}; \
+                 hint: fix the bug, then move the input from `{}` to `{}` under a descriptive name",
                 target.name,
                 target.input,
                 String::from_utf8_lossy(&small),

@@ -1,4 +1,5 @@
-//! Measures the size of each function's binary, also compressed as in a zip file, and the time from the start of the poller's process to its first AWS call.
+//! Measures the size of each function's binary, also compressed as in a zip file, and the time from the start of the poller's process to its
+//! first AWS call.
 //!
 //! `make footprint` runs this program with release builds of the functions.
 #![allow(

@@ -73,8 +73,8 @@ async fn tick_ends_in_time_while_five_long_rows_trickle() {
     const WAIT_MAX: Duration = Duration::from_secs(90);
     let Some(mut hostile) = HostileDeployment::start().await else { return };
     let trickling = all_inputs().into_iter().find(|input| input.name == "a row that trickles").unwrap();
-    // Only one stream at a time reads a long row. With the three streams of the honest source, these are as many as a tick collects concurrently. Further streams would not run in so short a
-    // tick.
+    // Only one stream at a time reads a long row. With the three streams of the honest source, these are as many as a tick collects
+    // concurrently. Further streams would not run in so short a tick.
     for number in 0..5 {
         hostile.connect(number, &trickling).await;
     }

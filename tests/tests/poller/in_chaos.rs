@@ -24,7 +24,6 @@ use slacktrail_tests::function::{Function, poller_binary};
 use slacktrail_tests::lambda_runtime_api::{Answer, Emulator};
 use tokio::time::{sleep, timeout};
 
-/// The default for `KILLS`.
 const KILLS: u32 = 200;
 /// The minimum number of kills. On a slow machine, the test runs longer than [`CHAOS_MAX`] to reach it.
 const KILLS_MIN: u32 = 100;
@@ -32,7 +31,6 @@ const KILLS_MIN: u32 = 100;
 const CHAOS_MAX: Duration = Duration::from_secs(165);
 /// The time after which the test fails with too few kills, because the pollers do not tick.
 const CHAOS_LIMIT: Duration = Duration::from_secs(900);
-/// The name of this test.
 const TEST: &str = "in_chaos::two_pollers_killed_randomly_amid_faults_store_each_record_once";
 /// The time limit of an invocation, by the machine's clock.
 const INVOCATION_MAX: Duration = Duration::from_secs(60);
@@ -63,7 +61,6 @@ fn settings() -> Settings {
     }
 }
 
-/// Returns the faults of the simulated Slack.
 fn slack_faults() -> [Fault; 6] {
     let every = |calls, kind| Fault { when: When::EveryNth(calls), on: CallMatcher::any(), kind };
     [
@@ -235,7 +232,10 @@ async fn two_pollers_killed_randomly_amid_faults_store_each_record_once() {
 fn report(seed: u64, totals: &Totals, faults: FaultCounts, (in_chaos, hours): (Duration, u64), ticks: u32) {
     let Totals { kills, ticks: finished, failed, with_rows, losses } = totals;
     println!(
-        "seed {seed}: {} kills and {} finished ticks ({} failed) in {} s ({hours} simulated hours); {} ticks with new rows; cursors deleted {} times; {} calls to AWS: {} rejected, {} disconnected before and {} after taking effect; all records stored {ticks} ticks after the last fault",
+        "seed {seed}: {} kills and {} finished ticks ({} failed) in {} s ({hours} simulated hours); \
+         {} ticks with new rows; cursors deleted {} times; \
+         {} calls to AWS: {} rejected, {} disconnected before and {} after taking effect; \
+         all records stored {ticks} ticks after the last fault",
         kills.get(),
         finished.get(),
         failed.get(),

@@ -52,7 +52,6 @@ impl Account {
         Some(Account::deploy_on(EmulatedAws::start_with_cloudformation()?).await)
     }
 
-    /// Deploys the stack in `region`.
     pub(super) async fn deploy_in(region: &'static str) -> Option<Account> {
         Some(Account::deploy_on(EmulatedAws::start_with_cloudformation()?.in_region(region)).await)
     }
@@ -338,7 +337,11 @@ fn enforce_policy(call: &AwsCall) -> Option<CannedResponse> {
 /// Returns the template's bucket policy. moto does not have it, because moto would ignore the conditions.
 fn policy_of(bucket: &str) -> String {
     let objects = ["audit", "access", "integration"].map(|log| format!("arn:aws:s3:::{bucket}/{log}/*"));
-    let deny = |action: &str, resource: Value, condition: Value| json!({"Effect": "Deny", "Principal": "*", "Action": action, "Resource": resource, "Condition": condition});
+    let deny = |action: &str, resource: Value, condition: Value| {
+        json!({
+            "Effect": "Deny", "Principal": "*", "Action": action, "Resource": resource, "Condition": condition
+        })
+    };
     let statements = [
         deny("s3:*", json!(format!("arn:aws:s3:::{bucket}/*")), json!({"Bool": {"aws:SecureTransport": "false"}})),
         deny("s3:PutObject", json!(objects), json!({"Null": {"s3:if-none-match": "true"}})),

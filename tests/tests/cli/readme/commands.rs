@@ -19,7 +19,10 @@ pub(super) fn shown() -> Vec<&'static str> {
         let is_untyped = UNTYPED.iter().any(|beginning| block[0].starts_with(beginning));
         for line in &block {
             let is_typed = PROGRAMS.split(' ').any(|program| line.split(' ').next() == Some(program));
-            assert_ne!(is_typed, is_untyped, "README: `{line}` is unknown; hint: add its program to `PROGRAMS`, or the start of its block to `UNTYPED`");
+            assert_ne!(
+                is_typed, is_untyped,
+                "README: `{line}` is unknown; hint: add its program to `PROGRAMS`, or the start of its block to `UNTYPED`"
+            );
         }
         if is_untyped { Vec::new() } else { block }
     });

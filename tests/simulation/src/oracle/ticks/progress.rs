@@ -71,7 +71,11 @@ impl Judge<'_> {
         (self.summary.polled && is_idle && !is_reported).then(|| {
             let (ticks, missing) = (watch.dry_ticks.max(watch.stale_ticks), unstored.first().map(|time| at(*time)));
             let gaps = self.summary.gaps;
-            format!("no-progress: {:?} has stored nothing for {ticks} ticks and reports no error, with {gaps} gaps; the first missing record is of {missing:?}", self.log)
+            format!(
+                "no-progress: {:?} has stored nothing for {ticks} ticks and reports no error, with {gaps} gaps; \
+                 the first missing record is of {missing:?}",
+                self.log
+            )
         })
     }
 }
