@@ -65,8 +65,7 @@ impl LocalDeployment {
         let aws = EmulatedAws::start()?;
         aws.create_bucket(BUCKET).await;
         aws.create_table(TABLE).await;
-        let names = ResourceNames { bucket: BUCKET.into(), table: TABLE.into(), secret_prefix: SECRET_PREFIX.into() };
-        Some(LocalDeployment::on(aws, names, settings).await)
+        Some(LocalDeployment::on(aws, names(), settings).await)
     }
 
     /// Starts everything except for a poller, with a source `acme` that has an uncollected history of `hours` hours with `audit` audit rows.
@@ -282,6 +281,11 @@ impl Summary {
     pub fn is_behind(&self) -> bool {
         self.0.iter().any(|stream| stream["gaps"] != 0 && stream["state"] != "paused")
     }
+}
+
+/// Returns the names of the bucket, the table and the secrets.
+pub fn names() -> ResourceNames {
+    ResourceNames { bucket: BUCKET.into(), table: TABLE.into(), secret_prefix: SECRET_PREFIX.into() }
 }
 
 /// Stores a source and the fields of its secret, and replaces any previous ones.

@@ -9,12 +9,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use slacktrail_adapters::aws::{AwsPorts, ResourceNames};
-use slacktrail_adapters::settings::SECRET_PREFIX;
+use slacktrail_adapters::aws::AwsPorts;
 use slacktrail_core::source::{LogType, Plan, Source};
 use slacktrail_core::time::Second;
 use slacktrail_tests::archive::Archive;
-use slacktrail_tests::deployment::{self, BUCKET, TABLE};
+use slacktrail_tests::deployment::{self, BUCKET, Summary, TABLE};
 use slacktrail_tests::emulated_aws::EmulatedAws;
 use slacktrail_tests::fake_clock::TestClock;
 use slacktrail_tests::function::poller_binary;
@@ -64,7 +63,6 @@ async fn serve(directory: &Path) {
     std::future::pending::<()>().await;
 }
 
-/// Returns the emulated AWS of the service.
 async fn aws(directory: &Path) -> EmulatedAws {
     let started = async {
         loop {
@@ -82,8 +80,7 @@ async fn connect(aws: &EmulatedAws) {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let log: LogType = variable("LOG").parse().expect("LOG is a log type");
     let organization = variable("ORGANIZATION") == "true";
-    let names = ResourceNames { bucket: BUCKET.into(), table: TABLE.into(), secret_prefix: SECRET_PREFIX.into() };
-    let ports = AwsPorts::connect(&aws.sdk_config(), names);
+    let ports = AwsPorts::connect(&aws.sdk_config(), deployment::names());
     let id = "acme".parse().expect("a valid source ID");
     let now = Second::of(jiff::Timestamp::now());
     let plan = if organization { Plan::Enterprise } else { Plan::Business };
@@ -105,9 +102,9 @@ async fn run(aws: &EmulatedAws, directory: &Path, invocations_max: usize) -> Exi
     let mut ended = ExitCode::SUCCESS;
     for _ in 0..invocations_max {
         match lambda.invoke(json!({}), DEADLINE).await {
-            Answer::Response(summary) => {
-                println!("{summary}");
-                if !has_gaps(&summary) {
+            Answer::Response(response) => {
+                println!("{response}");
+                if !Summary::of(Answer::Response(response)).is_behind() {
                     break;
                 }
             }
@@ -122,11 +119,6 @@ async fn run(aws: &EmulatedAws, directory: &Path, invocations_max: usize) -> Exi
     add_usage(&usage, poller.cpu().unwrap_or_default(), poller.memory_peak().unwrap_or_default());
     poller.kill().await.iter().for_each(|line| println!("{line}"));
     ended
-}
-
-/// Returns `true` if a response says that a stream is not collected completely.
-fn has_gaps(summary: &Value) -> bool {
-    summary["streams"].as_array().is_some_and(|streams| streams.iter().any(|stream| stream["gaps"].as_u64() != Some(0)))
 }
 
 /// Adds the CPU time of a run to that of earlier runs, and keeps the higher peak memory.
