@@ -17,24 +17,16 @@ use slacktrail_ports::secret::Token;
 use slacktrail_ports::sources;
 use slacktrail_ports::{CreateOutcome, DayLogStore, DeploymentStore, ReplaceOutcome};
 use slacktrail_tests::conformance::{self, day_log, source};
+use slacktrail_tests::files;
 
 fn put(path: &Path, content: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();
 }
 
-/// Returns the names of all files below a directory, including hidden ones.
-fn files(directory: &Path) -> Vec<String> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            names.extend(files(&path));
-        } else {
-            names.push(path.file_name().unwrap().to_string_lossy().into_owned());
-        }
-    }
-    names
+/// Returns the names of all files below a directory.
+fn names(directory: &Path) -> Vec<String> {
+    files(directory).iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -117,34 +109,35 @@ fn one_of_many_concurrent_creators_wins_and_readers_see_whole_object() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == CreateOutcome::Created).count(), 1, "{outcomes:?}");
-    assert_eq!(files(root.path()), ["acme-000001.json.gz"], "no temporary file remains");
+    assert_eq!(names(root.path()), ["acme-000001.json.gz"], "no temporary file remains");
 }
 
 #[test]
 fn one_of_many_concurrent_replacers_wins_each_round() {
+    const ROUNDS: u64 = 20;
     let root = tempfile::tempdir().unwrap();
     let acme = source("acme");
     let stream = conformance::stream("acme", LogType::Audit);
-    let replacements: usize = thread::scope(|scope| {
-        let threads: Vec<_> = (0..4)
-            .map(|_| {
-                scope.spawn(|| {
-                    let store = DirectoryDeployment::new(root.path());
-                    let mut wins = 0;
-                    for _ in 0..20 {
-                        let version = block_on(store.load()).unwrap().cursors.get(&stream).map(|(version, _)| *version);
-                        let cursor = Cursor::first(&acme, stream.log, Second::EPOCH);
-                        let replaced = block_on(store.replace_cursor(&stream, version, &cursor)).unwrap();
-                        wins += usize::from(replaced != ReplaceOutcome::Conflict);
-                    }
-                    wins
-                })
-            })
-            .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
-    });
-    let version = block_on(DirectoryDeployment::new(root.path()).load()).unwrap().cursors[&stream].0;
-    assert_eq!(version.0, replacements as u64, "each replacement increments the version by one");
+    let cursor = Cursor::first(&acme, stream.log, Second::EPOCH);
+    let stored = || {
+        let stored = block_on(DirectoryDeployment::new(root.path()).load()).unwrap();
+        stored.cursors.get(&stream).map(|(version, _)| *version)
+    };
+    for _ in 0..ROUNDS {
+        let (version, start) = (stored(), Barrier::new(4));
+        let replace = || {
+            let store = DirectoryDeployment::new(root.path());
+            start.wait();
+            block_on(store.replace_cursor(&stream, version, &cursor)).unwrap()
+        };
+        let outcomes: Vec<ReplaceOutcome> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(replace)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let winners = outcomes.iter().filter(|outcome| **outcome != ReplaceOutcome::Conflict).count();
+        assert_eq!(winners, 1, "{outcomes:?}");
+    }
+    assert_eq!(stored().unwrap().0, ROUNDS, "each replacement increments the version by one");
 }
 
 #[tokio::test]
@@ -180,7 +173,7 @@ async fn failed_or_killed_create_leaves_no_object() {
     fs::create_dir(day.join("acme-000001.json.gz")).unwrap();
     assert_eq!(store.create(&log.key(1), b"x".to_vec()).await.unwrap(), CreateOutcome::AlreadyExists);
     assert_eq!(store.read(&log.key(1)).await.unwrap_err().kind, ErrorKind::Reconfigure);
-    assert_eq!(files(root.path()), [".slacktrail-tmp-Xy12"], "the failed create leaves no temporary file");
+    assert_eq!(names(root.path()), [".slacktrail-tmp-Xy12"], "the failed create leaves no temporary file");
 
     fs::remove_dir(day.join("acme-000001.json.gz")).unwrap();
     assert!(store.list(&log).await.unwrap().is_empty());
@@ -330,7 +323,7 @@ async fn no_symbolic_link_leads_out_of_directory() {
                 assert!(error.message.contains(&named), "{error}");
             }
         }
-        let outside_files = files(outside.path());
+        let outside_files = names(outside.path());
         assert_eq!(outside_files, if is_file { vec!["file"] } else { vec![] }, "{link}: nothing was written outside");
         if is_file {
             assert_eq!(fs::read_to_string(&target).unwrap(), "theirs", "{link}");

@@ -1,12 +1,12 @@
 //! Tests `pull`: a run stores exactly the records that Slack returns, and the next run only new ones.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use slacktrail_adapters::directory::DirectoryDeployment;
 use slacktrail_ports::DeploymentStore;
 use slacktrail_simulator::{CallMatcher, Fault, FaultKind, Log, Row};
+use slacktrail_tests::files;
 #[cfg(unix)]
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -14,13 +14,6 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use crate::binary::interrupt;
 use crate::local::Local;
 use crate::slack::{ORGANIZATION, Slack, WORKSPACE, hours_ago};
-
-/// Returns every file below a directory.
-fn files(directory: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
-    let paths = entries.map(|entry| entry.unwrap().path());
-    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
-}
 
 #[tokio::test]
 async fn pull_stores_exactly_slack_records_and_next_run_only_new_ones() {
