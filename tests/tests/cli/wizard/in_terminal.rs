@@ -10,6 +10,15 @@ use slacktrail_simulator::{CallMatcher, Fault, FaultKind};
 use super::{NEW, Stage, link, plain};
 use crate::terminal::{Shown, Terminal};
 
+/// Enters the app's credentials, and waits for the link.
+async fn enter_app(terminal: &mut Terminal, stage: &Stage) {
+    terminal.shows("? Client ID:").await;
+    terminal.enters(&stage.app.client_id).await;
+    terminal.shows("? Client Secret:").await;
+    terminal.enters(&stage.app.client_secret).await;
+    terminal.shows("waiting for the link to be opened").await;
+}
+
 #[tokio::test]
 async fn wizard_guides_new_user_in_terminal() {
     let Some(stage) = Stage::organization().await else { return };
@@ -18,11 +27,7 @@ async fn wizard_guides_new_user_in_terminal() {
     terminal.enters("Acme").await;
     terminal.shows("? Slack plan").await;
     terminal.enters("").await;
-    terminal.shows("? Client ID:").await;
-    terminal.enters(&stage.app.client_id).await;
-    terminal.shows("? Client Secret:").await;
-    terminal.enters(&stage.app.client_secret).await;
-    terminal.shows("waiting for the link to be opened").await;
+    enter_app(&mut terminal, &stage).await;
     let report = stage.open(&link(&terminal.screen()), &Consent::organization()).await.unwrap();
     assert_eq!(report.tenant.id, "E1");
 
@@ -167,11 +172,7 @@ async fn wrong_secret_is_detected_before_storing_and_can_be_reentered() {
     terminal.enters("wrong").await;
     terminal.shows("warning: Slack rejected the client secret").await;
     assert_eq!((stage.secret().await, stage.authorizations().await), (None, vec![]));
-    terminal.shows("? Client ID:").await;
-    terminal.enters(&stage.app.client_id).await;
-    terminal.shows("? Client Secret:").await;
-    terminal.enters(&stage.app.client_secret).await;
-    terminal.shows("waiting for the link to be opened").await;
+    enter_app(&mut terminal, &stage).await;
     terminal.interrupts().await;
     assert_eq!(terminal.end().await.code, 130);
 }
