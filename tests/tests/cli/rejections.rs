@@ -76,13 +76,18 @@ async fn wrong_usage_has_own_exit_code_and_no_flag_takes_token() {
 
 #[tokio::test]
 async fn invalid_app_credentials_are_rejected_and_not_echoed() {
-    for (arguments, stdin, expected) in [
-        (&["--client-id", "hush-hush"][..], "", "this is not a client ID"),
-        (&["--client-id", "1.2", "--client-secret-stdin"], "hush hush", "standard input is not a Slack client secret"),
-        (&["--client-id", "1.2", "--client-secret-stdin"], "", "standard input is not a Slack client secret"),
+    for (arguments, stdin, exit_code, expected) in [
+        (&["--client-id", "hush-hush"][..], "", 2, "`--client-id` is not a client ID"),
+        (
+            &["--client-id", "1.2", "--client-secret-stdin"],
+            "hush hush",
+            1,
+            "standard input is not a Slack client secret",
+        ),
+        (&["--client-id", "1.2", "--client-secret-stdin"], "", 1, "standard input is not a Slack client secret"),
     ] {
         let arguments = [&["connect", "acme"], arguments].concat();
-        let ran = Slacktrail::alone().run_with(&arguments, stdin).await.exits(1);
+        let ran = Slacktrail::alone().run_with(&arguments, stdin).await.exits(exit_code);
         assert!(ran.stderr.contains(expected) && !ran.stderr.contains("hush"), "{}", ran.stderr);
     }
     let token = ["connect", "acme", "--token-stdin", "--client-id", "1.2"];
