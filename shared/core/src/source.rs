@@ -230,9 +230,4 @@ mod tests {
         stored.as_object_mut().unwrap().remove("silent_after_seconds");
         assert_eq!(serde_json::from_value::<Source>(stored).unwrap().silent_after_seconds, Some(86_400));
     }
-
-    #[test]
-    fn tick_may_use_half_of_slack_rate_limit() {
-        assert_eq!(LogType::ALL.map(LogType::calls_per_tick_max), [25, 10, 10]);
-    }
 }

@@ -15,19 +15,12 @@ use crate::slack::{RETRY_AFTER_MAX_SECONDS, WorkspaceList};
 use crate::source::shown_name;
 use crate::time::{CLOCK_SKEW_SECONDS, Second};
 
-/// The interval at which the list of workspaces is read again.
-const LISTED_SECONDS: i64 = 3600;
 /// The interval at which a workspace with an error is tried again.
 const RETRY_SECONDS: i64 = 900;
 /// The time for which a workspace may be unreadable before the stream reports an error.
 const REPORTED_AFTER_SECONDS: i64 = 900;
 /// Maximum workspaces that an error message names.
 const NAMED_MAX: usize = 10;
-
-/// Returns `true` if the list of workspaces must be read (again).
-pub(crate) fn list_is_due(listed_at: Option<Second>, now: Second) -> bool {
-    listed_at.is_none_or(|at| now.since(at) >= LISTED_SECONDS)
-}
 
 /// Returns the time that must pass between two live rounds.
 ///

@@ -305,7 +305,8 @@ async fn stalled_backfill_is_reported_with_hint() {
         rest += &format!("{line}\n");
     }
     deployed.slacktrail.end(child).await.exits(1);
-    let error = "error: `acme/audit` is not being collected: Slack answered `logs` with the error `invalid_authentication`\n";
+    let error =
+        "error: `acme/audit` is not being collected: Slack answered `logs` with the error `invalid_authentication`\n";
     assert!(rest.contains(error), "the error is only the cause: {rest}");
     assert!(rest.contains("hint: connect the source again"), "{rest}");
     assert!(rest.trim_end().ends_with("; the backfill then continues"), "{rest}");

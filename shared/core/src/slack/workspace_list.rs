@@ -2,13 +2,21 @@
 
 use super::{PageError, Request};
 use crate::error::Error;
+use crate::time::Second;
 
 /// Maximum pages of the list that are read.
 const LIST_PAGES_MAX: u32 = 10;
 /// Maximum entries of the list, and rows of any response that is not a page of a log: the requested page size times the maximum number of pages.
 pub(super) const LISTED_MAX: usize = 10_000;
+/// The interval at which the list of workspaces is read again.
+const LISTED_SECONDS: i64 = 3_600;
 /// Maximum length of an ID. Slack's IDs are far shorter.
 const ID_BYTES_MAX: usize = 100;
+
+/// Returns `true` if the list of workspaces must be read (again).
+pub(crate) fn list_is_due(listed_at: Option<Second>, now: Second) -> bool {
+    listed_at.is_none_or(|at| now.since(at) >= LISTED_SECONDS)
+}
 
 #[derive(serde::Deserialize)]
 struct Workspace {

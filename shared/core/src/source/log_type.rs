@@ -1,4 +1,4 @@
-//! The log types, and what differs between them: names, scopes, limits of calls.
+//! The log types, and what differs between them: names and scopes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -55,17 +55,6 @@ impl LogType {
     /// Returns `true` if one of `logs` requires a token of an organization, which only its Org Owner can grant.
     pub fn require_organization(logs: &[LogType]) -> bool {
         logs.contains(&LogType::Audit)
-    }
-
-    /// Returns the maximum calls to Slack per tick and stream.
-    ///
-    /// This is half of what Slack allows per minute, so that other apps can make calls, too: 50 for audit logs, which all apps of an
-    /// organization share, and 20 for each other log.
-    pub fn calls_per_tick_max(self) -> u32 {
-        match self {
-            LogType::Audit => 25,
-            LogType::Access | LogType::Integration => 10,
-        }
     }
 }
 

@@ -11,6 +11,7 @@
 //! What a tick changes is found by comparing its cursor with the stored one ([`StreamTick::cursor_to_save`]).
 
 mod block;
+mod confirmation;
 mod outcome;
 mod overlap;
 mod page_size;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use crate::counts::TickCounts;
 pub use block::{Block, Conflicts};
+pub use confirmation::Confirmation;
 pub use outcome::StreamOutcome;
 pub use page_size::{PageSize, may_be_smaller};
 pub use pages::{NextStep, PageRead};
@@ -30,13 +32,13 @@ use overlap::Overlap;
 
 use crate::batch::Batch;
 use crate::cursor::{Cursor, HEARTBEAT_SECONDS, REREADS};
-use crate::error::{Error, ErrorKind, Origin};
+use crate::error::{Error, ErrorKind};
 use crate::health::{Health, HealthInput};
-use crate::slack::{PageFields, Response, WorkspaceList};
+use crate::slack::{PageFields, Response, WorkspaceList, list_is_due};
 use crate::source::{LogType, Source, StreamId};
 use crate::time::{CLOCK_SKEW_SECONDS, Day, Second};
 use crate::walk::{Gap, GapKind, MatchedRecord, PageContext, PageOutcome, PageSoFar, Row};
-use crate::workspaces::{Workspaces, list_is_due, seconds_between_rounds};
+use crate::workspaces::{Workspaces, seconds_between_rounds};
 
 /// The time for which a day log stays cached after the end of its day, because its last records may be that late: 26 hours.
 const CACHED_SECONDS: i64 = REREADS[1].1 - REREADS[1].0;
@@ -107,17 +109,6 @@ pub struct ActiveGap {
     workspaces: Workspaces,
     /// The number of pages that the tick had read before.
     pages_before: u32,
-}
-
-/// What an error of a tick needs before it is reported.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Confirmation {
-    /// Nothing.
-    None,
-    /// `auth.test` must reject the token, too.
-    AuthTest,
-    /// The next tick must meet the error, too.
-    NextTick,
 }
 
 impl<'a> StreamTick<'a> {
@@ -342,28 +333,6 @@ impl<'a> StreamTick<'a> {
         let reached = response.slack_now(self.now);
         self.cursor.watermark = self.cursor.watermark.min(reached);
         self.cursor.rereads.iter_mut().for_each(|began| *began = reached.min(*began));
-    }
-
-    /// Returns what an error that ended the walks needs before it is reported.
-    ///
-    /// A proxy or a restart at Slack can answer a single call with an error that requires action. It is confirmed if the previous tick met the
-    /// same code and this tick has read no page. A rejected token is confirmed immediately if `auth.test` rejects it too. Errors from before a
-    /// reconnect do not count, because they concern another token.
-    pub fn confirmation(&self, error: &Error) -> Confirmation {
-        match (error.origin, error.kind) {
-            _ if self.is_repeated(error) => Confirmation::None,
-            (Origin::Slack, ErrorKind::Reauthorize) => Confirmation::AuthTest,
-            (Origin::Slack, ErrorKind::Reconfigure | ErrorKind::Investigate) => Confirmation::NextTick,
-            _ => Confirmation::None,
-        }
-    }
-
-    /// Returns `true` if the previous tick met the error, and this tick has read no page since.
-    fn is_repeated(&self, error: &Error) -> bool {
-        let health = &self.cursor.health;
-        self.outcome.counts.pages == 0
-            && (health.origin, health.code.as_deref()) == (error.origin, Some(&error.code))
-            && !health.started_before_connection(self.source)
     }
 
     /// Returns the cursor if it must replace the stored one, and `None` if nothing has changed.
