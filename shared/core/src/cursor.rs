@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn longer_backfill_opens_time_after_running_one_and_earlier_one_whole_range() {
+    fn longer_backfill_opens_rest_and_earlier_one_opens_whole_range() {
         for (oldest, latest, expected) in [
             (-9_000, -5_000, [(-9_000, -8_500), (-7_999, -5_000)]),
             (-9_500, -8_000, [(-9_000, -8_500), (-9_500, -8_000)]),
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn merged_gaps_keep_earliest_uncollected_second_and_exclude_time_after_backfill() {
+    fn merged_gaps_keep_uncollected_second_and_exclude_unrequested_time() {
         let mut cursor = settled();
         backfill(&mut cursor, -90_000_000, -89_000_000);
         for n in 0..40 {

@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn installation_without_team_is_of_organization_unless_slack_says_otherwise() {
+    fn installation_without_team_is_of_organization_by_default() {
         for (fields, organization, id) in [
             (r#""team":null,"enterprise":{"id":"E1"},"is_enterprise_install":true"#, true, "E1"),
             (r#""team":{"id":"T1"},"enterprise":{"id":"E1"},"is_enterprise_install":false"#, false, "T1"),
