@@ -60,6 +60,7 @@ enum Revocation {
 #[derive(Debug, Serialize)]
 pub(crate) struct Disconnected {
     source: SourceId,
+    disconnected: bool,
     token: Revocation,
     /// `true` if the source had a secret, which is now deleted.
     secret_deleted: bool,
@@ -82,7 +83,8 @@ async fn disconnect(args: &Arguments) -> Result<Disconnected, CliError> {
         stored => stored?,
     };
     if source.disconnected && stored.is_none() {
-        return Ok(Disconnected { source: args.id.clone(), token: Revocation::None, secret_deleted: false });
+        let (token, secret_deleted) = (Revocation::None, false);
+        return Ok(Disconnected { source: args.id.clone(), disconnected: true, token, secret_deleted });
     }
     if !args.yes && !confirm(&source)? {
         return Err(declined(&source));
@@ -95,7 +97,7 @@ async fn disconnect(args: &Arguments) -> Result<Disconnected, CliError> {
     let secret_deleted = stored.is_some();
     let token = revoke_all(args, &slack, &ports.credentials, &source, stored).await?;
     ports.credentials.delete_credentials(&args.id).await?;
-    Ok(Disconnected { source: args.id.clone(), token, secret_deleted })
+    Ok(Disconnected { source: args.id.clone(), disconnected: true, token, secret_deleted })
 }
 
 /// Returns the error if the user does not confirm. A previous run may already have disconnected the source.
@@ -237,7 +239,9 @@ mod tests {
     #[test]
     fn outcome_of_token_revocation_is_reported() {
         let id: SourceId = "acme".parse().unwrap();
-        let describe = |token, secret_deleted| Disconnected { source: id.clone(), token, secret_deleted }.text();
+        let describe = |token, secret_deleted| {
+            Disconnected { disconnected: true, source: id.clone(), token, secret_deleted }.text()
+        };
         assert!(describe(Revocation::Revoked, true).starts_with("disconnected `acme`: Slack revoked its token, and"));
         assert!(describe(Revocation::AlreadyInvalid, true).contains("its token was already invalid"));
         assert!(describe(Revocation::Unknown, true).contains("remove the app in Slack"));

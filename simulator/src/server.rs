@@ -56,7 +56,16 @@ impl Server {
     ///
     /// Returns an error if no port can be opened.
     pub async fn start(world: Arc<Mutex<World>>, clock: Clock) -> io::Result<Server> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Server::start_on(0, world, clock).await
+    }
+
+    /// Serves `world` on this loopback port. 0 picks a free port.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the port cannot be opened.
+    pub async fn start_on(port: u16, world: Arc<Mutex<World>>, clock: Clock) -> io::Result<Server> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(());
         let task = tokio::spawn(serve(listener, Handler { world, clock }, stopped));

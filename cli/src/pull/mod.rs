@@ -36,6 +36,9 @@ pub(crate) struct Arguments {
     /// Source ID in file names and commands: lowercase letters, digits and `-` [default: slack]
     #[arg(value_name = "ID")]
     id: Option<SourceId>,
+    /// Another form of the source ID
+    #[arg(long, value_name = "ID", hide = true, conflicts_with = "id")]
+    source: Option<SourceId>,
     /// Logs to collect, separated by commas: audit, access, integration [default: all that the token can read]
     #[arg(long, value_name = "LOGS", value_delimiter = ',')]
     logs: Vec<LogType>,
@@ -79,7 +82,8 @@ const DEFAULT_ID: &str = "slack";
 
 impl Arguments {
     fn id(&self) -> SourceId {
-        self.id.clone().unwrap_or_else(|| DEFAULT_ID.parse().expect("the ID is valid"))
+        let given = self.id.as_ref().or(self.source.as_ref()).cloned();
+        given.unwrap_or_else(|| DEFAULT_ID.parse().expect("the ID is valid"))
     }
 
     /// Returns `true` if each tick prints a line, and the end of the run nothing.

@@ -21,6 +21,7 @@ pub(crate) struct Collector {
     /// A command that runs in the background from before the first run to the end of a day, such as an emulated cloud.
     #[serde(default)]
     pub(crate) service: Vec<String>,
+    /// The command of one run.
     pub(crate) run: Vec<String>,
     /// Whether the collector keeps running and polls by itself. Otherwise, a run must end by itself.
     #[serde(default)]
@@ -91,8 +92,12 @@ pub(crate) struct Reported {
     /// A run has reported an error if its output contains one of these texts.
     #[serde(default)]
     pub(crate) texts: Vec<String>,
+    /// Whether an exit code other than 0 does not report an error, because the collector also has one for other reasons.
+    #[serde(default)]
+    pub(crate) ignore_exit_code: bool,
 }
 
+/// The names of the placeholders.
 const PLACEHOLDERS: [&str; 8] = ["dir", "here", "audit_url", "api_url", "token", "log", "organization", "copy"];
 
 /// The values of the placeholders in a description, such as `{dir}`.
@@ -104,6 +109,7 @@ fn run_seconds() -> f64 {
 }
 
 impl Collector {
+    /// Reads a description file.
     pub(crate) fn read(file: &Path) -> Result<Collector, String> {
         let named = |error: &dyn std::fmt::Display| format!("`{}`: {error}", file.display());
         let text = std::fs::read_to_string(file).map_err(|error| named(&error))?;

@@ -47,6 +47,7 @@ pub(crate) struct Stage<'a> {
     dated: Vec<PathBuf>,
 }
 
+/// A process of a run.
 struct Run {
     process: Child,
     /// The file with its output.
@@ -55,6 +56,7 @@ struct Run {
     read: usize,
 }
 
+/// How a run ended.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ending {
     /// Whether the collector reported an error.
@@ -304,12 +306,13 @@ impl<'a> Stage<'a> {
         if timed_out {
             kill(&mut run.process).await?;
         }
+        let signs = &self.collector.reported;
         let failed = status.filter(|status| !status.success());
         let output = fs::read(&run.log)?;
         let new = &output[run.read.min(output.len())..];
         let failure = failed.map(|status| failure_of(&run, status, new));
-        let texts = &self.collector.reported.texts;
-        let reported = failed.is_some() || texts.iter().any(|text| contains(new, text.as_bytes()));
+        let reported = (failed.is_some() && !signs.ignore_exit_code)
+            || signs.texts.iter().any(|word| contains(new, word.as_bytes()));
         run.read = output.len();
         if status.is_none() && self.collector.continuous {
             match &mut self.running {

@@ -159,7 +159,7 @@ async fn disconnecting_revokes_token_deletes_secret_and_keeps_logs() {
     let sources = deployed.slacktrail.run(&["sources"]).await.exits(0).stdout;
     assert!(sources.contains("disconnected"), "{sources}");
     let again = deployed.slacktrail.run(&["disconnect", "acme", "--json"]).await.exits(0).json();
-    assert_eq!(again, json!({"source": "acme", "token": "none", "secret_deleted": false}));
+    assert_eq!(again, json!({"source": "acme", "disconnected": true, "token": "none", "secret_deleted": false}));
     insta::assert_snapshot!(deployed.slacktrail.run(&["pause", "acme"]).await.exits(1).stderr, @r"
     error: source `acme` is disconnected
     hint: run `slacktrail connect acme` to reconnect it
@@ -210,7 +210,7 @@ async fn failed_revocation_keeps_secret_until_retry_succeeds() {
     assert!(deployed.has_secret().await);
 
     let outcome = deployed.slacktrail.run(&["disconnect", "acme", "--yes", "--json"]).await.exits(0).json();
-    assert_eq!(outcome, json!({"source": "acme", "token": "revoked", "secret_deleted": true}));
+    assert_eq!(outcome, json!({"source": "acme", "disconnected": true, "token": "revoked", "secret_deleted": true}));
     assert!(!deployed.has_secret().await);
 }
 

@@ -38,11 +38,12 @@ async fn pull_stores_exactly_slack_records_and_next_run_only_new_ones() {
 async fn one_log_may_be_pulled_and_another_later() {
     let local = Local::new().await;
 
-    local.run(&["pull", "acme", "--logs", "audit", "--since", "24h"]).await.exits(0);
+    local.run(&["pull", "--logs", "audit", "--source", "acme", "--since", "24h"]).await.exits(0);
     assert_eq!(local.stored(Log::Audit), 2, "the records of the last day");
     assert_eq!(local.stored(Log::Access), 0);
 
     local.run(&["pull", "acme", "--logs", "access"]).await.exits(0); // the same source
+    local.run(&["pull", "acme", "--source", "acme"]).await.exits(2);
     assert_eq!(local.stored(Log::Access), 2);
     let status = local.run_alone(&["status", "--json"]).await.exits(0).json();
     let logs: Vec<_> = status.as_array().unwrap().iter().map(|entry| entry["log"].as_str().unwrap()).collect();
