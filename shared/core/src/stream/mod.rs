@@ -321,14 +321,15 @@ impl<'a> StreamTick<'a> {
             && !self.cursor.gaps.iter().any(is_unread)
     }
 
-    /// Limits the watermark and the re-read times to Slack's clock, as far as a response that may contain rows shows it. Time that Slack has not reached yet is not collected, even if the local
-    /// clock is ahead, now or when an earlier tick opened a gap and got no response.
+    /// Limits the watermark and the re-read times to Slack's clock. Time that Slack has not reached yet is not collected, even if the local
+    /// clock is ahead, now or when an earlier tick opened a gap and got no response. A response that rejects a range in Slack's future counts,
+    /// because it may end a walk.
     pub fn apply_server_clock<B>(&mut self, response: &Response<B>) {
         let skew = response.date.map(|date| self.now.since(Second::of(date)));
         let reported = skew.filter(|skew| skew.abs() > CLOCK_SKEW_REPORTED_SECONDS);
         self.outcome.clock_skew_seconds = reported.or(self.outcome.clock_skew_seconds);
-        if response.status != 200 {
-            return; // it has no rows, and may come from a proxy
+        if response.status >= 500 {
+            return; // it ends no walk, and may come from a proxy
         }
         let reached = response.slack_now(self.now);
         self.cursor.watermark = self.cursor.watermark.min(reached);

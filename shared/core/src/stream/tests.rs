@@ -250,7 +250,7 @@ fn overlap_counts_pages_of_all_batches() {
 }
 
 #[test]
-fn only_successful_response_moves_watermark_back() {
+fn server_error_moves_no_watermark_and_other_responses_do() {
     let watermark = |status: u16| {
         let response = Response::<()> { status, date: Some(second(-7_200).instant()), ..Response::default() };
         with_live_gap(LogType::Audit, 60, &settled(LogType::Audit), |mut tick, _| {
@@ -258,5 +258,5 @@ fn only_successful_response_moves_watermark_back() {
             tick.cursor.watermark
         })
     };
-    assert_eq!([200, 502].map(watermark), [second(-7_200), second(60)]);
+    assert_eq!([200, 400, 502].map(watermark), [second(-7_200), second(-7_200), second(60)]);
 }
